@@ -1,0 +1,67 @@
+"""One random warp and one change of intensities for a crop; what is drawn depends on the generator handed in alone."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from src.params import Augment
+
+Direction = Literal["horizontal", "vertical"]
+
+
+def random_matrix(params: Augment, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Float64 [2, 2]: a step in the crop, (x, y) in pixels, to the step in the image that it shows."""
+    angle = np.deg2rad(rng.uniform(-params.rotate, params.rotate))  # NumPy takes radians, params.yaml says degrees
+    zoom = (1 + params.scale) ** rng.uniform(-1, 1)
+    flips = rng.random(2) < 0.5
+    signs = [_sign(params, "horizontal", flips[0]), _sign(params, "vertical", flips[1])]
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(signs) / zoom
+
+
+def _sign(params: Augment, direction: Direction, drawn: bool) -> int:
+    return -1 if drawn and params.flip in (direction, "both") else 1
+
+
+def random_shift(params: Augment, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Float64 [2]: pixels (x, y) by which the centre of a crop of that side moves."""
+    return rng.uniform(-params.shift, params.shift, 2) * side
+
+
+def warp(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    centre: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    side: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The square crop of `side` pixels around `centre` (x, y), each step in it taken through `matrix`.
+
+    Image (bilinear) and mask (nearest neighbour: no new labels) go through the same map; beyond the border both are
+    mirrored. Returns uint8 [side, side, channels] and uint8 [side, side].
+    """
+    half = (side - 1) / 2
+    corners = matrix @ np.array([[-half, half, -half, half], [-half, -half, half, half]]) + centre[:, None]
+    size = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 1, 0, size - 1)  # only this window of a large image is read
+    high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, low + 1, size)
+    window = np.s_[low[1] : high[1], low[0] : high[0]]
+    offset = centre - low - matrix @ [half, half]
+    affine = np.hstack([matrix, offset[:, None]])
+
+    def cut(pixels: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
+        flags = interpolation | cv2.WARP_INVERSE_MAP
+        out = cv2.warpAffine(pixels[window], affine, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(out, np.uint8)
+
+    return cut(image, cv2.INTER_LINEAR).reshape(side, side, -1), cut(mask, cv2.INTER_NEAREST)
+
+
+def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Random contrast, brightness and noise for a normalised image (mean 0, standard deviation 1), any shape."""
+    contrast = np.float32((1 + params.contrast) ** rng.uniform(-1, 1))
+    brightness = np.float32(rng.uniform(-params.brightness, params.brightness))
+    noise = np.float32(rng.uniform(0, params.noise))
+    return image * contrast + brightness + noise * rng.standard_normal(image.shape, np.float32)

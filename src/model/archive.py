@@ -1,0 +1,68 @@
+"""models/unet.keras: all that a prediction needs in one file, written so that equal models are equal bytes."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from src.data.crops import Normalisation
+from src.errors import UserError
+from src.files import atomic
+from src.model import unet  # noqa: F401: registers the layers that a saved model names
+from src.params import Section
+
+MEMBER = "project.json"
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
+
+
+class Project(Section):
+    """What the network's inputs and outputs mean; stored beside Keras's own members as project.json.
+
+    classes: names in the order of the class indices; background: the index that means leave out, if any.
+    colors: class name → "#RRGGBB".
+    mean, std: of the training pixels' intensities, for each channel.
+    resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
+    """
+
+    classes: list[str]
+    background: int | None
+    colors: dict[str, str]
+    mean: list[float]
+    std: list[float]
+    resize: int
+    depth: int
+
+    @property
+    def normalisation(self) -> Normalisation:
+        return Normalisation(self.mean, self.std)
+
+
+def save(path: Path, model: keras.Model, project: Project) -> None:
+    """Write the model and its project.json; an equal model gives an equal file, whenever it is written."""
+    with atomic(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        metadata = json.loads(members["metadata.json"])
+        metadata.pop("date_saved", None)
+        members["metadata.json"] = _json(metadata)
+        members[MEMBER] = _json(project.model_dump())
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(members):
+                archive.writestr(zipfile.ZipInfo(name, DATE), members[name])
+
+
+def load(path: Path) -> tuple[keras.Model, Project]:
+    """The model, without running any code from the file, and its project; `UserError` if the file is not one of ours."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            project = Project.model_validate_json(archive.read(MEMBER))
+        return keras.saving.load_model(path, compile=False, safe_mode=True), project
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a model of this project: {error}") from None
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,59 @@
+"""The network on whole images of any size, at their own resolution."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from src.data.crops import Normalisation, resized
+from src.model.device import compiled
+
+TILE = 1024  # pixels: larger images are predicted in tiles of this side
+HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
+
+
+class Predictor:
+    """Logits of whole images, float32, from one graph for all sizes."""
+
+    def __init__(self, model: keras.Model, normalisation: Normalisation, resize: int, depth: int) -> None:
+        self.normalisation, self.resize, self.multiple = normalisation, resize, 2**depth
+        signature = [tf.TensorSpec((1, None, None, model.inputs[0].shape[-1]), tf.float32)]
+        self._logits: Callable[[Any], Any] = tf.function(
+            lambda image: model(image, training=False), input_signature=signature, jit_compile=compiled()
+        )
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [height, width, channels] → logits float32 [height, width, n], on the image's own pixels."""
+        height, width = image.shape[:2]
+        logits = self._tiled(self.normalisation(resized(image, self.resize)))
+        if self.resize:
+            logits = np.asarray(cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        return logits.reshape(height, width, -1)
+
+    def _tiled(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        halo, tile = HALO * self.multiple, TILE // self.multiple * self.multiple
+        height, width = image.shape[:2]
+        rows = []
+        for top in range(0, height, tile):
+            row = []
+            for left in range(0, width, tile):
+                y, x = max(top - halo, 0), max(left - halo, 0)
+                part = self._padded(image[y : top + tile + halo, x : left + tile + halo])
+                row.append(part[top - y : min(top + tile, height) - y, left - x : min(left + tile, width) - x])
+            rows.append(np.concatenate(row, axis=1))
+        return np.concatenate(rows)
+
+    def _padded(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mirrored at the bottom and the right to a size that the network can halve; what was added is cut off again."""
+        height, width = image.shape[:2]
+        padded = np.pad(image, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], mode="reflect")
+        return np.asarray(self._logits(padded[None])[0, :height, :width], np.float32)
+
+
+def classes_of(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Class indices uint8 [height, width] from logits [height, width, n]; of a tie, the first class."""
+    return (logits[..., 0] > 0).astype(np.uint8) if logits.shape[-1] == 1 else logits.argmax(axis=-1).astype(np.uint8)

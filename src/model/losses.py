@@ -1,0 +1,73 @@
+"""Cross-entropy + Dice loss as sums over pixels, so that batches and whole subsets are measured alike."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from src.params import Loss
+
+SMOOTH = 1.0  # pixels, in the loss only: without it a class absent from a batch would leave its false alarms unpunished
+
+
+class Sums(NamedTuple):
+    """Sums over the counted pixels, float32: of two sets of pixels they add up to those of both together."""
+
+    cross_entropy: Any  # scalar, natural logarithm
+    pixels: Any  # scalar
+    overlap: Any  # [classes], of probability on the true class
+    predicted: Any  # [classes], of probability
+    true: Any  # [classes], of pixels
+
+
+def loss_sums(logits: Any, truth: Any) -> Sums:
+    """What the loss is made of, from logits [batch, height, width, n] and class indices [batch, height, width].
+
+    n = 1: the logit of the second of two classes (sigmoid); n > 1: of each class (softmax). Pixels whose truth is no
+    class (IGNORE) count nowhere. All of it in float32, stable for logits of any size.
+    """
+    logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
+    outputs = logits.shape[-1]
+    classes = max(outputs, 2)
+    counted = tf.cast(truth < classes, tf.float32)
+    labels = tf.one_hot(truth, classes)  # all zeros where ignored
+    if outputs == 1:
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels[..., 1], logits[..., 0])
+        second = tf.sigmoid(logits)
+        probabilities = tf.concat([1 - second, second], axis=-1)
+    else:
+        entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+        probabilities = tf.nn.softmax(logits)
+    axes = [0, 1, 2]
+    return Sums(
+        tf.reduce_sum(entropy * counted),
+        tf.reduce_sum(counted),
+        tf.reduce_sum(probabilities * labels, axes),
+        tf.reduce_sum(probabilities * counted[..., None], axes),
+        tf.reduce_sum(labels, axes),
+    )
+
+
+def total_loss(sums: Sums, weights: Loss, foreground: Sequence[int]) -> Any:
+    """weights.cross_entropy × mean cross-entropy + weights.dice × (1 - mean soft Dice of the foreground classes)."""
+    soft_dice = (2 * sums.overlap + SMOOTH) / (sums.predicted + sums.true + SMOOTH)
+    mean_dice = tf.reduce_mean(tf.gather(soft_dice, list(foreground)))
+    entropy = tf.math.divide_no_nan(sums.cross_entropy, sums.pixels)
+    return weights.cross_entropy * entropy + weights.dice * (1 - mean_dice)
+
+
+def predicted_classes(logits: Any) -> Any:
+    """Class indices [...], int32, from logits [..., n] (see `loss_sums`); of a tie, the first class."""
+    if logits.shape[-1] == 1:
+        return tf.cast(logits[..., 0] > 0, tf.int32)
+    return tf.argmax(logits, axis=-1, output_type=tf.int32)
+
+
+def confusions(logits: Any, truth: Any) -> Any:
+    """int64 [batch, classes, classes]: the confusion of each image of a batch, as in src/evaluation/confusion.py."""
+    classes = max(logits.shape[-1], 2)
+    true, predicted = (
+        tf.reshape(tf.one_hot(labels, classes), [tf.shape(labels)[0], -1, classes])
+        for labels in (tf.cast(truth, tf.int32), predicted_classes(logits))
+    )  # products of one-hot vectors, exact in float32 up to 2**24 pixels an image
+    return tf.cast(tf.matmul(true, predicted, transpose_a=True), tf.int64)

@@ -1,0 +1,138 @@
+"""The training loop: crops in, the network of the best epoch out."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from src.data.crops import Crops
+from src.data.dataset import Dataset
+from src.data.store import Store
+from src.errors import UserError
+from src.evaluation.confusion import accuracy, confusion, dice, headline, iou
+from src.model.device import compiled
+from src.model.infer import Predictor, classes_of
+from src.model.losses import Sums, confusions, loss_sums, total_loss
+from src.params import Train
+from src.progress import progress
+
+Row = dict[str, float]
+MEASURES = ("loss", "dice", "iou", "accuracy")
+HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in ("", "val_"))]
+
+
+@dataclass
+class Training:
+    """What a training leaves behind: a row of `HISTORY` for each epoch, the best of them, and its weights."""
+
+    history: list[Row] = field(default_factory=list)
+    best: Row = field(default_factory=dict)
+    weights: list[NDArray[Any]] = field(default_factory=list)
+    seconds: float = 0.0  # in training steps, validation apart
+
+    def add(self, row: Row, model: keras.Model) -> bool:
+        """Note an epoch; keep its weights if its validation Dice is the highest yet (of a tie, the first)."""
+        self.history.append(row)
+        better = not self.best or row["val_dice"] > self.best["val_dice"]
+        if better:
+            self.best, self.weights = row, model.get_weights()
+        return better
+
+
+def fit(
+    model: keras.Model, crops: Crops, predictor: Predictor, validation: Sequence[int], params: Train
+) -> Training:
+    """Train `model` on `crops`, validating on the whole images at `validation` after every epoch; it ends with the best weights.
+
+    The loss of a training epoch is the mean over its steps, that of validation is taken over all its pixels at once.
+    Dice and IoU are means over the foreground classes of means over crops, or over validation images.
+    """
+    dataset = crops.store.dataset
+    steps = params.crops // params.batch
+    step, rate = training_step(model, params, dataset.foreground, params.epochs * steps)
+    training = Training()
+    for epoch in range(1, params.epochs + 1):
+        started = time.perf_counter()
+        losses, counts = [], []
+        batches = crops.batches(epoch, params.crops, params.batch)
+        for images, masks in progress(batches, steps, f"epoch {epoch}/{params.epochs}"):
+            loss, confusion_counts = step(tf.constant(images), tf.constant(masks))
+            losses.append(float(loss))
+            counts.append(confusion_counts.numpy())
+            if not math.isfinite(losses[-1]):
+                raise UserError(f"the loss became {losses[-1]} in epoch {epoch}: lower train.lr ({params.lr})")
+        seconds = time.perf_counter() - started
+        training.seconds += seconds
+        row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))}
+        row |= measures(float(np.mean(losses)), np.concatenate(counts), dataset)
+        validated = validate(predictor, crops.store, validation, params)
+        row |= {f"val_{name}": value for name, value in validated.items()}
+        mark = " ← best" if training.add(row, model) else ""
+        shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
+        print(f"epoch {epoch}/{params.epochs}  {shown}  {steps * params.batch / seconds:.0f} crops/s{mark}", flush=True)
+    model.set_weights(training.weights)
+    return training
+
+
+def training_step(
+    model: keras.Model, params: Train, foreground: Sequence[int], steps: int
+) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Callable[[int], Any]]:
+    """The compiled step (images, masks) → (loss, confusion of each crop), and the learning rate of each of `steps`."""
+    warmup = round(params.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        params.lr / (warmup + 1), max(steps - warmup, 1), warmup_target=params.lr, warmup_steps=warmup
+    )
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(jit_compile=compiled(), reduce_retracing=True)
+    def step(images: Any, masks: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            loss = total_loss(loss_sums(logits, masks), params.loss, foreground)
+        weights = model.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss, confusions(logits, masks)
+
+    return step, rate
+
+
+def validate(predictor: Predictor, store: Store, indices: Sequence[int], params: Train) -> Row:
+    """Loss, Dice, IoU and accuracy of whole images at their own resolution."""
+    counts, sums = [], None
+    for index in indices:
+        truth = store.mask(index)
+        logits = predictor(store.image(index))
+        counts.append(confusion(truth, classes_of(logits), len(store.dataset.names)))
+        found = loss_sums(tf.constant(logits[None]), tf.constant(truth[None]))
+        sums = found if sums is None else Sums(*(old + new for old, new in zip(sums, found, strict=True)))
+    return measures(float(total_loss(sums, params.loss, store.dataset.foreground)), np.stack(counts), store.dataset)
+
+
+def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
+    """The measures of a set of images from its loss and their confusions [images, classes, classes].
+
+    A Dice or IoU that no image can tell, for want of any foreground, is 0.
+    """
+    scores = {"dice": dice(counts), "iou": iou(counts)}
+    values = {name: float(np.nan_to_num(headline(score, dataset.foreground))) for name, score in scores.items()}
+    return {"loss": loss, **values, "accuracy": float(np.nanmean(accuracy(counts)))}
+
+
+def training_metrics(training: Training, model: keras.Model, images: Mapping[str, int]) -> dict[str, Any]:
+    """metrics/train.json: the best epoch's measures, and the sizes of what was trained."""
+    best = training.best
+    return {
+        "best_epoch": int(best["epoch"]),
+        "epochs": len(training.history),
+        "train": {name: round(best[name], 6) for name in MEASURES},
+        "validation": {name: round(best[f"val_{name}"], 6) for name in MEASURES},
+        "images": dict(images),
+        "parameters": int(model.count_params()),
+    }

@@ -1,0 +1,161 @@
+"""params.yaml as frozen, validated models; nothing else reads that file.
+
+What each key means stands in params.yaml itself; here is what values are allowed.
+"""
+
+import difflib
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from src.errors import UserError, listing
+from src.files import read_yaml
+
+Checked = TypeVar("Checked", bound=BaseModel)
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Unknown keys, wrong types and values out of range are refused; nothing can be changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Data(Section):
+    source: Annotated[str, Field(min_length=1)]
+    resize: Annotated[int, Field(ge=0, le=16384)]
+    crop: Annotated[int, Field(ge=16, le=4096)]
+    rare: Share
+
+    @field_validator("source")
+    @classmethod
+    def not_an_output(cls, source: str) -> str:
+        if PurePosixPath(source) in {PurePosixPath(path) for path in (".", "data", "data/prepared", "data/evaluation")}:
+            raise ValueError("the pipeline writes its outputs there; put the data set in a folder of its own")
+        return source
+
+
+class Split(Section):
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+    folds: Annotated[int, Field(ge=0)]
+    fold: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def consistent(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must be less than 1: the rest is trained on")
+        if self.folds in (1, 2):
+            raise ValueError("folds must be 0 (one fixed split) or 3 and more: one to test, one to validate, the rest to train")
+        if self.fold >= max(self.folds, 1):
+            raise ValueError(f"fold must be one of 0 … {max(self.folds, 1) - 1} with folds: {self.folds}")
+        return self
+
+
+class Augment(Section):
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    flip: Literal["none", "horizontal", "vertical", "both"]
+    shift: Share
+    scale: Annotated[float, Field(ge=0, le=3)]
+    brightness: Amount
+    contrast: Annotated[float, Field(ge=0, le=3)]
+    noise: Amount
+
+
+class Model(Section):
+    filters: Annotated[int, Field(ge=1, le=1024)]
+    depth: Annotated[int, Field(ge=1, le=7)]
+
+
+class Loss(Section):
+    cross_entropy: Amount
+    dice: Amount
+
+    @model_validator(mode="after")
+    def something(self) -> "Loss":
+        if self.cross_entropy + self.dice == 0:
+            raise ValueError("cross_entropy and dice cannot both be 0: nothing would be learned")
+        return self
+
+
+class Train(Section):
+    epochs: Count
+    crops: Count
+    batch: Count
+    lr: Annotated[float, Field(gt=0, le=10)]
+    warmup: Share
+    loss: Loss
+
+    @model_validator(mode="after")
+    def at_least_one_step(self) -> "Train":
+        if self.crops < self.batch:
+            raise ValueError(f"crops must be at least batch ({self.batch}): an epoch has whole steps only")
+        return self
+
+
+class Evaluate(Section):
+    resamples: Annotated[int, Field(ge=100)]
+
+
+class Report(Section):
+    panels: Annotated[int, Field(ge=1, le=33)]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    data: Data
+    split: Split
+    augment: Augment
+    model: Model
+    train: Train
+    evaluate: Evaluate
+    report: Report
+
+    @model_validator(mode="after")
+    def crop_fits_depth(self) -> "Params":
+        if self.data.crop % 2**self.model.depth:
+            raise ValueError(
+                f"data.crop ({self.data.crop}) must be a multiple of {2**self.model.depth}, "
+                f"since model.depth ({self.model.depth}) halves it that many times"
+            )
+        return self
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml; `UserError` lists every key that is unknown, missing, mistyped or out of range."""
+    return validate(Params, read_yaml(path), path)
+
+
+def validate(model: type[Checked], content: Any, path: Path) -> Checked:
+    """Check the content of a YAML file against `model`; `UserError` lists every offending key of the file at `path`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [_sentence(model, dict(problem)) for problem in error.errors()]
+        raise UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}") from None
+
+
+def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
+    """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys(model, problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
+    return f"{key}: {message}{given}"
+
+
+def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    for name in place:
+        model = model.model_fields[str(name)].annotation  # type: ignore[assignment]
+    return list(model.model_fields)
