@@ -33,8 +33,19 @@ _CORE_SCHEMA = {  # https://yaml.org/spec/1.2.2/#103-core-schema
 _Loader.yaml_implicit_resolvers = {}
 for _tag in ("bool", "int", "float", "null", "merge"):  # tried in this order: an integer is no float
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_CORE_SCHEMA[_tag]})$"), None)
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _number(loader.construct_scalar(node)))
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    text = loader.construct_scalar(node).lower()
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -42,10 +53,6 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_CORE_SCHEMA['float']})$"), None)
-
-
-def _number(text: str) -> float:
-    return float(re.sub(r"^([-+]?)\.(inf|nan)$", r"\1\2", text.lower()))
 
 
 def read_text(path: Path) -> str:

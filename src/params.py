@@ -49,7 +49,9 @@ class Split(Section):
         if self.validation + self.test >= 1:
             raise ValueError("validation + test must be less than 1: the rest is trained on")
         if self.folds in (1, 2):
-            raise ValueError("folds must be 0 (one fixed split) or 3 and more: one to test, one to validate, the rest to train")
+            raise ValueError(
+                "folds must be 0 (one fixed split) or 3 and more: one to test, one to validate, the rest to train"
+            )
         if self.fold >= max(self.folds, 1):
             raise ValueError(f"fold must be one of 0 … {max(self.folds, 1) - 1} with folds: {self.folds}")
         return self

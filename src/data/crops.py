@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.augment import jitter, random_matrix, random_shift, warp
-from src.data.store import Store, intensity
+from src.data.normalise import Normalisation, resized, resized_mask
+from src.data.store import Store
 from src.params import Augment, Data
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
@@ -20,41 +20,44 @@ Crop = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
-class Normalisation:
-    """(intensity - mean) / std for each channel, taken over the training images; std 0 is replaced by 1."""
+class Places:
+    """Where a rare class lies in the training images.
 
-    mean: list[float]
-    std: list[float]
+    positions: of the images that hold it, in the store; probabilities: of drawing each, so that every pixel of the
+    class is as likely as the other; points: for each image, centres of such pixels as shares [n, 2] of (width, height).
+    """
+
+    positions: list[int]
+    probabilities: NDArray[np.float64]
+    points: list[NDArray[np.float64]]
 
     @classmethod
-    def of(cls, store: Store, indices: Sequence[int]) -> "Normalisation":
-        mean, std = intensity([store.records[index] for index in indices])
-        return cls(mean, [value if value > 0 else 1.0 for value in std])
+    def of(cls, store: Store, indices: Sequence[int], label: int, seed: int) -> "Places":
+        positions = [index for index in indices if store.records[index].pixels[label]]
+        pixels = np.array([store.records[position].pixels[label] for position in positions], float)
+        points = []
+        for position in positions:
+            mask = store.mask(position)
+            flat = np.flatnonzero(mask == label)
+            if len(flat) > MOST_POINTS:
+                flat = np.random.default_rng([seed, position]).choice(flat, MOST_POINTS, replace=False)
+            rows, columns = np.divmod(flat, mask.shape[1])
+            points.append((np.stack([columns, rows], axis=1) + 0.5) / [mask.shape[1], mask.shape[0]])
+        return cls(positions, pixels / pixels.sum(), points)
 
-    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [height, width, channels] → float32 of the same shape."""
-        return (image.astype(np.float32) - np.float32(self.mean)) * np.float32(1 / np.array(self.std))
-
-
-def resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The image as `side` × `side` pixels, each an average over its area; unchanged if side is 0."""
-    if not side:
-        return image
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8).reshape(side, side, -1)
-
-
-def resized_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The mask as `side` × `side` pixels by nearest neighbour; unchanged if side is 0."""
-    return np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8) if side else mask
+    def draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
+        """An image's position and a point in it, as a share of (width, height)."""
+        chosen = int(rng.choice(len(self.positions), p=self.probabilities))
+        return self.positions[chosen], self.points[chosen][int(rng.integers(len(self.points[chosen])))]
 
 
 class Crops:
-    """Random crops of the images at `indices`; crop number `index` of an epoch depends on (seed, epoch, index) alone."""
+    """Random crops of the images at `indices`; crop `index` of an epoch depends on (seed, epoch, index) alone."""
 
     def __init__(self, store: Store, indices: Sequence[int], data: Data, augment: Augment, seed: int) -> None:
         self.store, self.indices, self.data, self.augment, self.seed = store, list(indices), data, augment, seed
         self.normalisation = Normalisation.of(store, indices)
-        self.points = {label: self._points(label) for label in rare_classes(store, indices)}
+        self.rare = {label: Places.of(store, indices, label, seed) for label in rare_classes(store, indices)}
 
     def draw(self, epoch: int, index: int, *, augmented: bool = True) -> tuple[NDArray[np.uint8], Crop]:
         """One crop: the image as uint8, and the pair that training sees: normalised image and mask.
@@ -95,31 +98,19 @@ class Crops:
                     waiting.append(pool.submit(make, firsts[position + AHEAD]))
                 yield ready
 
+    def rare_names(self) -> str:
+        """The rare classes in words."""
+        return ", ".join(self.store.dataset.names[label] for label in self.rare) or "none"
+
     def _place(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
         """An image's position in the store and the centre (x, y) of a crop in it, in pixels after any resizing."""
-        if self.points and rng.random() < self.data.rare:
-            places = self.points[int(rng.choice(list(self.points)))]
-            position, points = places[int(rng.integers(len(places)))]
-            share = points[int(rng.integers(len(points)))]
+        if self.rare and rng.random() < self.data.rare:
+            position, share = self.rare[int(rng.choice(list(self.rare)))].draw(rng)
         else:
             position, share = int(rng.choice(self.indices)), rng.random(2)
         record = self.store.records[position]
         width, height = (self.data.resize or record.width), (self.data.resize or record.height)
         return position, share * [width, height]
-
-    def _points(self, label: int) -> list[tuple[int, NDArray[np.float64]]]:
-        """For each image that holds the class: its position, and places of the class as shares [n, 2] of (width, height)."""
-        found = []
-        for position in self.indices:
-            if not self.store.records[position].pixels[label]:
-                continue
-            mask = self.store.mask(position)
-            flat = np.flatnonzero(mask == label)
-            if len(flat) > MOST_POINTS:
-                flat = np.random.default_rng([self.seed, position]).choice(flat, MOST_POINTS, replace=False)
-            rows, columns = np.divmod(flat, mask.shape[1])
-            found.append((position, (np.stack([columns, rows], axis=1) + 0.5) / [mask.shape[1], mask.shape[0]]))
-        return found
 
 
 def rare_classes(store: Store, indices: Sequence[int]) -> list[int]:

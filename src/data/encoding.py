@@ -31,7 +31,9 @@ def resolve(dataset: Dataset, histograms: dict[str, NDArray[np.int64]]) -> tuple
         held = [value for value in unknown if histogram[value]]
         if held:
             what = f"the mask holds value(s) {_some(held)}, which are none of {_some(sorted(known))}"
-            findings.append(Finding(image_id, "error", what, f"name the value under classes in {NAME}, or correct the mask"))
+            findings.append(
+                Finding(image_id, "error", what, f"name the value under classes in {NAME}, or correct the mask")
+            )
     return dataset, findings
 
 
@@ -53,7 +55,10 @@ def _infer(values: list[int]) -> dict[int, str] | None:
 
 def _unclear(values: list[int], histograms: dict[str, NDArray[np.int64]]) -> Finding:
     example = next(image_id for image_id, histogram in histograms.items() if histogram[values[-1]])
-    what = f"the masks hold the values {_some(values)} (for example that of {example!r} holds {values[-1]}): neither 0 and 255 nor 0, 1, 2 …"
+    what = (
+        f"the masks hold the values {_some(values)} (that of {example!r}, for one, holds {values[-1]}): "
+        "neither 0 and 255 nor 0, 1, 2 …"
+    )
     remedy = f"say what each value means under classes in {NAME}, as in `classes: {{0: background, 128: cell}}`"
     return Finding("masks", "error", what, remedy)
 

@@ -66,7 +66,9 @@ def _open(path: Path) -> Any:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
         image = Image.open(path)
     except (OSError, SyntaxError, ValueError) as error:
-        raise Unreadable(f"cannot be read: {error}".replace(repr(str(path)), "this file"), "save it again as PNG") from None
+        raise Unreadable(
+            f"cannot be read: {error}".replace(repr(str(path)), "this file"), "save it again as PNG"
+        ) from None
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise Unreadable(f"has {width} × {height} pixels, more than {MOST_PIXELS}", "cut it into tiles")

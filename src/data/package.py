@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -35,7 +36,7 @@ def package_pairs(package: Package) -> list[Pair]:
     return pairs
 
 
-def read_world_mask(path: Path, stored: tuple[int, int], wanted: tuple[int, int]) -> NDArray[np.uint8]:
+def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) -> NDArray[np.uint8]:
     """A gzipped uint8 grid of shape `stored`, first row in the south, on a grid of shape `wanted`, north up.
 
     Nearest neighbour between pixel centres (OpenCV's INTER_NEAREST would be off by up to a pixel): no new values.

@@ -16,7 +16,7 @@ SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found: in which file, `error` or `warning`, what it is, and the setting or act that helps."""
+    """What a check found: the file, its severity (`error` or `warning`), what it is, and what helps."""
 
     file: str
     severity: str
@@ -66,7 +66,9 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
         name = f"{folder.name}/{relative.as_posix()}"
         stem = relative.with_suffix("").as_posix()
         if path.suffix.lower() not in SUFFIXES:
-            findings.append(Finding(name, "warning", "is left out: not an image", f"read are {', '.join(sorted(SUFFIXES))}"))
+            findings.append(
+                Finding(name, "warning", "is left out: not an image", f"read are {', '.join(sorted(SUFFIXES))}")
+            )
         elif stem in found:
             findings.append(Finding(name, "error", f"has the stem of {found[stem].name}", "keep one of the two"))
         else:

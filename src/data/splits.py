@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.dataset import NAME, SUBSETS, Dataset, read_lists
+from src.data.dataset import NAME, SUBSETS, read_lists
 from src.data.store import Record, Store
 from src.errors import UserError, listing
 from src.files import read_csv, write_csv
@@ -86,7 +86,7 @@ def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float
 
 
 def _group_counts(groups: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many of `groups` each subset gets: at least one, the rest by its share, the first subset taking what is left."""
+    """How many of `groups` each subset gets: at least one, else its share; the first takes what rounding leaves."""
     counts = np.maximum(1, np.floor(shares * groups + 0.5).astype(np.int64))
     while counts.sum() > groups:
         counts[counts.argmax()] -= 1

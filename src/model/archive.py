@@ -7,13 +7,13 @@ from typing import Any
 
 import keras
 
-from src.data.crops import Normalisation
 from src.errors import UserError
 from src.files import atomic
-from src.model import unet  # noqa: F401: registers the layers that a saved model names
+from src.model.unet import FusedBatchNormalization
 from src.params import Section
 
 MEMBER = "project.json"
+CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 
 
@@ -34,10 +34,6 @@ class Project(Section):
     resize: int
     depth: int
 
-    @property
-    def normalisation(self) -> Normalisation:
-        return Normalisation(self.mean, self.std)
-
 
 def save(path: Path, model: keras.Model, project: Project) -> None:
     """Write the model and its project.json; an equal model gives an equal file, whenever it is written."""
@@ -55,11 +51,11 @@ def save(path: Path, model: keras.Model, project: Project) -> None:
 
 
 def load(path: Path) -> tuple[keras.Model, Project]:
-    """The model, without running any code from the file, and its project; `UserError` if the file is not one of ours."""
+    """The model, without running code from the file, and its project; `UserError` if the file is not one of ours."""
     try:
         with zipfile.ZipFile(path) as archive:
             project = Project.model_validate_json(archive.read(MEMBER))
-        return keras.saving.load_model(path, compile=False, safe_mode=True), project
+        return keras.saving.load_model(path, custom_objects=CUSTOM, compile=False, safe_mode=True), project
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a model of this project: {error}") from None
 

@@ -1,6 +1,7 @@
 """The network on whole images of any size, at their own resolution."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,24 +10,35 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops import Normalisation, resized
+from src.data.normalise import Normalisation, resized
+from src.model.archive import Project, load
 from src.model.device import compiled
 
 TILE = 1024  # pixels: larger images are predicted in tiles of this side
 HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
 
 
-class Predictor:
-    """Logits of whole images, float32, from one graph for all sizes."""
+def load_predictor(path: Path) -> "Predictor":
+    """The predictor of a saved model; `UserError` if the file is not one."""
+    return Predictor(*load(path))
 
-    def __init__(self, model: keras.Model, normalisation: Normalisation, resize: int, depth: int) -> None:
-        self.normalisation, self.resize, self.multiple = normalisation, resize, 2**depth
+
+class Predictor:
+    """Predictions for whole images, from one graph for all sizes."""
+
+    def __init__(self, model: keras.Model, project: Project) -> None:
+        self.normalisation, self.resize = Normalisation(project.mean, project.std), project.resize
+        self.multiple = 2**project.depth
         signature = [tf.TensorSpec((1, None, None, model.inputs[0].shape[-1]), tf.float32)]
-        self._logits: Callable[[Any], Any] = tf.function(
+        self._graph: Callable[[Any], Any] = tf.function(
             lambda image: model(image, training=False), input_signature=signature, jit_compile=compiled()
         )
 
-    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 [height, width, channels] → class indices uint8 [height, width]."""
+        return classes_of(self.logits(image))
+
+    def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [height, width, channels] → logits float32 [height, width, n], on the image's own pixels."""
         height, width = image.shape[:2]
         logits = self._tiled(self.normalisation(resized(image, self.resize)))
@@ -48,10 +60,10 @@ class Predictor:
         return np.concatenate(rows)
 
     def _padded(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mirrored at the bottom and the right to a size that the network can halve; what was added is cut off again."""
+        """Mirrored at bottom and right to a size that the network can halve; what was added is cut off again."""
         height, width = image.shape[:2]
         padded = np.pad(image, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], mode="reflect")
-        return np.asarray(self._logits(padded[None])[0, :height, :width], np.float32)
+        return np.asarray(self._graph(padded[None])[0, :height, :width], np.float32)
 
 
 def classes_of(logits: NDArray[np.float32]) -> NDArray[np.uint8]:

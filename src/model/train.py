@@ -16,10 +16,12 @@ from src.data.dataset import Dataset
 from src.data.store import Store
 from src.errors import UserError
 from src.evaluation.confusion import accuracy, confusion, dice, headline, iou
-from src.model.device import compiled
+from src.model.archive import Project
+from src.model.device import compiled, prepare_device
 from src.model.infer import Predictor, classes_of
 from src.model.losses import Sums, confusions, loss_sums, total_loss
-from src.params import Train
+from src.model.unet import build_unet
+from src.params import Augment, Data, Model, Train
 from src.progress import progress
 
 Row = dict[str, float]
@@ -29,34 +31,70 @@ HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in (""
 
 @dataclass
 class Training:
-    """What a training leaves behind: a row of `HISTORY` for each epoch, the best of them, and its weights."""
+    """A model, what it is for, a row of `HISTORY` for each epoch, and the best of them with its weights."""
 
+    model: keras.Model
+    project: Project
     history: list[Row] = field(default_factory=list)
     best: Row = field(default_factory=dict)
     weights: list[NDArray[Any]] = field(default_factory=list)
     seconds: float = 0.0  # in training steps, validation apart
 
-    def add(self, row: Row, model: keras.Model) -> bool:
+    def add(self, row: Row) -> bool:
         """Note an epoch; keep its weights if its validation Dice is the highest yet (of a tie, the first)."""
         self.history.append(row)
         better = not self.best or row["val_dice"] > self.best["val_dice"]
         if better:
-            self.best, self.weights = row, model.get_weights()
+            self.best, self.weights = row, self.model.get_weights()
         return better
 
 
-def fit(
-    model: keras.Model, crops: Crops, predictor: Predictor, validation: Sequence[int], params: Train
+def train_unet(
+    store: Store,
+    trained: Sequence[int],
+    validated: Sequence[int],
+    *,
+    data: Data,
+    augment: Augment,
+    unet: Model,
+    params: Train,
+    seed: int,
 ) -> Training:
-    """Train `model` on `crops`, validating on the whole images at `validation` after every epoch; it ends with the best weights.
+    """Build a U-Net and train it on the images at `trained`; everything drawn comes from `seed`."""
+    precision = prepare_device(seed)
+    dataset = store.dataset
+    crops = Crops(store, trained, data, augment, seed)
+    model = build_unet(unet, store.channels, len(dataset.names))
+    project = Project(
+        classes=dataset.names,
+        background=dataset.background_index,
+        colors=dataset.colors,
+        mean=crops.normalisation.mean,
+        std=crops.normalisation.std,
+        resize=data.resize,
+        depth=unet.depth,
+    )
+    print(
+        f"U-Net with {model.count_params():,} parameters, {precision}; rare classes: {crops.rare_names()}", flush=True
+    )
+    training = Training(model, project)
+    fit(training, crops, validated, params)
+    pace = params.epochs * (params.crops // params.batch) * params.batch / training.seconds
+    print(f"{pace:.1f} crops of {data.crop} × {data.crop} pixels a second in training, validation apart", flush=True)
+    return training
+
+
+def fit(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
+    """Train on `crops`, validating on the whole images at `validated` after every epoch; ends with the best weights.
 
     The loss of a training epoch is the mean over its steps, that of validation is taken over all its pixels at once.
-    Dice and IoU are means over the foreground classes of means over crops, or over validation images.
+    Dice and IoU are means over the foreground classes of pooled scores, counts added over all crops or images first:
+    from epoch to epoch these are steadier than means over images, in which one stray pixel can cost a whole image.
     """
-    dataset = crops.store.dataset
+    model, dataset = training.model, crops.store.dataset
     steps = params.crops // params.batch
     step, rate = training_step(model, params, dataset.foreground, params.epochs * steps)
-    training = Training()
+    predictor = Predictor(model, training.project)
     for epoch in range(1, params.epochs + 1):
         started = time.perf_counter()
         losses, counts = [], []
@@ -70,14 +108,13 @@ def fit(
         seconds = time.perf_counter() - started
         training.seconds += seconds
         row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))}
-        row |= measures(float(np.mean(losses)), np.concatenate(counts), dataset)
-        validated = validate(predictor, crops.store, validation, params)
-        row |= {f"val_{name}": value for name, value in validated.items()}
-        mark = " ← best" if training.add(row, model) else ""
+        row |= measures(float(np.mean(losses)), np.sum(counts, axis=(0, 1)), dataset)
+        measured = validate(predictor, crops.store, validated, params)
+        row |= {f"val_{name}": value for name, value in measured.items()}
+        mark = " ← best" if training.add(row) else ""
         shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
         print(f"epoch {epoch}/{params.epochs}  {shown}  {steps * params.batch / seconds:.0f} crops/s{mark}", flush=True)
     model.set_weights(training.weights)
-    return training
 
 
 def training_step(
@@ -105,27 +142,28 @@ def training_step(
 
 def validate(predictor: Predictor, store: Store, indices: Sequence[int], params: Train) -> Row:
     """Loss, Dice, IoU and accuracy of whole images at their own resolution."""
-    counts, sums = [], None
+    counts, parts = [], []
     for index in indices:
         truth = store.mask(index)
-        logits = predictor(store.image(index))
+        logits = predictor.logits(store.image(index))
         counts.append(confusion(truth, classes_of(logits), len(store.dataset.names)))
-        found = loss_sums(tf.constant(logits[None]), tf.constant(truth[None]))
-        sums = found if sums is None else Sums(*(old + new for old, new in zip(sums, found, strict=True)))
-    return measures(float(total_loss(sums, params.loss, store.dataset.foreground)), np.stack(counts), store.dataset)
+        parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
+    sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
+    loss = float(total_loss(sums, params.loss, store.dataset.foreground))
+    return measures(loss, np.sum(counts, axis=0), store.dataset)
 
 
 def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
-    """The measures of a set of images from its loss and their confusions [images, classes, classes].
+    """The measures of a set of images from its loss and its pooled confusion [classes, classes].
 
-    A Dice or IoU that no image can tell, for want of any foreground, is 0.
+    A Dice or IoU that cannot be told, for want of any foreground in truth and prediction, is 0.
     """
     scores = {"dice": dice(counts), "iou": iou(counts)}
-    values = {name: float(np.nan_to_num(headline(score, dataset.foreground))) for name, score in scores.items()}
-    return {"loss": loss, **values, "accuracy": float(np.nanmean(accuracy(counts)))}
+    values = {name: float(np.nan_to_num(headline(score[None], dataset.foreground))) for name, score in scores.items()}
+    return {"loss": loss, **values, "accuracy": float(accuracy(counts))}
 
 
-def training_metrics(training: Training, model: keras.Model, images: Mapping[str, int]) -> dict[str, Any]:
+def training_metrics(training: Training, images: Mapping[str, int]) -> dict[str, Any]:
     """metrics/train.json: the best epoch's measures, and the sizes of what was trained."""
     best = training.best
     return {
@@ -134,5 +172,5 @@ def training_metrics(training: Training, model: keras.Model, images: Mapping[str
         "train": {name: round(best[name], 6) for name in MEASURES},
         "validation": {name: round(best[f"val_{name}"], 6) for name in MEASURES},
         "images": dict(images),
-        "parameters": int(model.count_params()),
+        "parameters": int(training.model.count_params()),
     }

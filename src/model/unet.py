@@ -1,4 +1,4 @@
-"""The U-Net of Ronneberger, Fischer and Brox (2015, https://arxiv.org/abs/1505.04597), padded, with batch normalisation."""
+"""The U-Net of Ronneberger, Fischer and Brox (https://arxiv.org/abs/1505.04597), padded, with batch normalisation."""
 
 from typing import Any
 

@@ -1,0 +1,31 @@
+"""Pictures of what training sees."""
+
+from pathlib import Path
+
+from src.data.crops import Crops
+from src.files import atomic
+from src.report.panels import blended, class_patches, grid, shown
+
+PICTURES, ROWS = 4, 3  # pictures, and crops in each
+
+
+def draw_augmentation(folder: Path, crops: Crops) -> None:
+    """`PICTURES` pictures NN.png of the first epoch's first crops, as stored and as training sees them."""
+    dataset = crops.store.dataset
+    with atomic(folder) as temporary:
+        temporary.mkdir()
+        for picture in range(PICTURES):
+            rows = []
+            for index in range(picture * ROWS, (picture + 1) * ROWS):
+                before, (_, mask_before) = crops.draw(1, index, augmented=False)
+                _, (seen, mask) = crops.draw(1, index)
+                after = shown(crops.normalisation.undo(seen))
+                rows.append(
+                    {
+                        "as stored": shown(before),
+                        "with its mask": blended(shown(before), mask_before, dataset),
+                        "augmented": after,
+                        "with its mask ": blended(after, mask, dataset),
+                    }
+                )
+            grid(temporary / f"{picture:02d}.png", "What training sees", rows, class_patches(dataset))

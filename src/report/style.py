@@ -1,0 +1,49 @@
+"""One look for every picture; colours from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from src.data.dataset import Dataset
+from src.files import atomic
+
+matplotlib.use("Agg")  # draws to files, also where there is no display
+matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True})
+matplotlib.rcParams.update({"grid.alpha": 0.3, "savefig.dpi": 110, "axes.formatter.useoffset": False})
+
+HIT, MISS, FALSE_ALARM = "#009E73", "#F0E442", "#CC79A7"
+TRAINING, VALIDATION = "#0072B2", "#D55E00"
+CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+BACKGROUND, IGNORED = "#000000", "#FFFFFF"
+
+
+def class_colours(dataset: Dataset) -> dict[str, str]:
+    """Class name → "#RRGGBB": from dataset.yaml, else black for the background and the palette for the others."""
+    palette = iter(range(len(dataset.names)))
+    colours = {}
+    for index, name in enumerate(dataset.names):
+        default = BACKGROUND if index == dataset.background_index else CLASS_COLOURS[next(palette) % len(CLASS_COLOURS)]
+        colours[name] = dataset.colors.get(name, default)
+    return colours
+
+
+def rgb(colour: str) -> NDArray[np.uint8]:
+    """ "#RRGGBB" → uint8 [3]."""
+    return (np.array(to_rgb(colour)) * 255).round().astype(np.uint8)
+
+
+def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
+    """Class indices [height, width] → colours uint8 [height, width, 3]; ignored pixels are white."""
+    lookup = np.tile(rgb(IGNORED), (256, 1))
+    lookup[: len(dataset.names)] = [rgb(colour) for colour in class_colours(dataset).values()]
+    return np.asarray(lookup[mask], np.uint8)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without a date or a version in it: equal pictures are equal files."""
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")

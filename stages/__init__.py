@@ -1,0 +1,37 @@
+"""The stages of dvc.yaml, thin scripts over src: parameters in, one or two calls, files out."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PREPARED = Path("data/prepared")
+CHECKS = Path("data/checks.csv")
+SPLITS = Path("data/splits.csv")
+EVALUATION = Path("data/evaluation")
+SCORES = EVALUATION / "scores.csv"
+PREDICTIONS = EVALUATION / "predictions.npz"
+MODEL = Path("models/unet.keras")
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+
+
+def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
+    """Run a stage as a script: answer --help, read params.yaml, show a `UserError` as one message and exit with 1.
+
+    A stage imports what it needs inside `main`, so that --help and a refused parameter answer at once.
+    """
+    argparse.ArgumentParser(
+        prog=f"python -m stages.{name}",
+        description=doc,
+        epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
+    ).parse_args()
+    from src import params
+    from src.errors import UserError
+
+    try:
+        main(params.load())
+    except UserError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: interrupted")

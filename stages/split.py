@@ -1,0 +1,23 @@
+"""Divide the images into train, validation and test: whole groups, classes spread evenly, the same for a seed."""
+
+from src.params import Params
+from stages import PLOTS, PREPARED, SPLITS, run
+
+
+def main(params: Params) -> None:
+    from src.data.splits import split, subset_rows, write_splits
+    from src.data.store import Store
+    from src.files import write_csv
+
+    store = Store(PREPARED)
+    rows = split(store, params.split, params.seed)
+    table = subset_rows(store, rows)
+    write_splits(SPLITS, rows)
+    write_csv(PLOTS / "splits.csv", table, list(table[0]))
+    for row in table:
+        size = f"{row['images']} images in {row['groups']} groups"
+        print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
+
+
+if __name__ == "__main__":
+    run("split", __doc__, main)
