@@ -58,6 +58,7 @@ class Split(Section):
 
 
 class Augment(Section):
+    share: Share
     rotate: Annotated[float, Field(ge=0, le=180)]
     flip: Literal["none", "horizontal", "vertical", "both"]
     shift: Share

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from src.params import Params, Section
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -39,17 +41,38 @@ def closure(name: str) -> set[Path]:
     return done
 
 
-def parameters_read(path: Path) -> set[str]:
-    """The longest attribute chains on a variable called `params` in a stage: `params.data.source` gives data.source."""
+def attributes(path: Path) -> list[list[str]]:
+    """Every attribute chain in the file, longest form only: `params.data.source` gives ["params", "data", "source"]."""
     tree = ast.parse(path.read_text())
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    chains = set()
+    chains = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and id(node) not in inner:
-            parts = []
-            while isinstance(node, ast.Attribute):
-                parts.append(node.attr)
-                node = node.value
-            if isinstance(node, ast.Name) and node.id == "params":
-                chains.add(".".join(reversed(parts)))
+            parts: list[str] = []
+            value: ast.expr = node
+            while isinstance(value, ast.Attribute):
+                parts.append(value.attr)
+                value = value.value
+            chains.append([*([value.id] if isinstance(value, ast.Name) else []), *reversed(parts)])
     return chains
+
+
+def parameters_read(name: str) -> set[str]:
+    """The parameters that the module of a stage reads, as dvc.yaml should list them.
+
+    What it takes from `params` itself, such as params.split; of a section that it hands on whole, the keys whose names
+    are read as attributes anywhere in its closure, or the section's own name if these are all of its keys.
+    """
+    own = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+    read_anywhere = {part for path in closure(name) for chain in attributes(path) for part in chain[1:]}
+    found = set()
+    for chain in attributes(own):
+        if chain[0] != "params":
+            continue
+        section = Params.model_fields[chain[1]].annotation
+        if len(chain) > 2 or not (isinstance(section, type) and issubclass(section, Section)):
+            found.add(".".join(chain[1:]))
+            continue
+        keys = {key for key in section.model_fields if key in read_anywhere}
+        found |= {chain[1]} if keys == set(section.model_fields) else {f"{chain[1]}.{key}" for key in keys}
+    return found

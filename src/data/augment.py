@@ -13,8 +13,9 @@ Direction = Literal["horizontal", "vertical"]
 
 def random_matrix(params: Augment, rng: np.random.Generator) -> NDArray[np.float64]:
     """Float64 [2, 2]: a step in the crop, (x, y) in pixels, to the step in the image that it shows."""
-    angle = np.deg2rad(rng.uniform(-params.rotate, params.rotate))  # NumPy takes radians, params.yaml says degrees
-    zoom = (1 + params.scale) ** rng.uniform(-1, 1)
+    turned, zoomed = rng.random(2) < params.share
+    angle = turned * np.deg2rad(rng.uniform(-params.rotate, params.rotate))  # NumPy takes radians, params.yaml degrees
+    zoom = (1 + params.scale) ** (zoomed * rng.uniform(-1, 1))
     flips = rng.random(2) < 0.5
     signs = [_sign(params, "horizontal", flips[0]), _sign(params, "vertical", flips[1])]
     cosine, sine = np.cos(angle), np.sin(angle)

@@ -74,7 +74,8 @@ class Crops:
             matrix = random_matrix(self.augment, rng)
             centre = centre + random_shift(self.augment, side, rng)
         half, size = side / 2, np.array([image.shape[1], image.shape[0]], float)
-        centre = np.where(size > side, np.clip(centre, half, np.maximum(size - half, half)), size / 2) - 0.5
+        centre = np.where(size > side, np.clip(centre, half, np.maximum(size - half, half)), size / 2)
+        centre = np.floor(centre - half) + half - 0.5  # whole pixels: a straight crop must not be blurred
         pixels, labels = warp(image, mask, centre, matrix, side)
         normalised = self.normalisation(pixels)
         return pixels, (jitter(normalised, self.augment, rng) if augmented else normalised, labels)

@@ -1,0 +1,70 @@
+"""Small made data sets and parameters that the tests share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from src.data.prepare import prepare
+from src.data.store import Store
+from src.files import read_yaml
+from src.params import Params
+
+ROOT = Path(__file__).parent.parent
+
+
+def make_pair(rng: np.random.Generator, height: int, width: int, classes: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A noisy RGB image and its mask of class indices: a disc of every class but the first, in a grey of its own."""
+    rows, columns = np.mgrid[:height, :width]
+    mask = np.zeros((height, width), np.uint8)
+    for label in range(1, classes):
+        centre = rng.uniform(0.25, 0.75, 2) * [height, width]
+        mask[np.hypot(rows - centre[0], columns - centre[1]) < min(height, width) / 5] = label
+    image = 40 + 80 * mask[..., None] + rng.normal(0, 12, (height, width, 3))
+    return image.clip(0, 255).astype(np.uint8), mask
+
+
+def write_pair(folder: Path, stem: str, image: NDArray[Any], mask: NDArray[Any]) -> None:
+    """The image as images/STEM.png, the mask as masks/STEM.png."""
+    for name, pixels in (("images", image[..., ::-1] if image.ndim == 3 else image), ("masks", mask)):
+        path = folder / name / f"{stem}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def write_data_set(folder: Path, count: int = 12, classes: int = 2, values: Any = None) -> Path:
+    """`count` pairs of mixed sizes; `values` translates class indices to stored mask values."""
+    rng = np.random.default_rng(classes)
+    lookup = np.arange(classes, dtype=np.uint8) if values is None else np.array(values, np.uint8)
+    for number in range(count):
+        image, mask = make_pair(rng, *([48, 64], [70, 50], [64, 64])[number % 3], classes)
+        write_pair(folder, f"case {number // 2}-{number}", image, lookup[mask])
+    return folder
+
+
+@pytest.fixture
+def params() -> Callable[..., Params]:
+    """The project's own params.yaml with some keys changed: params(**{"train.lr": 1e-4})."""
+
+    def changed(**changes: Any) -> Params:
+        content = read_yaml(ROOT / "params.yaml")
+        for key, value in changes.items():
+            *sections, name = key.split(".")
+            place = content
+            for section in sections:
+                place = place[section]
+            place[name] = value
+        return Params.model_validate(content)
+
+    return changed
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A prepared three-class data set of 12 images."""
+    source = write_data_set(tmp_path / "three classes", classes=3)
+    return prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")

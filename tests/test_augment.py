@@ -1,0 +1,157 @@
+"""Crops: image and mask move together, no label is invented, and each depends on (seed, epoch, index) alone."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from src.data.augment import jitter, random_matrix, random_shift, warp
+from src.data.crops import Crops, rare_classes
+from src.data.normalise import Normalisation
+
+SIDE = 65
+CENTRE = np.array([32.0, 32.0])
+WIDE, MIDDLE = 161, np.array([80.0, 80.0])  # large enough that a crop at the middle shows nothing mirrored
+
+
+def grid() -> tuple[np.ndarray, np.ndarray]:
+    """An image with a bright spot of 7 × 7 at known places (x, y), and a mask with a label of its own for each."""
+    image, mask = np.zeros((WIDE, WIDE, 1), np.uint8), np.zeros((WIDE, WIDE), np.uint8)
+    for label, (x, y) in enumerate([(70, 70), (88, 78), (74, 90)], start=1):
+        image[y - 3 : y + 4, x - 3 : x + 4] = 80 * label
+        mask[y - 3 : y + 4, x - 3 : x + 4] = label
+    return image, mask
+
+
+def centroid(weights: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(weights)
+    return np.array([columns.mean(), rows.mean()])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_image_and_mask_move_together(params, seed):
+    augment = params(**{"augment.rotate": 180, "augment.share": 1.0}).augment
+    rng = np.random.default_rng(seed)
+    matrix, shift = random_matrix(augment, rng), random_shift(augment, SIDE, rng)
+    image, mask = grid()
+    seen, labels = warp(image, mask, MIDDLE + shift, matrix, SIDE)
+    for label in (1, 2, 3):
+        where = labels == label
+        expected = np.linalg.inv(matrix) @ (centroid(mask == label) - MIDDLE - shift) + CENTRE
+        np.testing.assert_allclose(centroid(where), expected, atol=0.75)
+        assert np.median(seen[where]) == 80 * label  # the spot lies under its label
+
+
+@pytest.mark.parametrize("degrees", [0, 17, 90, -120])
+def test_equals_scipys_affine_transform(params, degrees):
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    mask = rng.integers(0, 5, (SIDE, SIDE), dtype=np.uint8)
+    angle = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / 1.1
+    seen, labels = warp(image, mask, CENTRE, matrix, SIDE)
+    swapped = matrix[::-1, ::-1]  # SciPy counts (row, column)
+    offset = CENTRE - swapped @ CENTRE
+    smooth = [ndimage.affine_transform(image[..., c].astype(float), swapped, offset, order=1, mode="mirror") for c in range(3)]
+    assert np.abs(np.stack(smooth, axis=-1) - seen).max() <= 6  # OpenCV places pixels to 1/32 of a pixel
+    nearest = ndimage.affine_transform(mask, swapped, offset, order=0, mode="mirror")
+    assert (nearest == labels).mean() > 0.97
+
+
+def test_rotation_is_in_degrees(params):
+    augment = params(**{"augment.rotate": 30, "augment.share": 1.0, "augment.flip": "none", "augment.scale": 0}).augment
+    rng = np.random.default_rng(0)
+    matrices = [random_matrix(augment, rng) for _ in range(500)]
+    angles = np.rad2deg([np.arctan2(matrix[1, 0], matrix[0, 0]) for matrix in matrices])
+    assert -30 <= angles.min() < -25 and 25 < angles.max() <= 30
+
+
+@pytest.mark.parametrize(("flip", "signs"), [("none", {(1, 1)}), ("horizontal", {(1, 1), (-1, 1)})])
+def test_flips_only_as_told(params, flip, signs):
+    augment = params(**{"augment.flip": flip, "augment.rotate": 0, "augment.scale": 0}).augment
+    rng = np.random.default_rng(0)
+    assert {tuple(np.diag(random_matrix(augment, rng)).round()) for _ in range(100)} == signs
+
+
+def test_share_says_how_many_crops_are_rotated(params):
+    augment = params(**{"augment.share": 0.25, "augment.scale": 0, "augment.flip": "none"}).augment
+    rng = np.random.default_rng(0)
+    straight = np.mean([np.array_equal(random_matrix(augment, rng), np.eye(2)) for _ in range(2000)])
+    assert straight == pytest.approx(0.75, abs=0.03)
+
+
+def test_without_augmentation_a_crop_is_a_piece_of_the_image(store, params):
+    crops = Crops(store, range(len(store)), params(**{"data.crop": 32}).data, params().augment, seed=0)
+    for index in range(50):
+        pixels, (_, labels) = crops.draw(1, index, augmented=False)
+        assert any(_contains(store.image(p), store.mask(p), pixels, labels) for p in range(len(store)))
+
+
+def _contains(image, mask, pixels, labels) -> bool:
+    windows = np.lib.stride_tricks.sliding_window_view(mask, labels.shape)
+    for row, column in np.argwhere((windows == labels).all(axis=(2, 3))):
+        if np.array_equal(image[row : row + labels.shape[0], column : column + labels.shape[1]], pixels):
+            return True
+    return False
+
+
+def test_no_label_is_invented_and_shapes_hold(store, params):
+    known = {0, 1, 2}
+    for changes in ({}, {"data.resize": 48}, {"data.crop": 128}):
+        chosen = params(**({"data.crop": 32, "augment.share": 1.0, "augment.rotate": 180} | changes))
+        crops = Crops(store, range(len(store)), chosen.data, chosen.augment, seed=0)
+        for index in range(40):
+            _, (image, mask) = crops.draw(1, index)
+            side = chosen.data.crop
+            assert image.shape == (side, side, 3) and image.dtype == np.float32
+            assert mask.shape == (side, side) and mask.dtype == np.uint8
+            assert set(np.unique(mask)) <= known and np.isfinite(image).all()
+
+
+def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
+    chosen = params(**{"data.crop": 32})
+
+    def draw(seed, epoch, index):
+        return Crops(store, range(len(store)), chosen.data, chosen.augment, seed).draw(epoch, index)[1][0]
+
+    one = draw(0, 1, 5)
+    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
+    batches = list(crops.batches(1, 8, 4))
+    np.testing.assert_array_equal(one, batches[1][0][1])
+    for other in ((1, 1, 5), (0, 2, 5), (0, 1, 6)):
+        assert not np.array_equal(one, draw(*other))
+
+
+def test_whole_batches_only(store, params):
+    chosen = params(**{"data.crop": 32})
+    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
+    assert [images.shape[0] for images, _ in crops.batches(1, 11, 4)] == [4, 4]
+
+
+def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
+    chosen = params(**{"data.crop": 16, "data.rare": 0.5, "model.depth": 4})
+    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
+    assert rare_classes(store, range(len(store))) == [1, 2] == list(crops.rare)
+    never = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 0.0}).data, chosen.augment, 0)
+
+    def held(drawn):
+        return np.mean([(drawn.draw(1, index, augmented=False)[1][1] > 0).any() for index in range(300)])
+
+    assert held(crops) > held(never) + 0.2
+
+
+def test_normalisation_gives_mean_0_and_deviation_1(store):
+    indices = range(len(store))
+    normalisation = Normalisation.of(store, indices)
+    pixels = np.concatenate([normalisation(store.image(index)).reshape(-1, 3) for index in indices])
+    np.testing.assert_allclose(pixels.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(pixels.std(axis=0), 1, atol=1e-4)
+    np.testing.assert_array_equal(normalisation.undo(normalisation(store.image(0))), store.image(0))
+
+
+def test_jitter_stays_in_its_ranges(params):
+    augment = params(**{"augment.brightness": 0.3, "augment.contrast": 0.5, "augment.noise": 0}).augment
+    rng = np.random.default_rng(0)
+    zeros, ones = (np.full((8, 8, 3), value, np.float32) for value in (0, 1))
+    assert max(abs(float(jitter(zeros, augment, rng).mean())) for _ in range(200)) <= 0.3
+    gains = [float(np.ptp(jitter(np.concatenate([zeros, ones]), augment, rng))) for _ in range(200)]
+    assert 1 / 1.5 - 1e-6 <= min(gains) < 0.75 and 1.4 < max(gains) <= 1.5 + 1e-6

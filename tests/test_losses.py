@@ -1,0 +1,91 @@
+"""Each part of the loss against its formula in NumPy, and at the extremes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import log_expit, log_softmax
+
+from src.data.dataset import IGNORE
+from src.model.infer import classes_of
+from src.model.losses import SMOOTH, Sums, confusions, loss_sums, predicted_classes, total_loss
+from src.params import Loss
+
+
+def reference(logits, truth, weights, foreground):
+    """The loss from its definition, in float64: (cross-entropy weight) × mean CE + (Dice weight) × (1 - mean soft Dice)."""
+    z = logits.astype(np.float64)
+    if z.shape[-1] == 1:
+        logs = np.concatenate([log_expit(-z), log_expit(z)], axis=-1)
+    else:
+        logs = log_softmax(z, axis=-1)
+    counted = truth < logs.shape[-1]
+    p, log_p, t = np.exp(logs)[counted], logs[counted], np.eye(logs.shape[-1])[truth[counted]]
+    entropy = -(t * log_p).sum(axis=1).mean()
+    soft = (2 * (p * t).sum(axis=0) + SMOOTH) / (p.sum(axis=0) + t.sum(axis=0) + SMOOTH)
+    return weights.cross_entropy * entropy + weights.dice * (1 - soft[foreground].mean())
+
+
+@pytest.mark.parametrize(("outputs", "foreground"), [(1, [1]), (3, [0, 1, 2]), (5, [1, 2, 3, 4])])
+@pytest.mark.parametrize("weights", [(1, 0), (0, 1), (0.3, 2)])
+def test_equals_the_formula(outputs, foreground, weights):
+    rng = np.random.default_rng(outputs)
+    logits = rng.normal(0, 3, (4, 9, 7, outputs)).astype(np.float32)
+    truth = rng.integers(0, max(outputs, 2), (4, 9, 7), dtype=np.uint8)
+    truth[rng.random(truth.shape) < 0.1] = IGNORE
+    chosen = Loss(cross_entropy=weights[0], dice=weights[1])
+    found = float(total_loss(loss_sums(tf.constant(logits), tf.constant(truth)), chosen, foreground))
+    assert found == pytest.approx(reference(logits, truth, chosen, foreground), rel=2e-5)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("size", [0.0, 1e4, -1e4, 1e30])
+@pytest.mark.parametrize("label", [0, 1, IGNORE])
+def test_loss_and_gradients_are_finite_at_the_extremes(outputs, size, label):
+    logits = tf.Variable(np.full((2, 4, 4, outputs), size, np.float32) * np.arange(1, outputs + 1, dtype=np.float32))
+    with tf.GradientTape() as tape:
+        sums = loss_sums(logits, tf.constant(np.full((2, 4, 4), label, np.uint8)))
+        loss = total_loss(sums, Loss(cross_entropy=1.0, dice=1.0), [1])
+    assert np.isfinite(float(loss))
+    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
+
+
+def test_ignored_pixels_have_no_gradient():
+    logits = tf.Variable(np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype(np.float32))
+    truth = np.zeros((1, 4, 4), np.uint8)
+    truth[0, :2] = IGNORE
+    with tf.GradientTape() as tape:
+        loss = total_loss(loss_sums(logits, tf.constant(truth)), Loss(cross_entropy=1.0, dice=1.0), [0, 1, 2])
+    gradient = tape.gradient(loss, logits).numpy()
+    assert (gradient[0, :2] == 0).all() and (gradient[0, 2:] != 0).any()
+
+
+def test_false_alarms_on_an_absent_class_are_punished():
+    truth = tf.zeros((1, 8, 8), tf.uint8)
+    quiet, loud = (
+        float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth), Loss(cross_entropy=0.0, dice=1.0), [1]))
+        for logit in (-20.0, 0.0)
+    )
+    assert quiet < 0.01 and loud > 0.9
+
+
+def test_sums_of_parts_are_those_of_the_whole():
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(size=(6, 5, 5, 3)).astype(np.float32), rng.integers(0, 3, (6, 5, 5), dtype=np.uint8)
+    parts = [loss_sums(tf.constant(logits[k : k + 2]), tf.constant(truth[k : k + 2])) for k in (0, 2, 4)]
+    whole = loss_sums(tf.constant(logits), tf.constant(truth))
+    for part, together in zip(Sums(*(sum(values) for values in zip(*parts, strict=True))), whole, strict=True):
+        np.testing.assert_allclose(part, together, rtol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
+    from src.evaluation.confusion import confusion
+
+    rng = np.random.default_rng(outputs)
+    logits = rng.integers(-2, 3, (3, 16, 16, outputs)).astype(np.float32)  # small integers: many ties
+    truth = rng.integers(0, max(outputs, 2), (3, 16, 16), dtype=np.uint8)
+    truth[0, :4] = IGNORE
+    predicted = np.stack([classes_of(image) for image in logits])
+    np.testing.assert_array_equal(predicted_classes(tf.constant(logits)), predicted)
+    counts = [confusion(t, p, max(outputs, 2)) for t, p in zip(truth, predicted, strict=True)]
+    np.testing.assert_array_equal(confusions(tf.constant(logits), tf.constant(truth)), counts)

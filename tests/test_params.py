@@ -1,0 +1,74 @@
+"""params.yaml: what is refused, in which words, and that it reads numbers as DVC does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from src.errors import UserError
+from src.params import load
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def load_changed(tmp_path: Path, pattern: str, replacement: str):
+    changed, count = re.subn(pattern, replacement, TEXT, count=1, flags=re.MULTILINE)
+    assert count == 1, f"{pattern} is not in params.yaml"
+    path = tmp_path / "params.yaml"
+    path.write_text(changed)
+    return load(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "words"),
+    [
+        (r"^  lr:", "  learning_rate:", ["train.learning_rate: no such key", "train.lr: missing"]),
+        (r"^  rotate: \S+", "  rotat: 5", ["augment.rotat: no such key; did you mean rotate?"]),
+        (r"^  batch: \S+", "  batch: 2.5", ["train.batch", "integer", "2.5"]),
+        (r"^  batch: \S+", "  batch: '8'", ["train.batch", "integer", "'8'"]),
+        (r"^  lr: \S+", "  lr: fast", ["train.lr", "number", "fast"]),
+        (r"^  lr: \S+", "  lr: 0", ["train.lr", "greater than 0"]),
+        (r"^  lr: \S+", "  lr: .nan", ["train.lr"]),
+        (r"^  flip: \S+", "  flip: diagonal", ["augment.flip", "'horizontal'", "diagonal"]),
+        (r"^  rotate: \S+", "  rotate: yes", ["augment.rotate", "number", "'yes'"]),
+        (r"^  crop: \S+", "  crop: 100", ["data.crop (100)", "multiple of 16", "model.depth (4)"]),
+        (r"^  test: \S+", "  test: 0.9", ["validation + test must be less than 1"]),
+        (r"^  fold: \S+", "  fold: 1", ["fold must be one of 0 … 0"]),
+        (r"^  folds: \S+", "  folds: 2", ["folds must be 0"]),
+        (r"^  source: \S+", "  source: data/", ["data.source", "folder of its own"]),
+        (r"^seed: \S+", "seed: -1", ["seed", "greater than or equal to 0"]),
+        (r"^    dice: \S+", "    dice: -1", ["train.loss.dice"]),
+        (r"^report:", "repot:", ["repot: no such key; did you mean report?", "report: missing"]),
+    ],
+)
+def test_refuses(tmp_path, pattern, replacement, words):
+    with pytest.raises(UserError) as error:
+        load_changed(tmp_path, pattern, replacement)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_lists_every_offender(tmp_path):
+    (tmp_path / "params.yaml").write_text(TEXT.replace("lr: 1e-3", "lr: -1").replace("depth: 4", "depth: four"))
+    with pytest.raises(UserError, match=r"2 setting\(s\) refused") as error:
+        load(tmp_path / "params.yaml")
+    assert "train.lr" in str(error.value) and "model.depth" in str(error.value)
+
+
+@pytest.mark.parametrize(("written", "value"), [("1e-5", 0.00001), ("1e-05", 0.00001), ("5E-4", 0.0005), ("1", 1.0)])
+def test_reads_exponents_as_numbers(tmp_path, written, value):
+    assert load_changed(tmp_path, r"^  lr: \S+", f"  lr: {written}").train.lr == value
+
+
+def test_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        load(ROOT / "params.yaml").train.lr = 1.0
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "seed: [", "\x00"])
+def test_names_a_broken_file(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load(path)
