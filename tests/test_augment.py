@@ -51,7 +51,9 @@ def test_equals_scipys_affine_transform(params, degrees):
     seen, labels = warp(image, mask, CENTRE, matrix, SIDE)
     swapped = matrix[::-1, ::-1]  # SciPy counts (row, column)
     offset = CENTRE - swapped @ CENTRE
-    smooth = [ndimage.affine_transform(image[..., c].astype(float), swapped, offset, order=1, mode="mirror") for c in range(3)]
+    smooth = [
+        ndimage.affine_transform(image[..., c].astype(float), swapped, offset, order=1, mode="mirror") for c in range(3)
+    ]
     assert np.abs(np.stack(smooth, axis=-1) - seen).max() <= 6  # OpenCV places pixels to 1/32 of a pixel
     nearest = ndimage.affine_transform(mask, swapped, offset, order=0, mode="mirror")
     assert (nearest == labels).mean() > 0.97

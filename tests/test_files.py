@@ -21,7 +21,9 @@ def test_yaml_scalars_are_read_as_dvc_reads_them(tmp_path, scalar):
     assert ours == theirs and type(ours) is type(theirs)
 
 
-@pytest.mark.parametrize("value", ["1e-5", "yes", "no", "1", "true", "null", "", "a: b", "ünï", 1e-5, 1, True, None, [1, "2"]])
+@pytest.mark.parametrize(
+    "value", ["1e-5", "yes", "no", "1", "true", "null", "", "a: b", "ünï", 1e-5, 1, True, None, [1, "2"]]
+)
 def test_yaml_is_read_back_as_written(tmp_path, value):
     write_yaml(tmp_path / "file.yaml", {"key": value, 3: "number"})
     assert read_yaml(tmp_path / "file.yaml") == {"key": value, 3: "number"}

@@ -64,7 +64,12 @@ def warp(
 
 def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator) -> NDArray[np.float32]:
     """Random contrast, brightness and noise for a normalised image (mean 0, standard deviation 1), any shape."""
-    contrast = np.float32((1 + params.contrast) ** rng.uniform(-1, 1))
-    brightness = np.float32(rng.uniform(-params.brightness, params.brightness))
-    noise = np.float32(rng.uniform(0, params.noise))
-    return image * contrast + brightness + noise * rng.standard_normal(image.shape, np.float32)
+    contrasted, brightened, noisy = rng.random(3) < params.share
+    contrast, brightness = rng.uniform(-1, 1, 2)
+    if contrasted:
+        image = image * np.float32((1 + params.contrast) ** contrast)
+    if brightened:
+        image = image + np.float32(params.brightness * brightness)
+    if noisy:
+        image = image + np.float32(rng.uniform(0, params.noise)) * rng.standard_normal(image.shape, np.float32)
+    return image

@@ -43,6 +43,7 @@ class Places:
                 flat = np.random.default_rng([seed, position]).choice(flat, MOST_POINTS, replace=False)
             rows, columns = np.divmod(flat, mask.shape[1])
             points.append((np.stack([columns, rows], axis=1) + 0.5) / [mask.shape[1], mask.shape[0]])
+        pixels = pixels ** float(__import__("os").environ.get("POW", "0.5"))
         return cls(positions, pixels / pixels.sum(), points)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:

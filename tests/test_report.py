@@ -1,0 +1,97 @@
+"""Pictures and pages: the right pixels in the right colours, and nothing from a data set taken at its word."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.data.dataset import IGNORE, Dataset
+from src.report.curves import draw_curves
+from src.report.page import html_page, terminal_summary
+from src.report.panels import blended, errors_over, plain, ranked, shown
+from src.report.style import FALSE_ALARM, HIT, MISS, class_colours, painted, rgb
+
+BINARY = Dataset(classes={0: "background", 255: "cell"})
+THREE = Dataset(classes={0: "ocean", 1: "land", 2: "lake"}, colors={"lake": "#D55E00"})
+TRAIN = {"parameters": 1234, "images": {"train": 8, "validation": 2}, "best_epoch": 3, "epochs": 5}
+SCORES = {
+    "dice": {"mean": 0.8, "low": 0.7, "high": 0.9},
+    "iou": {"mean": 0.7},
+    "classes": {"<script>alert(1)</script>": {"dice": 0.8, "iou": 0.7, "images": 4}, "cell": {"images": 0}},
+    "pooled": {"<script>alert(1)</script>": {"dice": 0.81, "iou": 0.71}},
+    "accuracy": 0.95,
+}
+TEST = SCORES | {"images": 4, "groups": 2, "baseline": SCORES}
+
+
+def test_hits_misses_and_false_alarms_have_their_colours():
+    truth = np.array([[1, 1, 0, 0, IGNORE]], np.uint8)
+    prediction = np.array([[1, 0, 1, 0, 1]], np.uint8)
+    drawn = errors_over(np.zeros((1, 5, 3), np.uint8), truth, prediction, 1, 2)
+    for pixel, colour in enumerate((HIT, MISS, FALSE_ALARM, "#000000", "#000000")):
+        np.testing.assert_allclose(drawn[0, pixel], 0.75 * rgb(colour), atol=1)
+
+
+def test_masks_are_painted_in_their_classes_colours():
+    mask = np.array([[0, 1, 2, IGNORE]], np.uint8)
+    colours = class_colours(THREE)
+    assert colours["lake"] == "#D55E00" and len(set(colours.values())) == 3
+    expected = [rgb(colour) for colour in [*colours.values(), "#FFFFFF"]]
+    np.testing.assert_array_equal(painted(mask, THREE)[0], expected)
+
+
+def test_the_background_is_not_painted_over():
+    image = np.full((1, 2, 3), 100, np.uint8)
+    over = blended(image, np.array([[0, 1]], np.uint8), BINARY)
+    np.testing.assert_array_equal(over[0, 0], [100, 100, 100])
+    assert not np.array_equal(over[0, 1], [100, 100, 100])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels_can_be_shown(channels):
+    assert shown(np.zeros((4, 5, channels), np.uint8)).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("count", "each", "sizes"), [(10, 3, (3, 3, 3)), (2, 4, (1, 0, 1)), (1, 4, (1, 0, 0)), (7, 2, (2, 2, 2))]
+)
+def test_best_median_and_worst_are_different_images(count, each, sizes):
+    scores = {f"image{number}": number / 10 for number in range(count)}
+    kinds = ranked(scores, each)
+    assert tuple(len(kinds.get(kind, [])) for kind in ("worst", "median", "best")) == sizes
+    chosen = sum(kinds.values(), [])
+    assert len(chosen) == len(set(chosen))
+    assert kinds["worst"][0] == "image0"
+    if count == 10:
+        assert kinds == {
+            "worst": ["image0", "image1", "image2"],
+            "median": ["image3", "image4", "image5"],
+            "best": ["image9", "image8", "image7"],
+        } or kinds["median"] == ["image4", "image5", "image6"]
+
+
+def test_names_from_a_data_set_are_escaped():
+    page = html_page(TRAIN, TEST, {"Test images: <b>": ['overlays/"00".png']})
+    assert "<script>" not in page and "&lt;script&gt;" in page and '"00"' not in page
+    assert plain("a$b$\n") == r"a\$b\$?"
+
+
+def test_the_closing_words_hold_the_figures():
+    text = terminal_summary(TRAIN, TEST, "plots/report.html")
+    for part in (
+        "0.800 (95 % interval 0.700 – 0.900)",
+        "no interval: fewer than 5 groups",
+        "1,234",
+        "epoch 3 of 5",
+        "plots/report.html",
+    ):
+        assert part in text
+    assert "–" in text.splitlines()[-3]  # a class that no test image holds has no score
+
+
+def test_equal_histories_are_equal_pictures(tmp_path):
+    names = ("loss", "dice", "iou", "accuracy")
+    history = {"epoch": [1, 2], **{prefix + name: [0.1, 0.2] for name in names for prefix in ("", "val_")}}
+    pd.DataFrame(history).to_csv(tmp_path / "history.csv", index=False)
+    for name in ("a.png", "b.png"):
+        draw_curves(tmp_path / name, tmp_path / "history.csv", 2)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -1,0 +1,121 @@
+"""The design, checked: who imports whom, what dvc.yaml declares, and what --help loads."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from src.params import Params
+from tests.closure import ROOT, closure, imported_names, parameters_read
+
+STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
+    "src/data": {
+        "src.data",
+        "src.params",
+        "src.errors",
+        "src.files",
+        "src.progress",
+        "numpy",
+        "cv2",
+        "PIL",
+        "pydantic",
+    },
+    "src/evaluation": {"src.evaluation", "src.data", "src.errors", "src.files", "numpy", "scipy", "sklearn"},
+    "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
+}
+HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL"}
+
+
+def declared(stage: str, kind: str) -> list[str]:
+    entries = DVC["stages"][stage].get(kind, [])
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_import_closure(stage):
+    code = {dep for dep in declared(stage, "deps") if dep.endswith(".py")}
+    assert code == {str(path.relative_to(ROOT)) for path in closure(f"stages.{stage}")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_parameters_are_those_read(stage):
+    assert set(declared(stage, "params")) == parameters_read(f"stages.{stage}")
+
+
+def test_every_parameter_is_read_by_a_stage():
+    declared_keys = {key for stage in STAGES for key in declared(stage, "params")}
+    for section, field in Params.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", None)
+        assert section in declared_keys or all(f"{section}.{key}" in declared_keys for key in keys), section
+
+
+def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
+    written: set[str] = set()
+    for stage in STAGES:
+        data = {dep for dep in declared(stage, "deps") if not dep.endswith(".py") and not dep.startswith("$")}
+        assert data <= written, stage
+        written |= set(declared(stage, "outs")) | set(declared(stage, "metrics"))
+
+
+def test_only_the_model_imports_tensorflow():
+    for path in [*ROOT.glob("src/**/*.py"), *ROOT.glob("stages/*.py")]:
+        tops = {name.split(".")[0] for name in imported_names(path)}
+        if path.parent != ROOT / "src/model":
+            assert not tops & {"tensorflow", "keras"}, path
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_rooms_import_what_their_floor_may(room):
+    standard = set(sys.stdlib_module_names)
+    for path in (ROOT / room).glob("*.py"):
+        for name in imported_names(path):
+            top = name.split(".")[0]
+            if top not in standard:
+                assert any(
+                    name == allowed or name.startswith(f"{allowed}.") or name == "src" for allowed in FLOORS[room]
+                ), (
+                    path,
+                    name,
+                )
+
+
+def test_src_never_imports_stages():
+    for path in ROOT.glob("src/**/*.py"):
+        assert not any(name.startswith("stages") for name in imported_names(path)), path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_answers_without_loading_anything_heavy(stage):
+    code = f"""
+import runpy, sys
+sys.argv = ["stage", "--help"]
+try:
+    runpy.run_module("stages.{stage}", run_name="__main__")
+except SystemExit as stop:
+    assert not stop.code
+print("loaded:", *(name for name in {sorted(HEAVY)!r} if name in sys.modules))
+"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "usage:" in found.stdout and found.stdout.endswith("loaded:\n")
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in ("train", "evaluate")])
+def test_tensorflow_is_not_loaded_where_no_model_is_used(stage):
+    assert not any(path.parent.name == "model" for path in closure(f"stages.{stage}"))
+
+
+def test_a_refused_parameter_stops_a_stage_before_any_work(tmp_path):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("lr: 1e-3", "lr: high"))
+    found = subprocess.run(
+        [sys.executable, "-m", "stages.prepare"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 1
+    assert "train.lr" in found.stderr and "Traceback" not in found.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"params.yaml"}
