@@ -58,10 +58,10 @@ class Split(Section):
 
 
 class Augment(Section):
-    share: Share
-    rotate: Annotated[float, Field(ge=0, le=180)]
     flip: Literal["none", "horizontal", "vertical", "both"]
     shift: Share
+    share: Share
+    rotate: Annotated[float, Field(ge=0, le=180)]
     scale: Annotated[float, Field(ge=0, le=3)]
     brightness: Amount
     contrast: Annotated[float, Field(ge=0, le=3)]

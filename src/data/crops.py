@@ -23,8 +23,9 @@ Crop = tuple[NDArray[np.float32], NDArray[np.uint8]]
 class Places:
     """Where a rare class lies in the training images.
 
-    positions: of the images that hold it, in the store; probabilities: of drawing each, so that every pixel of the
-    class is as likely as the other; points: for each image, centres of such pixels as shares [n, 2] of (width, height).
+    positions: of the images that hold it, in the store; probabilities: of drawing each, by the square root of
+    the class's pixels in it, so that neither one large object nor many specks fill the crops; points: for each image,
+    centres of such pixels as shares [n, 2] of (width, height).
     """
 
     positions: list[int]
@@ -34,7 +35,7 @@ class Places:
     @classmethod
     def of(cls, store: Store, indices: Sequence[int], label: int, seed: int) -> "Places":
         positions = [index for index in indices if store.records[index].pixels[label]]
-        pixels = np.array([store.records[position].pixels[label] for position in positions], float)
+        weights = np.sqrt([store.records[position].pixels[label] for position in positions])
         points = []
         for position in positions:
             mask = store.mask(position)
@@ -43,8 +44,7 @@ class Places:
                 flat = np.random.default_rng([seed, position]).choice(flat, MOST_POINTS, replace=False)
             rows, columns = np.divmod(flat, mask.shape[1])
             points.append((np.stack([columns, rows], axis=1) + 0.5) / [mask.shape[1], mask.shape[0]])
-        pixels = pixels ** float(__import__("os").environ.get("POW", "0.5"))
-        return cls(positions, pixels / pixels.sum(), points)
+        return cls(positions, weights / weights.sum(), points)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
         """An image's position and a point in it, as a share of (width, height)."""

@@ -1,6 +1,7 @@
 """models/unet.keras: all that a prediction needs in one file, written so that equal models are equal bytes."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def save(path: Path, model: keras.Model, project: Project) -> None:
         metadata = json.loads(members["metadata.json"])
         metadata.pop("date_saved", None)
         members["metadata.json"] = _json(metadata)
+        members["config.json"] = _renumbered(members["config.json"])
         members[MEMBER] = _json(project.model_dump())
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(members):
@@ -58,6 +60,16 @@ def load(path: Path) -> tuple[keras.Model, Project]:
         return keras.saving.load_model(path, custom_objects=CUSTOM, compile=False, safe_mode=True), project
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a model of this project: {error}") from None
+
+
+def _renumbered(config: bytes) -> bytes:
+    """Keras tells shared objects apart by their addresses in memory; number them by their first appearance instead."""
+    numbers: dict[bytes, int] = {}
+
+    def number(match: re.Match[bytes]) -> bytes:
+        return b'"shared_object_id": %d' % numbers.setdefault(match[1], len(numbers) + 1)
+
+    return re.sub(rb'"shared_object_id": (\d+)', number, config)
 
 
 def _json(content: dict[str, Any]) -> bytes:
