@@ -143,7 +143,7 @@ def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
 
 def test_normalisation_gives_mean_0_and_deviation_1(store):
     indices = range(len(store))
-    normalisation = Normalisation.of(store, indices)
+    normalisation = Normalisation.of(store.records)
     pixels = np.concatenate([normalisation(store.image(index)).reshape(-1, 3) for index in indices])
     np.testing.assert_allclose(pixels.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(pixels.std(axis=0), 1, atol=1e-4)

@@ -5,8 +5,8 @@ from ruamel.yaml import YAML
 
 from src.files import atomic, read_csv, read_yaml, write_csv, write_json, write_yaml
 
-SCALARS = """1 -7 +3 1.5 .5 1. 1e-5 1E+3 -2.5e-3 1e5 .inf -.inf true True false FALSE yes no on off null ~ 12:30 1_000 abc
-'1' "1e-5" a:b 2020-x"""
+SCALARS = """1 -7 +3 1.5 .5 1. 1e-5 1E+3 -2.5e-3 1e5 .inf -.inf true True false FALSE yes no on off null ~ 12:30 1_000
+abc '1' "1e-5" a:b 2020-x"""
 
 
 @pytest.mark.parametrize("scalar", SCALARS.split())

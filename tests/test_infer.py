@@ -20,8 +20,8 @@ def project(**changes) -> Project:
         "classes": ["background", "cell"],
         "background": 0,
         "colors": {},
-        "mean": [100.0],
-        "std": [50.0],
+        "mean": [10.0],
+        "std": [4.0],
         "resize": 0,
         "depth": 2,
     }
@@ -57,10 +57,10 @@ def test_tiles_change_nothing(model, monkeypatch):
 
 
 def test_normalises_as_told(model):
-    image = np.random.default_rng(0).integers(0, 128, (32, 32, 1), dtype=np.uint8)
-    plain = Predictor(model, project(mean=[10.0], std=[20.0])).logits(image)
-    doubled = Predictor(model, project(mean=[20.0], std=[40.0])).logits(2 * image)
-    np.testing.assert_allclose(plain, doubled, atol=1e-5)
+    image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
+    plain = Predictor(model, project(mean=[3.0], std=[2.0])).logits(image)
+    brighter = Predictor(model, project(mean=[6.0], std=[4.0])).logits(4 * image)  # the root of 4 is 2
+    np.testing.assert_allclose(plain, brighter, atol=1e-5)
 
 
 def test_equal_models_are_equal_files_and_load_back(model, tmp_path):

@@ -12,12 +12,10 @@ from src.params import Loss
 
 
 def reference(logits, truth, weights, foreground):
-    """The loss from its definition, in float64: (cross-entropy weight) × mean CE + (Dice weight) × (1 - mean soft Dice)."""
+    """The loss from its definition, in float64: weighted cross-entropy + weighted (1 - mean soft Dice)."""
     z = logits.astype(np.float64)
-    if z.shape[-1] == 1:
-        logs = np.concatenate([log_expit(-z), log_expit(z)], axis=-1)
-    else:
-        logs = log_softmax(z, axis=-1)
+    binary = z.shape[-1] == 1
+    logs = np.concatenate([log_expit(-z), log_expit(z)], axis=-1) if binary else log_softmax(z, axis=-1)
     counted = truth < logs.shape[-1]
     p, log_p, t = np.exp(logs)[counted], logs[counted], np.eye(logs.shape[-1])[truth[counted]]
     entropy = -(t * log_p).sum(axis=1).mean()

@@ -41,7 +41,7 @@ def test_the_lists_name_every_block_once(pairs):
     dataset = read_dataset(SAMPLE)
     lists = read_lists(SAMPLE, dataset)
     blocks = {dataset.group_of(pair.id) for pair in pairs}
-    listed = sum(lists.values(), [])
+    listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
     for lines in lists.values():
         held = set().union(*(np.unique(pair.read()[1]) for pair in pairs if dataset.group_of(pair.id) in lines))

@@ -58,7 +58,7 @@ def test_best_median_and_worst_are_different_images(count, each, sizes):
     scores = {f"image{number}": number / 10 for number in range(count)}
     kinds = ranked(scores, each)
     assert tuple(len(kinds.get(kind, [])) for kind in ("worst", "median", "best")) == sizes
-    chosen = sum(kinds.values(), [])
+    chosen = [image for images in kinds.values() for image in images]
     assert len(chosen) == len(set(chosen))
     assert kinds["worst"][0] == "image0"
     if count == 10:

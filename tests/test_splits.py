@@ -103,7 +103,7 @@ def test_table_of_shares_and_reading_back(tmp_path, params):
     rows = split(store, params().split, 0)
     write_splits(tmp_path / "splits.csv", rows)
     indices = {name: read_subset(tmp_path / "splits.csv", store, name) for name in ("train", "validation", "test")}
-    assert sorted(sum(indices.values(), [])) == list(range(12))
+    assert sorted(index for found in indices.values() for index in found) == list(range(12))
     table = subset_rows(store, rows)
     for subset, found in indices.items():
         masks = np.concatenate([store.mask(index).ravel() for index in found])

@@ -10,7 +10,7 @@ from src.params import Model
 
 
 def expected_parameters(filters: int, depth: int, channels: int, classes: int) -> int:
-    """Weights counted from the description: pairs of 3 × 3 convolutions with four numbers a channel for normalisation."""
+    """Weights counted from the description: pairs of 3 × 3 convolutions, four numbers a channel to normalise."""
 
     def block(inputs: int, outputs: int) -> int:
         return 9 * inputs * outputs + 9 * outputs * outputs + 2 * 4 * outputs
@@ -38,7 +38,7 @@ def test_has_the_founding_parts():
 
 
 def test_a_step_down_and_up_keeps_the_place():
-    """A bright pixel far from the border changes the logits around itself and, in a shallow network, nowhere far off."""
+    """A bright pixel changes the logits around itself and, in a shallow network, nowhere far off."""
     keras.utils.set_random_seed(0)
     model = build_unet(Model(filters=4, depth=1), 1, 2)
     dark = np.zeros((1, 64, 64, 1), np.float32)

@@ -57,7 +57,7 @@ class Crops:
 
     def __init__(self, store: Store, indices: Sequence[int], data: Data, augment: Augment, seed: int) -> None:
         self.store, self.indices, self.data, self.augment, self.seed = store, list(indices), data, augment, seed
-        self.normalisation = Normalisation.of(store, indices)
+        self.normalisation = Normalisation.of([store.records[index] for index in indices])
         self.rare = {label: Places.of(store, indices, label, seed) for label in rare_classes(store, indices)}
 
     def draw(self, epoch: int, index: int, *, augmented: bool = True) -> tuple[NDArray[np.uint8], Crop]:

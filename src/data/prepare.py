@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import NAME, Dataset, read_dataset, read_lists, write_dataset
 from src.data.encoding import class_lookup, resolve
 from src.data.images import Unreadable
+from src.data.normalise import root_moments
 from src.data.package import package_pairs
 from src.data.pairs import Finding, Pair, folder_pairs
 from src.data.store import IMAGES, MASKS, Record, Store, write_index
@@ -68,8 +68,8 @@ def _copy(
             except UserError as error:
                 findings.append(Finding(pair.id, "error", str(error), f"correct group in {NAME}"))
                 continue
-            mean, std = cv2.meanStdDev(image)
-            if not std.any():
+            mean, std = root_moments(image)
+            if not any(std):
                 findings.append(Finding(pair.id, "warning", "the image is of one colour", "remove it if it is damaged"))
             histogram = np.bincount(mask.ravel(), minlength=256)
             if np.count_nonzero(histogram) == 1:
@@ -78,8 +78,7 @@ def _copy(
             images.write(image.tobytes())
             masks.write(mask.tobytes())
             height, width, channels = image.shape
-            moments = [[float(value) for value in part.ravel()] for part in (mean, std)]
-            records.append(Record(pair.id, group, height, width, channels, offset, [], *moments))
+            records.append(Record(pair.id, group, height, width, channels, offset, [], mean, std))
             values.append(histogram)
             offset += mask.size
     return records, values

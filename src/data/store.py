@@ -27,7 +27,7 @@ class Record:
     height, width, channels: its own size.
     offset: pixels of all images before it.
     pixels: how many pixels of each class its mask holds.
-    mean, std: of the intensities 0 … 255, for each channel.
+    mean, std: of the square roots of the intensities 0 … 255, for each channel (see normalise.py).
     """
 
     id: str
@@ -85,13 +85,3 @@ class Store:
 
 def write_index(folder: Path, records: Sequence[Record]) -> None:
     write_json(folder / INDEX, {"images": [asdict(record) for record in records]}, indent=None)
-
-
-def intensity(records: Sequence[Record]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over all pixels of `records`, from those of the single images."""
-    weights = np.array([record.height * record.width for record in records], float)
-    weights /= weights.sum()
-    means, stds = (np.array([getattr(record, name) for record in records]) for name in ("mean", "std"))
-    mean = weights @ means
-    variance = weights @ (stds**2 + (means - mean) ** 2)
-    return mean.tolist(), np.sqrt(variance).tolist()

@@ -23,7 +23,7 @@ class Project(Section):
 
     classes: names in the order of the class indices; background: the index that means leave out, if any.
     colors: class name → "#RRGGBB".
-    mean, std: of the training pixels' intensities, for each channel.
+    mean, std: of the square roots of the training pixels' intensities, for each channel.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
     """
 
