@@ -50,7 +50,7 @@ def test_refuses(tmp_path, pattern, replacement, words):
 
 
 def test_lists_every_offender(tmp_path):
-    (tmp_path / "params.yaml").write_text(TEXT.replace("lr: 1e-3", "lr: -1").replace("depth: 4", "depth: four"))
+    (tmp_path / "params.yaml").write_text(TEXT.replace("lr: 2e-3", "lr: -1").replace("depth: 4", "depth: four"))
     with pytest.raises(UserError, match=r"2 setting\(s\) refused") as error:
         load(tmp_path / "params.yaml")
     assert "train.lr" in str(error.value) and "model.depth" in str(error.value)

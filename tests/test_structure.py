@@ -108,7 +108,7 @@ def test_tensorflow_is_not_loaded_where_no_model_is_used(stage):
 
 
 def test_a_refused_parameter_stops_a_stage_before_any_work(tmp_path):
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("lr: 1e-3", "lr: high"))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("lr: 2e-3", "lr: high"))
     found = subprocess.run(
         [sys.executable, "-m", "stages.prepare"],
         cwd=tmp_path,
