@@ -11,7 +11,7 @@ def main(params: Params) -> None:
     from src.data.splits import read_subset
     from src.data.store import Store
     from src.evaluation.baseline import ColourClassifier
-    from src.evaluation.report import COLUMNS, count, image_rows, keep, summary
+    from src.evaluation.scores import COLUMNS, count, image_rows, keep, summary
     from src.files import write_csv, write_json
     from src.model.infer import load_predictor
     from src.progress import progress

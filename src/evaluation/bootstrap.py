@@ -1,5 +1,7 @@
 """A 95 % interval for the mean score, by resampling whole groups of images."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
@@ -10,10 +12,10 @@ FEWEST_GROUPS = 5  # below it no bootstrap covers what it promises, so no interv
 TAILS = np.array([0.025, 0.975])
 
 
-def interval(scores: Scores, groups: NDArray[np.int64], resamples: int, seed: int) -> tuple[float, float] | None:
+def interval(scores: Scores, groups: NDArray[Any], resamples: int, seed: int) -> tuple[float, float] | None:
     """BCa bootstrap interval of the mean over classes of the mean over images; None below `FEWEST_GROUPS` groups.
 
-    scores: float64 [images, classes], NaN where an image does not count for a class; groups: [images], each image's.
+    scores: float64 [images, classes], NaN where an image does not count for a class; groups: [images], the name or number of each image's.
     Groups are drawn with replacement, since images of one group are no independent evidence. BCa (Efron 1987,
     https://doi.org/10.1080/01621459.1987.10478410) corrects the plain percentiles for bias and skewness.
     """

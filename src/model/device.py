@@ -7,12 +7,13 @@ import tensorflow as tf
 
 
 def prepare_device(seed: int) -> str:
-    """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic; return what was chosen."""
+    """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic; say what was chosen."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     policy = "mixed_bfloat16" if _multiplies_bfloat16() else "float32"
     keras.mixed_precision.set_global_policy(policy)
-    return policy
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    return f"{policy} on {f'{gpus} GPU(s)' if gpus else 'the processor'}"
 
 
 def compiled() -> bool:

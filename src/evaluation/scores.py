@@ -37,11 +37,10 @@ def summary(
     scores: dict[str, Any] = {}
     by_class: dict[str, dict[str, float]] = {name: {} for name in dataset.names}
     pooled: dict[str, dict[str, float]] = {name: {} for name in dataset.names}
-    _, group_numbers = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
     for measure, ratio in RATIOS.items():
         values = ratio(counts)
         scores[measure] = {"mean": headline(values, dataset.foreground)}
-        bounds = interval(values[:, dataset.foreground], group_numbers, resamples, seed)
+        bounds = interval(values[:, dataset.foreground], np.array(groups), resamples, seed)
         if bounds:
             scores[measure] |= {"low": bounds[0], "high": bounds[1]}
         means, together = class_means(values), ratio(counts.sum(axis=0))
