@@ -9,38 +9,47 @@ from scipy.special import ndtr, ndtri
 from src.evaluation.confusion import Scores
 
 FEWEST_GROUPS = 5  # below it no bootstrap covers what it promises, so no interval is given
+MOST_DRAWN = 2**22  # group weights held at a time: bounds the memory, whatever the number of groups
 TAILS = np.array([0.025, 0.975])
 
 
 def interval(scores: Scores, groups: NDArray[Any], resamples: int, seed: int) -> tuple[float, float] | None:
     """BCa bootstrap interval of the mean over classes of the mean over images; None below `FEWEST_GROUPS` groups.
 
-    scores: float64 [images, classes], NaN where an image does not count for a class; groups: [images], the name or number of each image's.
-    Groups are drawn with replacement, since images of one group are no independent evidence. BCa (Efron 1987,
-    https://doi.org/10.1080/01621459.1987.10478410) corrects the plain percentiles for bias and skewness.
+    scores: float64 [images, classes], NaN where an image does not count for a class; groups: the group of each image,
+    [images] of numbers or names. Groups are drawn with replacement, since images of one group are no independent
+    evidence. BCa (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410) corrects for bias and skewness.
     """
-    _, group = np.unique(groups, return_inverse=True)
-    counted = ~np.isnan(scores)
-    membership = np.eye(group.max() + 1)[:, group]  # [group, image]
-    sums, counts = membership @ np.nan_to_num(scores), membership @ counted
-    informative = counts.any(axis=1)  # a group that counts for no class says nothing
-    sums, counts = sums[informative], counts[informative]
+    sums, counts = _by_group(scores, groups)
     total = len(sums)
     if total < FEWEST_GROUPS:
         return None
-    drawn = np.random.default_rng(seed).multinomial(total, np.full(total, 1 / total), size=resamples).astype(float)
-    replicates = _statistic(drawn, sums, counts)
-    estimate = _statistic(np.ones((1, total)), sums, counts)[0]
-    jackknife = _statistic(1 - np.eye(total), sums, counts)
+    rng = np.random.default_rng(seed)
+    replicates = np.empty(resamples)
+    step = max(1, MOST_DRAWN // total)
+    for start in range(0, resamples, step):
+        drawn = rng.multinomial(total, np.full(total, 1 / total), size=min(step, resamples - start)).astype(float)
+        replicates[start : start + len(drawn)] = _mean(drawn @ sums, drawn @ counts)
+    estimate = float(_mean(sums.sum(axis=0), counts.sum(axis=0)))
+    jackknife = _mean(sums.sum(axis=0) - sums, counts.sum(axis=0) - counts)  # each group left out once
     low, high = np.quantile(replicates, _bca_levels(estimate, replicates, jackknife))
     return float(low), float(high)
 
 
-def _statistic(weights: NDArray[np.float64], sums: Scores, counts: Scores) -> Scores:
-    """The mean over classes of the mean over images for each row of group weights [n, groups] → [n]."""
-    weighted = weights @ counts
-    means = np.divide(weights @ sums, weighted, out=np.zeros(weighted.shape), where=weighted > 0)
-    return means.sum(axis=1) / (weighted > 0).sum(axis=1)
+def _by_group(scores: Scores, groups: NDArray[Any]) -> tuple[Scores, Scores]:
+    """Sum of the scores and number of images that count, [groups, classes], of the groups that count for any class."""
+    names, group = np.unique(groups, return_inverse=True)
+    sums, counts = (np.zeros((len(names), scores.shape[1])) for _ in range(2))
+    np.add.at(sums, group, np.nan_to_num(scores))
+    np.add.at(counts, group, ~np.isnan(scores))
+    informative = counts.any(axis=1)
+    return sums[informative], counts[informative]
+
+
+def _mean(sums: Scores, counts: Scores) -> Scores:
+    """The mean over the classes that count for any image of their means over images: [..., classes] → [...]."""
+    means = np.divide(sums, counts, out=np.zeros(counts.shape), where=counts > 0)
+    return np.asarray(means.sum(axis=-1) / (counts > 0).sum(axis=-1))
 
 
 def _bca_levels(estimate: float, replicates: Scores, jackknife: Scores) -> Scores:
