@@ -58,7 +58,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_COR
 def read_text(path: Path) -> str:
     """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors mark the start of a file
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 

@@ -4,8 +4,8 @@ What each key means stands in params.yaml itself; here is what values are allowe
 """
 
 import difflib
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -16,6 +16,9 @@ Checked = TypeVar("Checked", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
 
 
 class Section(BaseModel):
@@ -33,7 +36,8 @@ class Data(Section):
     @field_validator("source")
     @classmethod
     def not_an_output(cls, source: str) -> str:
-        if PurePosixPath(source) in {PurePosixPath(path) for path in (".", "data", "data/prepared", "data/evaluation")}:
+        path, outputs = Path(source).resolve(), [Path(name).resolve() for name in OUTPUTS]
+        if path in (Path().resolve(), Path("data").resolve()) or any(path.is_relative_to(output) for output in outputs):
             raise ValueError("the pipeline writes its outputs there; put the data set in a folder of its own")
         return source
 
@@ -120,12 +124,14 @@ class Params(Section):
     report: Report
 
     @model_validator(mode="after")
-    def crop_fits_depth(self) -> "Params":
+    def crop_fits_network(self) -> "Params":
         if self.data.crop % 2**self.model.depth:
             raise ValueError(
                 f"data.crop ({self.data.crop}) must be a multiple of {2**self.model.depth}, "
                 f"since model.depth ({self.model.depth}) halves it that many times"
             )
+        if self.train.batch * (self.data.crop // 2**self.model.depth) ** 2 < 2:
+            raise ValueError("at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop")
         return self
 
 
@@ -145,7 +151,7 @@ def validate(model: type[Checked], content: Any, path: Path) -> Checked:
 
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
-    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "the file"
     if problem["type"] == "extra_forbidden":
         allowed = _keys(model, problem["loc"][:-1])
         close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
@@ -160,5 +166,8 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
 
 def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
     for name in place:
-        model = model.model_fields[str(name)].annotation  # type: ignore[assignment]
+        annotation = model.model_fields[str(name)].annotation
+        model = next(
+            part for part in (annotation, *get_args(annotation)) if part is not None and hasattr(part, "model_fields")
+        )
     return list(model.model_fields)

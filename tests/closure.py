@@ -1,6 +1,7 @@
 """What a module imports, directly or not, and which parameters a stage reads: from the source, without running it."""
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 from src.params import Params, Section
@@ -60,11 +61,12 @@ def attributes(path: Path) -> list[list[str]]:
 def parameters_read(name: str) -> set[str]:
     """The parameters that the module of a stage reads, as dvc.yaml should list them.
 
-    What it takes from `params` itself, such as params.split; of a section that it hands on whole, the keys whose names
-    are read as attributes anywhere in its closure, or the section's own name if these are all of its keys.
+    What it takes from `params` itself, such as params.split; of a section that it hands on whole, the keys that its
+    closure reads, from a variable named like the section, `params` or `unet`; all of them stand for the section.
     """
     own = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-    read_anywhere = {part for path in closure(name) for chain in attributes(path) for part in chain[1:]}
+    chains = [chain for path in closure(name) if path != ROOT / "src/params.py" for chain in attributes(path)]
+    pairs = {pair for chain in chains for pair in pairwise(chain)}
     found = set()
     for chain in attributes(own):
         if chain[0] != "params":
@@ -73,6 +75,6 @@ def parameters_read(name: str) -> set[str]:
         if len(chain) > 2 or not (isinstance(section, type) and issubclass(section, Section)):
             found.add(".".join(chain[1:]))
             continue
-        keys = {key for key in section.model_fields if key in read_anywhere}
+        keys = {key for key in section.model_fields if pairs & {(chain[1], key), ("params", key), ("unet", key)}}
         found |= {chain[1]} if keys == set(section.model_fields) else {f"{chain[1]}.{key}" for key in keys}
     return found

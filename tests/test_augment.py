@@ -7,6 +7,8 @@ from scipy import ndimage
 from src.data.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops import Crops, rare_classes
 from src.data.normalise import Normalisation
+from src.data.prepare import prepare
+from tests.conftest import write_pair
 
 SIDE = 65
 CENTRE = np.array([32.0, 32.0])
@@ -96,17 +98,47 @@ def _contains(image, mask, pixels, labels) -> bool:
     return False
 
 
-def test_no_label_is_invented_and_shapes_hold(store, params):
-    known = {0, 1, 2}
-    for changes in ({}, {"data.resize": 48}, {"data.crop": 128}):
-        chosen = params(**({"data.crop": 32, "augment.share": 1.0, "augment.rotate": 180} | changes))
-        crops = Crops(store, range(len(store)), chosen.data, chosen.augment, seed=0)
-        for index in range(40):
-            _, (image, mask) = crops.draw(1, index)
-            side = chosen.data.crop
-            assert image.shape == (side, side, 3) and image.dtype == np.float32
-            assert mask.shape == (side, side) and mask.dtype == np.uint8
-            assert set(np.unique(mask)) <= known and np.isfinite(image).all()
+@pytest.mark.parametrize("changes", [{}, {"data.resize": 48}, {"data.resize": 200}, {"data.crop": 128}])
+def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
+    """Stripes of classes 0 and 2 only: any mixing of neighbours would give a 1."""
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        image = rng.integers(0, 256, (70, 64, 3), dtype=np.uint8)
+        write_pair(
+            tmp_path / "set", str(number), image, np.tile([0, 0, 0, 2, 2], 14)[:, None].repeat(64, 1).astype(np.uint8)
+        )
+    (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b, 2: c}")
+    store = prepare(tmp_path / "set", tmp_path / "prepared", tmp_path / "checks.csv")
+    chosen = params(**({"data.crop": 32, "augment.share": 1.0, "augment.rotate": 180} | changes))
+    crops = Crops(store, range(3), chosen.data, chosen.augment, seed=0)
+    seen = set()
+    for index in range(40):
+        _, (image, mask) = crops.draw(1, index)
+        side = chosen.data.crop
+        assert image.shape == (side, side, 3) and image.dtype == np.float32 and np.isfinite(image).all()
+        assert mask.shape == (side, side) and mask.dtype == np.uint8
+        seen |= set(np.unique(mask).tolist())
+    assert seen == {0, 2}
+
+
+@pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])
+def test_every_crop_is_shifted(store, params, resize, crop):
+    still = {"augment.flip": "none", "augment.share": 0, "data.rare": 0, "data.resize": resize, "data.crop": crop}
+    for shift, different in ((0.0, False), (0.5, True)):
+        chosen = params(**still, **{"augment.shift": shift})
+        crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
+        same = [np.array_equal(crops.draw(1, i)[0], crops.draw(1, i, augmented=False)[0]) for i in range(20)]
+        assert all(same) if not different else sum(same) < 5
+
+
+def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
+    write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
+    store = prepare(tmp_path / "set", tmp_path / "prepared", tmp_path / "checks.csv")
+    chosen = params(**{"data.crop": 128, "data.rare": 0})
+    crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
+    centres = np.array([crops.place(np.random.default_rng(seed))[1] for seed in range(2000)])
+    assert centres.min() >= 64 and centres.max() <= 192
+    np.testing.assert_allclose(np.histogram(centres, bins=4, range=(64, 192))[0] / centres.size, 0.25, atol=0.03)
 
 
 def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
@@ -138,7 +170,8 @@ def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
     def held(drawn):
         return np.mean([(drawn.draw(1, index, augmented=False)[1][1] > 0).any() for index in range(300)])
 
-    assert held(crops) > held(never) + 0.2
+    always = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 1.0}).data, chosen.augment, 0)
+    assert held(always) == 1 > held(crops) > held(never) + 0.1
 
 
 def test_normalisation_gives_mean_0_and_deviation_1(store):

@@ -37,6 +37,8 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
         (r"^  fold: \S+", "  fold: 1", ["fold must be one of 0 … 0"]),
         (r"^  folds: \S+", "  folds: 2", ["folds must be 0"]),
         (r"^  source: \S+", "  source: data/", ["data.source", "folder of its own"]),
+        (r"^  source: \S+", "  source: data/prepared/x", ["data.source", "folder of its own"]),
+        (r"^  source: \S+", "  source: ../" + ROOT.name + "/plots", ["data.source", "folder of its own"]),
         (r"^seed: \S+", "seed: -1", ["seed", "greater than or equal to 0"]),
         (r"^    dice: \S+", "    dice: -1", ["train.loss.dice"]),
         (r"^report:", "repot:", ["repot: no such key; did you mean report?", "report: missing"]),

@@ -1,6 +1,8 @@
 """From files to the store: what is read, what the values mean, and what is refused with which words."""
 
 import re
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -50,6 +52,16 @@ def test_intensities_of_a_subset_are_those_of_its_pixels(store):
     mean, std = pooled_moments([store.records[index] for index in chosen])
     np.testing.assert_allclose(mean, roots.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(std, roots.std(axis=0), rtol=1e-5)
+
+
+def test_ignored_pixels_count_in_no_statistic(tmp_path):
+    image, mask = np.full((8, 8, 3), 100, np.uint8), np.tile(np.array([0, 1], np.uint8), (8, 4))
+    image[:4], mask[:4] = 0, 9
+    write_pair(tmp_path / "set", "a", image, mask)
+    (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b}\nignore: 9")
+    store = run(tmp_path / "set", tmp_path)
+    np.testing.assert_allclose(pooled_moments(store.records), [[10.0] * 3, [0.0] * 3], atol=1e-6)
+    assert store.records[0].pixels == [16, 16] and (store.mask(0)[:4] == IGNORE).all()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +124,37 @@ def test_reads_palette_one_bit_and_grey(tmp_path):
         assert store.channels == 1
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_reads_grey_masks_of_few_bits_as_stored(tmp_path, bits):
+    labels = np.tile(np.array([0, 1], np.uint8), (8, 4))
+    rows = np.packbits((labels[..., None] >> np.arange(bits)[::-1] & 1).reshape(8, -1), axis=1)
+    scanlines = b"".join(b"\x00" + row.tobytes() for row in rows)
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0)
+    write_pair(tmp_path / "set", "a", np.zeros((8, 8, 3), np.uint8), labels)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines)) + chunk(b"IEND", b"")
+    (tmp_path / "set/masks/a.png").write_bytes(png)
+    store = run(tmp_path / "set", tmp_path)
+    np.testing.assert_array_equal(store.mask(0), labels)
+    assert list(store.dataset.classes) == ([0, 255] if bits == 1 else [0, 1])
+
+
+def test_alpha_is_left_out_and_many_pages_are_refused(tmp_path):
+    mask = np.eye(8, dtype=np.uint8)
+    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    write_pair(tmp_path / "set", "a", mask, mask)
+    grey.convert("LA").save(tmp_path / "set/images/a.png")
+    write_pair(tmp_path / "set", "b", mask, mask)
+    assert run(tmp_path / "set", tmp_path).channels == 1
+    (tmp_path / "set/images/b.png").unlink()
+    grey.save(tmp_path / "set/images/b.tif", save_all=True, append_images=[grey])
+    with pytest.raises(UserError, match=r"'b': images/b\.tif holds 2 images"):
+        run(tmp_path / "set", tmp_path)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
 def test_reads_each_format(tmp_path, suffix):
     source = write_data_set(tmp_path / "set", count=3)
@@ -146,7 +189,8 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     for stem, content in (("text", b"not an image"), ("empty", b"")):
         write_pair(source, stem, image, mask)
         (source / "images" / f"{stem}.png").write_bytes(content)
-    write_pair(source, "cut", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), mask)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    write_pair(source, "cut", noise, np.zeros((64, 64), np.uint8))
     whole = (source / "images" / "cut.png").read_bytes()
     (source / "images" / "cut.png").write_bytes(whole[: len(whole) // 2])
     write_pair(source, "twice", image, mask)
@@ -160,13 +204,13 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     with pytest.raises(UserError) as error:
         run(source, tmp_path)
     expected = {
-        "size": "is 8 × 8 pixels, its mask 8 × 4",
-        "grey": "has 1 channel(s), most images have 3",
-        "colours": "is a mask of mode RGB",
-        "deep": "has 16 bits a channel",
-        "text": "cannot be read",
-        "empty": "cannot be read",
-        "cut": "",
+        "size": "the image is 8 × 8 pixels, its mask 8 × 4",
+        "grey": "the image has 1 channel(s), most have 3",
+        "colours": "masks/colours.png is of mode RGB",
+        "deep": "images/deep.png has 16 bits a channel",
+        "text": "images/text.png cannot be read",
+        "empty": "images/empty.png cannot be read",
+        "cut": "images/cut.png cannot be decoded",
         "masks/twice.tif": "has the stem of twice.png",
         "images/alone": "has no mask",
         "masks/orphan": "has no image",
@@ -217,6 +261,9 @@ def test_an_empty_folder_is_refused(tmp_path):
         ("test: ../test.txt", "name of a file beside"),
         ("test: missing.txt", "missing.txt: cannot be read"),
         ("classes: {0: a, 1: b", "not valid YAML"),
+        ("package: {nme: x}", "package.nme: no such key; did you mean name?"),
+        ('colors: {cell: "#ffffff"}', "colors: no such class: cell"),
+        ("background: sky", "background: no such class: sky"),
     ],
 )
 def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):

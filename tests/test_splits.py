@@ -46,6 +46,13 @@ def test_shares_and_classes_are_spread_evenly():
         np.testing.assert_allclose(held, share, atol=0.03)
 
 
+@pytest.mark.parametrize(("groups", "folds"), [(12, 5), (24, 10), (14, 10), (3, 3), (100, 7)])
+def test_folds_are_of_even_size(groups, folds):
+    contents = {str(number): np.array([1.0, 5.0]) for number in range(groups)}
+    sizes = np.bincount(list(spread(contents, np.full(folds, 1 / folds), 0).values()), minlength=folds)
+    assert sizes.sum() == groups and sizes.min() >= 1 and np.ptp(sizes) <= 1
+
+
 def test_every_fold_is_tested_once(tmp_path, params):
     store = grouped_store(tmp_path)
     tested = []
@@ -95,6 +102,17 @@ def test_a_class_without_training_images_is_refused(tmp_path, params):
     for record in store.records:
         record.pixels[2] = 0 if record.group in "012" else 9
     with pytest.raises(UserError, match="no training image holds class_2"):
+        split(store, params().split, 0)
+
+
+def test_validation_without_foreground_is_refused(tmp_path, params):
+    store = grouped_store(
+        tmp_path, {"v.txt": ["3"]}, validation="v.txt", classes={0: "a", 1: "b", 2: "c"}, background="a"
+    )
+    for record in store.records:
+        if record.group == "3":
+            record.pixels[1:] = [0, 0]
+    with pytest.raises(UserError, match="no validation image holds b or c"):
         split(store, params().split, 0)
 
 

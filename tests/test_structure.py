@@ -24,6 +24,9 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "pydantic",
     },
     "src/evaluation": {"src.evaluation", "src.data", "src.errors", "src.files", "numpy", "scipy", "sklearn"},
+    "src/model": {"src.model", "src.data", "src.evaluation", "src.params", "src.errors", "src.files", "src.progress"}
+    | {"numpy", "cv2", "tensorflow", "keras"},
+    "src": {"src.params", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL"}

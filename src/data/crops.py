@@ -66,17 +66,15 @@ class Crops:
         Without augmentation the crop lies at the same place, straight and unchanged.
         """
         rng = np.random.default_rng([self.seed, epoch, index])
-        position, centre = self._place(rng)
+        position, centre = self.place(rng)
         side = self.data.crop
-        image = resized(self.store.image(position), self.data.resize)
-        mask = resized_mask(self.store.mask(position), self.data.resize)
         matrix = np.eye(2)
         if augmented:
             matrix = random_matrix(self.augment, rng)
             centre = centre + random_shift(self.augment, side, rng)
-        half, size = side / 2, np.array([image.shape[1], image.shape[0]], float)
-        centre = np.where(size > side, np.clip(centre, half, np.maximum(size - half, half)), size / 2)
-        centre = np.floor(centre - half) + half - 0.5  # whole pixels: a straight crop must not be blurred
+        centre = np.floor(centre - side / 2) + (side - 1) / 2  # whole pixels: a straight crop must not be blurred
+        image = resized(self.store.image(position), self.data.resize)
+        mask = resized_mask(self.store.mask(position), self.data.resize)
         pixels, labels = warp(image, mask, centre, matrix, side)
         normalised = self.normalisation(pixels)
         return pixels, (jitter(normalised, self.augment, rng) if augmented else normalised, labels)
@@ -104,15 +102,20 @@ class Crops:
         """The rare classes in words."""
         return ", ".join(self.store.dataset.names[label] for label in self.rare) or "none"
 
-    def _place(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
-        """An image's position in the store and the centre (x, y) of a crop in it, in pixels after any resizing."""
-        if self.rare and rng.random() < self.data.rare:
+    def place(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
+        """An image's position in the store and the centre (x, y) of a crop in it, in pixels after any resizing.
+
+        The crop lies inside the image, or in its middle where the image is smaller.
+        """
+        rare = bool(self.rare) and rng.random() < self.data.rare
+        if rare:
             position, share = self.rare[int(rng.choice(list(self.rare)))].draw(rng)
         else:
             position, share = int(rng.choice(self.indices)), rng.random(2)
         record = self.store.records[position]
-        width, height = (self.data.resize or record.width), (self.data.resize or record.height)
-        return position, share * [width, height]
+        size = np.array([self.data.resize or record.width, self.data.resize or record.height], float)
+        low, high = np.minimum(self.data.crop, size) / 2, size - np.minimum(self.data.crop, size) / 2
+        return position, np.clip(share * size, low, high) if rare else low + share * (high - low)
 
 
 def rare_classes(store: Store, indices: Sequence[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """dataset.yaml: what the values in the masks mean, and which images belong together."""
 
+import colorsys
 import re
 from pathlib import Path
 from typing import Annotated, Self
@@ -12,6 +13,8 @@ from src.params import Section, validate
 
 IGNORE = 255  # the value in stored masks that counts in no loss, no statistic and no score
 NAME = "dataset.yaml"
+BLACK = "#000000"
+PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito, less what pictures use for errors
 SUBSETS = ("train", "validation", "test")
 
 Value = Annotated[int, Field(ge=0, le=255)]
@@ -42,7 +45,8 @@ class Dataset(Section):
     """The keys of dataset.yaml; every one may be left out.
 
     classes: stored mask value → name, in the order of the class indices. Left out: worked out from the masks.
-    background: the class that means over classes leave out; class 0 of two classes, none of more, unless named here.
+    background: the class that means over classes leave out. Unless named here, of two classes the one called
+        background or else of the lowest value; none of more classes.
     ignore: the stored mask value of pixels that count nowhere.
     group: regular expression with one capture group, searched in the image's id; what it captures names the group
         of images that stay in one subset. Left out: every image is a group of its own.
@@ -103,11 +107,27 @@ class Dataset(Section):
         return list(self.classes.values())
 
     @property
+    def values(self) -> list[int]:
+        """The classes' values in the data set's own masks, in the same order."""
+        return list(self.classes)
+
+    @property
+    def class_colours(self) -> dict[str, str]:
+        """Name → "#RRGGBB": as given in `colors`, else black for the background and distinct ones for the others."""
+        others = [name for index, name in enumerate(self.names) if index != self.background_index]
+        hues = [colorsys.hls_to_rgb(number / max(len(others), 1), 0.55, 0.75) for number in range(len(others))]
+        wheel = ["#{:02X}{:02X}{:02X}".format(*(round(255 * part) for part in hue)) for hue in hues]
+        palette = PALETTE if len(others) <= len(PALETTE) else wheel
+        return {name: BLACK for name in self.names} | dict(zip(others, palette, strict=False)) | self.colors
+
+    @property
     def background_index(self) -> int | None:
         """The class index that means leave out, or None."""
         if self.background is not None:
             return self.names.index(self.background)
-        return 0 if len(self.names) == 2 else None
+        if len(self.names) != 2:
+            return None
+        return self.names.index("background") if "background" in self.names else self.values.index(min(self.values))
 
     @property
     def foreground(self) -> list[int]:

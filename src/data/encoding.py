@@ -1,10 +1,13 @@
 """What the values in the masks mean: from dataset.yaml, or worked out where only one reading is possible."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import IGNORE, NAME, Dataset
 from src.data.pairs import Finding
+from src.params import validate
 
 MOST_INFERRED = 32  # classes; more different values than that are not taken for class indices without a dataset.yaml
 
@@ -21,7 +24,8 @@ def resolve(dataset: Dataset, histograms: dict[str, NDArray[np.int64]]) -> tuple
         if inferred is None:
             return dataset, [_unclear(present, histograms)]
         background = dataset.background or ("background" if len(inferred) == 2 else None)
-        dataset = Dataset.model_validate(dataset.model_dump() | {"classes": inferred, "background": background})
+        content = dataset.model_dump() | {"classes": inferred, "background": background}
+        dataset = validate(Dataset, content, Path(NAME))
     known = set(dataset.classes) | ({dataset.ignore} if dataset.ignore is not None else set())
     unknown = sorted(set(present) - known)
     if not unknown:
@@ -57,7 +61,7 @@ def _unclear(values: list[int], histograms: dict[str, NDArray[np.int64]]) -> Fin
     example = next(image_id for image_id, histogram in histograms.items() if histogram[values[-1]])
     what = (
         f"the masks hold the values {_some(values)} (that of {example!r}, for one, holds {values[-1]}): "
-        "neither 0 and 255 nor 0, 1, 2 …"
+        f"neither 0 and 255, nor 0, 1, 2 … of at most {MOST_INFERRED} classes"
     )
     remedy = f"say what each value means under classes in {NAME}, as in `classes: {{0: background, 128: cell}}`"
     return Finding("masks", "error", what, remedy)

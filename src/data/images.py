@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 MOST_PIXELS = 2**28  # an image beyond this is refused before it is decoded: 16,384 × 16,384
+STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 and 4 bits by, to fill 8
 
 cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
 
@@ -27,35 +28,35 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     Raises `Unreadable`.
     """
-    _open(path).close()
+    with _open(path) as header:
+        grey = header.mode in ("1", "L", "LA")
     encoded = np.frombuffer(path.read_bytes(), np.uint8)  # not imread: it fails on some paths with unicode in them
     try:
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+        colour = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | colour)
     except cv2.error as error:
         raise Unreadable(f"cannot be decoded: {error.err}", "save it again as PNG") from None
     if pixels is None:
         raise Unreadable("cannot be decoded: damaged, or cut off", "save it again as PNG")
     if pixels.dtype != np.uint8:
         raise Unreadable(f"has {8 * pixels.dtype.itemsize} bits a channel", "convert it to 8 bits a channel")
-    if pixels.ndim == 2:
-        return np.asarray(pixels[:, :, None], np.uint8)
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(pixels[:, :, None] if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
-    """A mask of 1 bit, 8-bit grey or palette indices as (height, width) of stored values; 1 bit becomes 0 and 255.
+    """A mask of 1 to 8 bits, grey or palette indices, as (height, width) of stored values; 1 bit becomes 0 and 255.
 
     Raises `Unreadable`.
     """
     with _open(path) as image:
         if image.mode not in ("1", "L", "P"):
             raise Unreadable(
-                f"is a mask of mode {image.mode}, not of one 8-bit channel",
-                "save it in grey or with a palette, one value for each class",
+                f"is of mode {image.mode}, not one 8-bit channel", "save it in grey, a value for each class"
             )
+        stretched = STRETCHED.get(str(image.tile[0].args), 1) if image.tile else 1
         try:
             turned = ImageOps.exif_transpose(image)
-            return np.asarray(turned.convert("L") if image.mode == "1" else turned, np.uint8)
+            return np.asarray(turned.convert("L") if image.mode == "1" else turned, np.uint8) // np.uint8(stretched)
         except (OSError, SyntaxError, ValueError) as error:
             raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG") from None
 
@@ -65,11 +66,11 @@ def _open(path: Path) -> Any:
     try:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
         image = Image.open(path)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Unreadable(
-            f"cannot be read: {error}".replace(repr(str(path)), "this file"), "save it again as PNG"
-        ) from None
+    except (OSError, SyntaxError, ValueError):
+        raise Unreadable("cannot be read as an image", "save it as PNG, 8 bits a channel") from None
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise Unreadable(f"has {width} × {height} pixels, more than {MOST_PIXELS}", "cut it into tiles")
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
     return image

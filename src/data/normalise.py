@@ -16,15 +16,18 @@ from src.data.store import Record
 ROOTS = np.sqrt(np.arange(256, dtype=np.float32))
 
 
-def root_moments(image: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of the square roots of an image's intensities, for each channel."""
-    mean, std = cv2.meanStdDev(cv2.LUT(image, ROOTS))
+def root_moments(image: NDArray[np.uint8], counted: NDArray[np.bool_]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of the square roots of an image's intensities, for each channel.
+
+    counted: [height, width], the pixels to take; without any, both are 0.
+    """
+    mean, std = cv2.meanStdDev(cv2.LUT(image, ROOTS), mask=counted.astype(np.uint8))
     return [float(value) for value in mean.ravel()], [float(value) for value in std.ravel()]
 
 
 def pooled_moments(records: Sequence[Record]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over all pixels of `records`, from those of the single images."""
-    weights = np.array([record.height * record.width for record in records], float)
+    """Mean and standard deviation of each channel over all counted pixels of `records`, from those of each image."""
+    weights = np.array([sum(record.pixels) for record in records], float)
     weights /= weights.sum()
     means, stds = (np.array([getattr(record, name) for record in records]) for name in ("mean", "std"))
     mean = weights @ means

@@ -77,8 +77,16 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
 
 
 def _read(image_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    image, mask = read_image(image_path), read_mask(mask_path)
+    image, mask = _named(read_image, image_path, "images"), _named(read_mask, mask_path, "masks")
     if image.shape[:2] != mask.shape:
         sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, mask.shape)]
-        raise Unreadable(f"is {sizes[0]} pixels, its mask {sizes[1]}", "image and mask must be of one size")
+        raise Unreadable(f"the image is {sizes[0]} pixels, its mask {sizes[1]}", "both must be of one size")
     return image, mask
+
+
+def _named(read: Callable[[Path], NDArray[np.uint8]], path: Path, folder: str) -> NDArray[np.uint8]:
+    """Read a file; what is wrong with it names it."""
+    try:
+        return read(path)
+    except Unreadable as error:
+        raise Unreadable(f"{folder}/{path.name} {error}", error.remedy) from None

@@ -1,5 +1,6 @@
 """A data set of many files to the store: read once, checked, masks turned into class indices."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from src.errors import UserError, listing
 from src.files import atomic, write_csv, write_text
 from src.progress import progress
 
-READ_AHEAD = 32  # pairs decoded at a time: bounds the memory, whatever their number
+READ_AHEAD = 2 * (os.cpu_count() or 1)  # pairs decoded at a time: bounds the memory, whatever their number
 CHUNK = 2**24  # bytes of masks translated at a time
 
 Read = tuple[Pair, NDArray[np.uint8], NDArray[np.uint8]]
@@ -68,8 +69,8 @@ def _copy(
             except UserError as error:
                 findings.append(Finding(pair.id, "error", str(error), f"correct group in {NAME}"))
                 continue
-            mean, std = root_moments(image)
-            if not any(std):
+            mean, std = root_moments(image, mask != (-1 if dataset.ignore is None else dataset.ignore))
+            if image.min() == image.max():
                 findings.append(Finding(pair.id, "warning", "the image is of one colour", "remove it if it is damaged"))
             histogram = np.bincount(mask.ravel(), minlength=256)
             if np.count_nonzero(histogram) == 1:
@@ -109,7 +110,7 @@ def _odd_channels(records: list[Record]) -> list[Finding]:
         return []
     usual, _ = Counter(record.channels for record in records).most_common(1)[0]
     return [
-        Finding(record.id, "error", f"has {record.channels} channel(s), most images have {usual}", "convert it")
+        Finding(record.id, "error", f"the image has {record.channels} channel(s), most have {usual}", "convert it")
         for record in records
         if record.channels != usual
     ]
@@ -124,8 +125,6 @@ def _stop_on_errors(findings: list[Finding], checks: Path) -> None:
 
 def _translate(path: Path, lookup: NDArray[np.uint8]) -> None:
     """Replace every stored mask value by its class index, in place."""
-    if (lookup[:-1] == np.arange(255)).all():
-        return
     masks = np.memmap(path, np.uint8, "r+")
     for start in range(0, masks.size, CHUNK):
         masks[start : start + CHUNK] = lookup[masks[start : start + CHUNK]]

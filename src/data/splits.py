@@ -20,7 +20,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     """A row for each image: id, group, subset, and its fold (empty without folds).
 
     Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
-    are too few groups, a list is wrong, or a class is missing from the training subset.
+    are too few groups, a list is wrong, a class is missing from training, or all foreground from validation.
     """
     contents = group_contents(store.records)
     listed = _listed(store, read_lists(store.folder, store.dataset))
@@ -43,7 +43,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
         {"id": r.id, "group": r.group, "subset": subset_of[r.group], "fold": str(folds.get(r.group, ""))}
         for r in store.records
     ]
-    _check_training(store, rows)
+    _check_classes(store, rows)
     return rows
 
 
@@ -86,11 +86,13 @@ def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float
 
 
 def _group_counts(groups: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many of `groups` each subset gets: at least one, else its share; the first takes what rounding leaves."""
-    counts = np.maximum(1, np.floor(shares * groups + 0.5).astype(np.int64))
+    """How many of `groups` each subset gets: at least one, else its share, the largest remainders rounded up."""
+    exact = shares * groups
+    counts = np.maximum(1, np.floor(exact).astype(np.int64))
     while counts.sum() > groups:
-        counts[counts.argmax()] -= 1
-    counts[0] += groups - counts.sum()
+        counts[np.where(counts > 1, counts - exact, -np.inf).argmax()] -= 1
+    while counts.sum() < groups:
+        counts[(exact - counts).argmax()] += 1
     return counts
 
 
@@ -114,14 +116,22 @@ def _listed(store: Store, lists: Mapping[str, list[str]]) -> dict[str, str]:
     return subset_of
 
 
-def _check_training(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
-    trained = np.sum([r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == "train"], axis=0)
-    absent = [name for name, pixels in zip(store.dataset.names, trained, strict=True) if not pixels]
+def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a split from which nothing could be learned, or no epoch be chosen."""
+    remedy = "add such images, or change seed, split or the lists"
+    names = store.dataset.names
+    absent = [name for name, pixels in zip(names, _pixels(store, rows, "train"), strict=True) if not pixels]
     if absent:
-        raise UserError(
-            f"no training image holds {', '.join(absent)}: add such images, change seed, split or the lists, "
-            f"or leave the class out of {NAME}"
-        )
+        raise UserError(f"no training image holds {', '.join(absent)}: {remedy}, or leave the class out of {NAME}")
+    if not _pixels(store, rows, "validation")[store.dataset.foreground].any():
+        wanted = " or ".join(names[label] for label in store.dataset.foreground)
+        raise UserError(f"no validation image holds {wanted}, so that no epoch could be chosen: {remedy}")
+
+
+def _pixels(store: Store, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
+    """Pixels of each class in one subset."""
+    held = [r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
+    return np.sum(held, axis=0, dtype=np.int64)
 
 
 def subset_rows(store: Store, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
@@ -129,7 +139,7 @@ def subset_rows(store: Store, rows: Sequence[Mapping[str, str]]) -> list[dict[st
     table: list[dict[str, str | int | float]] = []
     for subset in SUBSETS:
         records = [r for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
-        pixels = np.sum([r.pixels for r in records], axis=0)
+        pixels = _pixels(store, rows, subset)
         for name, count in zip(store.dataset.names, pixels.tolist(), strict=True):
             size = {"images": len(records), "groups": len({r.group for r in records})}
             table.append({"subset": subset, "class": name, **size, "share": round(count / max(pixels.sum(), 1), 6)})

@@ -20,14 +20,15 @@ class ColourClassifier:
         colours, labels = [], []
         for index in indices:
             image, mask = store.image(index), store.mask(index)
-            flat = rng.integers(mask.size, size=max(1, PIXELS // len(indices)))
-            colours.append(image.reshape(-1, store.channels)[flat])
-            labels.append(mask.ravel()[flat])
-        x, y = np.concatenate(colours), np.concatenate(labels)
-        known = y < len(store.dataset.names)
+            counted = np.flatnonzero(mask.ravel() < len(store.dataset.names))
+            if len(counted):
+                flat = rng.choice(counted, max(1, PIXELS // len(indices)))
+                colours.append(image.reshape(-1, store.channels)[flat])
+                labels.append(mask.ravel()[flat])
         # Boosted trees (HistGradientBoostingClassifier) score alike where they converge, but diverged on rare classes.
         self.forest = RandomForestClassifier(TREES, min_samples_leaf=5, n_jobs=-1, random_state=seed)
-        self.forest.fit(x[known], y[known])
+        self.forest.fit(np.concatenate(colours), np.concatenate(labels))
+        self.forest.set_params(n_jobs=1)  # to predict: threads would add the trees' votes in an order of their own
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 [height, width, channels] → class indices uint8 [height, width]; every colour is classified once."""

@@ -9,11 +9,16 @@ import tensorflow as tf
 def prepare_device(seed: int) -> str:
     """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic; say what was chosen."""
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    repeatable()
     policy = "mixed_bfloat16" if _multiplies_bfloat16() else "float32"
     keras.mixed_precision.set_global_policy(policy)
     gpus = len(tf.config.list_physical_devices("GPU"))
-    return f"{policy} on {f'{gpus} GPU(s)' if gpus else 'the processor'}"
+    return f"{policy} on {f'one of {gpus} GPU(s)' if gpus else 'the processor (TensorFlow sees no GPU)'}"
+
+
+def repeatable() -> None:
+    """Make every operation give the same bits in every run on the same machine."""
+    tf.config.experimental.enable_op_determinism()
 
 
 def compiled() -> bool:

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from src.data.normalise import Normalisation, resized
 from src.model.archive import Project, load
-from src.model.device import compiled
+from src.model.device import repeatable
 
 TILE = 1024  # pixels: larger images are predicted in tiles of this side
 HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
 
 
 def load_predictor(path: Path) -> "Predictor":
-    """The predictor of a saved model; `UserError` if the file is not one."""
+    """The predictor of a saved model, equal in every run; `UserError` if the file is not one."""
+    repeatable()
     return Predictor(*load(path))
 
 
@@ -31,7 +32,9 @@ class Predictor:
         self.multiple = 2**project.depth
         signature = [tf.TensorSpec((1, None, None, model.inputs[0].shape[-1]), tf.float32)]
         self._graph: Callable[[Any], Any] = tf.function(
-            lambda image: model(image, training=False), input_signature=signature, jit_compile=compiled()
+            lambda image: model(image, training=False),
+            input_signature=signature,
+            jit_compile=False,  # XLA would compile anew for every size of image
         )
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -41,12 +44,13 @@ class Predictor:
     def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [height, width, channels] → logits float32 [height, width, n], on the image's own pixels."""
         height, width = image.shape[:2]
-        logits = self._tiled(self.normalisation(resized(image, self.resize)))
-        if self.resize:
-            logits = np.asarray(cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        return logits.reshape(height, width, -1)
+        logits = self._tiled(resized(image, self.resize))
+        if self.resize:  # channel by channel: OpenCV takes some at a time only
+            channels = np.moveaxis(logits, -1, 0)
+            logits = np.stack([cv2.resize(channel, (width, height)) for channel in channels], axis=-1)
+        return logits
 
-    def _tiled(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _tiled(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         halo, tile = HALO * self.multiple, TILE // self.multiple * self.multiple
         height, width = image.shape[:2]
         rows = []
@@ -59,8 +63,9 @@ class Predictor:
             rows.append(np.concatenate(row, axis=1))
         return np.concatenate(rows)
 
-    def _padded(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mirrored at bottom and right to a size that the network can halve; what was added is cut off again."""
+    def _padded(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Normalise, and mirror at bottom and right to a size that the network can halve; what was added is cut off."""
+        image = self.normalisation(pixels)
         height, width = image.shape[:2]
         padded = np.pad(image, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], mode="reflect")
         return np.asarray(self._graph(padded[None])[0, :height, :width], np.float32)

@@ -26,6 +26,7 @@ from src.progress import progress
 
 Row = dict[str, float]
 MEASURES = ("loss", "dice", "iou", "accuracy")
+STRIP = 256  # rows of an image whose loss is summed at a time
 HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in ("", "val_"))]
 
 
@@ -147,7 +148,9 @@ def validate(predictor: Predictor, store: Store, indices: Sequence[int], params:
         truth = store.mask(index)
         logits = predictor.logits(store.image(index))
         counts.append(confusion(truth, classes_of(logits), len(store.dataset.names)))
-        parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
+        for strip in range(0, len(truth), STRIP):  # bounds the memory, whatever the image's size
+            rows = np.s_[None, strip : strip + STRIP]
+            parts.append(loss_sums(tf.constant(logits[rows]), tf.constant(truth[rows])))
     sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
     loss = float(total_loss(sums, params.loss, store.dataset.foreground))
     return measures(loss, np.sum(counts, axis=0), store.dataset)

@@ -15,10 +15,11 @@ def draw_augmentation(folder: Path, crops: Crops) -> None:
     with atomic(folder) as temporary:
         temporary.mkdir()
         for picture in range(PICTURES):
-            rows = []
+            rows, masks = [], []
             for index in range(picture * ROWS, (picture + 1) * ROWS):
                 before, (_, mask_before) = crops.draw(1, index, augmented=False)
                 _, (seen, mask) = crops.draw(1, index)
+                masks += [mask_before, mask]
                 after = shown(crops.normalisation.undo(seen))
                 rows.append(
                     {
@@ -28,4 +29,4 @@ def draw_augmentation(folder: Path, crops: Crops) -> None:
                         "with its mask ": blended(after, mask, dataset),
                     }
                 )
-            grid(temporary / f"{picture:02d}.png", "What training sees", rows, class_patches(dataset))
+            grid(temporary / f"{picture:02d}.png", "What training sees", rows, class_patches(dataset, *masks))

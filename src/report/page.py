@@ -14,11 +14,16 @@ td:first-child, th:first-child { text-align: left } img { max-width: 100%; heigh
 def score(measure: Mapping[str, float]) -> str:
     """A mean with its interval in words: `0.812 (95 % interval 0.790 – 0.831)`."""
     if "mean" not in measure:
-        return "none: no class counts for any test image"
+        return "not to be told (no test image holds a class that counts)"
     text = f"{measure['mean']:.3f}"
     if "low" not in measure:
-        return f"{text} (no interval: fewer than 5 groups of test images)"
+        return f"{text} (no interval: fewer than 5 test groups hold a class that counts)"
     return f"{text} (95 % interval {measure['low']:.3f} – {measure['high']:.3f})"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or a dash for what cannot be told."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def class_table(test: Mapping[str, Any]) -> list[list[str]]:
@@ -28,7 +33,7 @@ def class_table(test: Mapping[str, Any]) -> list[list[str]]:
         pooled, colour = test["pooled"].get(name, {}), test["baseline"]
         values = [scores.get("dice"), scores.get("iou"), colour["classes"].get(name, {}).get("dice")]
         values += [pooled.get("dice"), pooled.get("iou"), colour["pooled"].get(name, {}).get("dice")]
-        rows.append([name, *("–" if value is None else f"{value:.3f}" for value in values), str(scores["images"])])
+        rows.append([name, *(number(value) for value in values), str(scores["images"])])
     return rows
 
 
@@ -38,9 +43,9 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
     return [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
-        f"On {test['images']} test images in {test['groups']} groups, mean Dice {score(test['dice'])},",
-        f"mean IoU {score(test['iou'])}, pixel accuracy {test['accuracy']:.3f}.",
-        f"The colour of a pixel alone reaches mean Dice {test['baseline']['dice'].get('mean', 0):.3f}.",
+        f"On {test['images']} test images in {test['groups']} groups, mean Dice {score(test.get('dice', {}))},",
+        f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
+        f"The colour of a pixel alone reaches mean Dice {number(test['baseline'].get('dice', {}).get('mean'))}.",
     ]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from src.data.dataset import Dataset
 from src.data.store import Store
 from src.files import atomic
-from src.report.style import FALSE_ALARM, HIT, MISS, class_colours, painted, rgb, save
+from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb, save
 
 LARGEST = 768  # pixels of a picture's longer side: larger images are thinned out for it
 MOST_OVERLAYS = 3  # classes; of more, those with the lowest Dice
@@ -105,13 +105,14 @@ def _comparison(
         drawings[f"{name}: Dice {value:.3f}"] = errors_over(image, truth, prediction, label, len(dataset.names))
     named = {"hit": HIT, "miss": MISS, "false alarm": FALSE_ALARM}
     errors = [Patch(color=colour, label=name) for name, colour in named.items()]
-    grid(path, title, [drawings], class_patches(dataset) + errors)
+    grid(path, title, [drawings], class_patches(dataset, truth, prediction) + errors)
 
 
-def class_patches(dataset: Dataset) -> list[Patch]:
-    return [
-        Patch(facecolor=colour, edgecolor="0.5", label=plain(name)) for name, colour in class_colours(dataset).items()
-    ]
+def class_patches(dataset: Dataset, *masks: Drawing) -> list[Patch]:
+    """A legend of the classes that the masks hold."""
+    held = set().union(*(np.unique(mask).tolist() for mask in masks))
+    colours = enumerate(dataset.class_colours.items())
+    return [Patch(facecolor=c, edgecolor="0.5", label=plain(name)) for label, (name, c) in colours if label in held]
 
 
 def grid(path: Path, title: str, rows: Sequence[Mapping[str, Drawing]], patches: Sequence[Patch]) -> None:

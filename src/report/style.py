@@ -17,18 +17,7 @@ matplotlib.rcParams.update({"grid.alpha": 0.3, "savefig.dpi": 110, "axes.formatt
 
 HIT, MISS, FALSE_ALARM = "#009E73", "#F0E442", "#CC79A7"
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
-CLASS_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
-BACKGROUND, IGNORED = "#000000", "#FFFFFF"
-
-
-def class_colours(dataset: Dataset) -> dict[str, str]:
-    """Class name → "#RRGGBB": from dataset.yaml, else black for the background and the palette for the others."""
-    palette = iter(range(len(dataset.names)))
-    colours = {}
-    for index, name in enumerate(dataset.names):
-        default = BACKGROUND if index == dataset.background_index else CLASS_COLOURS[next(palette) % len(CLASS_COLOURS)]
-        colours[name] = dataset.colors.get(name, default)
-    return colours
+IGNORED = "#FFFFFF"
 
 
 def rgb(colour: str) -> NDArray[np.uint8]:
@@ -39,7 +28,7 @@ def rgb(colour: str) -> NDArray[np.uint8]:
 def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
     """Class indices [height, width] → colours uint8 [height, width, 3]; ignored pixels are white."""
     lookup = np.tile(rgb(IGNORED), (256, 1))
-    lookup[: len(dataset.names)] = [rgb(colour) for colour in class_colours(dataset).values()]
+    lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
     return np.asarray(lookup[mask], np.uint8)
 
 
