@@ -89,8 +89,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     """Train on `crops`, validating on the whole images at `validated` after every epoch; ends with the best weights.
 
     The loss of a training epoch is the mean over its steps, that of validation is taken over all its pixels at once.
-    Dice and IoU are means over the foreground classes of pooled scores, counts added over all crops or images first:
-    from epoch to epoch these are steadier than means over images, in which one stray pixel can cost a whole image.
+    Dice and IoU are as in metrics/test.json: means over the foreground classes of means over crops, or over images.
     """
     model, dataset = training.model, crops.store.dataset
     steps = params.crops // params.batch
@@ -109,7 +108,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
         seconds = time.perf_counter() - started
         training.seconds += seconds
         row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))}
-        row |= measures(float(np.mean(losses)), np.sum(counts, axis=(0, 1)), dataset)
+        row |= measures(float(np.mean(losses)), np.concatenate(counts), dataset)
         measured = validate(predictor, crops.store, validated, params)
         row |= {f"val_{name}": value for name, value in measured.items()}
         mark = " ← best" if training.add(row) else ""
@@ -153,17 +152,17 @@ def validate(predictor: Predictor, store: Store, indices: Sequence[int], params:
             parts.append(loss_sums(tf.constant(logits[rows]), tf.constant(truth[rows])))
     sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
     loss = float(total_loss(sums, params.loss, store.dataset.foreground))
-    return measures(loss, np.sum(counts, axis=0), store.dataset)
+    return measures(loss, np.stack(counts), store.dataset)
 
 
 def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
-    """The measures of a set of images from its loss and its pooled confusion [classes, classes].
+    """The measures of a set of images from its loss and their confusions [images, classes, classes].
 
-    A Dice or IoU that cannot be told, for want of any foreground in truth and prediction, is 0.
+    A Dice or IoU that no image can tell, for want of any foreground in truth and prediction, is 0.
     """
     scores = {"dice": dice(counts), "iou": iou(counts)}
-    values = {name: float(np.nan_to_num(headline(score[None], dataset.foreground))) for name, score in scores.items()}
-    return {"loss": loss, **values, "accuracy": float(accuracy(counts))}
+    values = {name: float(np.nan_to_num(headline(score, dataset.foreground))) for name, score in scores.items()}
+    return {"loss": loss, **values, "accuracy": float(accuracy(counts.sum(axis=0)))}
 
 
 def training_metrics(training: Training, images: Mapping[str, int]) -> dict[str, Any]:
