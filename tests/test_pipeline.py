@@ -154,10 +154,15 @@ def test_an_experiment_trains_with_the_number_it_was_given(project):
 
 @pytest.mark.slow
 def test_the_sample_beats_the_colour_of_single_pixels(tmp_path):
-    """The default run: better than colour alone on every class, on lakes by at least 0.15."""
+    """The default run, mean of three seeds: better than colour alone on every class, on lakes by at least 0.15."""
     project = make_project(tmp_path, 2, [0, 255])
-    shutil.copy(ROOT / "params.yaml", project / "params.yaml")
-    run(project, "dvc", "repro")
-    test = json.loads((project / "metrics/test.json").read_text())
-    gain = {name: test["pooled"][name]["dice"] - test["baseline"]["pooled"][name]["dice"] for name in test["pooled"]}
-    assert min(gain.values()) > 0 and gain["lake"] >= 0.15
+    text = (ROOT / "params.yaml").read_text()
+    gains = []
+    for seed in range(3):
+        (project / "params.yaml").write_text(text.replace("seed: 0", f"seed: {seed}", 1))
+        run(project, "dvc", "repro")
+        test = json.loads((project / "metrics/test.json").read_text())
+        pooled, colour = test["pooled"], test["baseline"]["pooled"]
+        gains.append({name: pooled[name]["dice"] - colour[name]["dice"] for name in pooled})
+    means = pd.DataFrame(gains).mean()
+    assert means.min() > 0 and means["lake"] >= 0.15, gains
