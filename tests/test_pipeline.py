@@ -41,7 +41,7 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return found
 
 
-def make_project(folder: Path, classes: int, values: list[int]) -> Path:
+def make_project(folder: Path, classes: int, values: list[int], resize: int = 0) -> Path:
     """A clone of the project's files with its own Git history, a small data set and small settings."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -55,6 +55,7 @@ def make_project(folder: Path, classes: int, values: list[int]) -> Path:
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for section, changes in SMALL.items():
         params[section] |= changes
+    params["data"]["resize"] = resize
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "add", "-q", "data/my-set")
@@ -74,7 +75,7 @@ def leaves(content: dict, prefix: str = "") -> dict:
     return flat
 
 
-@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2])], ids=["binary", "three-class"])
+@pytest.fixture(scope="module", params=[(2, [0, 255], 0), (3, [0, 1, 2], 48)], ids=["binary", "three-class"])
 def project(request, tmp_path_factory):
     """A project in which `dvc repro` has run once, and what it printed."""
     folder = make_project(tmp_path_factory.mktemp("project"), *request.param)
