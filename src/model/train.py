@@ -25,6 +25,7 @@ from src.params import Augment, Data, Model, Train
 from src.progress import progress
 
 Row = dict[str, float]
+Step = Callable[[Any, Any], tuple[Any, Any]]  # images, masks → loss, confusion of each crop
 MEASURES = ("loss", "dice", "iou", "accuracy")
 STRIP = 256  # rows of an image whose loss is summed at a time
 HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in ("", "val_"))]
@@ -69,7 +70,7 @@ def train_unet(
     project = Project(
         classes=dataset.names,
         background=dataset.background_index,
-        colors=dataset.colors,
+        colors=dataset.class_colours,
         mean=crops.normalisation.mean,
         std=crops.normalisation.std,
         resize=data.resize,
@@ -97,30 +98,38 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     predictor = Predictor(model, training.project)
     for epoch in range(1, params.epochs + 1):
         started = time.perf_counter()
-        losses, counts = [], []
-        batches = crops.batches(epoch, params.crops, params.batch)
-        for images, masks in progress(batches, steps, f"epoch {epoch}/{params.epochs}"):
-            loss, confusion_counts = step(tf.constant(images), tf.constant(masks))
-            losses.append(float(loss))
-            counts.append(confusion_counts.numpy())
-            if not math.isfinite(losses[-1]):
-                raise UserError(f"the loss became {losses[-1]} in epoch {epoch}: lower train.lr ({params.lr})")
+        trained = measures(*train_epoch(step, crops, epoch, params), dataset)
         seconds = time.perf_counter() - started
         training.seconds += seconds
-        row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))}
-        row |= measures(float(np.mean(losses)), np.concatenate(counts), dataset)
-        measured = validate(predictor, crops.store, validated, params)
-        row |= {f"val_{name}": value for name, value in measured.items()}
+        validated_row = validate(predictor, crops.store, validated, params)
+        row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))} | trained
+        row |= {f"val_{name}": value for name, value in validated_row.items()}
         mark = " ← best" if training.add(row) else ""
         shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
         print(f"epoch {epoch}/{params.epochs}  {shown}  {steps * params.batch / seconds:.0f} crops/s{mark}", flush=True)
     model.set_weights(training.weights)
 
 
+def train_epoch(step: Step, crops: Crops, epoch: int, params: Train) -> tuple[float, NDArray[np.int64]]:
+    """One epoch of steps: the mean of their losses, and the confusion of every crop [crops, classes, classes].
+
+    `UserError` as soon as a loss is not finite.
+    """
+    losses, counts = [], []
+    batches = crops.batches(epoch, params.crops, params.batch)
+    for images, masks in progress(batches, params.crops // params.batch, f"epoch {epoch}/{params.epochs}"):
+        loss, confusion_counts = step(tf.constant(images), tf.constant(masks))
+        losses.append(float(loss))
+        counts.append(confusion_counts.numpy())
+        if not math.isfinite(losses[-1]):
+            raise UserError(f"the loss became {losses[-1]} in epoch {epoch}: lower train.lr ({params.lr})")
+    return float(np.mean(losses)), np.concatenate(counts)
+
+
 def training_step(
     model: keras.Model, params: Train, foreground: Sequence[int], steps: int
-) -> tuple[Callable[[Any, Any], tuple[Any, Any]], Callable[[int], Any]]:
-    """The compiled step (images, masks) → (loss, confusion of each crop), and the learning rate of each of `steps`."""
+) -> tuple[Step, Callable[[int], Any]]:
+    """The compiled training step, and the learning rate of each of `steps` steps."""
     warmup = round(params.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
         params.lr / (warmup + 1), max(steps - warmup, 1), warmup_target=params.lr, warmup_steps=warmup
