@@ -8,8 +8,12 @@ from stages import CHECKS, PREPARED, run
 
 def main(params: Params) -> None:
     from src.data.prepare import prepare
+    from src.files import read_csv
 
     store = prepare(Path(params.data.source), PREPARED, CHECKS)
+    warnings = len(read_csv(CHECKS))
+    if warnings:
+        print(f"{warnings} warning(s): see {CHECKS}")
     print(f"{len(store)} images, {store.channels} channel(s), classes: {', '.join(store.dataset.names)}")
 
 

@@ -86,6 +86,7 @@ def test_values_with_more_than_one_reading_stop_the_run(tmp_path, values):
     with pytest.raises(UserError, match="say what each value means under classes") as error:
         run(plain(tmp_path, mask, mask), tmp_path)
     assert ", ".join(map(str, values)) in str(error.value)
+    assert f"{values[0]} in 2, as in '0'" in str(error.value)
     assert not (tmp_path / "prepared").exists()
 
 
@@ -277,6 +278,13 @@ def test_a_name_without_its_group_is_an_error(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yaml").write_text(r"group: '^case (\d+)-1$'")
     with pytest.raises(UserError, match="does not match group"):
+        run(source, tmp_path)
+
+
+def test_a_dataset_yml_is_not_passed_over(tmp_path):
+    source = write_data_set(tmp_path / "set", count=3)
+    (source / "dataset.yml").write_text("group: '^(case)'")
+    with pytest.raises(UserError, match=r"dataset\.yaml: has to be called that"):
         run(source, tmp_path)
 
 

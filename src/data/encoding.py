@@ -9,6 +9,7 @@ from src.data.dataset import IGNORE, NAME, Dataset
 from src.data.pairs import Finding
 from src.params import validate
 
+MOST_NAMED = 5  # values for which a message names a mask
 MOST_INFERRED = 32  # classes; more different values than that are not taken for class indices without a dataset.yaml
 
 
@@ -58,12 +59,18 @@ def _infer(values: list[int]) -> dict[int, str] | None:
 
 
 def _unclear(values: list[int], histograms: dict[str, NDArray[np.int64]]) -> Finding:
-    example = next(image_id for image_id, histogram in histograms.items() if histogram[values[-1]])
+    """The error for values with more than one reading; it names a mask for each of the rarest values."""
+    held = {value: [image_id for image_id, histogram in histograms.items() if histogram[value]] for value in values}
+    rarest = sorted(values, key=lambda value: len(held[value]))[:MOST_NAMED]
+    examples = ", ".join(f"{value} in {len(held[value])}, as in {held[value][0]!r}" for value in rarest)
     what = (
-        f"the masks hold the values {_some(values)} (that of {example!r}, for one, holds {values[-1]}): "
-        f"neither 0 and 255, nor 0, 1, 2 … of at most {MOST_INFERRED} classes"
+        f"the {len(histograms)} masks hold the values {_some(values)}: neither 0 and 255, nor 0, 1, 2 … of at most "
+        f"{MOST_INFERRED} classes ({examples})"
     )
-    remedy = f"say what each value means under classes in {NAME}, as in `classes: {{0: background, 128: cell}}`"
+    remedy = (
+        f"say what each value means under classes in {NAME}, as in `classes: {{0: background, 128: cell}}`, or correct "
+        "the masks: saved as JPEG or resized smoothly, they hold values that nobody drew"
+    )
     return Finding("masks", "error", what, remedy)
 
 

@@ -32,6 +32,8 @@ def prepare(source: Path, prepared: Path, checks: Path) -> Store:
 
     `UserError` lists every file that stands in the way; then `prepared` is not written.
     """
+    if source.joinpath(NAME).with_suffix(".yml").exists():
+        raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
     lists = read_lists(source, dataset)
     pairs, findings = (package_pairs(dataset.package), []) if dataset.package else folder_pairs(source)
@@ -66,8 +68,9 @@ def _copy(
         for pair, image, mask in progress(_read_all(pairs, findings), len(pairs), "prepare"):
             try:
                 group = dataset.group_of(pair.id)
-            except UserError as error:
-                findings.append(Finding(pair.id, "error", str(error), f"correct group in {NAME}"))
+            except UserError:
+                what = f"the name does not match group: {dataset.group}"
+                findings.append(Finding(pair.id, "error", what, f"correct group in {NAME}"))
                 continue
             mean, std = root_moments(image, mask != (-1 if dataset.ignore is None else dataset.ignore))
             if image.min() == image.max():
