@@ -27,8 +27,23 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Masks(Section):
+    read: Literal["auto", "alpha", "instances"]
+    threshold: Annotated[float, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="after")
+    def one_reading(self) -> "Masks":
+        if self.threshold and self.read == "instances":
+            raise ValueError("threshold and read: instances are two ways to make foreground: set one of them")
+        return self
+
+
 class Data(Section):
     source: Annotated[str, Field(min_length=1)]
+    on_error: Literal["fail", "skip"]
+    channels: Annotated[int, Field(ge=0, le=16)]
+    masks: Masks
+    normalise: Literal["dataset", "image"]
     resize: Annotated[int, Field(ge=0, le=16384)]
     crop: Annotated[int, Field(ge=16, le=4096)]
     rare: Share

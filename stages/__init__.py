@@ -7,6 +7,7 @@ from pathlib import Path
 
 PREPARED = Path("data/prepared")
 CHECKS = Path("data/checks.csv")
+SHEET = Path("data/contact-sheet.png")
 SPLITS = Path("data/splits.csv")
 EVALUATION = Path("data/evaluation")
 SCORES = EVALUATION / "scores.csv"
@@ -33,5 +34,7 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         main(params.load())
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except OSError as error:  # a full disk, a folder without rights: nothing half-written is left, see src/files.py
+        sys.exit(f"{name}: {error.filename or 'writing'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

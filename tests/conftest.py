@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from src.data.checks import stop_on_errors, write_findings
+from src.data.gate import Gate
 from src.data.prepare import prepare
 from src.data.store import Store
 from src.files import read_yaml
-from src.params import Params
+from src.params import Data, Params
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +48,22 @@ def write_data_set(folder: Path, count: int = 12, classes: int = 2, values: Any 
     return folder
 
 
+def data_section(source: Path, **changes: Any) -> Data:
+    """The section data of the project's own params.yaml, for the data set at `source`."""
+    content = read_yaml(ROOT / "params.yaml")["data"] | {"source": str(source)} | changes
+    return Data.model_validate(content)
+
+
+def prepared(source: Path, folder: Path, **changes: Any) -> Store:
+    """The data set prepared into `folder`/prepared, findings in `folder`/checks.csv; `changes`: to section data."""
+
+    def report(gate: Gate) -> None:
+        write_findings(folder / "checks.csv", gate)
+        stop_on_errors(gate, folder / "checks.csv")
+
+    return prepare(data_section(source, **changes), folder / "prepared", report)
+
+
 @pytest.fixture
 def params() -> Callable[..., Params]:
     """The project's own params.yaml with some keys changed: params(**{"train.lr": 1e-4})."""
@@ -67,4 +85,4 @@ def params() -> Callable[..., Params]:
 def store(tmp_path: Path) -> Store:
     """A prepared three-class data set of 12 images."""
     source = write_data_set(tmp_path / "three classes", classes=3)
-    return prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+    return prepared(source, tmp_path)

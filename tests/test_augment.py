@@ -7,8 +7,7 @@ from scipy import ndimage
 from src.data.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops import Crops, rare_classes
 from src.data.normalise import Normalisation
-from src.data.prepare import prepare
-from tests.conftest import write_pair
+from tests.conftest import prepared, write_pair
 
 SIDE = 65
 CENTRE = np.array([32.0, 32.0])
@@ -108,7 +107,7 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
             tmp_path / "set", str(number), image, np.tile([0, 0, 0, 2, 2], 14)[:, None].repeat(64, 1).astype(np.uint8)
         )
     (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b, 2: c}")
-    store = prepare(tmp_path / "set", tmp_path / "prepared", tmp_path / "checks.csv")
+    store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**({"data.crop": 32, "augment.share": 1.0, "augment.rotate": 180} | changes))
     crops = Crops(store, range(3), chosen.data, chosen.augment, seed=0)
     seen = set()
@@ -133,7 +132,7 @@ def test_every_crop_is_shifted(store, params, resize, crop):
 
 def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
-    store = prepare(tmp_path / "set", tmp_path / "prepared", tmp_path / "checks.csv")
+    store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**{"data.crop": 128, "data.rare": 0})
     crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
     centres = np.array([crops.place(np.random.default_rng(seed))[1] for seed in range(2000)])

@@ -11,15 +11,9 @@ from PIL import Image
 
 from src.data.dataset import IGNORE, Dataset
 from src.data.normalise import pooled_moments
-from src.data.prepare import prepare
-from src.data.store import Store
 from src.errors import UserError
 from src.files import read_csv
-from tests.conftest import write_data_set, write_pair
-
-
-def run(source, tmp_path) -> Store:
-    return prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+from tests.conftest import prepared, write_data_set, write_pair
 
 
 def plain(tmp_path, *masks, channels=3):
@@ -33,7 +27,7 @@ def plain(tmp_path, *masks, channels=3):
 
 def test_pixels_come_back_as_they_were(tmp_path):
     source = write_data_set(tmp_path / "set", classes=3)
-    store = run(source, tmp_path)
+    store = prepared(source, tmp_path)
     assert len(store) == 12
     for index, record in enumerate(store.records):
         image = cv2.imread(str(source / "images" / f"{record.id}.png"))[..., ::-1]
@@ -59,7 +53,7 @@ def test_ignored_pixels_count_in_no_statistic(tmp_path):
     image[:4], mask[:4] = 0, 9
     write_pair(tmp_path / "set", "a", image, mask)
     (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b}\nignore: 9")
-    store = run(tmp_path / "set", tmp_path)
+    store = prepared(tmp_path / "set", tmp_path)
     np.testing.assert_allclose(pooled_moments(store.records), [[10.0] * 3, [0.0] * 3], atol=1e-6)
     assert store.records[0].pixels == [16, 16] and (store.mask(0)[:4] == IGNORE).all()
 
@@ -74,7 +68,7 @@ def test_ignored_pixels_count_in_no_statistic(tmp_path):
 )
 def test_encodings_that_have_one_reading(tmp_path, values, names):
     source = write_data_set(tmp_path / "set", classes=len(values), values=values)
-    store = run(source, tmp_path)
+    store = prepared(source, tmp_path)
     assert store.dataset.names == names
     assert set(np.unique(store.mask(0))) == set(range(len(values)))
     assert store.dataset.foreground == ([1] if len(values) == 2 else [0, 1, 2])
@@ -84,7 +78,7 @@ def test_encodings_that_have_one_reading(tmp_path, values, names):
 def test_values_with_more_than_one_reading_stop_the_run(tmp_path, values):
     mask = np.array(values, np.uint8).repeat(8)[None].repeat(4, axis=0)
     with pytest.raises(UserError, match="say what each value means under classes") as error:
-        run(plain(tmp_path, mask, mask), tmp_path)
+        prepared(plain(tmp_path, mask, mask), tmp_path)
     assert ", ".join(map(str, values)) in str(error.value)
     assert f"{values[0]} in 2, as in '0'" in str(error.value)
     assert not (tmp_path / "prepared").exists()
@@ -95,9 +89,9 @@ def test_dataset_yaml_decides(tmp_path):
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void}\nbackground: void\nignore: 255\n")
     with pytest.raises(UserError, match=r"holds value\(s\) 7, which are none of 0, 128, 255"):
-        run(source, tmp_path)
+        prepared(source, tmp_path)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void, 7: wall}\nbackground: void\nignore: 255\n")
-    store = run(source, tmp_path)
+    store = prepared(source, tmp_path)
     np.testing.assert_array_equal(store.mask(0)[0], [1, 0, IGNORE, 2])
     assert store.records[0].pixels == [4, 4, 4] and store.dataset.foreground == [0, 2]
 
@@ -108,7 +102,7 @@ def test_one_unknown_value_names_its_file(tmp_path):
     source = plain(tmp_path, *masks)
     (source / "dataset.yaml").write_text("classes: {0: no, 1: yes}\n")
     with pytest.raises(UserError, match=r"1 problem.*\n  '13': the mask holds value\(s\) 9") as error:
-        run(source, tmp_path)
+        prepared(source, tmp_path)
     assert "'12'" not in str(error.value)
 
 
@@ -120,7 +114,7 @@ def test_reads_palette_one_bit_and_grey(tmp_path):
         folder = tmp_path / f"set{number}"
         write_pair(folder, "a", labels * 100, labels)  # a grey image
         mask.save(folder / "masks" / "a.png")
-        store = prepare(folder, tmp_path / f"prepared{number}", tmp_path / "checks.csv")
+        store = prepared(folder, tmp_path / str(number))
         np.testing.assert_array_equal(store.mask(0), labels)
         assert store.channels == 1
 
@@ -138,7 +132,7 @@ def test_reads_grey_masks_of_few_bits_as_stored(tmp_path, bits):
     write_pair(tmp_path / "set", "a", np.zeros((8, 8, 3), np.uint8), labels)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines)) + chunk(b"IEND", b"")
     (tmp_path / "set/masks/a.png").write_bytes(png)
-    store = run(tmp_path / "set", tmp_path)
+    store = prepared(tmp_path / "set", tmp_path)
     np.testing.assert_array_equal(store.mask(0), labels)
     assert list(store.dataset.classes) == ([0, 255] if bits == 1 else [0, 1])
 
@@ -149,11 +143,11 @@ def test_alpha_is_left_out_and_many_pages_are_refused(tmp_path):
     write_pair(tmp_path / "set", "a", mask, mask)
     grey.convert("LA").save(tmp_path / "set/images/a.png")
     write_pair(tmp_path / "set", "b", mask, mask)
-    assert run(tmp_path / "set", tmp_path).channels == 1
+    assert prepared(tmp_path / "set", tmp_path).channels == 1
     (tmp_path / "set/images/b.png").unlink()
     grey.save(tmp_path / "set/images/b.tif", save_all=True, append_images=[grey])
     with pytest.raises(UserError, match=r"'b': images/b\.tif holds 2 images"):
-        run(tmp_path / "set", tmp_path)
+        prepared(tmp_path / "set", tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
@@ -163,7 +157,7 @@ def test_reads_each_format(tmp_path, suffix):
         cv2.imwrite(str(path.with_suffix(suffix)), cv2.imread(str(path)))
         if suffix != ".png":
             path.unlink()
-    assert len(run(source, tmp_path)) == 3
+    assert len(prepared(source, tmp_path)) == 3
 
 
 def test_sub_folders_and_awkward_names(tmp_path):
@@ -172,7 +166,7 @@ def test_sub_folders_and_awkward_names(tmp_path):
         write_pair(tmp_path / "set", stem, image, mask)
     (tmp_path / "set" / "images" / ".DS_Store").write_bytes(b"\x00")
     (tmp_path / "set" / "images" / "Thumbs.db").write_bytes(b"\x00")
-    assert [record.id for record in run(tmp_path / "set", tmp_path).records] == [
+    assert [record.id for record in prepared(tmp_path / "set", tmp_path).records] == [
         "img1",
         "img10",
         "übung/<b>c",
@@ -203,7 +197,7 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
 
     with pytest.raises(UserError) as error:
-        run(source, tmp_path)
+        prepared(source, tmp_path)
     expected = {
         "size": "the image is 8 × 8 pixels, its mask 8 × 4",
         "grey": "the image has 1 channel(s), most have 3",
@@ -219,7 +213,7 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     for name, words in expected.items():
         assert re.search(f"'{name}': .*{re.escape(words)}", str(error.value)), (name, str(error.value))
     errors = [row for row in read_csv(tmp_path / "checks.csv") if row["severity"] == "error"]
-    assert {row["file"] for row in errors} == set(expected) and all(row["remedy"] for row in errors)
+    assert {row["file"] for row in errors} == set(expected) and all(row["setting"] for row in errors)
     assert not (tmp_path / "prepared").exists() and not list(tmp_path.glob(".tmp-*"))
     assert before == {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
 
@@ -228,7 +222,7 @@ def test_oddities_are_warned_of(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     write_pair(source, "flat", np.full((8, 8, 3), 7, np.uint8), np.zeros((8, 8), np.uint8))
     (source / "images" / "notes.txt").write_text("hello")
-    run(source, tmp_path)
+    prepared(source, tmp_path)
     found = {(row["file"], row["severity"]): row["what"] for row in read_csv(tmp_path / "checks.csv")}
     assert ("images/notes.txt", "warning") in found and ("flat", "warning") in found
 
@@ -238,14 +232,14 @@ def test_a_missing_folder_is_named(tmp_path, missing):
     source = write_data_set(tmp_path / "set", count=1)
     (source / missing).rename(tmp_path / "away")
     with pytest.raises(UserError, match=rf"{re.escape(str(source / missing))}: no such folder"):
-        run(source, tmp_path)
+        prepared(source, tmp_path)
 
 
 def test_an_empty_folder_is_refused(tmp_path):
     for name in ("images", "masks"):
         (tmp_path / "set" / name).mkdir(parents=True)
     with pytest.raises(UserError, match="no pair of image and mask found"):
-        run(tmp_path / "set", tmp_path)
+        prepared(tmp_path / "set", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -271,21 +265,21 @@ def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):
     source = write_data_set(tmp_path / "set", count=1)
     (source / "dataset.yaml").write_text(text)
     with pytest.raises(UserError, match=re.escape(words)):
-        run(source, tmp_path)
+        prepared(source, tmp_path)
 
 
 def test_a_name_without_its_group_is_an_error(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yaml").write_text(r"group: '^case (\d+)-1$'")
     with pytest.raises(UserError, match="does not match group"):
-        run(source, tmp_path)
+        prepared(source, tmp_path)
 
 
 def test_a_dataset_yml_is_not_passed_over(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yml").write_text("group: '^(case)'")
     with pytest.raises(UserError, match=r"dataset\.yaml: has to be called that"):
-        run(source, tmp_path)
+        prepared(source, tmp_path)
 
 
 def test_group_is_what_the_expression_captures():

@@ -1,6 +1,6 @@
 """One random warp and one change of intensities for a crop; what is drawn depends on the generator handed in alone."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -32,16 +32,16 @@ def random_shift(params: Augment, side: int, rng: np.random.Generator) -> NDArra
 
 
 def warp(
-    image: NDArray[np.uint8],
+    image: NDArray[Any],
     mask: NDArray[np.uint8],
     centre: NDArray[np.float64],
     matrix: NDArray[np.float64],
     side: int,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """The square crop of `side` pixels around `centre` (x, y), each step in it taken through `matrix`.
 
     Image (bilinear) and mask (nearest neighbour: no new labels) go through the same map; beyond the border both are
-    mirrored. Returns uint8 [side, side, channels] and uint8 [side, side].
+    mirrored. Returns [side, side, channels] of the image's number type, and uint8 [side, side].
     """
     half = (side - 1) / 2
     corners = matrix @ np.array([[-half, half, -half, half], [-half, -half, half, half]]) + centre[:, None]
@@ -54,10 +54,10 @@ def warp(
     offset = centre - low - matrix @ [half, half]
     affine = np.hstack([matrix, offset[:, None]])
 
-    def cut(pixels: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
+    def cut(pixels: NDArray[Any], interpolation: int) -> NDArray[Any]:
         flags = interpolation | cv2.WARP_INVERSE_MAP
         out = cv2.warpAffine(pixels[window], affine, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(out, np.uint8)
+        return np.asarray(out)
 
     return cut(image, cv2.INTER_LINEAR).reshape(side, side, -1), cut(mask, cv2.INTER_NEAREST)
 

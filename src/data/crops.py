@@ -1,22 +1,37 @@
 """Training crops: where they lie, how they are drawn, and batches of them made ahead of the network."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.augment import jitter, random_matrix, random_shift, warp
 from src.data.normalise import Normalisation, resized, resized_mask
-from src.data.store import Store
+from src.data.store import Store, release, strips
 from src.params import Augment, Data
+from src.progress import ahead
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
 AHEAD = 4  # batches made before they are asked for
 
-Crop = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+@dataclass(frozen=True)
+class Crop:
+    """What training sees: the image float32 [side, side, channels], normalised, and the mask uint8 [side, side].
+
+    pixels: the image before it was normalised, and not augmented in its intensities.
+    """
+
+    pixels: NDArray[Any]
+    image: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    normalisation: Normalisation
+
+    def shown(self) -> NDArray[Any]:
+        """The image as training sees it, in the numbers that it is stored in."""
+        return self.normalisation.undo(self.image, self.pixels.dtype)
 
 
 @dataclass(frozen=True)
@@ -38,12 +53,10 @@ class Places:
         weights = np.sqrt([store.records[position].pixels[label] for position in positions])
         points = []
         for position in positions:
-            mask = store.mask(position)
-            flat = np.flatnonzero(mask == label)
-            if len(flat) > MOST_POINTS:
-                flat = np.random.default_rng([seed, position]).choice(flat, MOST_POINTS, replace=False)
-            rows, columns = np.divmod(flat, mask.shape[1])
-            points.append((np.stack([columns, rows], axis=1) + 0.5) / [mask.shape[1], mask.shape[0]])
+            rng = np.random.default_rng([seed, position])
+            rows, columns = _places(store.mask(position), label, store.records[position].pixels[label], rng)
+            size = store.records[position].width, store.records[position].height
+            points.append((np.stack([columns, rows], axis=1) + 0.5) / size)
         return cls(positions, weights / weights.sum(), points)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
@@ -52,19 +65,40 @@ class Places:
         return self.positions[chosen], self.points[chosen][int(rng.integers(len(self.points[chosen])))]
 
 
+def _places(
+    mask: NDArray[np.uint8], label: int, pixels: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of at most `MOST_POINTS` of the mask's pixels of a class, drawn evenly, strip by strip."""
+    ranks = np.sort(rng.choice(pixels, min(pixels, MOST_POINTS), replace=False, shuffle=False))
+    before, flat = 0, []
+    for rows in strips(*mask.shape):
+        held = np.flatnonzero(mask[rows] == label)
+        inside = ranks[np.searchsorted(ranks, before) : np.searchsorted(ranks, before + len(held))]
+        flat.append(held[inside - before] + rows.start * mask.shape[1])
+        before += len(held)
+        release(mask)
+    return np.divmod(np.concatenate(flat), mask.shape[1])
+
+
 class Crops:
     """Random crops of the images at `indices`; crop `index` of an epoch depends on (seed, epoch, index) alone."""
 
     def __init__(self, store: Store, indices: Sequence[int], data: Data, augment: Augment, seed: int) -> None:
         self.store, self.indices, self.data, self.augment, self.seed = store, list(indices), data, augment, seed
         self.normalisation = Normalisation.of([store.records[index] for index in indices])
+        self.of_image: dict[int, Normalisation] = {}  # by position, as they are needed
         self.rare = {label: Places.of(store, indices, label, seed) for label in rare_classes(store, indices)}
 
-    def draw(self, epoch: int, index: int, *, augmented: bool = True) -> tuple[NDArray[np.uint8], Crop]:
-        """One crop: the image as uint8, and the pair that training sees: normalised image and mask.
+    def normalisation_of(self, position: int) -> Normalisation:
+        """That of the training images, or with data.normalise: image that of the image itself."""
+        if self.data.normalise == "dataset":
+            return self.normalisation
+        if position not in self.of_image:
+            self.of_image[position] = Normalisation.of_image(self.store.image(position))
+        return self.of_image[position]
 
-        Without augmentation the crop lies at the same place, straight and unchanged.
-        """
+    def draw(self, epoch: int, index: int, *, augmented: bool = True) -> Crop:
+        """Crop `index` of an epoch; without augmentation it lies at the same place, straight and unchanged."""
         rng = np.random.default_rng([self.seed, epoch, index])
         position, centre = self.place(rng)
         side = self.data.crop
@@ -76,8 +110,9 @@ class Crops:
         image = resized(self.store.image(position), self.data.resize)
         mask = resized_mask(self.store.mask(position), self.data.resize)
         pixels, labels = warp(image, mask, centre, matrix, side)
-        normalised = self.normalisation(pixels)
-        return pixels, (jitter(normalised, self.augment, rng) if augmented else normalised, labels)
+        normalisation = self.normalisation_of(position)
+        normalised = normalisation(pixels)
+        return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
 
     def batches(self, epoch: int, crops: int, batch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         """The crops of an epoch, `batch` at a time: float32 [batch, side, side, channels], uint8 [batch, side, side].
@@ -86,17 +121,11 @@ class Crops:
         """
 
         def make(first: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            drawn = [self.draw(epoch, index)[1] for index in range(first, first + batch)]
-            return np.stack([image for image, _ in drawn]), np.stack([mask for _, mask in drawn])
+            drawn = [self.draw(epoch, index) for index in range(first, first + batch)]
+            self.store.release()
+            return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 
-        firsts = range(0, crops - batch + 1, batch)
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            waiting = deque(pool.submit(make, first) for first in firsts[:AHEAD])
-            for position in range(len(firsts)):
-                ready = waiting.popleft().result()
-                if position + AHEAD < len(firsts):
-                    waiting.append(pool.submit(make, firsts[position + AHEAD]))
-                yield ready
+        yield from ahead(make, range(0, crops - batch + 1, batch), threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """The rare classes in words."""

@@ -3,7 +3,7 @@
 import colorsys
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,7 +17,8 @@ BLACK = "#000000"
 PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito, less what pictures use for errors
 SUBSETS = ("train", "validation", "test")
 
-Value = Annotated[int, Field(ge=0, le=255)]
+Value = int | str  # a stored number, or a colour as "#RRGGBB"
+COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 ClassName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -44,14 +45,15 @@ class Package(Section):
 class Dataset(Section):
     """The keys of dataset.yaml; every one may be left out.
 
-    classes: stored mask value → name, in the order of the class indices. Left out: worked out from the masks.
+    classes: stored mask value → name, in the order of the class indices; the value is a whole number (grey, palette
+        index), or for masks in colour "#RRGGBB". Left out: worked out from the masks.
     background: the class that means over classes leave out. Unless named here, of two classes the one called
         background or else of the lowest value; none of more classes.
     ignore: the stored mask value of pixels that count nowhere.
     group: regular expression with one capture group, searched in the image's id; what it captures names the group
         of images that stay in one subset. Left out: every image is a group of its own.
     train, validation, test: text files beside dataset.yaml, each line the id or the group of images in that subset.
-    colors: class name → "#RRGGBB", for the pictures.
+    colors: class name → "#RRGGBB", for the pictures; else that of the masks, if they are in colour.
     package: where the bundled sample's pixels come from.
     """
 
@@ -64,6 +66,15 @@ class Dataset(Section):
     test: str | None = None
     colors: dict[str, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(default_factory=dict)
     package: Package | None = None
+
+    @field_validator("classes", "ignore", mode="before")
+    @classmethod
+    def stored_values(cls, content: Any) -> Any:
+        for value in content if isinstance(content, dict) else [content]:
+            number = isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**32
+            if not number and value is not None and not COLOUR.fullmatch(str(value)):
+                raise ValueError(f'{value!r} is neither a whole number nor a colour like "#FF0000" (with its quotes)')
+        return content
 
     @field_validator("group")
     @classmethod
@@ -92,7 +103,10 @@ class Dataset(Section):
             raise ValueError(f"classes: named twice: {', '.join(doubled)}")
         if len(names) == 1 or len(names) > IGNORE:
             raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given")
-        if self.ignore in self.classes:
+        kinds = {isinstance(value, str) for value in [*self.classes, *([] if self.ignore is None else [self.ignore])]}
+        if len(kinds) > 1:
+            raise ValueError("classes and ignore: give either numbers or colours, not both")
+        if self.ignore is not None and self.ignore in self.classes:
             raise ValueError(f"ignore: {self.ignore} is the value of class {self.classes[self.ignore]}")
         if names:
             for key, used in (("background", [self.background] if self.background else []), ("colors", self.colors)):
@@ -107,9 +121,14 @@ class Dataset(Section):
         return list(self.classes.values())
 
     @property
-    def values(self) -> list[int]:
-        """The classes' values in the data set's own masks, in the same order."""
-        return list(self.classes)
+    def codes(self) -> list[int]:
+        """The classes' values in the data set's own masks as numbers, a colour as 0xRRGGBB, in the same order."""
+        return [number(value) for value in self.classes]
+
+    @property
+    def coloured(self) -> bool:
+        """Whether the classes, or what is ignored, are named by colours."""
+        return any(isinstance(value, str) for value in (*self.classes, self.ignore))
 
     @property
     def class_colours(self) -> dict[str, str]:
@@ -118,7 +137,8 @@ class Dataset(Section):
         hues = [colorsys.hls_to_rgb(number / max(len(others), 1), 0.55, 0.75) for number in range(len(others))]
         wheel = ["#{:02X}{:02X}{:02X}".format(*(round(255 * part) for part in hue)) for hue in hues]
         palette = PALETTE if len(others) <= len(PALETTE) else wheel
-        return {name: BLACK for name in self.names} | dict(zip(others, palette, strict=False)) | self.colors
+        stored = {name: value for value, name in self.classes.items() if isinstance(value, str)}
+        return {name: BLACK for name in self.names} | dict(zip(others, palette, strict=False)) | stored | self.colors
 
     @property
     def background_index(self) -> int | None:
@@ -127,7 +147,7 @@ class Dataset(Section):
             return self.names.index(self.background)
         if len(self.names) != 2:
             return None
-        return self.names.index("background") if "background" in self.names else self.values.index(min(self.values))
+        return self.names.index("background") if "background" in self.names else self.codes.index(min(self.codes))
 
     @property
     def foreground(self) -> list[int]:
@@ -142,6 +162,11 @@ class Dataset(Section):
         if match is None or match[1] is None:
             raise UserError(f"{image_id}: does not match group: {self.group!r} in {NAME}")
         return match[1]
+
+
+def number(value: Value) -> int:
+    """A stored value as a number: a colour as 0xRRGGBB."""
+    return int(value[1:], 16) if isinstance(value, str) else value
 
 
 def read_dataset(folder: Path) -> Dataset:

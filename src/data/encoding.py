@@ -1,79 +1,145 @@
-"""What the values in the masks mean: from dataset.yaml, or worked out where only one reading is possible."""
+"""What the values in the masks mean: from dataset.yaml, or worked out from all masks where one reading is certain."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.dataset import IGNORE, NAME, Dataset
+from src.data.dataset import IGNORE, NAME, Dataset, number
+from src.data.masks import Kind, Values
 from src.data.pairs import Finding
+from src.data.readings import Reading, readings
 from src.params import validate
 
 MOST_NAMED = 5  # values for which a message names a mask
-MOST_INFERRED = 32  # classes; more different values than that are not taken for class indices without a dataset.yaml
+FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
+    "in grey": ("bits", "grey", "grey as RGB"),
+    "in colour": ("colour", "grey as RGB"),
+    "in alpha": ("alpha",),
+}
+Held = dict[str, dict[int, int]]  # mask → value in the terms of the whole set → pixels
 
 
-def resolve(dataset: Dataset, histograms: dict[str, NDArray[np.int64]]) -> tuple[Dataset, list[Finding]]:
-    """The data set with its classes filled in, and an error for every mask (by id) that holds an unknown value.
+@dataclass(frozen=True)
+class Encoding:
+    """How the masks of a set are read: what all are in, the value that a set bit stands for, and the classes."""
 
-    Without `classes`, values 0 and 255, or 0 and 1, are background and foreground, and 0, 1, … K - 1 are K classes.
-    histograms: id → int64 [256], how many pixels of the mask hold each stored value.
+    dataset: Dataset
+    family: str
+    one: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, masks: Mapping[str, Values]) -> "Encoding":
+        """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
+        counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
+        family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
+        if dataset.coloured:
+            family = "in colour"
+        elif dataset.classes and family == "in colour":
+            family = "in grey"
+        wider = {value for values in masks.values() if values.kind != "bits" for value in values.pixels}
+        known = set(dataset.codes) or wider
+        return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
+
+    def fits(self, values: Values) -> bool:
+        return values.kind in FAMILIES[self.family]
+
+    def value(self, stored: int, kind: Kind) -> int:
+        """A mask's own value in the terms of the whole set."""
+        if kind == "bits":
+            return self.one if stored else 0
+        return stored * 0x010101 if self.family == "in colour" and kind == "grey as RGB" else stored
+
+    def lookup(self, values: Values) -> NDArray[np.uint8]:
+        """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
+        index = {code: position for position, code in enumerate(self.dataset.codes)}
+        lookup = np.full(256, IGNORE, np.uint8)
+        for stored, code in values.code.items():
+            lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
+        return lookup
+
+    def some(self, values: list[int]) -> str:
+        """The first dozen of the values in words."""
+        shown = [f"#{value:06X}" if self.family == "in colour" else str(value) for value in values[:12]]
+        return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
+
+
+def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, list[Finding]]:
+    """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
+
+    Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
     """
-    present = np.flatnonzero(np.sum(list(histograms.values()), axis=0)).tolist()
+    encoding = Encoding.of(dataset, masks)
+    findings = _strangers(encoding, masks)
+    held: Held = {
+        name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
+        for name, values in masks.items()
+        if encoding.fits(values)
+    }
     if not dataset.classes:
-        inferred = _infer([value for value in present if value != dataset.ignore])
-        if inferred is None:
-            return dataset, [_unclear(present, histograms)]
-        background = dataset.background or ("background" if len(inferred) == 2 else None)
-        content = dataset.model_dump() | {"classes": inferred, "background": background}
-        dataset = validate(Dataset, content, Path(NAME))
-    known = set(dataset.classes) | ({dataset.ignore} if dataset.ignore is not None else set())
-    unknown = sorted(set(present) - known)
-    if not unknown:
-        return dataset, []
+        possible = _possible(encoding, held, any(values.lossy for values in masks.values()))
+        if len(possible) != 1 or not possible[0].classes:
+            return encoding, [*findings, _unclear(encoding, held, possible)]
+        background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
+        content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
+        encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
+    return encoding, findings + _unknown(encoding, held)
+
+
+def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
+    """An error for every mask that is not in what the others are in."""
+    setting = 'convert it, name the classes by "#RRGGBB", or choose data.masks.read: alpha'
     findings = []
-    for image_id, histogram in histograms.items():
-        held = [value for value in unknown if histogram[value]]
-        if held:
-            what = f"the mask holds value(s) {_some(held)}, which are none of {_some(sorted(known))}"
-            findings.append(
-                Finding(image_id, "error", what, f"name the value under classes in {NAME}, or correct the mask")
-            )
-    return dataset, findings
+    for name, values in masks.items():
+        if not encoding.fits(values):
+            found = next(family for family, kinds in FAMILIES.items() if values.kind in kinds)
+            because = f"the classes in {NAME} say" if encoding.dataset.classes else "most masks are"
+            findings.append(Finding(name, "error", f"the mask is {found}, {because} {encoding.family}", setting))
+    return findings
 
 
-def class_lookup(dataset: Dataset) -> NDArray[np.uint8]:
-    """uint8 [256]: stored value → class index; values that are no class → IGNORE."""
-    lookup = np.full(256, IGNORE, np.uint8)
-    lookup[list(dataset.classes)] = np.arange(len(dataset.classes))
-    return lookup
+def _possible(encoding: Encoding, held: Held, lossy: bool) -> list[Reading]:
+    ignored = set() if encoding.dataset.ignore is None else {number(encoding.dataset.ignore)}
+    pixels: Counter[int] = Counter()
+    for counts in held.values():
+        pixels.update(counts)
+    for value in ignored:
+        pixels.pop(value, None)
+    found = {name: counts.keys() - ignored for name, counts in held.items()}
+    return readings(pixels, found, encoding.family == "in colour", lossy)
 
 
-def _infer(values: list[int]) -> dict[int, str] | None:
-    """The classes behind the values found in all masks; None if more than one reading is possible."""
-    if values in ([0, 255], [0, 1]):
-        return {0: "background", values[1]: "foreground"}
-    if values == list(range(len(values))) and 2 < len(values) <= MOST_INFERRED:
-        return {value: f"class_{value}" for value in values}
-    return None
+def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
+    """An error for every mask with a value that is neither a class nor ignored."""
+    dataset = encoding.dataset
+    known = set(dataset.codes) | ({number(dataset.ignore)} if dataset.ignore is not None else set())
+    setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
+    findings = []
+    for name, counts in held.items():
+        strange = sorted(counts.keys() - known)
+        if strange:
+            what = f"the mask holds {encoding.some(strange)}, known are {encoding.some(sorted(known))}"
+            findings.append(Finding(name, "error", what, setting))
+    return findings
 
 
-def _unclear(values: list[int], histograms: dict[str, NDArray[np.int64]]) -> Finding:
-    """The error for values with more than one reading; it names a mask for each of the rarest values."""
-    held = {value: [image_id for image_id, histogram in histograms.items() if histogram[value]] for value in values}
-    rarest = sorted(values, key=lambda value: len(held[value]))[:MOST_NAMED]
-    examples = ", ".join(f"{value} in {len(held[value])}, as in {held[value][0]!r}" for value in rarest)
-    what = (
-        f"the {len(histograms)} masks hold the values {_some(values)}: neither 0 and 255, nor 0, 1, 2 … of at most "
-        f"{MOST_INFERRED} classes ({examples})"
-    )
-    remedy = (
-        f"say what each value means under classes in {NAME}, as in `classes: {{0: background, 128: cell}}`, or correct "
-        "the masks: saved as JPEG or resized smoothly, they hold values that nobody drew"
-    )
-    return Finding("masks", "error", what, remedy)
-
-
-def _some(values: list[int]) -> str:
-    text = ", ".join(map(str, values[:12]))
-    return text if len(values) <= 12 else f"{text} … ({len(values)} values)"
+def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding:
+    """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
+    where: dict[int, list[str]] = {}
+    for name, counts in held.items():
+        for value in counts:
+            where.setdefault(value, []).append(name)
+    rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
+    examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
+    what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
+    if len(where) < 2:
+        return Finding("masks", "error", f"{what}nothing to tell apart", "add masks that hold the classes", True)
+    if not possible:
+        drawn = Reading("values that nobody drew, from a lossy format or smooth resizing", "save the masks again")
+        possible = [drawn, Reading("classes", f"in {NAME}, all of them: `classes: {{0: background, 128: cell, …}}`")]
+    count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
+    lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
+    return Finding("masks", "error", what + count, lines, True)

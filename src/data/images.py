@@ -1,76 +1,159 @@
-"""One image or mask file to an array. OpenCV reads images, Pillow masks; both turn pixels as EXIF says."""
+"""One image file to an array, as it is shown: turned as EXIF says, palettes as colours, alpha left out.
 
+    PNG, BMP, WebP   header by Pillow, pixels by OpenCV
+    JPEG             header by Pillow, pixels by simplejpeg, which refuses damage that OpenCV passes over
+    TIFF             all by tifffile, see tiff.py
+
+The content decides, not the file's extension.
+"""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
-MOST_PIXELS = 2**28  # an image beyond this is refused before it is decoded: 16,384 × 16,384
-STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 and 4 bits by, to fill 8
+from src.data.tiff import is_tiff, read_tiff
+from src.data.unreadable import Unreadable, limited
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")  # MPO: what some cameras call a JPEG with a preview behind it
+GREY = ("1", "L", "LA", "I;16", "I")
+RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
+Pixels = NDArray[Any]
 
 cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said in our words, by the file's name
+Image.MAX_IMAGE_PIXELS = None  # `limited` takes its place
 
 
-class Unreadable(Exception):
-    """A file that cannot be used; the message says why, the remedy what helps."""
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its pixels: format and mode in Pillow's words, EXIF orientation 1 … 8."""
 
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.remedy = remedy
+    format: str
+    mode: str
+    orientation: int
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """An 8-bit image as (height, width, channels): one channel if grey, red-green-blue else; alpha is left out.
+def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
+    """An image as (height, width, channels): uint8, uint16, or float32 for every other kind of number.
 
-    Raises `Unreadable`.
+    channels: 0 for those of the file, else how many to return, see `converted`.
+    scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
+    name there and vanishes with the array. Raises `Unreadable`.
     """
-    with _open(path) as header:
-        grey = header.mode in ("1", "L", "LA")
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)  # not imread: it fails on some paths with unicode in them
+    data = path.read_bytes() if not is_tiff(path) else None
+    if data is None:
+        tiff = read_tiff(path, channels, scratch)
+        pixels, orientation = tiff.colours(channels), tiff.orientation
+    else:
+        header = read_header(data)
+        pixels, orientation = decode(data, header), header.orientation
+    pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
+    return turned(pixels, orientation)
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a PNG, JPEG, WebP or BMP; raises `Unreadable` before anything is decoded."""
     try:
-        colour = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | colour)
-    except cv2.error as error:
-        raise Unreadable(f"cannot be decoded: {error.err}", "save it again as PNG") from None
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    except Exception:  # Pillow's parsers of headers raise many kinds of error on damaged bytes
+        what = "is empty" if not data else "cannot be read as an image"
+        raise Unreadable(what, f"save it as one of {', '.join(sorted(SUFFIXES))}") from None
+    limited(*image.size)
+    if frames > 1:
+        raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
+    if image.format == "PNG":
+        _check_png(data)
+    return Header(str(image.format), image.mode, _orientation(image.info.get("exif")))
+
+
+def decode(data: bytes, header: Header) -> Pixels:
+    """uint8 or uint16, (height, width) if grey, else (height, width, 3) in the order red, green, blue; not turned."""
+    grey = header.mode in GREY
+    if header.format in ("JPEG", "MPO"):
+        try:
+            decoded = simplejpeg.decode_jpeg(data, "GRAY" if grey else "RGB", strict=True)
+        except ValueError as error:
+            raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG, in RGB or grey") from None
+        return np.asarray(decoded[:, :, 0] if grey else decoded)
+    flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
+    return imdecode(data, flags | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def imdecode(data: bytes, flags: int) -> Pixels:
+    """What OpenCV makes of an encoded image; raises `Unreadable`."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # not imread: it fails on some unicode paths
+    except cv2.error:
+        pixels = None
     if pixels is None:
         raise Unreadable("cannot be decoded: damaged, or cut off", "save it again as PNG")
-    if pixels.dtype != np.uint8:
-        raise Unreadable(f"has {8 * pixels.dtype.itemsize} bits a channel", "convert it to 8 bits a channel")
-    return np.asarray(pixels[:, :, None] if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(pixels)
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """A mask of 1 to 8 bits, grey or palette indices, as (height, width) of stored values; 1 bit becomes 0 and 255.
+def converted(pixels: Pixels, channels: int) -> Pixels:
+    """(height, width, n) with `channels` channels, unchanged for 0.
 
-    Raises `Unreadable`.
+    Grey is repeated for 3; red, green and blue are weighed into 1 as ITU-R BT.601 says; of more, the first are taken.
     """
-    with _open(path) as image:
-        if image.mode not in ("1", "L", "P"):
-            raise Unreadable(
-                f"is of mode {image.mode}, not one 8-bit channel", "save it in grey, a value for each class"
-            )
-        stretched = STRETCHED.get(str(image.tile[0].args), 1) if image.tile else 1
-        try:
-            turned = ImageOps.exif_transpose(image)
-            return np.asarray(turned.convert("L") if image.mode == "1" else turned, np.uint8) // np.uint8(stretched)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG") from None
+    held = pixels.shape[2]
+    if channels in (0, held):
+        return pixels
+    if held == 1 and channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    if held == 3 and channels == 1:
+        grey = np.tensordot(pixels.astype(np.float32), np.array(RGB_WEIGHTS, np.float32), 1)
+        return np.asarray(grey.round() if pixels.dtype.kind == "u" else grey).astype(pixels.dtype)[:, :, None]
+    if held < channels:
+        raise Unreadable(f"has {held} channel(s)", f"data.channels: {held}, or convert it to {channels}")
+    return pixels[:, :, :channels]
 
 
-def _open(path: Path) -> Any:
-    """The opened file after its header was checked, before anything is decoded."""
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Rows and columns as EXIF's orientation 1 … 8 says that the picture is looked at."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels if orientation == 1 else np.ascontiguousarray(pixels)
+
+
+def _orientation(exif: bytes | None) -> int:
+    """1 … 8; 1, as stored, if EXIF says nothing that can be read."""
+    tags = Image.Exif()
     try:
-        Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
-        image = Image.open(path)
-    except (OSError, SyntaxError, ValueError):
-        raise Unreadable("cannot be read as an image", "save it as PNG, 8 bits a channel") from None
-    width, height = image.size
-    if width * height > MOST_PIXELS:
-        raise Unreadable(f"has {width} × {height} pixels, more than {MOST_PIXELS}", "cut it into tiles")
-    if (frames := getattr(image, "n_frames", 1)) > 1:
-        raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
-    return image
+        tags.load(exif or b"")
+        value = tags.get(0x0112, 1)
+    except Exception:  # a viewer would pass over broken EXIF as well
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _check_png(data: bytes) -> None:
+    """Compare the checksum of every chunk: damage gets a name, and libpng has nothing to print."""
+    position, name = 8, b""
+    while name != b"IEND":
+        try:
+            (length,) = struct.unpack_from(">I", data, position)
+            (stored,) = struct.unpack_from(">I", data, position + 8 + length)
+        except struct.error:
+            raise Unreadable("is cut off", "save it again, or restore it from its source") from None
+        name = data[position + 4 : position + 8]
+        if zlib.crc32(memoryview(data)[position + 4 : position + 8 + length]) != stored:
+            what = f"is damaged: the checksum of its part {name.decode('ascii', 'replace')!r} is wrong"
+            raise Unreadable(what, "save it again, or restore it from its source")
+        position += 12 + length

@@ -1,28 +1,47 @@
 """What is done to every image before the network sees it, in training and in prediction alike.
 
-Networks see square roots of intensities, standardised over the training images. The root is the same for every image
-and data set; it spreads the dark half of the range, in which most pixels of many sets lie, at the cost of the bright.
+Networks see standardised intensities, of whole numbers (8 and 16 bits) their square roots: the root spreads the dark
+part of the range, in which most pixels of many sets lie, at the cost of the bright. Both follow from the number type,
+never from what an image holds. Floats, which may be negative or logarithms already, are taken as they are.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store import Record
+from src.data.store import Record, release, strips
 
 ROOTS = np.sqrt(np.arange(256, dtype=np.float32))
+Pixels = NDArray[Any]
 
 
-def root_moments(image: NDArray[np.uint8], counted: NDArray[np.bool_]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of the square roots of an image's intensities, for each channel.
+def scaled(pixels: Pixels) -> NDArray[np.float32]:
+    """Square roots of uint8 and uint16, float32 as it is."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), ROOTS), np.float32).reshape(pixels.shape)
+    return np.sqrt(pixels, dtype=np.float32) if pixels.dtype == np.uint16 else pixels
 
-    counted: [height, width], the pixels to take; without any, both are 0.
+
+def moments(image: Pixels, counted: NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of an image's scaled intensities, for each channel, strip by strip.
+
+    counted: [height, width], the pixels to take, all of them if None; without any, both are 0.
     """
-    mean, std = cv2.meanStdDev(cv2.LUT(image, ROOTS), mask=counted.astype(np.uint8))
-    return [float(value) for value in mean.ravel()], [float(value) for value in std.ravel()]
+    pixels, mean, variance = 0, np.zeros(image.shape[2]), np.zeros(image.shape[2])
+    for rows in strips(*image.shape[:2]):
+        taken = None if counted is None else counted[rows].astype(np.uint8)
+        number = image[rows].shape[0] * image.shape[1] if taken is None else int(np.count_nonzero(taken))
+        found, spread = (part.ravel() for part in cv2.meanStdDev(scaled(image[rows]), mask=taken))
+        pixels += number
+        share = number / max(pixels, 1)  # two parts are joined: Chan, Golub and LeVeque 1979
+        variance = (1 - share) * variance + share * spread**2 + share * (1 - share) * (found - mean) ** 2
+        mean = mean + share * (found - mean)
+        release(image)
+    return mean.tolist(), np.sqrt(variance).tolist()
 
 
 def pooled_moments(records: Sequence[Record]) -> tuple[list[float], list[float]]:
@@ -37,33 +56,39 @@ def pooled_moments(records: Sequence[Record]) -> tuple[list[float], list[float]]
 
 @dataclass(frozen=True)
 class Normalisation:
-    """(√intensity - mean) / std for each channel, mean and std taken over the training images."""
+    """(scaled intensity - mean) / std for each channel; a channel that never varies is divided by 1."""
 
     mean: list[float]
     std: list[float]
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Normalisation":
-        """The normalisation of these images; a channel that never varies is divided by 1."""
-        mean, std = pooled_moments(records)
-        return cls(mean, [value if value > 0 else 1.0 for value in std])
+        """That of the training images, for every image alike."""
+        return cls(*pooled_moments(records))
 
-    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [height, width, channels] → float32 of the same shape."""
-        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
-        return np.asarray((ROOTS[image] - mean) / std, np.float32)
+    @classmethod
+    def of_image(cls, image: Pixels) -> "Normalisation":
+        """That of one image, whose intensities cannot be compared with those of others."""
+        return cls(*moments(image))
 
-    def undo(self, normalised: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The reverse, rounded and limited to 0 … 255."""
-        roots = normalised * np.array(self.std, np.float32) + np.array(self.mean, np.float32)
-        return (roots.clip(0, None) ** 2).round().clip(0, 255).astype(np.uint8)
+    def __call__(self, image: Pixels) -> NDArray[np.float32]:
+        """uint8, uint16 or float32 [height, width, channels] → float32 of the same shape."""
+        return np.asarray((scaled(image) - np.array(self.mean, np.float32)) / self._divisor(), np.float32)
+
+    def undo(self, normalised: NDArray[np.float32], dtype: Any) -> Pixels:
+        """The reverse, as numbers of `dtype`, rounded and limited to its range if it is a whole one."""
+        pixels = normalised * self._divisor() + np.array(self.mean, np.float32)
+        if dtype == np.float32:
+            return pixels
+        return np.asarray((pixels.clip(0, None) ** 2).round().clip(0, np.iinfo(dtype).max)).astype(dtype)
+
+    def _divisor(self) -> NDArray[np.float32]:
+        return np.array([value if value > 0 else 1.0 for value in self.std], np.float32)
 
 
-def resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def resized(image: Pixels, side: int) -> Pixels:
     """The image as `side` × `side` pixels, each an average over its area; unchanged if side is 0."""
-    if not side:
-        return image
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8).reshape(side, side, -1)
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).reshape(side, side, -1) if side else image
 
 
 def resized_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

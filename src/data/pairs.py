@@ -1,92 +1,180 @@
-"""Which image goes with which mask, and what stands in the way."""
+"""The files of a data set: which are images and masks, which belong together, and what stands in the way."""
 
 import functools
-from collections.abc import Callable
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
-from src.data.images import SUFFIXES, Unreadable, read_image, read_mask
+from src.data.images import SUFFIXES, read_image
+from src.data.masks import Labels, read_mask
+from src.data.matching import Rule, find_rule
+from src.data.unreadable import Unreadable
 from src.errors import UserError
+from src.params import Data
 
-SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
+Severity = Literal["error", "skipped", "warning"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: the file, its severity (`error` or `warning`), what it is, and what helps."""
+    """What a check found.
+
+    file: a file, or the id of a pair. severity: an error stops the run, or is skipped with its pair (data.on_error).
+    setting: the setting, or else the step, that helps. whole: about the whole set, so that nothing can be skipped.
+    """
 
     file: str
-    severity: str
+    severity: Severity
     what: str
-    remedy: str
+    setting: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Pair:
     """An image and its mask, not read yet.
 
-    id: the path below images/ without its extension. Never used in a path of the pipeline's own.
-    read: returns the image, uint8 (height, width, channels), and the mask, uint8 (height, width) of stored values;
-        raises `Unreadable`.
+    id: the image's path below images/ without its extension. Never used in a path of the pipeline's own.
+    read: returns the image (height, width, channels) and the labels of its mask, of the same height and width; takes a
+        folder for what is too large for memory; raises `Unreadable`.
     """
 
     id: str
-    read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+    read: Callable[[Path | None], tuple[NDArray[Any], Labels]]
 
 
-def folder_pairs(folder: Path) -> tuple[list[Pair], list[Finding]]:
-    """Pair the files of `folder`/images with those of `folder`/masks of equal path and stem, in the order of their ids.
+def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None) -> tuple[list[Pair], list[Finding], Rule]:
+    """Pair the files of `folder`/images with those of `folder`/masks, in the order of their ids.
 
-    An image without a mask, a mask without an image, and two files of one stem are findings.
+    colours, ignore: see `read_mask`. Whatever has no partner, or more than one, is a finding.
     """
     for part in (folder, folder / "images", folder / "masks"):
         if not part.is_dir():
             raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and masks/")
-    images, findings = _by_stem(folder / "images")
-    masks, more = _by_stem(folder / "masks")
-    findings += more
-    for stem in sorted(images.keys() - masks.keys()):
-        findings.append(Finding(f"images/{stem}", "error", "has no mask", f"add masks/{stem}.png or remove the image"))
-    for stem in sorted(masks.keys() - images.keys()):
-        findings.append(Finding(f"masks/{stem}", "error", "has no image", "add the image or remove the mask"))
-    both = sorted(images.keys() & masks.keys())
-    return [Pair(stem, functools.partial(_read, images[stem], masks[stem])) for stem in both], findings
+    images, findings = _by_stem(folder / "images", folder)
+    masks, more = _by_stem(folder / "masks", folder)
+    rule = find_rule(images, masks)
+    together, alone = _together(images, masks, rule)
+    pairs = [
+        Pair(image, functools.partial(_read, images[image], masks[mask], data, colours, ignore))
+        for image, mask in sorted(together.items())
+    ]
+    return pairs, findings + more + alone, rule
 
 
-def _by_stem(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
-    found: dict[str, Path] = {}
+def _together(images: dict[str, Path], masks: dict[str, Path], rule: Rule) -> tuple[dict[str, str], list[Finding]]:
+    """The id of an image → that of its one mask; a finding for every other file."""
+    by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+    both = [key for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1]
+    together = {by_image[key][0]: by_mask[key][0] for key in both}
+    paired = {"images": set(together), "masks": set(together.values())}
     findings = []
-    for path in sorted(folder.rglob("*")):
+    for kind, files, other in (("images", images, masks), ("masks", masks, images)):
+        keys = {one: key for key, ones in (by_image if kind == "images" else by_mask).items() for one in ones}
+        folded = {one.casefold(): path.name for one, path in other.items()}
+        for one in sorted(files.keys() - paired[kind]):
+            partners = (by_mask if kind == "images" else by_image).get(keys.get(one, ""), [])
+            what = f"has no {'mask' if kind == 'images' else 'image'}"
+            if partners:
+                what = f"is one of several: {', '.join(partners)} and it come down to the same name"
+            elif one.casefold() in folded:
+                what += f"; {folded[one.casefold()]} differs in capital letters only"
+            add = f"add it as masks/{one}.png" if kind == "images" and not rule.words() else "add it"
+            setting = f"{add}, remove the file, or data.on_error: skip"
+            findings.append(Finding(f"{kind}/{one}", "error", what, setting))
+    return together, findings
+
+
+def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding]]:
+    """Path below `folder` without extension, in composed unicode → file; two of one stem are a finding."""
+    found: dict[str, Path] = {}
+    folded: dict[str, str] = {}
+    findings = []
+    for path, problem in _files(folder, root.resolve()):
         relative = path.relative_to(folder)
-        if path.is_dir() or path.name in SYSTEM_FILES or any(part.startswith(".") for part in relative.parts):
-            continue
         name = f"{folder.name}/{relative.as_posix()}"
-        stem = relative.with_suffix("").as_posix()
-        if path.suffix.lower() not in SUFFIXES:
-            findings.append(
-                Finding(name, "warning", "is left out: not an image", f"read are {', '.join(sorted(SUFFIXES))}")
-            )
-        elif stem in found:
-            findings.append(Finding(name, "error", f"has the stem of {found[stem].name}", "keep one of the two"))
+        stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
+        twin = found.get(stem)
+        if problem:
+            findings.append(Finding(name, "error", *problem))
+        elif path.suffix.lower() not in SUFFIXES:
+            setting = f"images are {', '.join(sorted(SUFFIXES))}"
+            findings.append(Finding(name, "warning", "is left out: no image by its extension", setting))
+        elif twin is not None:
+            setting = "keep one of the two, or data.on_error: skip"
+            findings.append(Finding(name, "error", f"has the stem of {twin.name}", setting))
+        elif stem.casefold() in folded:
+            what = f"differs from {folded[stem.casefold()]} in capital letters only: some systems would mix them up"
+            findings.append(Finding(name, "error", what, "rename one of the two, or data.on_error: skip"))
         else:
             found[stem] = path
+            folded[stem.casefold()] = path.name
     return found, findings
 
 
-def _read(image_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    image, mask = _named(read_image, image_path, "images"), _named(read_mask, mask_path, "masks")
-    if image.shape[:2] != mask.shape:
-        sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, mask.shape)]
-        raise Unreadable(f"the image is {sizes[0]} pixels, its mask {sizes[1]}", "both must be of one size")
-    return image, mask
+def _files(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
+            continue
+        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
+            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
+        elif entry.is_symlink():
+            yield path, _wrong_link(path, root)
+        elif entry.is_dir():
+            yield from _files(path, root)
+        else:
+            yield path, None if entry.is_file() else ("is no regular file", "remove it")
 
 
-def _named(read: Callable[[Path], NDArray[np.uint8]], path: Path, folder: str) -> NDArray[np.uint8]:
+def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
+    """What is wrong with a symbolic link, if it is not one to a file in the data set's folder."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a loop is either, by the version of Python
+        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
+    if not target.is_relative_to(root):
+        return "is a link out of the data set's folder", "put the file itself there"
+    return (
+        None if target.is_file() else ("is a link to a folder, which is not followed", "put the files themselves there")
+    )
+
+
+def _read(
+    image_path: Path, mask_path: Path, data: Data, colours: bool, ignore: int | None, scratch: Path | None
+) -> tuple[NDArray[Any], Labels]:
+    image = _named("images", image_path, lambda: read_image(image_path, data.channels, scratch))
+    labels = _named("masks", mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
+    if image.shape[:2] != labels.codes.shape:
+        sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, labels.codes.shape)]
+        turn = ", the one turned: look for an EXIF orientation" * (image.shape[:2] == labels.codes.shape[::-1])
+        what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
+        raise Unreadable(what, "make both of one size, or data.on_error: skip")
+    return image, labels
+
+
+def _named(folder: str, path: Path, read: Callable[[], Any]) -> Any:
     """Read a file; what is wrong with it names it."""
     try:
-        return read(path)
+        return read()
     except Unreadable as error:
-        raise Unreadable(f"{folder}/{path.name} {error}", error.remedy) from None
+        raise Unreadable(f"{folder}/{path.name} {error}", error.setting) from None
+    except OSError as error:
+        raise Unreadable(f"{folder}/{path.name} cannot be read: {error.strerror}", "check the file") from None
+    except MemoryError:
+        raise Unreadable(
+            f"{folder}/{path.name} does not fit into memory", "cut it, or save it as TIFF in tiles"
+        ) from None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+STRIP = 2**22  # pixels counted at a time: bounds the memory
 Scores = NDArray[np.float64]
 
 
@@ -14,11 +15,17 @@ def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: 
     truth, prediction: uint8 of one shape. Pixels whose truth is no class (IGNORE) count nowhere; a prediction must be a
     class everywhere, else ValueError.
     """
-    counted = truth < classes
-    pairs = truth[counted].astype(np.int64) * classes + prediction[counted]
-    if pairs.size and prediction[counted].max() >= classes:
-        raise ValueError(f"predicted class {prediction[counted].max()}, there are {classes}")
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}")
+    counts = np.zeros(classes * classes, np.int64)
+    for start in range(0, len(truth), step := max(1, STRIP // max(truth[:1].size, 1))):
+        true, found = truth[start : start + step], prediction[start : start + step]
+        counted = true < classes
+        pairs = true[counted].astype(np.int64) * classes + found[counted]
+        if pairs.size and found[counted].max() >= classes:
+            raise ValueError(f"predicted class {found[counted].max()}, there are {classes}")
+        counts += np.bincount(pairs, minlength=classes * classes)
+    return counts.reshape(classes, classes)
 
 
 def dice(counts: NDArray[np.int64]) -> Scores:

@@ -4,7 +4,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -23,7 +23,8 @@ class Project(Section):
 
     classes: names in the order of the class indices; background: the index that means leave out, if any.
     colors: class name → "#RRGGBB".
-    mean, std: of the square roots of the training pixels' intensities, for each channel.
+    mean, std: of the training pixels' scaled intensities, for each channel (see src/data/normalise.py).
+    normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
     """
 
@@ -32,6 +33,8 @@ class Project(Section):
     colors: dict[str, str]
     mean: list[float]
     std: list[float]
+    normalise: Literal["dataset", "image"]
+    dtype: str
     resize: int
     depth: int
 

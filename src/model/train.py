@@ -27,7 +27,6 @@ from src.progress import progress
 Row = dict[str, float]
 Step = Callable[[Any, Any], tuple[Any, Any]]  # images, masks → loss, confusion of each crop
 MEASURES = ("loss", "dice", "iou", "accuracy")
-STRIP = 256  # rows of an image whose loss is summed at a time
 HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in ("", "val_"))]
 
 
@@ -73,6 +72,8 @@ def train_unet(
         colors=dataset.class_colours,
         mean=crops.normalisation.mean,
         std=crops.normalisation.std,
+        normalise=data.normalise,
+        dtype=store.dtype.name,
         resize=data.resize,
         depth=unet.depth,
     )
@@ -152,13 +153,15 @@ def training_step(
 def validate(predictor: Predictor, store: Store, indices: Sequence[int], params: Train) -> Row:
     """Loss, Dice, IoU and accuracy of whole images at their own resolution."""
     counts, parts = [], []
+    classes = len(store.dataset.names)
     for index in indices:
-        truth = store.mask(index)
-        logits = predictor.logits(store.image(index))
-        counts.append(confusion(truth, classes_of(logits), len(store.dataset.names)))
-        for strip in range(0, len(truth), STRIP):  # bounds the memory, whatever the image's size
-            rows = np.s_[None, strip : strip + STRIP]
-            parts.append(loss_sums(tf.constant(logits[rows]), tf.constant(truth[rows])))
+        mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
+        for window, logits in predictor.tiles(store.image(index)):
+            truth = mask[window]
+            count += confusion(truth, classes_of(logits), classes)
+            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
+        counts.append(count)
+        store.release()
     sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
     loss = float(total_loss(sums, params.loss, store.dataset.foreground))
     return measures(loss, np.stack(counts), store.dataset)

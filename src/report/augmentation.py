@@ -17,16 +17,15 @@ def draw_augmentation(folder: Path, crops: Crops) -> None:
         for picture in range(PICTURES):
             rows, masks = [], []
             for index in range(picture * ROWS, (picture + 1) * ROWS):
-                before, (_, mask_before) = crops.draw(1, index, augmented=False)
-                _, (seen, mask) = crops.draw(1, index)
-                masks += [mask_before, mask]
-                after = shown(crops.normalisation.undo(seen))
+                before, after = crops.draw(1, index, augmented=False), crops.draw(1, index)
+                masks += [before.mask, after.mask]
+                drawings = [(shown(crop.shown()), crop.mask) for crop in (before, after)]
                 rows.append(
                     {
-                        "as stored": shown(before),
-                        "with its mask": blended(shown(before), mask_before, dataset),
-                        "augmented": after,
-                        "with its mask ": blended(after, mask, dataset),
+                        "as stored": drawings[0][0],
+                        "with its mask": blended(*drawings[0], dataset),
+                        "augmented": drawings[1][0],
+                        "with its mask ": blended(*drawings[1], dataset),
                     }
                 )
             grid(temporary / f"{picture:02d}.png", "What training sees", rows, class_patches(dataset, *masks))

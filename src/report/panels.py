@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,16 @@ MOST_OVERLAYS = 3  # classes; of more, those with the lowest Dice
 Drawing = NDArray[np.uint8]
 
 
-def shown(image: NDArray[np.uint8]) -> Drawing:
-    """An image of one, three or another number of channels as red, green and blue: uint8 [height, width, 3]."""
-    return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else np.asarray(image[..., :3])
+def shown(image: NDArray[Any]) -> Drawing:
+    """An image as red, green and blue, uint8 [height, width, 3]: one channel in grey, of more than three the first.
+
+    Other numbers than uint8 are stretched from the first to the last but one of their percentiles; for the eye alone.
+    """
+    three = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else np.asarray(image[..., :3])
+    if image.dtype != np.uint8:
+        low, high = np.percentile(three, [1, 99])
+        three = 255 * (three.astype(np.float32) - low) / max(high - low, np.finfo(np.float32).tiny)
+    return three.clip(0, 255).astype(np.uint8)
 
 
 def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength: float = 0.45) -> Drawing:
@@ -90,7 +98,7 @@ def ranked(scores: Mapping[str, float], each: int) -> dict[str, list[str]]:
 def _comparison(
     path: Path,
     title: str,
-    image: Drawing,
+    image: NDArray[Any],
     truth: Drawing,
     prediction: Drawing,
     scores: Mapping[str, float],
@@ -98,7 +106,7 @@ def _comparison(
 ) -> None:
     """Image | truth | prediction | one overlay of hits, misses and false alarms for each of `scores` (class → Dice)."""
     step = max(1, -(-max(truth.shape) // LARGEST))
-    image, truth, prediction = shown(image)[::step, ::step], truth[::step, ::step], prediction[::step, ::step]
+    image, truth, prediction = shown(image[::step, ::step]), truth[::step, ::step], prediction[::step, ::step]
     drawings = {"image": image, "truth": painted(truth, dataset), "prediction": painted(prediction, dataset)}
     for name, value in sorted(scores.items(), key=lambda item: item[1])[:MOST_OVERLAYS]:
         label = dataset.names.index(name)

@@ -1,0 +1,55 @@
+"""What the gate found, for people: a table of every finding, a summary in words, and the message that stops a run."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from src.data.gate import Gate
+from src.errors import UserError, listing
+from src.files import write_csv
+
+COLUMNS = ["file", "severity", "what", "setting"]
+MOST_SIZES = 4  # named in the summary
+
+
+def write_findings(path: Path, gate: Gate) -> None:
+    """data/checks.csv: a row for each finding, errors first."""
+    write_csv(path, ({column: getattr(found, column) for column in COLUMNS} for found in gate.findings), COLUMNS)
+
+
+def stop_on_errors(gate: Gate, table: Path) -> None:
+    """`UserError` with every error, if there is one."""
+    if gate.errors:
+        lines = listing(f"{error.file!r}: {error.what} → {error.setting}" for error in gate.errors)
+        raise UserError(f"{len(gate.errors)} problem(s) in the data set, all of them in {table}\n{lines}")
+
+
+def summary(gate: Gate) -> Iterator[str]:
+    """Lines: how many pairs, of what sizes and types, what their masks mean, and how much was found."""
+    entries = list(gate.entries.values())
+    if entries:
+        channels = Counter(f"{entry.shape[2]} channel(s) of {entry.dtype}" for entry in entries)
+        sizes = Counter(f"{entry.shape[1]} × {entry.shape[0]}" for entry in entries)
+        shown = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(MOST_SIZES))
+        more = f" and {len(sizes) - MOST_SIZES} more" if len(sizes) > MOST_SIZES else ""
+        yield f"{len(entries)} pairs, {', '.join(channels)}; width × height {shown}{more}"
+    if gate.naming:
+        yield f"paired by name: {gate.naming}"
+    yield from _classes(gate)
+    if gate.twins:
+        yield f"{len(gate.twins)} images are the same as another, or nearly so"
+    counts = Counter(str(finding.severity) for finding in gate.findings)
+    words = {"error": "error(s)", "skipped": "file(s) left out (data.on_error: skip)", "warning": "warning(s)"}
+    yield (
+        ", ".join(f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]) or "no findings"
+    )
+
+
+def _classes(gate: Gate) -> Iterator[str]:
+    """A line for each class: its value in the masks, its share of the pixels, and how many images hold it."""
+    pixels = [gate.pixels(entry) for entry in gate.entries.values()]
+    total = sum(map(sum, pixels)) or 1
+    for position, (value, name) in enumerate(gate.encoding.dataset.classes.items()):
+        counts = [of_image[position] for of_image in pixels]
+        share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
+        yield f"mask value {value}: {name}, {share}"

@@ -1,0 +1,186 @@
+"""One mask file to labels: its values kept as stored, whatever their kind, until the whole set says what they mean.
+
+A value is a whole number: a grey value, a palette index, 0 or 1 of a single bit, or a colour as 0xRRGGBB. OpenCV reads
+PNG, BMP and WebP, simplejpeg JPEG, tifffile TIFF, and Pillow what OpenCV would turn into something else: palettes, and
+grey of fewer than 8 bits.
+"""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.data.images import converted, decode, imdecode, read_header, turned
+from src.data.store import release, strips
+from src.data.tiff import is_tiff, read_tiff
+from src.data.unreadable import Unreadable
+from src.params import Masks
+
+Kind = Literal["bits", "grey", "grey as RGB", "colour", "alpha"]
+Array = NDArray[Any]
+MOST_VALUES = 255  # different ones in a mask; no set has more classes
+STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 and 4 bits by, to fill 8
+
+
+@dataclass
+class Values:
+    """The stored values of one mask: the code of each, and how many pixels hold it.
+
+    With more than `MOST_VALUES` of them, `overflow`, codes mean nothing. lossy: JPEG, which invents values at edges.
+    """
+
+    kind: Kind
+    lossy: bool = False
+    code: dict[int, int] = field(default_factory=dict)
+    pixels: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def overflow(self) -> bool:
+        return len(self.code) > MOST_VALUES
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A mask read: codes uint8 [height, width], and what they stand for."""
+
+    codes: NDArray[np.uint8]
+    values: Values
+
+
+def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
+    """The labels of a mask file.
+
+    masks: the section data.masks. colours: classes are named by colour, so that palettes and grey are read as colours.
+    ignore: the stored value that `instances` leaves as it is. scratch: see `read_image`. Raises `Unreadable`.
+    """
+    stored, orientation, lossy = _stored(path, colours, scratch)
+    array, kind = _values(stored, colours, masks)
+    values = Values(kind, lossy)
+    if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
+        codes = counted(array, values).codes
+    else:
+        codes = np.empty(array.shape, np.uint8)
+        for rows in strips(*array.shape):
+            codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
+            release(array)
+    return Labels(turned(codes, orientation), values)
+
+
+def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
+    """The labels of 8-bit values, each its own code."""
+    values = values or Values("grey")
+    for rows in strips(*array.shape):
+        counts = cv2.calcHist([array[rows]], [0], None, [256], [0, 256]).ravel()  # float32, exact for a strip
+        for value in np.flatnonzero(counts).tolist():
+            values.code[value] = value
+            values.pixels[value] = values.pixels.get(value, 0) + int(counts[value])
+        release(array)
+    return Labels(array, values)
+
+
+def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int, bool]:
+    """The file's pixels, not yet turned, its orientation, and whether its format is lossy."""
+    if is_tiff(path):
+        tiff = read_tiff(path, scratch=scratch)
+        return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, False
+    data = path.read_bytes()
+    header = read_header(data)
+    if header.format in ("JPEG", "MPO"):
+        return decode(data, header), header.orientation, True
+    if header.mode in ("1", "P") or (header.format == "PNG" and data[24] < 8):  # bits a sample
+        return _by_pillow(data, colours), header.orientation, False
+    pixels = imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1]) if pixels.ndim == 3 else None  # OpenCV's is B G R A
+    return (pixels[..., order] if order else pixels), header.orientation, False
+
+
+def _by_pillow(data: bytes, colours: bool) -> Array:
+    """Palette indices, or their colours; bits as bool; grey of 2 and 4 bits as stored."""
+    try:
+        image = Image.open(io.BytesIO(data))
+        stretched = STRETCHED.get(str(image.tile[0].args), 1) if image.tile else 1
+        pixels = np.array(image.convert("RGB") if colours and image.mode == "P" else image)
+    except Exception as error:  # Pillow raises many kinds on damaged bytes
+        raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG") from None
+    return pixels if pixels.dtype == bool else pixels // np.uint8(stretched)
+
+
+def _values(stored: Array, colours: bool, masks: Masks) -> tuple[Array, Kind]:
+    """One number for each pixel, [height, width], and what kind of number it is."""
+    channels = stored.shape[2] if stored.ndim == 3 else 1
+    if channels > 4:
+        raise Unreadable(f"has {channels} channels", "save a single one, with a value for each class")
+    alpha = stored[..., -1] if channels in (2, 4) else None
+    if masks.read == "alpha" and alpha is None:
+        raise Unreadable("has no alpha channel", "data.masks.read: auto, or save it with the mask in alpha")
+    pixels = {1: stored, 2: stored[..., 0], 4: stored[..., :3]}.get(channels, stored)
+    if alpha is not None and (masks.read == "alpha" or _alpha_decides(pixels, alpha)):
+        return np.ascontiguousarray(alpha), "alpha"
+    if pixels.ndim == 2 and not colours:
+        return (pixels.view(np.uint8), "bits") if pixels.dtype == bool else (np.ascontiguousarray(pixels), "grey")
+    if pixels.dtype not in (np.uint8, bool):
+        raise Unreadable(f"is in colours of type {pixels.dtype}", "save it with 8 bits a channel")
+    if pixels.ndim == 2:
+        return pixels.astype(np.uint32) * (0xFFFFFF if pixels.dtype == bool else 0x010101), "colour"
+    if masks.threshold:
+        return converted(pixels, 1)[:, :, 0], "grey as RGB"
+    if not colours and (pixels == pixels[..., :1]).all():
+        return np.ascontiguousarray(pixels[..., 0]), "grey as RGB"
+    return _packed(pixels), "colour"
+
+
+def _packed(pixels: Array) -> NDArray[np.uint32]:
+    """uint8 [height, width, n ≤ 4] → n bytes in one number, the first channel in the highest."""
+    packed = np.zeros(pixels.shape[:2], np.uint32)
+    for channel in range(pixels.shape[2]):
+        packed = packed << np.uint32(8) | pixels[..., channel]
+    return packed
+
+
+def _alpha_decides(pixels: Array, alpha: Array) -> bool:
+    """Whether alpha, not colour, tells the classes apart: it varies where colour does not."""
+    if alpha.min() == alpha.max():
+        return False
+    if pixels.dtype != np.uint8:
+        raise Unreadable(f"has an alpha channel of type {pixels.dtype}", "save it with 8 bits a channel")
+    colours = _packed(pixels if pixels.ndim == 3 else pixels[..., None])
+    if colours.min() == colours.max():
+        return True
+    both = np.unique(colours.astype(np.int64) << 8 | alpha)
+    if len(np.unique(both >> 8)) < len(both):
+        raise Unreadable("differs in colour and in alpha", "data.masks.read: alpha, or save it without alpha")
+    return False
+
+
+def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
+    """The values after data.masks.threshold, or data.masks.read: instances; floats as whole numbers."""
+    if not np.isfinite(values).all():
+        raise Unreadable("holds NaN or infinite values", "save whole numbers, one for each class")
+    if masks.threshold:
+        return (values >= masks.threshold).astype(np.uint8)
+    if values.dtype.kind == "f":
+        if (values != np.round(values)).any():
+            raise Unreadable("holds fractions", "data.masks.threshold: 0.5, or save whole numbers, one for each class")
+        values = values.astype(np.int64)
+    if masks.read == "instances":
+        return np.where(values == (-1 if ignore is None else ignore), values, values != 0)
+    return values
+
+
+def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
+    """uint8 codes of any values, new ones taken into `values`; by runs, of which masks have few."""
+    flat = array.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    lengths = np.diff(starts, append=flat.size)
+    found, inverse = np.unique(flat[starts], return_inverse=True)
+    counts = np.bincount(inverse, lengths)
+    codes = np.zeros(len(found), np.uint8)
+    for position, value in enumerate(found[: MOST_VALUES + 1].tolist()):
+        codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)
+        values.pixels[value] = values.pixels.get(value, 0) + int(counts[position])
+    return np.repeat(codes[inverse], lengths).reshape(array.shape)

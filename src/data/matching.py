@@ -1,0 +1,101 @@
+"""Which mask belongs to which image, by their names: equal, or equal once a common prefix or suffix is taken off."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+SAMPLE = 200  # names that a rule is looked for with
+SEPARATORS = "_-. "
+FEWEST = 3  # pairs that make a rule believable which takes something off both names
+
+
+class Affix(NamedTuple):
+    """What is taken off a name at its start and at its end."""
+
+    prefix: str
+    suffix: str
+
+    def core(self, name: str) -> str | None:
+        """What is left of the name; None if it does not have the affix, or nothing else."""
+        fits = name.startswith(self.prefix) and name.endswith(self.suffix)
+        inner = name[len(self.prefix) : len(name) - len(self.suffix)]
+        return inner if fits and inner and len(inner) == len(name) - len(self.prefix + self.suffix) else None
+
+
+NOTHING = Affix("", "")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An image and a mask belong together if they lie in the same sub-folder and their names have the same core."""
+
+    image: Affix = NOTHING
+    mask: Affix = NOTHING
+
+    def keys(self, ids: Collection[str], affix: Affix) -> dict[str, list[str]]:
+        """folder/core → the ids that come down to it."""
+        found: dict[str, list[str]] = {}
+        for one in ids:
+            folder, slash, name = one.rpartition("/")
+            core = affix.core(name)
+            if core is not None:
+                found.setdefault(folder + slash + core, []).append(one)
+        return found
+
+    def matched(self, images: Collection[str], masks: Collection[str]) -> int:
+        """How many keys are those of exactly one image and one mask."""
+        by_image, by_mask = self.keys(images, self.image), self.keys(masks, self.mask)
+        return sum(len(found) == len(by_mask.get(key, [])) == 1 for key, found in by_image.items())
+
+    def words(self) -> str:
+        """The rule for people, "" where names are equal."""
+        parts = []
+        for kind, (prefix, suffix) in (("images", self.image), ("masks", self.mask)):
+            parts += [f"{kind} begin with {prefix!r}"] * bool(prefix) + [f"{kind} end in {suffix!r}"] * bool(suffix)
+        return " and ".join(parts)
+
+
+def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
+    """The rule that pairs most of the ids; of equal ones the one that takes least off."""
+    if set(images) == set(masks) or not images or not masks:
+        return Rule()
+    rules = {Rule(): 0}
+    rules |= {Rule(mask=affix): 1 for affix in _around(_names(masks), set(_names(images)))}
+    rules |= {Rule(image=affix): 1 for affix in _around(_names(images), set(_names(masks)))}
+    for image in _shared(_names(images)):
+        rules |= {Rule(image, mask): FEWEST for mask in _shared(_names(masks))}
+    counts = {rule: rule.matched(images, masks) for rule in rules}
+    believable = [rule for rule, fewest in rules.items() if counts[rule] >= fewest]
+    return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask))))
+
+
+def _names(ids: Collection[str]) -> list[str]:
+    return [one.rpartition("/")[2] for one in sorted(ids)]
+
+
+def _around(outer: Sequence[str], inner: set[str]) -> list[Affix]:
+    """What most often stands around one of the `inner` names in an outer one."""
+    votes: Counter[Affix] = Counter()
+    for name in outer[:: max(1, len(outer) // SAMPLE)]:
+        for start in range(len(name)):
+            for end in range(start + 1, len(name) + 1):
+                if name[start:end] in inner:
+                    votes[Affix(name[:start], name[end:])] += 1
+    return [affix for affix, _ in votes.most_common(3)]
+
+
+def _shared(names: Sequence[str]) -> list[Affix]:
+    """The prefixes and suffixes, cut at separators or between letters and digits, that at least half of them have."""
+    votes: Counter[Affix] = Counter()
+    sample = names[:: max(1, len(names) // SAMPLE)]
+    for name in sample:
+        votes.update({Affix(name[:cut], "") for cut in _cuts(name)} | {Affix("", name[cut:]) for cut in _cuts(name)})
+    return [affix for affix, count in votes.most_common(20) if 2 * count >= len(sample)]
+
+
+def _cuts(name: str) -> Iterator[int]:
+    for cut in range(1, len(name)):
+        before, after = name[cut - 1], name[cut]
+        if before in SEPARATORS or after in SEPARATORS or before.isdigit() != after.isdigit():
+            yield cut

@@ -1,0 +1,72 @@
+"""The readings that the values of masks allow, when nobody said what they mean."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from src.data.dataset import Value
+
+MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
+EDGES = 0.02  # share of the pixels below which values between the lowest and the highest may be soft edges
+ENDS = 0.9  # share of the pixels close to the lowest or the highest of many values that speaks for soft edges
+FEWEST = 5  # classes, and masks, that can be told from numbered objects
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand the values: in words, the line that picks it, and the classes if that is what they are."""
+
+    words: str
+    line: str
+    classes: dict[Value, str] = field(default_factory=dict)
+
+
+def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool, lossy: bool) -> list[Reading]:
+    """Every reading of the values; a single one that has classes is certain.
+
+    pixels: value → its pixels in all masks; held: mask → its values; coloured: values are 0xRRGGBB; lossy: there are
+    JPEGs among the masks.
+    """
+    values = sorted(pixels)
+    if len(values) < 2:
+        return []
+    classes = _classes(values, coloured)
+    as_classes = Reading(f"{len(values)} classes", f"in dataset.yaml: {_line(classes)}", classes)
+    if coloured:
+        return [as_classes] if len(values) <= MOST_CLASSES else []
+    middle = (values[0] + values[-1] + 1) // 2
+    soft = Reading("foreground with soft edges", f"in params.yaml: data.masks.threshold: {middle}")
+    objects = Reading("numbered objects on background 0", "in params.yaml: data.masks.read: instances")
+    consecutive = values == list(range(len(values)))
+    if len(values) > MOST_CLASSES:
+        ends = sum(n for v, n in pixels.items() if min(v - values[0], values[-1] - v) <= (values[-1] - values[0]) / 16)
+        found = [soft] if lossy or ends >= ENDS * pixels.total() else []
+        return found + ([objects] if _numbered(held) or values[-1] > 255 else [])
+    if len(values) == 2:
+        return [as_classes]
+    if consecutive:
+        return [as_classes, objects] if len(values) >= FEWEST and _numbered(held) else [as_classes]
+    if values[:-1] == list(range(len(values) - 1)) and values[-1] == 255:
+        return [Reading(f"{len(values) - 1} classes, and pixels to ignore", "in dataset.yaml: ignore: 255"), as_classes]
+    between = 1 - (pixels[values[0]] + pixels[values[-1]]) / pixels.total()
+    return [as_classes, soft] if lossy or (values[0], values[-1]) == (0, 255) or between < EDGES else [as_classes]
+
+
+def _classes(values: list[int], coloured: bool) -> dict[Value, str]:
+    """Names for the values: background and foreground for two, else the value's own."""
+    stored: list[Value] = [f"#{value:06X}" for value in values] if coloured else list(values)
+    if len(values) == 2:
+        return {stored[0]: "background", stored[1]: "foreground"}
+    return {value: f"colour_{value[1:]}" if isinstance(value, str) else f"class_{value}" for value in stored}
+
+
+def _line(classes: Mapping[Value, str]) -> str:
+    items = [f"{value!r}: {name}".replace("'", '"') for value, name in classes.items()]
+    return f"classes: {{{', '.join(items)}}}"
+
+
+def _numbered(held: Mapping[str, Collection[int]]) -> bool:
+    """Whether every mask counts its values from 1 without a gap, and they differ in how far, as objects do."""
+    counts = [len(set(values) - {0}) for values in held.values()]
+    gapless = all(max(values, default=0) == count for values, count in zip(held.values(), counts, strict=True))
+    return gapless and len(held) >= FEWEST and len(set(counts)) >= 3

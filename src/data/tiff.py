@@ -1,0 +1,156 @@
+"""TIFF by tifffile: any number type, strips and tiles, compressed, channels first or last; large ones in bands."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from src.data.unreadable import LARGE, MOST_BANDS, MOST_WHOLE, Unreadable, limited
+
+MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+MOST_CHANNELS = 16
+BAND = 2**24  # pixels read at a time from a file that is one long strip
+COLOUR_SPACES = {5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
+JPEG = (6, 7)  # compressions that give RGB whatever the file's colour space
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tiff:
+    """The pixels as stored, (height, width) or (height, width, channels), and what the file says of them.
+
+    palette: uint8 [n, 3], the colours that the values stand for, if the file has one.
+    alpha: whether the last channel is one.
+    """
+
+    stored: Pixels
+    orientation: int
+    palette: NDArray[np.uint8] | None
+    alpha: bool
+
+    def colours(self, channels: int = 0) -> Pixels:
+        """The pixels without alpha, unless it is one of the `channels` asked for; a palette's values as colours."""
+        if self.palette is not None:
+            return self.palette[np.minimum(self.stored, len(self.palette) - 1)]
+        return self.stored[..., :-1] if self.alpha and self.stored.shape[-1] != channels else self.stored
+
+
+def is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in MAGIC
+
+
+def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tiff:
+    """The one image of a TIFF. Several pages are several images, unless `channels` says that they are channels.
+
+    scratch: the folder for the memory map that more than `LARGE` pixels come as. Raises `Unreadable`.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = _only_series(file, channels)
+            page = series.keyframe
+            _check(file, page)
+            place = _channel_axis(series, channels)
+            shape = [side for axis, side in enumerate(series.shape) if axis != place]
+            limited(shape[1], shape[0], MOST_BANDS if len(series) == 1 else MOST_WHOLE)
+            if shape[0] * shape[1] > LARGE and len(series) == 1:
+                pixels = _on_disk(page, scratch)
+            else:
+                pixels = series.asarray(maxworkers=1)
+                pixels = pixels if place is None else np.moveaxis(pixels, place, -1)
+            if page.photometric == 0 and pixels.dtype.kind in "ub":  # white is zero
+                pixels = ~pixels
+            native = pixels.dtype.newbyteorder("=")
+            pixels = np.ascontiguousarray(pixels, native) if place is not None or native != pixels.dtype else pixels
+            orientation = int(page.tags.valueof(274, 1))
+            alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
+            return Tiff(pixels, orientation if orientation in range(1, 9) else 1, _palette(page), alpha)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # tifffile and its codecs raise many kinds of error on damaged bytes
+        what = f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        raise Unreadable(what, "save it again as TIFF or PNG") from None
+
+
+def _only_series(file: tifffile.TiffFile, channels: int) -> Any:
+    """The file's one image; reduced copies and transparency masks beside it do not count."""
+    series = [one for one in file.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
+    if not series:
+        raise Unreadable("holds no image", "save it again as TIFF or PNG")
+    pages = sum(len(one) for one in series)
+    first = series[0]
+    one_array = first.kind in ("shaped", "imagej", "ome") and not set(first.axes) & set("TZ")
+    if len(series) > 1 or (pages > 1 and not one_array and pages != channels):
+        raise Unreadable(f"holds {pages} images", f"save each one as a file of its own, or data.channels: {pages}")
+    return first
+
+
+def _channel_axis(series: Any, channels: int) -> int | None:
+    """Which axis of the array holds the channels: labelled so, else the one of at most `MOST_CHANNELS`."""
+    if len(series.shape) == 2:
+        return None
+    if len(series.shape) == 3:
+        labelled = [axis for axis, label in enumerate(series.axes) if label in "SC"]
+        short = [axis for axis in (0, 2) if series.shape[axis] == channels]
+        short = short or [axis for axis in (0, 2) if series.shape[axis] <= MOST_CHANNELS]
+        for axes in (labelled, short):
+            if len(axes) == 1 and axes[0] != 1 and series.shape[axes[0]] <= MOST_CHANNELS:
+                return axes[0]
+    sides = " × ".join(map(str, series.shape))
+    raise Unreadable(f"is an array of {sides}", f"save it as height × width × channels, at most {MOST_CHANNELS}")
+
+
+def _check(file: tifffile.TiffFile, page: Any) -> None:
+    """Refuse colour spaces that would be misread, and parts that lie beyond the end of the file."""
+    space = COLOUR_SPACES.get(int(page.photometric))
+    if space and int(page.compression) not in JPEG:
+        raise Unreadable(f"is in the colour space {space}", "save it as RGB or grey")
+    size = file.filehandle.size
+    ends = [at + length for one in file.pages for at, length in zip(one.dataoffsets, one.databytecounts, strict=True)]
+    if max(ends, default=0) > size:
+        raise Unreadable("is cut off", "restore it from its source")
+
+
+def _palette(page: Any) -> NDArray[np.uint8] | None:
+    return None if page.colormap is None else (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+
+
+def _on_disk(page: Any, scratch: Path | None) -> Pixels:
+    """The pixels as a memory map of a nameless file, (height, width) or (height, width, channels)."""
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        for band in _bands(page):
+            file.write(np.ascontiguousarray(band).data)
+        file.flush()
+        shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+        return np.memmap(file, page.dtype.newbyteorder("="), "r", shape=shape[: 2 + (shape[2] > 1)])
+
+
+def _bands(page: Any) -> Iterator[Pixels]:
+    """The rows of one page from top to bottom, a row of tiles or some strips at a time: [rows, width, samples]."""
+    height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
+    native = page.dtype.newbyteorder("=")
+    if page.is_memmappable:
+        stored = page.asarray(out="memmap").reshape(-1, height, width, samples if page.planarconfig == 1 else 1)
+        for top in range(0, height, step := max(1, BAND // width)):
+            yield np.concatenate(list(stored[:, top : top + step]), axis=-1).astype(native)
+        return
+    rows = page.tilelength if page.is_tiled else page.rowsperstrip
+    limited(width, rows)
+    planes = samples if page.planarconfig == 2 else 1
+    across = -(-width // page.tilewidth) if page.is_tiled else 1
+    down = -(-height // rows)
+    for row in range(down):
+        band = np.zeros((min(rows, height - row * rows), width, samples), native)
+        for index in ((plane * down + row) * across + column for plane in range(planes) for column in range(across)):
+            page.parent.filehandle.seek(page.dataoffsets[index])
+            data = page.parent.filehandle.read(page.databytecounts[index])
+            part, (plane, _, top, left, _), (_, high, wide, _) = page.decode(data, index, jpegtables=page.jpegtables)
+            if part is not None:  # else left out of the file, and zero
+                top, high, wide = top - row * rows, min(high, height - top), min(wide, width - left)
+                band[top : top + high, left : left + wide, plane : plane + part.shape[-1]] = part[0, :high, :wide]
+        yield band

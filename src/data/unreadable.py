@@ -1,0 +1,20 @@
+"""What stands in the way of reading a file."""
+
+LARGE = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
+MOST_WHOLE = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
+MOST_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
+
+
+class Unreadable(Exception):
+    """A file that cannot be used; the message says why, `setting` which setting, or else which step, helps."""
+
+    def __init__(self, what: str, setting: str) -> None:
+        super().__init__(what)
+        self.setting = setting
+
+
+def limited(width: int, height: int, most: int = MOST_WHOLE) -> None:
+    """Refuse a size that would exhaust the memory, before anything is decoded."""
+    if width * height > most:
+        what = f"has {width} × {height} pixels, {most:,} are the most of its kind"
+        raise Unreadable(what, "cut it into smaller images, or save it as TIFF in tiles")

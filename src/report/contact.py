@@ -1,0 +1,47 @@
+"""The contact sheet: images with their masks laid over, on which a wrong pairing shows at a glance."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from src.data.gate import Gate
+from src.report.panels import Drawing, blended, class_patches, plain, shown
+from src.report.style import save
+
+COLUMNS = 8
+LONGEST = 24  # characters of a name
+
+
+def draw_contact_sheet(path: Path, gate: Gate) -> None:
+    """Every preview of the gate, with its name; masks that nobody can read yet are coloured by their raw values."""
+    entries = [entry for entry in gate.entries.values() if entry.preview is not None]
+    dataset = gate.encoding.dataset
+    rows = max(1, -(-len(entries) // COLUMNS))
+    figure = Figure(figsize=(1.6 * COLUMNS, 1.75 * rows + 0.6), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    masks = []
+    for axis in axes:
+        axis.axis("off")
+    for axis, entry in zip(axes, entries, strict=False):
+        assert entry.preview is not None
+        image, codes = entry.preview
+        if dataset.classes:
+            mask = gate.encoding.lookup(entry.values)[codes]
+            masks.append(mask)
+            axis.imshow(blended(shown(image), mask, dataset))
+        else:
+            axis.imshow(_raw(shown(image), codes))
+        axis.set_title(plain(entry.id[-LONGEST:]), fontsize=6)
+    figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.entries)} pairs, masks laid over"), fontsize=10)
+    if masks:
+        figure.legend(handles=class_patches(dataset, *masks), loc="outside lower center", ncols=8, frameon=False)
+    save(figure, path)
+
+
+def _raw(image: Drawing, codes: NDArray[np.uint8]) -> Drawing:
+    """The codes of a mask in a range of colours over the image; code 0 stays clear."""
+    painted = matplotlib.colormaps["turbo"](codes)[..., :3] * 255
+    return np.where(codes[..., None] > 0, 0.4 * image + 0.6 * painted, image).astype(np.uint8)

@@ -1,0 +1,27 @@
+"""Check a data set before anything is trained on it: pairs, sizes, values of masks, damaged and doubled images.
+
+Reads every file once, as the prepare stage does, and changes nothing in FOLDER. Takes its settings from params.yaml.
+"""
+
+import argparse
+from pathlib import Path
+
+from tools import parser, run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from src import params
+    from src.data.gate import examine
+    from src.report.gate import report
+
+    data = params.load().data.model_copy(update={"source": arguments.folder})
+    gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
+    report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
+    print(f"every finding: {arguments.out / 'checks.csv'}\nnext: set data.source to {arguments.folder}, then dvc repro")
+
+
+if __name__ == "__main__":
+    check = parser("check", __doc__)
+    check.add_argument("folder", help="folder with images/, masks/ and, if wanted, a dataset.yaml")
+    check.add_argument("--out", type=Path, default=Path("logs/check"), help="where the table and the contact sheet go")
+    run(check, main)
