@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from src.data.dataset import NAME, Dataset, read_dataset, read_lists, write_dataset
 from src.data.encoding import class_lookup, resolve
+from src.data.groups import copy_tables, groups_of
 from src.data.images import Unreadable
 from src.data.normalise import root_moments
 from src.data.package import package_pairs
 from src.data.pairs import Finding, Pair, folder_pairs
 from src.data.store import IMAGES, MASKS, Record, Store, write_index
 from src.errors import UserError, listing
-from src.files import atomic, write_csv, write_text
+from src.files import atomic, write_csv
 from src.progress import progress
 
 READ_AHEAD = 2 * (os.cpu_count() or 1)  # pairs decoded at a time: bounds the memory, whatever their number
@@ -35,8 +36,9 @@ def prepare(source: Path, prepared: Path, checks: Path) -> Store:
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
-    lists = read_lists(source, dataset)
+    read_lists(source, dataset)  # a missing one is named before any work
     pairs, findings = (package_pairs(dataset.package), []) if dataset.package else folder_pairs(source)
+    groups_of(source, dataset.group, [pair.id for pair in pairs])  # refuses names without a group before any work
     with atomic(prepared) as folder:
         folder.mkdir()
         records, values = _copy(pairs, folder, dataset, findings)
@@ -54,8 +56,7 @@ def prepare(source: Path, prepared: Path, checks: Path) -> Store:
             record.pixels.extend(int(value[stored]) for stored in dataset.classes)
         write_index(folder, records)
         write_dataset(folder, dataset)
-        for subset, lines in lists.items():
-            write_text(folder / getattr(dataset, subset), "".join(f"{line}\n" for line in lines))
+        copy_tables(source, folder, dataset)
     return Store(prepared)
 
 
@@ -66,12 +67,6 @@ def _copy(
     records, values, offset = [], [], 0
     with (folder / IMAGES).open("wb") as images, (folder / MASKS).open("wb") as masks:
         for pair, image, mask in progress(_read_all(pairs, findings), len(pairs), "prepare"):
-            try:
-                group = dataset.group_of(pair.id)
-            except UserError:
-                what = f"the name does not match group: {dataset.group}"
-                findings.append(Finding(pair.id, "error", what, f"correct group in {NAME}"))
-                continue
             mean, std = root_moments(image, mask != (-1 if dataset.ignore is None else dataset.ignore))
             if image.min() == image.max():
                 findings.append(Finding(pair.id, "warning", "the image is of one colour", "remove it if it is damaged"))
@@ -82,7 +77,7 @@ def _copy(
             images.write(image.tobytes())
             masks.write(mask.tobytes())
             height, width, channels = image.shape
-            records.append(Record(pair.id, group, height, width, channels, offset, [], mean, std))
+            records.append(Record(pair.id, height, width, channels, offset, [], mean, std))
             values.append(histogram)
             offset += mask.size
     return records, values

@@ -23,15 +23,15 @@ IMAGES, MASKS, INDEX = "images.bin", "masks.bin", "index.json"
 class Record:
     """One image of the store.
 
-    id, group: see dataset.py.
+    id: the path below images/ without its extension.
     height, width, channels: its own size.
     offset: pixels of all images before it.
     pixels: how many pixels of each class its mask holds.
     mean, std: of the square roots of the intensities 0 … 255, for each channel (see normalise.py).
+    twin: id of the first image of its cluster of identical or nearly identical images, "" if it has none.
     """
 
     id: str
-    group: str
     height: int
     width: int
     channels: int
@@ -39,6 +39,7 @@ class Record:
     pixels: list[int]
     mean: list[float]
     std: list[float]
+    twin: str = ""
 
 
 class Store:
