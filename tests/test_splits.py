@@ -107,6 +107,12 @@ def test_lists_of_train_or_validation_are_refused_with_folds(tmp_path, params):
         split(store, params(**{"split.folds": 3}).split, 0)
 
 
+def test_lists_keep_their_meaning_when_split_group_overrides_the_data_set(tmp_path, params):
+    store = grouped_store(tmp_path, {"official.txt": ["4", "case 2-5"]}, test="official.txt")
+    rows = split(store, params(**{"split.group": "none"}).split, 0)
+    assert [row["id"] for row in rows if row["subset"] == "test"] == ["case 2-5", "case 4-8", "case 4-9"]
+
+
 @pytest.mark.parametrize(
     ("lists", "words"),
     [

@@ -22,7 +22,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     """
     own, groups = _groups(store, params)
     lists = read_lists(store.folder, store.dataset)
-    listed = joined(listed_groups(lists, own), own, groups, clusters(store.records))
+    listed = joined(_on_lists(store, own), own, groups, clusters(store.records))
     contents = group_contents(store, groups, params.stratify)
     rest = {group: content for group, content in contents.items() if group not in listed}
     parts, shares = _parts(params, lists)
@@ -49,7 +49,7 @@ def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> lis
     before, after = len(set(own.values())), len(set(groups.values()))
     if after < before:
         lines.append(f"kept together: {before} groups became {after}")
-    on_lists = listed_groups(read_lists(store.folder, store.dataset), own)
+    on_lists = _on_lists(store, own)
     follow = {groups[image] for image in own if own[image] in on_lists}
     if pulled := [image for image in own if own[image] not in on_lists and groups[image] in follow]:
         named = listing(f"{image}: {subset_of[image]}" for image in pulled)
@@ -67,6 +67,12 @@ def _groups(store: Store, params: Split) -> tuple[dict[str, str], dict[str, str]
     rule = {"auto": store.dataset.group, "none": None}.get(params.group, params.group)
     own = groups_of(store.folder, rule, [record.id for record in store.records])
     return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
+
+
+def _on_lists(store: Store, own: Mapping[str, str]) -> dict[str, str]:
+    """group → subset, of the groups on official lists."""
+    official = groups_of(store.folder, store.dataset.group, list(own))
+    return listed_groups(read_lists(store.folder, store.dataset), own, official)
 
 
 def _parts(params: Split, lists: Collection[str]) -> tuple[list[str], NDArray[np.float64]]:

@@ -6,21 +6,29 @@ from src.data.dataset import NAME
 from src.errors import UserError, listing
 
 
-def listed_groups(lists: Mapping[str, Sequence[str]], group_of: Mapping[str, str]) -> dict[str, str]:
+def listed_groups(
+    lists: Mapping[str, Sequence[str]], own: Mapping[str, str], official: Mapping[str, str]
+) -> dict[str, str]:
     """group → subset, from the lines of each subset's list, ids or groups; a listed image takes its whole group along.
 
-    group_of: id → group. `UserError` lists every line that names nothing, or a group that another list has.
+    own: id → group; official: id → group as dataset.yaml has it, whose names the lists may use, too. `UserError` lists
+    every line that names nothing, or a group that another list has.
     """
-    groups = set(group_of.values())
+    named: dict[str, set[str]] = {image: {group} for image, group in own.items()}
+    for groups in (official, own):
+        members: dict[str, set[str]] = {}
+        for image, group in groups.items():
+            members.setdefault(group, set()).add(own[image])
+        named |= members
     subset_of: dict[str, str] = {}
     problems = []
     for subset, lines in lists.items():
         for line in lines:
-            group = line if line in groups else group_of.get(line)
-            if group is None:
+            if line not in named:
                 problems.append(f"{line}: on the list of {subset}, but neither an image nor a group")
-            elif subset_of.setdefault(group, subset) != subset:
-                problems.append(f"{line}: its group {group} is on the lists of {subset_of[group]} and of {subset}")
+            for group in sorted(named.get(line, ())):
+                if subset_of.setdefault(group, subset) != subset:
+                    problems.append(f"{line}: its group {group} is on the lists of {subset_of[group]} and of {subset}")
     empty = [subset for subset in lists if subset not in subset_of.values()]
     problems += [f"{subset}: its list names no image" for subset in empty]
     if problems:
