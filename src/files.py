@@ -65,8 +65,13 @@ def read_text(path: Path) -> str:
 
 def read_yaml(path: Path) -> Any:
     """The content of a YAML 1.2 file; `UserError` names the file and the line if it cannot be parsed."""
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Any:
+    """The content of the YAML 1.2 file at `path` that has this text."""
     try:
-        return yaml.load(read_text(path), Loader=_Loader)  # a safe loader: builds plain values only
+        return yaml.load(text, Loader=_Loader)  # a safe loader: builds plain values only
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML\n{error}") from None
 

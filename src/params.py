@@ -4,10 +4,11 @@ What each key means stands in params.yaml itself; here is what values are allowe
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from src.errors import UserError, listing
 from src.files import read_yaml
@@ -57,11 +58,48 @@ class Data(Section):
         return source
 
 
+def table_column(rule: str) -> tuple[str, str] | None:
+    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form."""
+    found = re.fullmatch(r"([^/\\:.][^/\\:]*\.csv):(.+)", rule, re.IGNORECASE)
+    return (found[1], found[2]) if found else None
+
+
+def _group_rule(rule: str) -> str:
+    if rule == "folder" or table_column(rule):
+        return rule
+    try:
+        captured = re.compile(rule).groups
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    if captured != 1:
+        forms = "a regular expression with exactly one capture group ( … ), folder, or FILE.csv:COLUMN"
+        raise ValueError(f"must be {forms}; as an expression it has {captured} group(s)")
+    return rule
+
+
+GroupRule = Annotated[str, AfterValidator(_group_rule)]
+
+
 class Split(Section):
     validation: Annotated[float, Field(gt=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
+    group: str
+    duplicates: Literal["together", "apart"]
+    stratify: str
     folds: Annotated[int, Field(ge=0)]
     fold: Annotated[int, Field(ge=0)]
+
+    @field_validator("group")
+    @classmethod
+    def known_group(cls, group: str) -> str:
+        return group if group in ("auto", "none") else _group_rule(group)
+
+    @field_validator("stratify")
+    @classmethod
+    def known_stratify(cls, stratify: str) -> str:
+        if stratify not in ("classes", "none") and table_column(stratify) is None:
+            raise ValueError("must be classes, none, or FILE.csv:COLUMN")
+        return stratify
 
     @model_validator(mode="after")
     def consistent(self) -> "Split":

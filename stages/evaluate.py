@@ -8,7 +8,7 @@ from stages import METRICS, MODEL, PREDICTIONS, PREPARED, SCORES, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.splits import read_subset
+    from src.data.splits import read_groups, read_subset
     from src.data.store import Store
     from src.evaluation.baseline import ColourClassifier
     from src.evaluation.scores import COLUMNS, count, image_rows, keep, summary
@@ -18,8 +18,8 @@ def main(params: Params) -> None:
 
     store = Store(PREPARED)
     test, trained = (read_subset(SPLITS, store, name) for name in ("test", "train"))
-    records = [store.records[position] for position in test]
-    groups = [record.group for record in records]
+    ids, groups = [store.records[position].id for position in test], read_groups(SPLITS)
+    group_of = {image: groups[image] for image in ids}
     methods: dict[str, Callable[..., Any]] = {
         "unet": load_predictor(MODEL),
         "colour": ColourClassifier(store, trained, params.seed),
@@ -29,9 +29,9 @@ def main(params: Params) -> None:
     for method, predict in methods.items():
         predictions = ((i, predict(store.image(i))) for i in progress(test, len(test), f"evaluate {method}"))
         counts = count(store, keep(PREDICTIONS, predictions) if method == "unet" else predictions)
-        scores[method] = summary(counts, groups, store.dataset, params.evaluate.resamples, params.seed)
-        rows += image_rows(counts, records, store.dataset, method)
-    sizes = {"images": len(test), "groups": len(set(groups))}
+        scores[method] = summary(counts, list(group_of.values()), store.dataset, params.evaluate.resamples, params.seed)
+        rows += image_rows(counts, group_of, store.dataset, method)
+    sizes = {"images": len(test), "groups": len(set(group_of.values()))}
     write_json(METRICS / "test.json", scores["unet"] | sizes | {"baseline": scores["colour"]})
     write_csv(SCORES, rows, COLUMNS)
 

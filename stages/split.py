@@ -5,7 +5,8 @@ from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.splits import split, subset_rows, write_splits
+    from src.data.divide import notes, split, subset_rows
+    from src.data.splits import write_splits
     from src.data.store import Store
     from src.files import write_csv
 
@@ -17,6 +18,7 @@ def main(params: Params) -> None:
     for row in table:
         size = f"{row['images']} images in {row['groups']} groups"
         print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
+    print(*notes(store, params.split, rows), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from src.data.dataset import SUBSETS, read_dataset, read_lists
+from src.data.groups import groups_of
 from src.data.package import package_pairs
 from src.errors import UserError
 from tests.conftest import ROOT
@@ -40,11 +41,12 @@ def test_image_and_mask_line_up(pairs):
 def test_the_lists_name_every_block_once(pairs):
     dataset = read_dataset(SAMPLE)
     lists = read_lists(SAMPLE, dataset)
-    blocks = {dataset.group_of(pair.id) for pair in pairs}
+    block_of = groups_of(SAMPLE, dataset.group, [pair.id for pair in pairs])
+    blocks = set(block_of.values())
     listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
     for lines in lists.values():
-        held = set().union(*(np.unique(pair.read()[1]) for pair in pairs if dataset.group_of(pair.id) in lines))
+        held = set().union(*(np.unique(pair.read()[1]) for pair in pairs if block_of[pair.id] in lines))
         assert held == {0, 1, 2}
 
 

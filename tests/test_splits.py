@@ -1,24 +1,41 @@
-"""The split: whole groups, even shares, the same for a seed, and official lists."""
+"""The split: whole groups, twins together, even shares, the same for a seed, folds and official lists."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from src.data.dataset import Dataset, write_dataset
+from src.data.divide import group_contents, notes, split, subset_rows
 from src.data.prepare import prepare
-from src.data.splits import read_subset, split, spread, subset_rows, write_splits
+from src.data.splits import read_groups, read_subset, write_splits
+from src.data.spread import spread
 from src.data.store import Store
 from src.errors import UserError
 from tests.conftest import write_data_set
 
 
-def grouped_store(tmp_path, files=None, **keys) -> Store:
+def grouped_store(tmp_path, files=None, count=12, **keys) -> Store:
     """A three-class data set of 12 images in 6 groups of two, with lists of subsets where `files` gives them."""
-    source = write_data_set(tmp_path / "set", classes=3)
-    dataset = Dataset(group=r"^case (\d+)-", **keys)
-    write_dataset(source, dataset)
+    source = write_data_set(tmp_path / "set", count, classes=3)
+    write_dataset(source, Dataset(**{"group": r"^case (\d+)-"} | keys))
     for name, lines in (files or {}).items():
         (source / name).write_text("# a comment\n\n" + "".join(f"{line}\n" for line in lines))
     return prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+
+
+def with_twins(store: Store, *clusters: str) -> Store:
+    """The store with the images of these numbers said to be twins, such as "0 5" for case 0-0 and case 2-5."""
+    for cluster in clusters:
+        positions = [int(number) for number in cluster.split()]
+        first = min(store.records[position].id for position in positions)
+        for position in positions:
+            store.records[position] = replace(store.records[position], twin=first)
+    return store
+
+
+def subsets_of(rows, key="group") -> dict[str, set[str]]:
+    return {value: {row["subset"] for row in rows if row[key] == value} for value in {row[key] for row in rows}}
 
 
 def test_groups_stay_whole_and_every_subset_is_filled(tmp_path, params):
@@ -71,6 +88,31 @@ def test_lists_name_images_or_groups_and_the_rest_is_spread(tmp_path, params):
     assert {row["subset"] for row in rows if row["group"] not in "42"} == {"train", "validation"}
 
 
+def test_with_folds_a_list_of_test_stays_the_test_subset(tmp_path, params):
+    store = grouped_store(tmp_path, {"official.txt": ["4"]}, test="official.txt")
+    validated = []
+    for fold in range(3):
+        rows = split(store, params(**{"split.folds": 3, "split.fold": fold}).split, 0)
+        assert {(row["group"], row["fold"]) for row in rows if row["subset"] == "test"} == {("4", "")}
+        validated += [row["group"] for row in rows if row["subset"] == "validation"]
+        assert {row["fold"] for row in rows if row["subset"] == "validation"} == {str(fold)}
+    assert sorted(validated) == sorted("0011223355")
+
+
+def test_lists_of_train_or_validation_are_refused_with_folds(tmp_path, params):
+    store = grouped_store(tmp_path, {"a.txt": ["4"], "b.txt": ["3"]}, test="a.txt", validation="b.txt")
+    with pytest.raises(
+        UserError, match=r"list of test alone, and dataset\.yaml names one of validation.*\n  split.folds: 0"
+    ):
+        split(store, params(**{"split.folds": 3}).split, 0)
+
+
+def test_lists_keep_their_meaning_when_split_group_overrides_the_data_set(tmp_path, params):
+    store = grouped_store(tmp_path, {"official.txt": ["4", "case 2-5"]}, test="official.txt")
+    rows = split(store, params(**{"split.group": "none"}).split, 0)
+    assert [row["id"] for row in rows if row["subset"] == "test"] == ["case 2-5", "case 4-8", "case 4-9"]
+
+
 @pytest.mark.parametrize(
     ("lists", "words"),
     [
@@ -89,18 +131,134 @@ def test_wrong_lists_are_refused(tmp_path, params, lists, words):
         assert word in str(error.value)
 
 
-def test_too_few_groups_are_refused_with_the_choices_left(tmp_path, params):
-    source = write_data_set(tmp_path / "set", count=2)
-    store = prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
-    with pytest.raises(UserError, match=r"2 group\(s\) of images cannot fill 3 subsets: add images"):
+@pytest.mark.parametrize(
+    ("changes", "twins", "words", "unsaid"),
+    [
+        (
+            {"split.group": "^(case)"},
+            [],
+            ["1 group(s) of 12 image(s) cannot fill 3 subsets", "group: none   # 12"],
+            "folds",
+        ),
+        ({"split.folds": 7}, [], ["6 group(s)", "fill 7 folds", "split.folds: 6", "split.folds: 0", "# 12"], "apart"),
+        ({}, ["1 2", "3 5 6", "8 10"], ["2 group(s)", "duplicates: apart   # 6 groups", "more images"], "folds"),
+        ({"split.folds": 13, "split.group": "none"}, [], ["split.folds: 12", "more images"], "split.group"),
+    ],
+)
+def test_too_few_groups_are_refused_with_the_choices_left(tmp_path, params, changes, twins, words, unsaid):
+    store = with_twins(grouped_store(tmp_path), *twins)
+    with pytest.raises(UserError) as error:
+        split(store, params(**changes).split, 0)
+    assert all(word in str(error.value) for word in words) and unsaid not in str(error.value), error.value
+
+
+def test_lists_that_leave_too_few_groups_are_among_the_choices(tmp_path, params):
+    store = grouped_store(tmp_path, {"t.txt": list("01234")}, test="t.txt")
+    with pytest.raises(UserError, match=r"1 group.* of 2 image.* on no list cannot fill 2 subsets") as error:
         split(store, params().split, 0)
+    assert "fewer lines in the lists" in str(error.value)
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_neither_groups_nor_twins_are_ever_torn(tmp_path, params, folds):
+    store = grouped_store(tmp_path, count=40)
+    for seed in range(30):
+        kinds = np.random.default_rng(seed).integers(0, 200, 40).tolist()  # about four pairs of equal ones
+        firsts = [store.records[kinds.index(kind)].id for kind in kinds]
+        store.records[:] = [
+            replace(record, twin=first if first != record.id else "")
+            for record, first in zip(store.records, firsts, strict=True)
+        ]
+        rows = split(store, params(**{"split.folds": folds}).split, seed)
+        assert all(len(found) == 1 for found in subsets_of(rows).values())
+        cases = [row | {"case": row["id"].split("-")[0]} for row in rows]
+        assert all(len(found) == 1 for found in subsets_of(cases, "case").values())
+        subset_of = {row["id"]: row["subset"] for row in rows}
+        assert all(not record.twin or subset_of[record.id] == subset_of[record.twin] for record in store.records)
+        assert not any("across" in line for line in notes(store, params().split, rows))
+
+
+def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
+    store = with_twins(
+        grouped_store(tmp_path, {"t.txt": ["0"], "v.txt": ["1"]}, test="t.txt", validation="v.txt"), "0 11"
+    )
+    apart = params(**{"split.duplicates": "apart"}).split
+    rows = split(store, apart, 0)
+    assert len({row["group"] for row in rows}) == 6
+    said = notes(store, apart, rows)
+    assert said[0].startswith("2 of 12 images") and "case 0-0 (test) = case 5-11 (train)" in said[-1]
+    rows = split(store, params().split, 0)
+    assert {row["group"] for row in rows if row["subset"] == "test"} == {"0"} and rows[11]["group"] == "0"
+    said = "\n".join(notes(store, params().split, rows))
+    assert "6 groups became 5" in said and "so in its subset: 2\n  case 5-10: test\n  case 5-11: test" in said
+    assert "across" not in said
+
+
+def test_without_twins_that_is_said(store, params):
+    assert notes(store, params().split, split(store, params().split, 0)) == [
+        "0 of 12 images are equal or nearly equal to another one"
+    ]
+
+
+def test_lists_that_tear_twins_are_refused_unless_apart(tmp_path, params):
+    lists = {"t.txt": ["0"], "v.txt": ["1"]}
+    store = with_twins(grouped_store(tmp_path, lists, test="t.txt", validation="v.txt"), "0 5", "4 3")
+    with pytest.raises(UserError, match=r"split\.duplicates: apart") as error:  # 0 (test), 2 (no list), 1 (validation)
+        split(store, params().split, 0)
+    assert "case 0-0 (test) = case 2-5 (no list)" in str(error.value)
+    assert "case 1-3 (validation) = case 2-4 (no list)" in str(error.value)
+    rows = split(store, params(**{"split.duplicates": "apart"}).split, 0)
+    assert subsets_of(rows)["0"] == {"test"} and subsets_of(rows)["1"] == {"validation"}
+
+
+def test_split_group_overrides_the_data_set(tmp_path, params):
+    store = grouped_store(tmp_path)
+    for rule, groups in (("auto", 6), ("none", 12), (r"(\d)$", 10), ("folder", 12)):
+        assert len({row["group"] for row in split(store, params(**{"split.group": rule}).split, 0)}) == groups
+
+
+def test_a_column_is_spread_evenly(tmp_path, params):
+    source = write_data_set(tmp_path / "set", 90, classes=3)
+    sites = ["abc"[min(number % 9 // 4, 2)] for number in range(90)]  # 40, 40 and 10 images
+    table = "".join(f"case {number // 2}-{number},{site}\n" for number, site in enumerate(sites))
+    (source / "sites.csv").write_text(f"image,site\n{table}")
+    store = prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+
+    def unevenness(stratify):
+        """Mean over seeds of the largest distance of a site's share in a subset from its share wanted there."""
+        worst = []
+        for seed in range(10):
+            rows = split(store, params(**{"split.stratify": stratify}).split, seed)
+            site_of = dict(zip((f"case {number // 2}-{number}" for number in range(90)), sites, strict=True))
+            for subset, share in (("validation", 0.2), ("test", 0.2)):
+                held = [site_of[row["id"]] for row in rows if row["subset"] == subset]
+                assert len(held) == 18
+                worst.append(max(abs(held.count(site) / sites.count(site) - share) for site in "abc"))
+        return np.mean(worst)
+
+    assert unevenness("sites.csv:site") < 0.6 * min(unevenness("none"), unevenness("classes"))
+
+
+def test_stratify_none_spreads_images_alone(store):
+    groups = {record.id: record.id for record in store.records}
+    assert {content.tolist()[0] for content in group_contents(store, groups, "none").values()} == {1.0}
+    assert {len(content) for content in group_contents(store, groups, "none").values()} == {1}
+    assert {len(content) for content in group_contents(store, groups, "classes").values()} == {4}
+
+
+def test_a_column_of_too_many_values_is_refused(tmp_path, params):
+    store = grouped_store(tmp_path)
+    rows = "".join(f"{record.id},{number % 5}\n" for number, record in enumerate(store.records))
+    (store.folder / "t.csv").write_text("image,age\n" + rows)
+    with pytest.raises(UserError, match="5 values for 12 images"):
+        split(store, params(**{"split.stratify": "t.csv:age"}).split, 0)
 
 
 def test_a_class_without_training_images_is_refused(tmp_path, params):
     lists = {"train.txt": ["0", "1", "2"], "rest.txt": ["3", "4", "5"]}
     store = grouped_store(tmp_path, lists, train="train.txt")
     for record in store.records:
-        record.pixels[2] = 0 if record.group in "012" else 9
+        record.pixels[2] = 0 if record.id[5] in "012" else 9
     with pytest.raises(UserError, match="no training image holds class_2"):
         split(store, params().split, 0)
 
@@ -110,7 +268,7 @@ def test_validation_without_foreground_is_refused(tmp_path, params):
         tmp_path, {"v.txt": ["3"]}, validation="v.txt", classes={0: "a", 1: "b", 2: "c"}, background="a"
     )
     for record in store.records:
-        if record.group == "3":
+        if record.id.startswith("case 3"):
             record.pixels[1:] = [0, 0]
     with pytest.raises(UserError, match="no validation image holds b or c"):
         split(store, params().split, 0)
@@ -121,6 +279,7 @@ def test_table_of_shares_and_reading_back(tmp_path, params):
     rows = split(store, params().split, 0)
     write_splits(tmp_path / "splits.csv", rows)
     indices = {name: read_subset(tmp_path / "splits.csv", store, name) for name in ("train", "validation", "test")}
+    assert read_groups(tmp_path / "splits.csv") == {row["id"]: row["group"] for row in rows}
     assert sorted(index for found in indices.values() for index in found) == list(range(12))
     table = subset_rows(store, rows)
     for subset, found in indices.items():

@@ -23,7 +23,8 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "PIL",
         "pydantic",
     },
-    "src/evaluation": {"src.evaluation", "src.data", "src.errors", "src.files", "numpy", "scipy", "sklearn"},
+    "src/evaluation": {"src.evaluation", "src.data", "src.params", "src.errors", "src.files"}
+    | {"numpy", "scipy", "sklearn", "dvc"},
     "src/model": {"src.model", "src.data", "src.evaluation", "src.params", "src.errors", "src.files", "src.progress"}
     | {"numpy", "cv2", "tensorflow", "keras"},
     "src": {"src.params", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from src.errors import UserError
 from src.files import read_text, read_yaml, write_yaml
-from src.params import Section, validate
+from src.params import GroupRule, Section, validate
 
 IGNORE = 255  # the value in stored masks that counts in no loss, no statistic and no score
 NAME = "dataset.yaml"
@@ -50,8 +49,7 @@ class Dataset(Section):
     background: the class that means over classes leave out. Unless named here, of two classes the one called
         background or else of the lowest value; none of more classes.
     ignore: the stored mask value of pixels that count nowhere.
-    group: regular expression with one capture group, searched in the image's id; what it captures names the group
-        of images that stay in one subset. Left out: every image is a group of its own.
+    group: which images stay in one subset, a rule of src/data/groups.py. Left out: every image is a group of its own.
     train, validation, test: text files beside dataset.yaml, each line the id or the group of images in that subset.
     colors: class name → "#RRGGBB", for the pictures; else that of the masks, if they are in colour.
     package: where the bundled sample's pixels come from.
@@ -60,7 +58,7 @@ class Dataset(Section):
     classes: dict[Value, ClassName] = Field(default_factory=dict)
     background: str | None = None
     ignore: Value | None = None
-    group: str | None = None
+    group: GroupRule | None = None
     train: str | None = None
     validation: str | None = None
     test: str | None = None
@@ -75,18 +73,6 @@ class Dataset(Section):
             if not number and value is not None and not COLOUR.fullmatch(str(value)):
                 raise ValueError(f'{value!r} is neither a whole number nor a colour like "#FF0000" (with its quotes)')
         return content
-
-    @field_validator("group")
-    @classmethod
-    def one_capture_group(cls, group: str | None) -> str | None:
-        if group is not None:
-            try:
-                captured = re.compile(group).groups
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from None
-            if captured != 1:
-                raise ValueError(f"must have exactly one capture group ( … ), has {captured}")
-        return group
 
     @field_validator("train", "validation", "test")
     @classmethod
@@ -153,15 +139,6 @@ class Dataset(Section):
     def foreground(self) -> list[int]:
         """The class indices that means are taken over: all but the background."""
         return [index for index in range(len(self.names)) if index != self.background_index]
-
-    def group_of(self, image_id: str) -> str:
-        """The group of an image; `UserError` if the regular expression does not match its id."""
-        if self.group is None:
-            return image_id
-        match = re.search(self.group, image_id)
-        if match is None or match[1] is None:
-            raise UserError(f"{image_id}: does not match group: {self.group!r} in {NAME}")
-        return match[1]
 
 
 def number(value: Value) -> int:

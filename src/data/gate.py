@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from src.data.dataset import NAME, Dataset, number, read_dataset
 from src.data.duplicates import fingerprint
 from src.data.encoding import Encoding, resolve
+from src.data.groups import groups_of
 from src.data.masks import Labels, Values
 from src.data.matching import Rule
 from src.data.normalise import moments
@@ -95,6 +96,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None) -
         pairs, findings, rule = package_pairs(dataset.package), list[Finding](), Rule()
     else:
         pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore)
+    groups_of(source, dataset.group, [pair.id for pair in pairs])  # names without a group are refused before any work
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
     entries: dict[str, Entry] = {}
 

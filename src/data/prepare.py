@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from src.data.dataset import read_dataset, read_lists, write_dataset
 from src.data.gate import Entry, Gate, examine
+from src.data.groups import copy_tables
 from src.data.store import IMAGES, MASKS, Record, Store, release, strips, write_index
-from src.files import atomic, write_text
+from src.files import atomic
 from src.params import Data
 
 ALIGNED = 16  # bytes: where an image begins, so that any number type can be read in place
@@ -24,7 +25,7 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     is not written.
     """
     source = Path(data.source)
-    lists = read_lists(source, read_dataset(source))
+    read_lists(source, read_dataset(source))  # a missing one is named before any work
     with atomic(prepared) as folder:
         folder.mkdir()
         with (folder / IMAGES).open("wb") as images, (folder / MASKS).open("wb") as masks:
@@ -35,8 +36,7 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
         write_index(folder, np.dtype(entries[0].dtype), [_record(gate, entry) for entry in entries])
         dataset = gate.encoding.dataset
         write_dataset(folder, dataset)
-        for subset, lines in lists.items():
-            write_text(folder / getattr(dataset, subset), "".join(f"{line}\n" for line in lines))
+        copy_tables(source, folder, dataset)
     return Store(prepared)
 
 

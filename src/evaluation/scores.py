@@ -1,6 +1,6 @@
 """Confusions of the test images to metrics/test.json and to a table of every image."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import Dataset
-from src.data.store import Record, Store
+from src.data.store import Store
 from src.evaluation.bootstrap import interval
 from src.evaluation.confusion import accuracy, class_means, confusion, dice, headline, iou
 from src.files import atomic
@@ -50,15 +50,15 @@ def summary(
     for name, number in zip(dataset.names, (~np.isnan(dice(counts))).sum(axis=0), strict=True):
         by_class[name]["images"] = int(number)
     scores |= {"classes": by_class, "pooled": pooled, "accuracy": float(accuracy(counts.sum(axis=0)))}
-    return _plain(scores)
+    return plain(scores)
 
 
-def _plain(scores: dict[str, Any]) -> dict[str, Any]:
+def plain(scores: dict[str, Any]) -> dict[str, Any]:
     """Rounded to six decimals, without NaN and without the objects that are empty for it."""
     rounded: dict[str, Any] = {}
     for key, value in scores.items():
         if isinstance(value, dict):
-            value = _plain(value)
+            value = plain(value)
         elif isinstance(value, float):
             value = round(value, 6) if np.isfinite(value) else None
         if value is not None and value != {}:
@@ -67,11 +67,14 @@ def _plain(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def image_rows(
-    counts: NDArray[np.int64], records: Sequence[Record], dataset: Dataset, method: str
+    counts: NDArray[np.int64], group_of: Mapping[str, str], dataset: Dataset, method: str
 ) -> Iterator[dict[str, Any]]:
-    """A row for each image and class: pixels in truth, prediction and both; Dice and IoU, empty if it is in neither."""
+    """A row for each image and class: pixels in truth, prediction and both; Dice and IoU, empty if it is in neither.
+
+    group_of: id → group of the images, in the order of `counts`.
+    """
     values = {name: ratio(counts) for name, ratio in RATIOS.items()}
-    for number, record in enumerate(records):
+    for number, (image, group) in enumerate(group_of.items()):
         for label, name in enumerate(dataset.names):
             pixels = {
                 "true": int(counts[number, label].sum()),
@@ -81,7 +84,7 @@ def image_rows(
             ratios = {
                 key: "" if np.isnan(v[number, label]) else round(v[number, label], 6) for key, v in values.items()
             }
-            yield {"id": record.id, "group": record.group, "method": method, "class": name} | pixels | ratios
+            yield {"id": image, "group": group, "method": method, "class": name} | pixels | ratios
 
 
 def keep(path: Path, predictions: Iterable[Predicted]) -> Iterator[Predicted]:

@@ -51,15 +51,14 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
 
 def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str) -> str:
     """The closing words of a run."""
-    rows = class_table(test)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join(["", *sentences(train, test), "", *table, "", f"Look at it: {page}", ""])
+    return "\n".join(["", *sentences(train, test), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as lines of text: columns as wide as their widest cell, the first one set left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
+    return ["  ".join(line) for line in cells]
 
 
 def html_page(train: Mapping[str, Any], test: Mapping[str, Any], pictures: Mapping[str, Sequence[str]]) -> str:

@@ -1,0 +1,66 @@
+"""The official lists of a data set: which groups they put into which subset, and what they must not tear apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from src.data.dataset import NAME
+from src.errors import UserError, listing
+
+
+def listed_groups(
+    lists: Mapping[str, Sequence[str]], own: Mapping[str, str], official: Mapping[str, str]
+) -> dict[str, str]:
+    """group → subset, from the lines of each subset's list, ids or groups; a listed image takes its whole group along.
+
+    own: id → group; official: id → group as dataset.yaml has it, whose names the lists may use, too. `UserError` lists
+    every line that names nothing, or a group that another list has.
+    """
+    named: dict[str, set[str]] = {image: {group} for image, group in own.items()}
+    for groups in (official, own):
+        members: dict[str, set[str]] = {}
+        for image, group in groups.items():
+            members.setdefault(group, set()).add(own[image])
+        named |= members
+    subset_of: dict[str, str] = {}
+    problems = []
+    for subset, lines in lists.items():
+        for line in lines:
+            if line not in named:
+                problems.append(f"{line}: on the list of {subset}, but neither an image nor a group")
+            for group in sorted(named.get(line, ())):
+                if subset_of.setdefault(group, subset) != subset:
+                    problems.append(f"{line}: its group {group} is on the lists of {subset_of[group]} and of {subset}")
+    empty = [subset for subset in lists if subset not in subset_of.values()]
+    problems += [f"{subset}: its list names no image" for subset in empty]
+    if problems:
+        raise UserError(f"the lists named in {NAME} are wrong\n{listing(problems)}")
+    return subset_of
+
+
+def joined(
+    listed: Mapping[str, str], own: Mapping[str, str], groups: Mapping[str, str], twins: Iterable[Sequence[str]]
+) -> dict[str, str]:
+    """group → subset, once groups with twins are one: a group that is on no list follows the one that is.
+
+    listed: group → subset before; own, groups: id → group before and after; twins: ids of images that are (nearly)
+    equal. Lists that put such images into different subsets are refused and not repaired: a moved image would change
+    the official subsets unseen, one left there would flatter the scores unseen, and one line says which it shall be.
+    """
+    subsets: dict[str, set[str]] = {}
+    for image, group in groups.items():
+        if own[image] in listed:
+            subsets.setdefault(group, set()).add(listed[own[image]])
+    torn = {group for group, found in subsets.items() if len(found) > 1}
+    if torn:
+        places = [
+            {image: listed.get(own[image], "no list") for image in ids} for ids in twins if groups[ids[0]] in torn
+        ]
+        lines = [
+            " = ".join(f"{image} ({subset})" for image, subset in place.items())
+            for place in places
+            if len(set(place.values())) > 1
+        ]
+        raise UserError(
+            f"the lists named in {NAME} put equal or nearly equal images into different subsets; correct them, or keep "
+            f"them as they are, with scores that flatter, by\n  split.duplicates: apart\n{listing(lines)}"
+        )
+    return {group: found.pop() for group, found in subsets.items()}

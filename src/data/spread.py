@@ -1,0 +1,40 @@
+"""Groups divided among subsets at random and evenly."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 100  # enough to be even, few enough that another seed finds another division
+
+
+def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float64], seed: int) -> dict[str, int]:
+    """Divide groups among subsets at random: of `DRAWS` divisions, the one that spreads images and classes most evenly.
+
+    Every division gives subset s its share of the groups, at least one. Its cost is the sum, over the images and every
+    class, of (share held by s - share wanted)² / share wanted. There are at least as many groups as subsets. Returns
+    group → position in `shares`.
+    """
+    if not contents:
+        return {}
+    wanted = (shares / shares.sum())[:, None]
+    held = np.array(list(contents.values()))
+    held /= np.maximum(held.sum(axis=0), 1)  # of all images, and of all pixels of each class
+    position = np.repeat(np.arange(len(shares)), _group_counts(len(held), wanted[:, 0]))
+    member = np.eye(len(shares))[position].T  # [subset, group]
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(held)) for _ in range(DRAWS)]
+    costs = [(((member @ held[order]) - wanted) ** 2 / wanted).sum() for order in orders]
+    groups = np.array(list(contents), dtype=object)[orders[int(np.argmin(costs))]]
+    return dict(zip(groups.tolist(), position.tolist(), strict=True))
+
+
+def _group_counts(groups: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many of `groups` each subset gets: at least one, else its share, the largest remainders rounded up."""
+    exact = shares * groups
+    counts = np.maximum(1, np.floor(exact).astype(np.int64))
+    while counts.sum() > groups:
+        counts[np.where(counts > 1, counts - exact, -np.inf).argmax()] -= 1
+    while counts.sum() < groups:
+        counts[(exact - counts).argmax()] += 1
+    return counts

@@ -1,0 +1,75 @@
+"""Runs that make one sweep: the same settings but for split.fold, or but for seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from src.data.dataset import Dataset
+from src.errors import UserError, listing
+
+FOLD, SEED, FOLDS = "split.fold", "seed", "split.folds"
+Parameters = Mapping[str, Any]  # "train.lr" → 0.002
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one experiment left behind.
+
+    name: of the experiment or revision; params: its parameters by their dotted keys; dataset: the resolved one;
+    rows: those of its data/evaluation/scores.csv.
+    """
+
+    name: str
+    params: Parameters
+    dataset: Dataset
+    rows: Sequence[Mapping[str, str]]
+
+
+def sweeps(params: Mapping[str, Parameters]) -> list[list[str]]:
+    """The names of runs that differ in split.fold alone, or in seed alone: a list for each such sweep of two or more.
+
+    params: name → parameters. Where there is none, single runs of a cross-validation.
+    """
+    folded = {name: values for name, values in params.items() if values.get(FOLDS)}
+    by_fold = _alike(folded, FOLD)
+    several = [names for names in by_fold + _alike(params, SEED) if len(names) > 1]
+    return several or by_fold
+
+
+def _alike(params: Mapping[str, Parameters], key: str) -> list[list[str]]:
+    """The names in lists of those whose parameters are equal but for `key`."""
+    lists: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, values in params.items():
+        others = tuple(sorted((other, repr(value)) for other, value in values.items() if other != key))
+        lists.setdefault(others, []).append(name)
+    return list(lists.values())
+
+
+def ordered(runs: Sequence[Run]) -> tuple[str, list[Run]]:
+    """The parameter in which the runs differ, split.fold or seed, and the runs in its order.
+
+    `UserError` names every other parameter that differs, every fold that is missing, and every value that two runs
+    have.
+    """
+    keys = dict.fromkeys(key for run in runs for key in run.params)
+    differing = [key for key in keys if len({repr(run.params.get(key)) for run in runs}) > 1]
+    if not set(differing) <= {FOLD} and not set(differing) <= {SEED}:
+        lines = [f"{key}: {', '.join(f'{r.params.get(key)} ({r.name})' for r in runs)}" for key in differing]
+        raise UserError(f"a sweep differs in {FOLD} alone, or in {SEED} alone; these runs do in\n{listing(lines)}")
+    if len({(tuple(run.dataset.names), tuple(run.dataset.foreground)) for run in runs}) > 1:
+        raise UserError("the runs have different classes: the data set has changed between them; repeat the older ones")
+    folds = runs[0].params.get(FOLDS, 0)
+    varied = FOLD if folds and SEED not in differing else SEED
+    named: dict[int, list[str]] = {fold: [] for fold in range(folds if varied == FOLD else 0)}
+    for run in runs:
+        named.setdefault(run.params.get(varied, 0), []).append(run.name)
+    problems = [f"{varied}={value} is missing" for value, names in named.items() if not names]
+    problems += [f"{varied}={value} twice: {', '.join(names)}" for value, names in named.items() if len(names) > 1]
+    if len(named) < 2:
+        problems.append(f"one value of {varied} is no sweep")
+    if problems:
+        raise UserError(
+            f"the runs {', '.join(run.name for run in runs)} are no whole sweep; run what is missing (dvc exp run "
+            f"--queue), remove what is double (dvc exp remove), or name those to join\n{listing(problems)}"
+        )
+    return varied, sorted(runs, key=lambda run: run.params.get(varied, 0))

@@ -1,0 +1,34 @@
+"""Join the experiments of a sweep into mean, spread and one interval: the folds of a cross-validation, or seeds."""
+
+import argparse
+from pathlib import Path
+
+from tools import run
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from src.evaluation.experiments import read_runs
+    from src.evaluation.joined import join
+    from src.files import write_json
+    from src.report.joined import joined_text
+
+    joined = join(read_runs(arguments.experiments))
+    print(joined_text(joined))
+    if arguments.json:
+        write_json(arguments.json, joined)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.summarize",
+        description=__doc__,
+        epilog="dvc exp run --queue -S split.folds=5 -S 'split.fold=range(0,5)' && dvc queue start makes such a sweep.",
+    )
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help="experiments or Git revisions; none: those derived from HEAD that differ in split.fold alone, or in seed",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    run(parser, main)
