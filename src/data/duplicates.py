@@ -1,0 +1,128 @@
+"""Which images are nearly the same picture: saved again, resized, brighter, noisier.
+
+A fingerprint is the middle of a thumbnail's cosine spectrum. The low end, which the images of a set share (a vignette,
+one large object in the centre), is weakened; the high end, which compression and noise change, is cut off. Two images
+are near duplicates if their fingerprints correlate. Not found: flips, rotations, most crops by 1 % and more, changes
+that drown what an image shows (JPEG of an almost even one), and, of images below some 128 pixels a side, all but
+copies with hardly a change.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
+STRIP, ROWS = 16, 64  # bands of rows held at once, and about the most rows read of one
+LOW, HIGH = 12.0, 32  # half-periods per image: below LOW frequencies are weakened, from HIGH on cut off
+FLAT = 1e-5  # share of an image that may be rounding
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: what JPEG and conversion to grey keep best
+# Of different images, the most alike reach 0.22 (nuclei), 0.91 (retinas), 0.34 (map tiles) and 0.945 (made ones that
+# share a bright disc with a sharp rim). Copies saved as JPEG 50, of half the size, a fifth brighter or with noise of
+# 5 of 255 stay above 0.95 in 98.5 to 100 of 100 cases for each kind.
+NEAR = 0.95
+BLOCK = 2048  # images compared at once with as many others
+
+_FREQUENCY = np.hypot(*np.meshgrid(np.arange(HIGH), np.arange(HIGH)))
+_KEPT = (_FREQUENCY > 0) & (_FREQUENCY < HIGH)
+_WEIGHTS = (1 - np.exp(-((_FREQUENCY[_KEPT] / LOW) ** 2) / 2)).astype(np.float32)  # a Gaussian high-pass filter
+
+
+def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
+    """What mild changes leave of an image, as a vector of 832 values and length 1.
+
+    image: [height, width, channels], uint8, uint16 or float32; three channels are red, green, blue. Its scale and
+    offset do not matter. All zeros if it is flat or holds a value that is not finite: that matches nothing.
+    """
+    thumbnail = _thumbnail(image)
+    height, width = thumbnail.shape
+    values = (_cosines(height) @ thumbnail @ _cosines(width).T)[_KEPT] * _WEIGHTS
+    length = float(np.linalg.norm(values))
+    if not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
+        return np.zeros(len(values), np.float16)
+    return (values / length).astype(np.float16)
+
+
+@functools.cache
+def _cosines(size: int) -> NDArray[np.float32]:
+    """[HIGH, size]: the cosine transform (DCT-II) of `size` pixels; zeros for frequencies beyond what they can hold.
+
+    Divided by the transform of a pixel's own width, or a smaller copy of an image would lose its high frequencies.
+    """
+    frequency = np.arange(HIGH)[:, None]
+    waves = np.cos(np.pi * frequency * (np.arange(size) + 0.5) / size) / np.sinc(frequency / 2 / size)
+    return np.where(frequency < size, waves * np.where(frequency, 1, np.sqrt(0.5)), 0).astype(np.float32)
+
+
+def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Luma, or the mean of other than three channels, as float32 [≤ SIDE, ≤ SIDE]; a pixel averages over its area.
+
+    The image is not copied, but read in bands of rows: all rows up to SIDE × ROWS = 4,096, of more every second …
+    """
+    height, width, channels = image.shape
+    weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
+    edges = np.linspace(0, height, min(height, SIDE) + 1)
+    strips = []
+    for start in range(0, len(edges) - 1, STRIP):
+        strip = _bands(image, edges[start : start + STRIP + 1])
+        groups = [strip[..., first : first + 4] for first in range(0, channels, 4)]  # OpenCV resizes four at most
+        size = (min(width, SIDE), len(strip))
+        strips.append(np.dstack([cv2.resize(group, size, interpolation=cv2.INTER_AREA) for group in groups]))
+    return np.concatenate(strips) @ weights
+
+
+def _bands(image: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.float32]:
+    """[bands, width, channels], float32: the mean of the rows from each edge to the next, parts of rows included."""
+    height, width, channels = image.shape
+    whole = edges.astype(int)
+    step = -(-height // (SIDE * ROWS))
+    sums = np.empty((len(edges) - 1, width * channels), np.float32)
+    for band, (top, bottom) in enumerate(pairwise(whole.tolist())):
+        rows = image[top:bottom:step]
+        cv2.reduce(rows.reshape(len(rows), -1), 0, cv2.REDUCE_AVG, sums[band : band + 1], cv2.CV_32F)
+    sums *= np.diff(whole)[:, None]
+    shares = (edges - whole).astype(np.float32)[:, None]
+    if shares.any():
+        parts = image[np.minimum(whole, height - 1)].reshape(len(whole), -1) * shares
+        sums += parts[1:] - parts[:-1]
+    return (sums / np.diff(edges)[:, None]).astype(np.float32).reshape(-1, width, channels)
+
+
+def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> list[tuple[int, int, float]]:
+    """All pairs of near duplicates as (i, j, correlation) in order, i < j, the correlation from NEAR to 1.
+
+    Every image is compared with every other, a block with a block: 35 MB whatever their number, and the pairs found.
+    """
+    pairs = []
+    for top in range(0, len(fingerprints), BLOCK):
+        rows = np.asarray(fingerprints[top : top + BLOCK], np.float32)
+        for left in range(top, len(fingerprints), BLOCK):
+            columns = np.asarray(fingerprints[left : left + BLOCK], np.float32)
+            similar = rows @ columns.T
+            found = np.argwhere(similar >= NEAR)
+            found = found[found[:, 0] + top < found[:, 1] + left]
+            for i, j in found.tolist():
+                pairs.append((i + top, j + left, min(float(similar[i, j]), 1.0)))
+    return sorted(pairs)
+
+
+def clusters(pairs: Iterable[tuple[int, int, float]], count: int) -> list[int]:
+    """For each of `count` images the position of the first image that pairs connect it with, or its own.
+
+    Connected through others counts: a chain of near pairs is one cluster.
+    """
+    parent = list(range(count))
+
+    def first(image: int) -> int:
+        while parent[image] != image:
+            parent[image] = image = parent[parent[image]]
+        return image
+
+    for i, j, _ in pairs:
+        low, high = sorted((first(i), first(j)))
+        parent[high] = low
+    return [first(image) for image in range(count)]
