@@ -90,6 +90,12 @@ def test_the_type_of_the_pixels_does_not_matter(height, width, channels):
         np.testing.assert_allclose(fingerprint(same).astype(float), expected.astype(float), atol=2e-3)
 
 
+@pytest.mark.parametrize(("height", "width", "enough"), [(1, 1, 0), (2, 1, 0), (7, 9, 0), (8, 8, 1), (1, 64, 1)])
+def test_a_few_pixels_are_no_picture(height, width, enough):
+    image = np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
+    assert fingerprint(image).any() == enough
+
+
 def test_a_view_of_a_larger_array_is_like_a_copy():
     image = np.concatenate([clouds(np.random.default_rng(4))] * 2, axis=2)[5:, 7:-9, ::-2]
     np.testing.assert_array_equal(fingerprint(image), fingerprint(image.copy()))
