@@ -20,6 +20,7 @@ SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
 STRIP, ROWS = 16, 64  # bands of rows held at once, and about the most rows read of one
 LOW, HIGH = 12.0, 32  # half-periods per image: below LOW frequencies are weakened, from HIGH on cut off
 FLAT = 1e-5  # share of an image that may be rounding
+FEWEST = 64  # pixels that make a picture: of 2 × 1, every other one would be like the next
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: what JPEG and conversion to grey keep best
 # Of different images, the most alike reach 0.22 (nuclei), 0.91 (retinas), 0.34 (map tiles) and 0.945 (made ones that
 # share a bright disc with a sharp rim). Copies saved as JPEG 50, of half the size, a fifth brighter or with noise of
@@ -36,13 +37,14 @@ def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
     """What mild changes leave of an image, as a vector of 832 values and length 1.
 
     image: [height, width, channels], uint8, uint16 or float32; three channels are red, green, blue. Its scale and
-    offset do not matter. All zeros if it is flat or holds a value that is not finite: that matches nothing.
+    offset do not matter. All zeros, which match nothing, if it is flat, has fewer than 64 pixels, or holds a value
+    that is not finite.
     """
     thumbnail = _thumbnail(image)
     height, width = thumbnail.shape
     values = (_cosines(height) @ thumbnail @ _cosines(width).T)[_KEPT] * _WEIGHTS
     length = float(np.linalg.norm(values))
-    if not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
+    if thumbnail.size < FEWEST or not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
         return np.zeros(len(values), np.float16)
     return (values / length).astype(np.float16)
 
