@@ -1,0 +1,33 @@
+"""Tools for people, outside the DAG: thin scripts over src like the stages, with arguments instead of params.yaml."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+
+def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """The parser of `python -m tools.NAME`; the module's docstring is its description, with line breaks kept."""
+    return argparse.ArgumentParser(
+        prog=f"python -m tools.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=epilog,
+    )
+
+
+def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], int | None]) -> None:
+    """Run a tool as a script: answer --help, show a `UserError` as one message and exit with 1.
+
+    main: gets the arguments; what it returns is the exit status, None for 0. It imports what it needs itself, so that
+        --help and a mistyped argument answer at once.
+    """
+    arguments = parser.parse_args()
+    name = parser.prog.rpartition(".")[2]
+    from src.errors import UserError
+
+    try:
+        sys.exit(main(arguments))
+    except UserError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: interrupted")
