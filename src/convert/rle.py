@@ -1,7 +1,7 @@
 """COCO's run-length encoding, compressed (text) or not (a list): how long the runs outside and inside are, in turn.
 
-pycocotools decodes it too, but is C code behind a requirement of its own for these few lines, and names no entry when
-it refuses one. tests/test_convert.py compares the two.
+pycocotools decodes it too. These few lines spare a compiled requirement, and say what is wrong with a damaged text; the
+tests hold them against texts that it wrote.
 """
 
 from typing import Any
