@@ -625,6 +625,12 @@ def test_yolo_text_files_without_an_image_and_links_are_refused(tmp_path):
     assert "root" not in str(error.value).replace(str(tmp_path), "")
 
 
+def test_yolo_folders_that_nobody_annotated_are_named(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1", image="images/train/a.png")
+    photo(tmp_path / "set/images/test/b.png")
+    assert "'images/test': no image in it has a text file" in describe(from_yolo(tmp_path / "set"))
+
+
 def run(*arguments):
     command = [sys.executable, "-m", "tools.convert", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -642,3 +648,21 @@ def test_the_command_fails_with_one_message(tmp_path):
     found = run("coco", path, "--images", tmp_path / "photos", "--out", tmp_path / "out")
     assert found.returncode == 1 and found.stderr.startswith("convert: 1 problem(s)") and not found.stdout
     assert "Traceback" not in found.stderr and not (tmp_path / "out").exists()
+
+
+def test_the_commands_options_reach_the_library(tmp_path):
+    yolo(tmp_path / "set", "1 .5 .5 1 1\n0 -1 0 1 0 1 1")
+    found = run("yolo", "--names", "a,b", "--boxes", "--clip", tmp_path / "set", "--out", tmp_path / "out")
+    assert found.returncode == 0 and "1 shape(s) reach out" in found.stdout
+    assert read_dataset(tmp_path / "out").names == ["background", "a", "b"]
+    photo(tmp_path / "photos/a.png", orientation=3)
+    photo(tmp_path / "photos/b.png")
+    labelme(tmp_path / "photos/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}))
+    found = run(
+        "labelme", tmp_path / "photos", "--keep-unlabelled", "--coordinates", "stored", "--out", tmp_path / "lm"
+    )
+    assert found.returncode == 0 and read_mask(tmp_path / "lm/masks/a.png")[7:9, 9:11].all()
+    crowd = (3, {"size": [10, 12], "counts": [0, 120]}, {"iscrowd": 1})
+    path = coco(tmp_path, [crowd], images=[{"id": 7, "file_name": "b.png"}])
+    found = run("coco", path, "--images", tmp_path / "photos", "--fill-crowds", "--out", tmp_path / "coco")
+    assert found.returncode == 0 and read_mask(tmp_path / "coco/masks/b.png").min() == 1

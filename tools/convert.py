@@ -18,55 +18,64 @@ NOTES = """\
 Overlaps: %(overlaps)s
 
 Images with an EXIF orientation: masks lie as the image is shown. If width and height in the annotations fit the image
-only as shown, or only as stored, that is how the coordinates are taken; if nothing tells, the image is refused unless
+only as shown, or only as stored, the coordinates are taken so; if nothing tells, the image is refused unless
 --coordinates decides.
 
 Coordinates may lie a pixel outside the picture; shapes that reach further are refused unless --clip cuts them off.
 """
 SMALLER_ON_TOP = "larger shapes lie beneath smaller ones; of equal area, the later one is on top."
-FORMATS = {
-    "coco": "COCO instances: polygons, and RLE of both kinds. Several polygons of one annotation are added up.\n"
-    "Classes are numbered by category id.",
-    "labelme": "labelme: a JSON for each image. Drawn are polygon, rectangle, circle and mask; line, point and so on\n"
-    "are left out and listed. Labels are numbered in alphabetical order; __ignore__ is 255, _background_ is 0. Of\n"
-    "imagePath only the last part counts, beside the JSON or in the folder --images.",
-    "yolo": "YOLO segmentation: FOLDER/images and FOLDER/labels, or these two in folders such as FOLDER/train. Class\n"
-    "names are in FOLDER/data.yaml or classes.txt. Folders train, val and test become the official lists.",
+HELP = {"coco": "one JSON of instances", "labelme": "a JSON for each image", "yolo": "a text file of polygons for each"}
+ABOUT = {
+    "coco": """\
+COCO instances: polygons, and RLE of both kinds. Several polygons of one annotation are added up. Classes are numbered
+by category id. Crowds (iscrowd) become pixels to ignore.""",
+    "labelme": """\
+labelme: a JSON for each image. Drawn are polygon, rectangle, circle and mask; line, point and so on are left out and
+listed. Labels are numbered in alphabetical order; __ignore__ is 255, _background_ is 0. Of imagePath only the last part
+counts: the image lies beside its JSON, or in the folder --images.""",
+    "yolo": """\
+YOLO segmentation: FOLDER/images and FOLDER/labels, or these two in folders such as FOLDER/train. Class names are in
+FOLDER/data.yaml or classes.txt. An image without a text file shows none of the classes. Folders train, val and test
+become the official lists.""",
 }
 OVERLAPS = {
-    "coco": f"{SMALLER_ON_TOP} Crowds (iscrowd) lie beneath all.",
+    "coco": f"{SMALLER_ON_TOP}\nCrowds lie beneath all.",
     "labelme": "the later shape of a JSON is on top, as in labelme's own export.",
     "yolo": SMALLER_ON_TOP,
 }
 
 
 def arguments() -> argparse.ArgumentParser:
-    top = parser("convert", __doc__)
+    top = parser("convert", __doc__, "python -m tools.convert FORMAT --help says more.")
     formats = top.add_subparsers(dest="format", required=True, metavar="FORMAT")
-    for name, about in FORMATS.items():
-        own = formats.add_parser(
+    own = {
+        name: formats.add_parser(
             name,
-            help=about.split(":")[0],
-            description=about,
+            help=HELP[name],
+            description=ABOUT[name],
             epilog=NOTES % {"overlaps": OVERLAPS[name]},
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        own.add_argument("source", type=Path, metavar="FILE.json" if name == "coco" else "FOLDER")
-        own.add_argument("--out", type=Path, required=True, help="the data set's folder: new, or empty")
-        own.add_argument("--coordinates", choices=["shown", "stored"], help="which way up images with EXIF are meant")
-        own.add_argument("--clip", action="store_true", help="cut shapes off at the edge of the picture")
+        for name in HELP
+    }
+    for name, one in own.items():
+        one.add_argument("source", type=Path, metavar="FILE.json" if name == "coco" else "FOLDER")
         if name != "yolo":
-            own.add_argument("--images", type=Path, required=name == "coco", metavar="FOLDER", help="where images are")
+            one.add_argument("--images", type=Path, required=name == "coco", metavar="FOLDER", help="where images are")
+        one.add_argument(
+            "--out", type=Path, required=True, metavar="FOLDER", help="the data set: a new or empty folder"
+        )
+        one.add_argument("--coordinates", choices=["shown", "stored"], help="which way up images with EXIF are meant")
+        one.add_argument("--clip", action="store_true", help="cut shapes off at the edge of the picture")
         if name != "labelme":
-            own.add_argument("--boxes", action="store_true", help="fill boxes that have no polygon")
+            one.add_argument("--boxes", action="store_true", help="fill boxes that have no polygon")
         if name != "coco":
-            own.add_argument("--names", nargs="+", metavar="NAME", help="the classes, in the order of their index")
-    formats.choices["coco"].add_argument(
-        "--crowds", choices=["ignore", "class"], default="ignore", help="what iscrowd regions become; default: ignore"
-    )
-    formats.choices["labelme"].add_argument(
-        "--keep-unlabelled", action="store_true", help="an image without a JSON is all background, not left out"
-    )
+            names = "the classes in the order of their index, as in cell,nucleus"
+            one.add_argument("--names", type=lambda text: text.split(","), metavar="NAMES", help=names)
+    crowds = "fill crowds like other shapes, instead of ignoring their pixels"
+    own["coco"].add_argument("--fill-crowds", action="store_true", help=crowds)
+    keep = "an image without a JSON is all background, instead of left out"
+    own["labelme"].add_argument("--keep-unlabelled", action="store_true", help=keep)
     return top
 
 
@@ -80,7 +89,7 @@ def main(given: argparse.Namespace) -> None:
 
     options = Options(given.coordinates, given.clip, getattr(given, "boxes", False))
     if given.format == "coco":
-        annotations = read_coco(given.source, given.images, options, ignore_crowds=given.crowds == "ignore")
+        annotations = read_coco(given.source, given.images, options, ignore_crowds=not given.fill_crowds)
     elif given.format == "labelme":
         annotations = read_labelme(
             given.source, options, images=given.images, names=given.names, keep_unlabelled=given.keep_unlabelled

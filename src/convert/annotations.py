@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from src.convert.frame import Frame
-from src.convert.problems import Findings, Refused
+from src.convert.problems import Findings, Refused, quoted
 from src.convert.regions import Points, Region, fill_polygons
 from src.data.dataset import IGNORE, NAME, Dataset
 from src.errors import UserError
@@ -17,6 +17,7 @@ from src.params import validate
 BACKGROUND_NAMES = {"background", "_background_"}  # the second is labelme's own
 IGNORE_NAME = "__ignore__"  # labelme's own
 MOST_CLASSES = IGNORE - 1  # beside the background
+MOST_LETTERS = 60  # of a class name in dataset.yaml
 FARTHEST = 1e9  # a coordinate, in pixels: beyond it, sums of coordinates lose the pixel
 TOLERANCE = 1.0  # pixels that a coordinate may lie outside the picture: rounding, not a mistake
 
@@ -86,6 +87,8 @@ def number(names: Sequence[str], path: Path) -> dict[str, int]:
         raise UserError(f"{path}: no classes are named there, so there is nothing to learn")
     if len(own) > MOST_CLASSES:
         raise UserError(f"{path}: {len(own)} classes; at most {MOST_CLASSES} fit into an 8-bit mask: merge some")
+    if long := [name for name in own if len(name) > MOST_LETTERS]:
+        raise UserError(f"{path}: a class name is longer than {MOST_LETTERS} characters: {quoted(long[0])}")
     validate(Dataset, {"classes": dict(enumerate(["background", *own]))}, path)
     return (
         {name: position for position, name in enumerate(own, 1)}
@@ -131,5 +134,5 @@ def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *,
 def known(values: dict[str, int], label: str) -> int:
     """The value of a label; raises `Refused` if it is none of the classes."""
     if label not in values:
-        raise Refused(f"{label!r} is no class", f"add it to --names, or correct it; {NAME} needs all of them")
+        raise Refused(f"{quoted(label)} is no class", f"add it to --names, or correct it; {NAME} needs all of them")
     return values[label]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from src.convert.annotations import Annotations, Item, Options, Shape, box, classes_of, number, polygon
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, parse_json
+from src.convert.problems import Findings, Refused, parse_json, quoted
 from src.convert.regions import Points, fill_runs
 from src.convert.rle import read_rle
 from src.data.dataset import IGNORE
@@ -94,9 +94,13 @@ def _by_image(
     for place, annotation in placed:
         with findings.collect(place):
             if annotation.image_id not in entries:
-                raise Refused(f"image_id {annotation.image_id!r} is none of images", "correct it, or remove the entry")
+                raise Refused(
+                    f"image_id {quoted(annotation.image_id)} is none of images", "correct it, or remove the entry"
+                )
             if annotation.category_id not in value_of:
-                raise Refused(f"category_id {annotation.category_id} is none of categories", "correct it, or add it")
+                raise Refused(
+                    f"category_id {quoted(annotation.category_id)} is none of categories", "correct it, or add it"
+                )
             by_image[annotation.image_id].append((place, annotation))
     return by_image
 
@@ -116,7 +120,7 @@ def _once(entries: Iterable[tuple[str, Any]], what: str, findings: Findings) -> 
     for place, entry in entries:
         with findings.collect(place):
             if entry.id in by_id:
-                raise Refused(f"{what} id {entry.id!r} occurs twice", "give every one an id of its own")
+                raise Refused(f"{what} id {quoted(entry.id)} occurs twice", "give every one an id of its own")
             by_id[entry.id] = entry
     return by_id
 
@@ -161,5 +165,5 @@ def _warn_of_others(names: list[PurePosixPath], items: list[Item], images: Path,
     named = {item.name for item in items}
     others = [name for name in names if name not in named]
     if others:
-        what = f"{len(others)} image(s) there are not in the JSON, and left out; the first is {str(others[0])!r}"
+        what = f"{len(others)} image(s) there are not in the JSON, and left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(images), what, "add them to the JSON if they show nothing of the classes")

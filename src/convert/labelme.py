@@ -1,7 +1,6 @@
 """labelme: a JSON file for each image, with its shapes."""
 
 import base64
-import binascii
 import functools
 import io
 import math
@@ -28,9 +27,10 @@ from src.convert.annotations import (
 )
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, parse_json
-from src.convert.regions import fill_disc, place_bitmap
+from src.convert.problems import Findings, Refused, parse_json, quoted
+from src.convert.regions import Points, fill_disc, place_bitmap
 from src.data.images import SUFFIXES
+from src.errors import UserError
 from src.progress import progress
 
 DRAWN = {"polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask"}
@@ -73,32 +73,34 @@ def read_labelme(
     keep_unlabelled: an image without a JSON gets a mask of background; else it is left out.
     """
     root, findings = images or folder, Findings()
-    documents: dict[PurePosixPath, Document] = {}
-    for name in walk(folder, {".json"}, findings):
-        with findings.collect(str(name)):
-            documents[name] = Document.model_validate(parse_json(locate(folder, name)))
+    documents = _documents(folder, findings)
     labels = {drawn.label for document in documents.values() for drawn in document.shapes if drawn.kind in DRAWN}
-    if not labels:
-        findings.stop_on_errors()  # they are why there are none
     values = number(names or sorted(labels), folder)
     items = []
     for name, document in progress(documents.items(), len(documents), "read"):
         with findings.collect(str(name)):
-            item = _item(name, document, root, options)
-            for position, drawn in enumerate(document.shapes):
-                if drawn.kind in DRAWN:
-                    with findings.collect(f"shapes[{position}] in {name}"):
-                        item.shapes.append(_shape(drawn, known(values, drawn.label), item.frame, options))
-            _warn_of_left_out(name, document, findings)
-            items.append(item)
+            items.append(_item(name, document, root, options))
+            _add_shapes(items[-1], name, document, values, options, findings)
     labelled = {item.name for item in items}
     others = [name for name in walk(root, SUFFIXES, findings) if name not in labelled]
     if keep_unlabelled:
         items += _unlabelled(others, root, findings)
     elif others:
-        what = f"{len(others)} image(s) there have no JSON, and are left out, the first is {str(others[0])!r}"
+        what = f"{len(others)} image(s) there have no JSON, and are left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(root), what, "say --keep-unlabelled if they show nothing of the classes")
     return Annotations(classes_of(values), items, False, [folder, root], findings)
+
+
+def _documents(folder: Path, findings: Findings) -> dict[PurePosixPath, Document]:
+    """Every JSON below `folder`, by its path there; `UserError` if none can be used."""
+    documents: dict[PurePosixPath, Document] = {}
+    for name in walk(folder, {".json"}, findings):
+        with findings.collect(str(name)):
+            documents[name] = Document.model_validate(parse_json(locate(folder, name)))
+    if not documents:
+        findings.stop_on_errors()
+        raise UserError(f"{folder}: no JSON file is there or in a folder below")
+    return documents
 
 
 def _item(name: PurePosixPath, document: Document, root: Path, options: Options) -> Item:
@@ -113,6 +115,20 @@ def _item(name: PurePosixPath, document: Document, root: Path, options: Options)
     return Item(beside, path, decide(read_header(path), said, coordinates), [])
 
 
+def _add_shapes(
+    item: Item, name: PurePosixPath, document: Document, values: dict[str, int], options: Options, findings: Findings
+) -> None:
+    """Append what can be drawn to the item's shapes; the rest is a warning."""
+    for position, drawn in enumerate(document.shapes):
+        if drawn.kind in DRAWN:
+            with findings.collect(f"shapes[{position}] in {name}"):
+                item.shapes.append(_shape(drawn, known(values, drawn.label), item.frame, options))
+    kinds = Counter(drawn.kind for drawn in document.shapes if drawn.kind not in DRAWN)
+    if kinds:
+        what = ", ".join(f"{count} {quoted(kind)}" for kind, count in sorted(kinds.items()))
+        findings.warn(str(name), f"shapes without an area are left out: {what}", "draw them as polygons if they count")
+
+
 def _unlabelled(names: list[PurePosixPath], root: Path, findings: Findings) -> list[Item]:
     items = []
     for name in names:
@@ -124,46 +140,36 @@ def _unlabelled(names: list[PurePosixPath], root: Path, findings: Findings) -> l
 
 def _shape(drawn: Drawn, value: int, frame: Frame, options: Options) -> Shape:
     points = np.array(drawn.points, float).reshape(-1, 2)
-    needed = {"circle": 2, "mask": 2, "rectangle": 2}.get(drawn.kind)
-    if drawn.kind == "rectangle" and len(points) == 4:
-        return polygon(value, [points], frame, options)  # some programs name all four corners
-    if needed and len(points) != needed:
-        raise Refused(f"a {drawn.kind} of {len(points)} point(s), not {needed}", REMEDY)
+    if drawn.kind not in ("rectangle", "circle", "mask") or (drawn.kind == "rectangle" and len(points) == 4):
+        return polygon(value, [points], frame, options)  # some programs name all four corners of a rectangle
+    if len(points) != 2:
+        raise Refused(f"a {drawn.kind} of {len(points)} point(s), not 2", REMEDY)
     if drawn.kind == "rectangle":
         return box(value, points.ravel().tolist(), frame, options)
-    if drawn.kind not in ("circle", "mask"):
-        return polygon(value, [points], frame, options)
     cut = reaches_out(points, frame, options)
-    if drawn.kind == "circle":  # its centre, and a point of its rim
-        (x, y), rim = points.tolist()
-        return Shape(
-            value, functools.partial(fill_disc, x, y, math.dist((x, y), rim), frame.height, frame.width), cut=cut
-        )
-    left, top = np.round(points[0]).astype(int).tolist()
-    pixels = _bitmap(drawn.mask)
-    extent = np.abs(points[1] - points[0]) + 1  # the second point names the last pixel
-    if np.abs(extent - pixels.shape[::-1]).max() > 1:
-        said, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, pixels.shape[::-1]))
-        raise Refused(f"its points span {said} pixels, its mask is {held}", REMEDY)
-    return Shape(value, functools.partial(place_bitmap, pixels, top, left, frame.height, frame.width), cut=cut)
+    if drawn.kind == "mask":
+        pixels, left, top = _bitmap(drawn.mask, points)
+        return Shape(value, functools.partial(place_bitmap, pixels, top, left, frame.height, frame.width), cut=cut)
+    (x, y), rim = points.tolist()
+    radius = math.dist((x, y), rim)
+    return Shape(value, functools.partial(fill_disc, x, y, radius, frame.height, frame.width), cut=cut)
 
 
-def _bitmap(text: str | None) -> NDArray[np.bool_]:
-    """The mask of a shape, bool [rows, columns], from a PNG in base64."""
+def _bitmap(text: str | None, points: Points) -> tuple[NDArray[np.bool_], int, int]:
+    """The mask of a shape, bool [rows, columns], from a PNG in base64, and the column and row of its first pixel.
+
+    points: float64 [2, 2], its first and its last pixel.
+    """
     try:
         with Image.open(io.BytesIO(base64.b64decode(text or "", validate=True)), formats=["PNG"]) as image:
-            if image.width * image.height > 2**28:
-                raise ValueError
+            size, extent = image.size, np.abs(points[1] - points[0]) + 1
+            if np.abs(extent - size).max() > 1:  # before it is decoded: what fits into the picture is no bomb
+                said, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, size))
+                raise Refused(f"its points span {said} pixels, its mask is {held}", REMEDY)
             pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, binascii.Error):
+    except (OSError, SyntaxError, ValueError):
         raise Refused("its mask is not a PNG in base64", REMEDY) from None
     if pixels.ndim != 2:
         raise Refused("its mask has more than one channel", REMEDY)
-    return pixels.astype(bool)
-
-
-def _warn_of_left_out(name: PurePosixPath, document: Document, findings: Findings) -> None:
-    kinds = Counter(drawn.kind for drawn in document.shapes if drawn.kind not in DRAWN)
-    if kinds:
-        what = ", ".join(f"{count} {kind!r}" for kind, count in sorted(kinds.items()))
-        findings.warn(str(name), f"shapes without an area are left out: {what}", "draw them as polygons if they count")
+    left, top = np.round(points.min(axis=0)).astype(int).tolist()
+    return pixels.astype(bool), left, top

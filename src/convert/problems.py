@@ -12,6 +12,8 @@ from src.data.pairs import Finding
 from src.errors import UserError, listing
 from src.files import read_text
 
+LONGEST = 160  # characters of a name in a message
+
 
 class Refused(Exception):
     """An entry that cannot be converted; the message says why, the remedy what helps."""
@@ -52,9 +54,14 @@ class Findings(list[Finding]):
             raise UserError(f"{len(errors)} problem(s) in the annotations; nothing was written\n{lines}")
 
 
+def quoted(text: object) -> str:
+    """What came from outside, for a message: no character of it reaches the terminal as it is, and not a page of it."""
+    shown = repr(text)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
+
+
 def lines_of(findings: Iterable[Finding]) -> str:
-    """A line for each: names are quoted, so that no character in them reaches the terminal as it is."""
-    return listing(f"{finding.file!r}: {finding.what} → {finding.remedy}" for finding in findings)
+    return listing(f"{quoted(finding.file)}: {finding.what} → {finding.remedy}" for finding in findings)
 
 
 def parse_json(path: Path) -> Any:

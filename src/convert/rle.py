@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.convert.problems import Refused
+from src.convert.problems import Refused, quoted
 
 REMEDY = "export it again"
 MOST_BITS = 60  # of a run's length; no picture needs more
@@ -21,7 +21,7 @@ def read_rle(content: dict[str, Any], height: int, width: int) -> NDArray[np.int
     Raises `Refused` unless they add up to the pixels of the picture and none is negative.
     """
     if content.get("size") != [height, width]:
-        raise Refused(f"its RLE is of size {content.get('size')!r:.60}, the picture [{height}, {width}]", REMEDY)
+        raise Refused(f"its RLE is of size {quoted(content.get('size'))}, the picture [{height}, {width}]", REMEDY)
     counts = content.get("counts")
     runs = _decompress(counts) if isinstance(counts, str) else counts
     if not isinstance(runs, list) or not all(type(run) is int and run >= 0 for run in runs):

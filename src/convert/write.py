@@ -11,7 +11,7 @@ from PIL import Image
 
 from src.convert.annotations import Annotations, Item
 from src.convert.frame import turn
-from src.convert.problems import Findings, Refused
+from src.convert.problems import Findings, Refused, quoted
 from src.data.dataset import IGNORE, Dataset, write_dataset
 from src.data.pairs import Finding
 from src.errors import UserError
@@ -125,5 +125,5 @@ def _refuse_doubles(items: list[Item], findings: Findings) -> None:
             other = seen.setdefault(str(item.name.with_suffix("")).casefold(), item)
             if other is not item:
                 raise Refused(
-                    f"would have the mask of {str(other.name)!r}", "rename one of the two, or remove its entry"
+                    f"would have the mask of {quoted(str(other.name))}", "rename one of the two, or remove its entry"
                 )

@@ -38,7 +38,7 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
         for name in progress(images, len(images), f"read {root}"):
             with findings.collect(f"{root.name}/{IMAGES}/{name}"):
                 items.append(_item(root, below / name, name, value_of, options))
-        _refuse_orphans(root, images, findings)
+        _check_labels(root, images, findings)
     return Annotations(classes_of(values), items, True, [folder], findings, _subsets(items))
 
 
@@ -57,7 +57,7 @@ def _read_names(folder: Path) -> dict[int, str]:
         raise UserError(f"{folder / NAMES}: names must be a list of class names, or a mapping from index to name")
     if (folder / LIST).is_file():
         return dict(enumerate(line.strip() for line in read_text(folder / LIST).splitlines() if line.strip()))
-    raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; say --names NAME NAME …")
+    raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; say --names")
 
 
 def _roots(folder: Path) -> list[Path]:
@@ -106,23 +106,26 @@ def _shape(line: Line, value_of: dict[int, int], frame: Frame, options: Options)
         raise Refused(f"class {index:g} has no name", f"name it in {NAMES} or --names, or correct it")
     if len(shares) % 2:
         raise Refused(f"{len(line)} numbers are neither a box nor a polygon", "export polygons")
-    points = np.array(shares).reshape(-1, 2) * (frame.width, frame.height)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        points = np.array(shares).reshape(-1, 2) * (frame.width, frame.height)
     if len(shares) == 4:
         (x, y), (width, height) = points.tolist()
         return box(value_of[int(index)], (x - width / 2, y - height / 2, x + width / 2, y + height / 2), frame, options)
     return polygon(value_of[int(index)], [points], frame, options)
 
 
-def _refuse_orphans(root: Path, images: list[PurePosixPath], findings: Findings) -> None:
-    """An error for every text file without an image."""
-    if not (root / LABELS).is_dir():
-        raise UserError(f"{root / LABELS}: no such folder; the text files belong there")
+def _check_labels(root: Path, images: list[PurePosixPath], findings: Findings) -> None:
+    """An error for every text file without an image, a warning for every folder of images without a text file."""
     stems = {name.with_suffix("") for name in images}
-    for label in walk(root / LABELS, {".txt"}, findings):
-        if label.with_suffix("") not in stems and label.name != LIST:
+    labels = [label for label in walk(root / LABELS, {".txt"}, findings) if label.name != LIST]
+    for label in labels:
+        if label.with_suffix("") not in stems:
             with findings.collect(f"{LABELS}/{label}"):
                 kinds = ", ".join(sorted(SUFFIXES))
                 raise Refused(f"has no image in {root / IMAGES}", f"add it ({kinds}), or remove the text file")
+    for folder in sorted({name.parent for name in images} - {label.parent for label in labels}):
+        what = f"no image in it has a text file below {root / LABELS}, so all are taken for background"
+        findings.warn(f"{IMAGES}/{folder}", what, "leave the folder out if nobody annotated it")
 
 
 def _subsets(items: list[Item]) -> dict[str, list[PurePosixPath]]:
