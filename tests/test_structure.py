@@ -10,6 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
+TOOLS = ("convert",)
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src/data": {
@@ -27,10 +28,12 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     | {"numpy", "scipy", "sklearn", "dvc"},
     "src/model": {"src.model", "src.data", "src.evaluation", "src.params", "src.errors", "src.files", "src.progress"}
     | {"numpy", "cv2", "tensorflow", "keras"},
+    "src/convert": {"src.convert", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
+    | {"numpy", "PIL", "pydantic"},
     "src": {"src.params", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
-HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL"}
+HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
 
 
 def declared(stage: str, kind: str) -> list[str]:
@@ -65,7 +68,7 @@ def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
 
 
 def test_only_the_model_imports_tensorflow():
-    for path in [*ROOT.glob("src/**/*.py"), *ROOT.glob("stages/*.py")]:
+    for path in [*ROOT.glob("src/**/*.py"), *ROOT.glob("stages/*.py"), *ROOT.glob("tools/*.py")]:
         tops = {name.split(".")[0] for name in imported_names(path)}
         if path.parent != ROOT / "src/model":
             assert not tops & {"tensorflow", "keras"}, path
@@ -86,18 +89,18 @@ def test_rooms_import_what_their_floor_may(room):
                 )
 
 
-def test_src_never_imports_stages():
+def test_src_never_imports_stages_or_tools():
     for path in ROOT.glob("src/**/*.py"):
-        assert not any(name.startswith("stages") for name in imported_names(path)), path
+        assert not any(name.startswith(("stages", "tools")) for name in imported_names(path)), path
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_help_answers_without_loading_anything_heavy(stage):
+@pytest.mark.parametrize("script", [*(f"stages.{name}" for name in STAGES), *(f"tools.{name}" for name in TOOLS)])
+def test_help_answers_without_loading_anything_heavy(script):
     code = f"""
 import runpy, sys
-sys.argv = ["stage", "--help"]
+sys.argv = ["script", "--help"]
 try:
-    runpy.run_module("stages.{stage}", run_name="__main__")
+    runpy.run_module("{script}", run_name="__main__")
 except SystemExit as stop:
     assert not stop.code
 print("loaded:", *(name for name in {sorted(HEAVY)!r} if name in sys.modules))

@@ -1,0 +1,93 @@
+"""Which way up the coordinates of an image are meant: the pixels as stored, or as shown after EXIF turned them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.convert.problems import Refused
+from src.data.images import MOST_PIXELS
+
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {  # EXIF orientation: what turns the pixels as stored into those shown
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Header:
+    """Width and height of an image as stored and as shown, and its EXIF orientation: 1 if it is not turned."""
+
+    stored: Size
+    shown: Size
+    orientation: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture that coordinates refer to, in pixels, and the EXIF orientation that is left to apply to its mask."""
+
+    width: int
+    height: int
+    orientation: int = 1
+
+
+def read_header(path: Path) -> Header:
+    """Size and orientation of an image file; raises `Refused`."""
+    try:
+        Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
+        with Image.open(path) as image:
+            (width, height), tiff = image.size, image.format == "TIFF"
+            if width * height > MOST_PIXELS:
+                raise Refused(f"has {width} × {height} pixels, more than {MOST_PIXELS}", "cut it into tiles")
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                raise Refused(f"holds {frames} images", "save each one as a file of its own")
+            orientation = int(image.getexif().get(ORIENTATION, 1))  # reads all of a PNG: the tag may be at its end
+    except (OSError, SyntaxError, ValueError, TypeError):
+        raise Refused("cannot be read as an image", "save it again as PNG") from None
+    orientation = orientation if orientation in TURNS else 1
+    other = (height, width) if orientation >= 5 else (width, height)
+    stored, shown = (other, (width, height)) if tiff else ((width, height), other)  # Pillow names TIFFs as shown
+    return Header(stored, shown, orientation)
+
+
+def decide(header: Header, said: Size | None, coordinates: str | None) -> Frame:
+    """The frame of an image's coordinates; raises `Refused` if the sizes differ or cannot tell.
+
+    said: width and height as the annotations give them, if they do. Of an image on its side, they tell which way the
+        coordinates are meant; of one that is turned without a change of size, they cannot.
+    coordinates: "shown" or "stored" where the user decides, else None.
+    """
+    if said is not None and said not in (header.stored, header.shown):
+        sizes = " or ".join(f"{width} × {height}" for width, height in sorted({header.stored, header.shown}))
+        raise Refused(
+            f"is {sizes} pixels, but its annotations say {said[0]} × {said[1]}",
+            "use the image that was annotated, not a resized copy",
+        )
+    shown, stored = Frame(*header.shown), Frame(*header.stored, header.orientation)
+    if header.orientation == 1 or coordinates == "shown":
+        return shown
+    if coordinates == "stored":
+        return stored
+    if said is None or header.stored == header.shown:
+        raise Refused(
+            f"is turned by its EXIF orientation {header.orientation}, and no size tells which way it was annotated",
+            "compare the two, then say --coordinates shown or stored",
+        )
+    return shown if said == header.shown else stored
+
+
+def turn(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """A mask drawn over the pixels as stored, uint8 [height, width], the way the image is shown."""
+    if orientation == 1:
+        return mask
+    return np.asarray(Image.fromarray(mask).transpose(TURNS[orientation]))

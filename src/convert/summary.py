@@ -1,0 +1,34 @@
+"""The closing words of a conversion."""
+
+import numpy as np
+
+from src.convert.problems import lines_of, quoted
+from src.convert.write import Summary
+from src.data.dataset import IGNORE, NAME
+
+
+def describe(summary: Summary) -> str:
+    """What was written and what was not, in a few lines."""
+    lines = [f"{summary.images} images with {summary.shapes} shapes; {summary.unannotated} image(s) without any."]
+    total = int(np.sum(summary.pixels))
+    names = summary.dataset.classes | ({IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {})
+    wide = max(map(len, names.values()))
+    lines += [
+        f"  {value:3} {name:{wide}} {summary.pixels[value] / total:8.3%} of the pixels" for value, name in names.items()
+    ]
+    if summary.unused:
+        lines.append(f"No pixel is of, and {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
+    if summary.overlaps:
+        lines.append(
+            f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
+        )
+    if summary.invisible:
+        lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the picture.")
+    if summary.cut:
+        lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
+    if summary.subsets:
+        lists = ", ".join(f"{count} {subset}" for subset, count in summary.subsets.items())
+        lines.append(f"Official lists, from the folders' names: {lists} images.")
+    if summary.warnings:
+        lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
+    return "\n".join(lines)
