@@ -85,8 +85,8 @@ def test_share_says_how_many_crops_are_rotated(params):
 def test_without_augmentation_a_crop_is_a_piece_of_the_image(store, params):
     crops = Crops(store, range(len(store)), params(**{"data.crop": 32}).data, params().augment, seed=0)
     for index in range(50):
-        pixels, (_, labels) = crops.draw(1, index, augmented=False)
-        assert any(_contains(store.image(p), store.mask(p), pixels, labels) for p in range(len(store)))
+        crop = crops.draw(1, index, augmented=False)
+        assert any(_contains(store.image(p), store.mask(p), crop.pixels, crop.mask) for p in range(len(store)))
 
 
 def _contains(image, mask, pixels, labels) -> bool:
@@ -112,8 +112,8 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
     crops = Crops(store, range(3), chosen.data, chosen.augment, seed=0)
     seen = set()
     for index in range(40):
-        _, (image, mask) = crops.draw(1, index)
-        side = chosen.data.crop
+        crop, side = crops.draw(1, index), chosen.data.crop
+        image, mask = crop.image, crop.mask
         assert image.shape == (side, side, 3) and image.dtype == np.float32 and np.isfinite(image).all()
         assert mask.shape == (side, side) and mask.dtype == np.uint8
         seen |= set(np.unique(mask).tolist())
@@ -126,7 +126,7 @@ def test_every_crop_is_shifted(store, params, resize, crop):
     for shift, different in ((0.0, False), (0.5, True)):
         chosen = params(**still, **{"augment.shift": shift})
         crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
-        same = [np.array_equal(crops.draw(1, i)[0], crops.draw(1, i, augmented=False)[0]) for i in range(20)]
+        same = [np.array_equal(crops.draw(1, i).pixels, crops.draw(1, i, augmented=False).pixels) for i in range(20)]
         assert all(same) if not different else sum(same) < 5
 
 
@@ -144,7 +144,7 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
     chosen = params(**{"data.crop": 32})
 
     def draw(seed, epoch, index):
-        return Crops(store, range(len(store)), chosen.data, chosen.augment, seed).draw(epoch, index)[1][0]
+        return Crops(store, range(len(store)), chosen.data, chosen.augment, seed).draw(epoch, index).image
 
     one = draw(0, 1, 5)
     crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
@@ -167,7 +167,7 @@ def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
     never = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 0.0}).data, chosen.augment, 0)
 
     def held(drawn):
-        return np.mean([(drawn.draw(1, index, augmented=False)[1][1] > 0).any() for index in range(300)])
+        return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(300)])
 
     always = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 1.0}).data, chosen.augment, 0)
     assert held(always) == 1 > held(crops) > held(never) + 0.1
@@ -179,7 +179,7 @@ def test_normalisation_gives_mean_0_and_deviation_1(store):
     pixels = np.concatenate([normalisation(store.image(index)).reshape(-1, 3) for index in indices])
     np.testing.assert_allclose(pixels.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(pixels.std(axis=0), 1, atol=1e-4)
-    np.testing.assert_array_equal(normalisation.undo(normalisation(store.image(0))), store.image(0))
+    np.testing.assert_array_equal(normalisation.undo(normalisation(store.image(0)), np.uint8), store.image(0))
 
 
 def test_jitter_stays_in_its_ranges(params):

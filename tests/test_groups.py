@@ -6,10 +6,9 @@ import pytest
 
 from src.data.dataset import Dataset, read_lists
 from src.data.groups import clusters, copy_tables, groups_of, merged, read_column
-from src.data.prepare import prepare
 from src.errors import UserError
 from src.params import Split
-from tests.conftest import write_data_set
+from tests.conftest import prepared, write_data_set
 
 IDS = ["a/1", "a/2", "b/2", "b/c/3", "4"]
 
@@ -136,8 +135,8 @@ def test_prepare_refuses_a_table_that_misses_an_image_and_copies_one_that_does_n
     (source / "dataset.yaml").write_text("group: t.csv:patient\n")
     (source / "t.csv").write_text("image,patient\ncase 0-0,x\ncase 0-1,x\n")
     with pytest.raises(UserError, match="case 1-2: in no line"):
-        prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+        prepared(source, tmp_path)
     with (source / "t.csv").open("a") as file:
         file.write("case 1-2,y\n")
-    store = prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+    store = prepared(source, tmp_path)
     assert set(groups_of(store.folder, store.dataset.group, list(store.position)).values()) == {"x", "y"}

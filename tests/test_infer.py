@@ -22,6 +22,8 @@ def project(**changes) -> Project:
         "colors": {},
         "mean": [10.0],
         "std": [4.0],
+        "normalise": "dataset",
+        "dtype": "uint8",
         "resize": 0,
         "depth": 2,
     }

@@ -7,12 +7,11 @@ import pytest
 
 from src.data.dataset import Dataset, write_dataset
 from src.data.divide import group_contents, notes, split, subset_rows
-from src.data.prepare import prepare
 from src.data.splits import read_groups, read_subset, write_splits
 from src.data.spread import spread
 from src.data.store import Store
 from src.errors import UserError
-from tests.conftest import write_data_set
+from tests.conftest import prepared, write_data_set
 
 
 def grouped_store(tmp_path, files=None, count=12, **keys) -> Store:
@@ -21,7 +20,7 @@ def grouped_store(tmp_path, files=None, count=12, **keys) -> Store:
     write_dataset(source, Dataset(**{"group": r"^case (\d+)-"} | keys))
     for name, lines in (files or {}).items():
         (source / name).write_text("# a comment\n\n" + "".join(f"{line}\n" for line in lines))
-    return prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+    return prepared(source, tmp_path)
 
 
 def with_twins(store: Store, *clusters: str) -> Store:
@@ -222,7 +221,7 @@ def test_a_column_is_spread_evenly(tmp_path, params):
     sites = ["abc"[min(number % 9 // 4, 2)] for number in range(90)]  # 40, 40 and 10 images
     table = "".join(f"case {number // 2}-{number},{site}\n" for number, site in enumerate(sites))
     (source / "sites.csv").write_text(f"image,site\n{table}")
-    store = prepare(source, tmp_path / "prepared", tmp_path / "checks.csv")
+    store = prepared(source, tmp_path)
 
     def unevenness(stratify):
         """Mean over seeds of the largest distance of a site's share in a subset from its share wanted there."""

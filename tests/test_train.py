@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import src.model.infer as infer
 import src.model.train as train
 from src.errors import UserError
 from src.evaluation.confusion import confusion, dice, headline
@@ -75,12 +76,20 @@ def test_a_step_lowers_the_loss_and_reports_it(params, float32):
 
 
 def test_validation_is_measured_over_whole_images(store, params, float32, monkeypatch):
-    """Against the definitions, on images of mixed sizes, and the same however the loss is summed."""
-    monkeypatch.setattr(train, "STRIP", 7)
+    """Against the definitions, on images of mixed sizes, though it is summed over tiles."""
+    monkeypatch.setattr(infer, "TILE", 32)
     keras.utils.set_random_seed(0)
     chosen = params(**SMALL)
     project = Project(
-        classes=store.dataset.names, background=None, colors={}, mean=[10.0] * 3, std=[3.0] * 3, resize=0, depth=1
+        classes=store.dataset.names,
+        background=None,
+        colors={},
+        mean=[10.0] * 3,
+        std=[3.0] * 3,
+        normalise="dataset",
+        dtype="uint8",
+        resize=0,
+        depth=1,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project)
     found = train.validate(predictor, store, range(5), chosen.train)

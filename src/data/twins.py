@@ -23,26 +23,29 @@ class Fingerprinted(Protocol):
 
 
 def find_twins(entries: Sequence[Fingerprinted]) -> tuple[dict[str, str], list[Finding]]:
-    """The id of every image that has a twin → the first of its cluster, and a warning for each pair that was found."""
+    """The id of every image that has a twin → the first of its cluster; a warning for every image like an earlier one.
+
+    Of equal images only the first is compared with the others, and of several likenesses only the first is told.
+    """
     first: dict[bytes, int] = {}
-    same = [
-        (first[entry.digests[0]], position, 1.0)
-        for position, entry in enumerate(entries)
-        if first.setdefault(entry.digests[0], position) != position
-    ]
-    near = near_pairs(np.stack([entry.fingerprint for entry in entries])) if entries else []
-    findings = []
-    for one, other, _ in same:
-        a, b = entries[one], entries[other]
-        what = f"is the very picture of {a.id!r}"
-        if a.digests[1] != b.digests[1]:
-            what += ", but its mask is another"
-        findings.append(Finding(b.id, "warning", what, "remove one; until then split.duplicates keeps them together"))
-    for one, other, likeness in near:
-        if entries[one].digests[0] != entries[other].digests[0]:
-            what = f"is nearly the picture of {entries[one].id!r} (likeness {likeness:.3f})"
-            setting = "look at both; until then split.duplicates keeps them together"
-            findings.append(Finding(entries[other].id, "warning", what, setting))
-    place = clusters([*same, *near], len(entries))
+    findings: dict[int, Finding] = {}
+    pairs = []
+    for position, entry in enumerate(entries):
+        earlier = first.setdefault(entry.digests[0], position)
+        if earlier != position:
+            what = f"is the very picture of {entries[earlier].id!r}"
+            what += ", but its mask is another" * (entry.digests[1] != entries[earlier].digests[1])
+            setting = "remove one; until then split.duplicates: together keeps them in one subset"
+            findings[position] = Finding(entry.id, "warning", what, setting)
+            pairs.append((earlier, position, 1.0))
+    distinct = list(first.values())
+    for one, other, likeness in near_pairs([entries[position].fingerprint for position in distinct]):
+        a, b = distinct[one], distinct[other]
+        what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
+        setting = "look at both; split.duplicates: together keeps them in one subset"
+        findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
+        pairs.append((a, b, likeness))
+    place = clusters(pairs, len(entries))
     sizes = Counter(place)
-    return {entry.id: entries[at].id for entry, at in zip(entries, place, strict=True) if sizes[at] > 1}, findings
+    twins = {entry.id: entries[at].id for entry, at in zip(entries, place, strict=True) if sizes[at] > 1}
+    return twins, list(findings.values())

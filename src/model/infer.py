@@ -48,6 +48,13 @@ class Predictor:
             classes[window] = classes_of(logits)
         return classes
 
+    def logits(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """[height, width, channels] → logits float32 [height, width, n]."""
+        logits = np.empty((*image.shape[:2], self.outputs), np.float32)
+        for window, part in self.tiles(image):
+            logits[window] = part
+        return logits
+
     def tiles(self, image: NDArray[Any]) -> Iterator[tuple[Window, NDArray[np.float32]]]:
         """Windows that cover the image, and logits float32 [rows, columns, n] on the image's own pixels.
 
