@@ -653,7 +653,17 @@ def test_yolo_text_files_without_an_image_and_links_are_refused(tmp_path):
 def test_yolo_folders_that_nobody_annotated_are_named(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1", image="images/train/a.png")
     photo(tmp_path / "set/images/test/b.png")
-    assert "'images/test': no image in it has a text file" in describe(from_yolo(tmp_path / "set"))
+    (tmp_path / "set/images/test/c.bmp").write_bytes(b"")
+    words = describe(from_yolo(tmp_path / "set"))
+    assert "'images/test': no image in it has a text file" in words
+    assert "1 file(s) of another kind are left out; the first is 'test/c.bmp'" in words
+
+
+def test_yolo_extensions_may_be_capitals(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1 0 1", image="images/a.PNG")
+    (tmp_path / "set/labels/a.txt").rename(tmp_path / "set/labels/a.TXT")
+    from_yolo(tmp_path / "set")
+    assert (stored(tmp_path) == 1).all()
 
 
 def run(*arguments):
