@@ -77,6 +77,13 @@ def test_polygons_that_share_an_edge_share_no_pixel_and_leave_no_gap():
             assert (sum(picture(fill_polygons([part], 15, 15), 15, 15).astype(int) for part in fan) == 1).all()
 
 
+def test_a_centre_on_an_edge_belongs_to_the_shape_right_of_it_or_below():
+    square = np.array([[1.5, 1.5], [4.5, 1.5], [4.5, 4.5], [1.5, 4.5]])
+    expected = np.zeros((7, 7), bool)
+    expected[1:4, 1:4] = True
+    np.testing.assert_array_equal(picture(fill_polygons([square], 7, 7), 7, 7), expected)
+
+
 def test_parts_add_up_and_a_hole_is_left_free():
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], float)
     hole = np.array([[0, 0], [10, 0], [10, 10], [0, 10], [0, 0], [3, 3], [3, 7], [7, 7], [7, 3], [3, 3]], float)
@@ -204,7 +211,8 @@ def test_smaller_shapes_lie_on_top_and_crowds_below_all(tmp_path):
 
 
 def test_of_equal_areas_the_later_is_on_top(tmp_path):
-    from_coco(tmp_path, (9, box(0, 0, 4, 4), {}), (3, box(2, 2, 6, 6), {}))
+    first, second, same = (9, box(0, 0, 4, 4), {}), (3, box(2, 2, 6, 6), {}), (3, box(5, 5, 9, 9), {})
+    assert from_coco(tmp_path, first, second, same).overlaps == 4  # shapes of one class do not count
     assert stored(tmp_path)[3, 3] == 1
 
 
@@ -276,6 +284,7 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("", "empty"),
         ("a\n.png", "control character"),
         ("a\0.png", "control character"),
+        ("a\x7f.png", "control character"),
         ("\x1b[31m.png", "control character"),
         ("\ud800.png", "valid"),
         ("passwd", "not of a kind that is read"),
@@ -284,7 +293,7 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("x" * 5000 + ".png", "is missing in"),
         ("folder.png", "is not a file"),
         ("linked.png", "leads out of"),
-        ("linked/secret.png", "leads out of"),
+        ("linked/secret.png", "'linked': is a link to a folder"),
         ("text.png", "cannot be read as an image"),
     ],
 )
@@ -406,6 +415,13 @@ def test_an_orientation_that_no_size_tells_is_refused_unless_decided(tmp_path, w
     assert stored(tmp_path).sum() == 16 and not stored(tmp_path)[2, 2]
 
 
+def test_an_image_that_shows_nothing_needs_no_decision(tmp_path):
+    photo(tmp_path / "photos/a.png")
+    photo(tmp_path / "photos/b.png", orientation=3)
+    images = [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "b.png", "width": 12, "height": 10}]
+    assert from_coco(tmp_path, (3, [SQUARE], {}), images=images).unannotated == 1
+
+
 def test_a_size_that_is_not_the_files_is_refused(tmp_path):
     images = [{"id": 7, "file_name": "a.png", "width": 10, "height": 12}]
     with pytest.raises(UserError, match=r"'a\.png': is 12 × 10 pixels, but its annotations say 10 × 12"):
@@ -468,12 +484,21 @@ def test_labelme_images_without_a_json(tmp_path):
     assert not read_mask(tmp_path / "more/masks/b.png").any()
 
 
+def test_labelme_labels_are_numbered_in_alphabetical_order(tmp_path):
+    photo(tmp_path / "set/a.png")
+    shapes = [(label, "rectangle", [[k, 0], [k + 1, 1]], {}) for k, label in enumerate("dbeca")]
+    labelme(tmp_path / "set/a.json", *shapes)
+    from_labelme(tmp_path)
+    assert read_dataset(tmp_path / "out").names == ["background", *"abcde"]
+    assert stored(tmp_path)[0, :5].tolist() == [4, 2, 5, 3, 1]
+
+
 def test_labelme_names_fix_the_values(tmp_path):
     photo(tmp_path / "photos/a.png")
-    labelme(tmp_path / "set/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}))
+    labelme(tmp_path / "set/session/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}))
     from_labelme(tmp_path, images=tmp_path / "photos", names=["axon", "cell"])
     assert read_dataset(tmp_path / "out").classes == {0: "background", 2: "cell"} and stored(tmp_path).max() == 2
-    with pytest.raises(UserError, match=r"'shapes\[0\] in a.json': 'cell' is no class"):
+    with pytest.raises(UserError, match=r"'shapes\[0\] in session/a.json': 'cell' is no class"):
         from_labelme(tmp_path, "other", images=tmp_path / "photos", names=["axon"])
 
 
@@ -628,7 +653,17 @@ def test_yolo_text_files_without_an_image_and_links_are_refused(tmp_path):
 def test_yolo_folders_that_nobody_annotated_are_named(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1", image="images/train/a.png")
     photo(tmp_path / "set/images/test/b.png")
-    assert "'images/test': no image in it has a text file" in describe(from_yolo(tmp_path / "set"))
+    (tmp_path / "set/images/test/c.bmp").write_bytes(b"")
+    words = describe(from_yolo(tmp_path / "set"))
+    assert "'images/test': no image in it has a text file" in words
+    assert "1 file(s) of another kind are left out; the first is 'test/c.bmp'" in words
+
+
+def test_yolo_extensions_may_be_capitals(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1 0 1", image="images/a.PNG")
+    (tmp_path / "set/labels/a.txt").rename(tmp_path / "set/labels/a.TXT")
+    from_yolo(tmp_path / "set")
+    assert (stored(tmp_path) == 1).all()
 
 
 def run(*arguments):

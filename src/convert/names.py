@@ -45,8 +45,8 @@ def locate(root: Path, name: PurePosixPath) -> Path:
     return path
 
 
-def walk(folder: Path, suffixes: Iterable[str], findings: Findings) -> list[PurePosixPath]:
-    """Every file below `folder` with one of these extensions, sorted; hidden ones are left out, as the pipeline does.
+def walk(folder: Path, suffixes: Iterable[str] | None, findings: Findings) -> list[PurePosixPath]:
+    """Every file below `folder` with one of these extensions (None: any), sorted; hidden ones are left out.
 
     A folder that is a link is an error: it may lead anywhere, in a circle too.
     """
@@ -61,7 +61,8 @@ def walk(folder: Path, suffixes: Iterable[str], findings: Findings) -> list[Pure
                     raise Refused("is a link to a folder", "put the folder itself there")
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if not name.startswith(".") and name not in SYSTEM_FILES and Path(name).suffix.lower() in suffixes:
+            fits = suffixes is None or Path(name).suffix.lower() in suffixes
+            if fits and not name.startswith(".") and name not in SYSTEM_FILES:
                 found.append(relative / name)
     return sorted(found)
 

@@ -8,7 +8,7 @@ import numpy as np
 from src.convert.annotations import Annotations, Item, Options, Shape, box, classes_of, number, polygon
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused
+from src.convert.problems import Findings, Refused, quoted
 from src.data.images import SUFFIXES
 from src.errors import UserError
 from src.files import read_text, read_yaml
@@ -34,11 +34,12 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
     items = []
     for root in _roots(folder):
         below = PurePosixPath(root.relative_to(folder).as_posix())
-        images = walk(root / IMAGES, SUFFIXES, findings)
+        images, labels = _images(root, findings), _labels(root, findings)
         for name in progress(images, len(images), f"read {root}"):
             with findings.collect(f"{root.name}/{IMAGES}/{name}"):
-                items.append(_item(root, below / name, name, value_of, options))
-        _check_labels(root, images, findings)
+                label = labels.get(name.with_suffix(""))
+                items.append(_item(root, below / name, name, label, value_of, options))
+        _check_folders(root, images, labels, findings)
     return Annotations(classes_of(values), items, True, [folder], findings, _subsets(items))
 
 
@@ -68,11 +69,35 @@ def _roots(folder: Path) -> list[Path]:
     return roots
 
 
-def _item(root: Path, target: PurePosixPath, name: PurePosixPath, value_of: dict[int, int], options: Options) -> Item:
-    """The image `name` below the images/ of `root`, with the shapes of its text file."""
+def _images(root: Path, findings: Findings) -> list[PurePosixPath]:
+    """The images below the images/ of `root`; other files there are a warning."""
+    files = walk(root / IMAGES, None, findings)
+    images = [name for name in files if name.suffix.lower() in SUFFIXES]
+    if len(images) < len(files):
+        first = next(name for name in files if name.suffix.lower() not in SUFFIXES)
+        what = f"{len(files) - len(images)} file(s) of another kind are left out; the first is {quoted(str(first))}"
+        findings.warn(str(root / IMAGES), what, f"images are {', '.join(sorted(SUFFIXES))}: convert others")
+    return images
+
+
+def _labels(root: Path, findings: Findings) -> dict[PurePosixPath, PurePosixPath]:
+    """The text files below the labels/ of `root`, by their path without the extension."""
+    names = [name for name in walk(root / LABELS, {".txt"}, findings) if name.name != LIST]
+    return {name.with_suffix(""): name for name in names}
+
+
+def _item(
+    root: Path,
+    target: PurePosixPath,
+    name: PurePosixPath,
+    label: PurePosixPath | None,
+    value_of: dict[int, int],
+    options: Options,
+) -> Item:
+    """The image `name` below the images/ of `root`, with the shapes of its text file, if it has one."""
     target = safe_name(str(target))
-    path, label = locate(root / IMAGES, name), name.with_suffix(".txt")
-    lines = _read_lines(locate(root / LABELS, label)) if (root / LABELS / label).exists() else []
+    path = locate(root / IMAGES, name)
+    lines = _read_lines(locate(root / LABELS, label)) if label else []
     boxed = [position for position, line in lines if len(line) == 5]
     if boxed and not options.boxes:
         what = f"lines of {LABELS}/{label} are boxes, not polygons: {len(boxed)} of {len(lines)}"
@@ -114,16 +139,17 @@ def _shape(line: Line, value_of: dict[int, int], frame: Frame, options: Options)
     return polygon(value_of[int(index)], [points], frame, options)
 
 
-def _check_labels(root: Path, images: list[PurePosixPath], findings: Findings) -> None:
+def _check_folders(
+    root: Path, images: list[PurePosixPath], labels: dict[PurePosixPath, PurePosixPath], findings: Findings
+) -> None:
     """An error for every text file without an image, a warning for every folder of images without a text file."""
     stems = {name.with_suffix("") for name in images}
-    labels = [label for label in walk(root / LABELS, {".txt"}, findings) if label.name != LIST]
-    for label in labels:
-        if label.with_suffix("") not in stems:
+    for stem, label in labels.items():
+        if stem not in stems:
             with findings.collect(f"{LABELS}/{label}"):
                 kinds = ", ".join(sorted(SUFFIXES))
                 raise Refused(f"has no image in {root / IMAGES}", f"add it ({kinds}), or remove the text file")
-    for folder in sorted({name.parent for name in images} - {label.parent for label in labels}):
+    for folder in sorted({stem.parent for stem in stems} - {stem.parent for stem in labels}):
         what = f"no image in it has a text file below {root / LABELS}, so all are taken for background"
         findings.warn(f"{IMAGES}/{folder}", what, "leave the folder out if nobody annotated it")
 
