@@ -86,9 +86,16 @@ class Normalisation:
         return np.array([value if value > 0 else 1.0 for value in self.std], np.float32)
 
 
+def averaged(image: Pixels, width: int, height: int) -> Pixels:
+    """The image as `height` × `width` pixels, each an average over its area; OpenCV takes four channels at most."""
+    groups = [np.ascontiguousarray(image[..., first : first + 4]) for first in range(0, image.shape[2], 4)]
+    parts = [cv2.resize(group, (width, height), interpolation=cv2.INTER_AREA) for group in groups]
+    return np.dstack(parts)
+
+
 def resized(image: Pixels, side: int) -> Pixels:
     """The image as `side` × `side` pixels, each an average over its area; unchanged if side is 0."""
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).reshape(side, side, -1) if side else image
+    return averaged(image, side, side) if side else image
 
 
 def resized_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
