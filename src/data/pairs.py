@@ -104,7 +104,7 @@ def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], 
     several = set()
     for path, problem in _files(folder, root.resolve()):
         relative = path.relative_to(folder)
-        name = f"{folder.name}/{relative.as_posix()}"
+        name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{folder.name}/{relative.as_posix()}")
         stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
         twin = found.get(stem)
         if problem:

@@ -120,6 +120,8 @@ def _check(file: tifffile.TiffFile, page: Any) -> None:
         raise Unreadable(f"is in the colour space {space}", "save it as RGB or grey")
     if page.dtype is None or page.dtype.kind not in "buif":
         raise Unreadable("holds numbers of an unusual type", "save it as 8 or 16 bits, or 32-bit float")
+    if page.is_tiled:
+        limited(page.tilewidth, page.tilelength)
     size = file.filehandle.size
     for one in file.pages:
         parts = list(zip(one.dataoffsets, one.databytecounts, strict=True))
