@@ -181,7 +181,11 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     found, inverse = np.unique(flat[starts], return_inverse=True)
     counts = np.bincount(inverse, lengths)
     codes = np.zeros(len(found), np.uint8)
-    for position, value in enumerate(found[: MOST_VALUES + 2].tolist()):  # at least one of so many is no class
+    last = len(found) - 1
+    for position in dict.fromkeys(
+        [*range(min(last, MOST_VALUES) + 1), last]
+    ):  # of too many enough to tell, and the range
+        value = found[position].item()
         codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)
         values.pixels[value] = values.pixels.get(value, 0) + int(counts[position])
     return np.repeat(codes[inverse], lengths).reshape(array.shape)
