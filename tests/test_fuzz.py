@@ -1,8 +1,8 @@
 """Damaged files by the thousand: each is refused in words or read, soon, and never silently as something else.
 
-What no reader can notice: damage to uncompressed pixels, to WebP, JPEG, LZW, PackBits and Zstandard data that still
-decodes (they carry no checksum), and to the headers of BMP and TIFF. PNG is covered as a whole, Deflate and LZMA in
-TIFF where the pixels are.
+What is not noticed: damage to uncompressed pixels, to WebP, JPEG, LZW, PackBits, Zstandard and LZMA data that still
+decodes (their decoders have or use no checksum), and to the headers of BMP and TIFF. PNG is covered as a whole, Deflate
+in TIFF where the pixels are.
 """
 
 import time

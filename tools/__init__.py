@@ -29,5 +29,7 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
         sys.exit(main(arguments))
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except OSError as error:  # a full disk, a folder without rights
+        sys.exit(f"{name}: {error.filename or 'writing'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

@@ -1,0 +1,99 @@
+"""The gate by its real commands: exit code, one message without traceback, and what is left behind."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from src.files import read_csv, read_yaml, write_yaml
+from tests.conftest import ROOT, write_data_set, write_pair
+
+
+def run(folder, *command):
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "MPLCONFIGDIR": str(folder / "matplotlib")}
+    arguments = [sys.executable, "-m", *command]
+    found = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in found.stderr + found.stdout
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project of its own, with a data set of three pairs in data/set."""
+    content = read_yaml(ROOT / "params.yaml")
+    content["data"]["source"] = "data/set"
+    write_yaml(tmp_path / "params.yaml", content)
+    write_data_set(tmp_path / "data/set", count=3)
+    return tmp_path
+
+
+def spoil(folder):
+    (folder / "data/set/images/case 0-0.png").write_bytes(b"no image")
+    write_pair(folder / "data/set", "un\nsafe", np.zeros((8, 8, 3), np.uint8), np.eye(8, dtype=np.uint8))
+    (folder / "data/set/masks/case 1-2.png").unlink()
+
+
+EXPECTED = [
+    r"  'case 0-0': images/case 0-0.png cannot be read as an image → save it as one of",
+    r"  'images/case 1-2': has no mask → add it as masks/case 1-2.png, remove the file, or data.on_error: skip",
+    r"  'images/un\\nsafe.png': has a line break, a control character or no UTF-8 in its name → rename it",
+    r"  'masks/un\\nsafe.png': has a line break, a control character or no UTF-8 in its name → rename it",
+]
+
+
+def test_prepare_says_everything_in_one_message(folder):
+    spoil(folder)
+    found = run(folder, "stages.prepare")
+    assert found.returncode == 1
+    lines = found.stderr.splitlines()
+    assert lines[0] == "prepare: 4 problem(s) in the data set, all of them in data/checks.csv"
+    assert [line[: len(start)] for line, start in zip(lines[1:], EXPECTED, strict=True)] == EXPECTED
+    assert {path.name for path in (folder / "data").iterdir()} == {"set", "checks.csv", "contact-sheet.png"}
+    assert len(read_csv(folder / "data/checks.csv")) == 4
+
+
+def test_prepare_leaves_out_what_it_may(folder):
+    spoil(folder)
+    content = read_yaml(folder / "params.yaml")
+    content["data"]["on_error"] = "skip"
+    write_yaml(folder / "params.yaml", content)
+    found = run(folder, "stages.prepare")
+    assert found.returncode == 0 and found.stderr == ""
+    assert "1 pairs" in found.stdout and "4 file(s) left out (data.on_error: skip)" in found.stdout
+    assert (folder / "data/prepared/index.json").exists()
+
+
+def test_check_reads_as_prepare_does_and_writes_no_store(folder):
+    found = run(folder, "tools.check", "data/set")
+    assert found.returncode == 0 and "3 pairs" in found.stdout and found.stderr == ""
+    assert {path.name for path in (folder / "logs/check").iterdir()} == {"checks.csv", "contact-sheet.png"}
+    spoil(folder)
+    found = run(folder, "tools.check", "data/set", "--out", "elsewhere")
+    assert found.returncode == 1 and found.stderr.startswith("check: 4 problem(s) in the data set")
+    assert {path.name for path in (folder / "elsewhere").iterdir()} == {"checks.csv", "contact-sheet.png"}
+    assert {path.name for path in (folder / "data").iterdir()} == {"set"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("classes: {0: a, 1: b}\nclasses: {0: a, 2: b}\n", "the key 'classes' stands twice"),
+        ("classes: {0: a, 1: b", "not valid YAML"),
+        ("classes: {0: a, 1: a}", "named twice: a"),
+    ],
+)
+def test_a_broken_dataset_yaml(folder, text, words):
+    (folder / "data/set/dataset.yaml").write_text(text)
+    for command in (["stages.prepare"], ["tools.check", "data/set"]):
+        found = run(folder, *command)
+        assert found.returncode == 1 and words in found.stderr and "data/set/dataset.yaml" in found.stderr
+    assert {path.name for path in (folder / "data").iterdir()} == {"set"}
+
+
+def test_a_folder_that_is_none_or_cannot_be_written(folder):
+    found = run(folder, "tools.check", "data/nothing")
+    assert found.returncode == 1 and found.stderr.startswith("check: data/nothing: no such folder")
+    (folder / "file").write_text("in the way")
+    found = run(folder, "tools.check", "data/set", "--out", "file/here")
+    assert found.returncode == 1 and "check: file" in found.stderr
