@@ -110,10 +110,24 @@ def test_broken_colour_profiles_and_text_change_nothing_and_print_nothing(tmp_pa
     assert capfd.readouterr() == ("", "")
 
 
-def test_bmp_of_32_bits_without_alpha(tmp_path):
-    content = bytearray(saved(modes()["rgba"], "BMP"))
-    path = written(tmp_path / "a.bmp", bytes(content))
-    np.testing.assert_array_equal(read_image(path), np.array(modes()["rgba"])[..., :3])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_a_channel_if_four_are_asked_for(tmp_path, format):
+    options = {"lossless": True, "exact": True} if format == "WEBP" else {}
+    path = written(tmp_path / "a", saved(modes()["rgba"], format, **options))
+    np.testing.assert_array_equal(read_image(path, 4), np.array(modes()["rgba"]))
+    np.testing.assert_array_equal(read_image(path, 3), np.array(modes()["rgba"])[..., :3])
+    with pytest.raises(Unreadable, match=r"has 3 channel\(s\)"):
+        read_image(written(tmp_path / "b", saved(modes()["rgb"], format, **options)), 4)
+
+
+def test_bmp_of_32_bits_whose_fourth_byte_is_nothing(tmp_path):
+    rows = np.dstack([pixels(3)[::-1, :, ::-1], np.zeros_like(pixels())]).tobytes()
+    header = b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54)
+    header += struct.pack("<IiiHHIIiiII", 40, 20, 24, 1, 32, 0, len(rows), 0, 0, 0, 0)
+    path = written(tmp_path / "a.bmp", header + rows)
+    np.testing.assert_array_equal(read_image(path), pixels(3))
+    labels = read_mask(path, AUTO, True, None)
+    assert labels.values.kind == "colour"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

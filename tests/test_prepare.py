@@ -1,13 +1,10 @@
-"""From files to the store: what is read, what the values mean, and what is refused with which words."""
+"""From files to the store: what it holds, what dataset.yaml decides, and what stops before any work."""
 
 import re
-import struct
-import zlib
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from src.data.dataset import IGNORE, Dataset
 from src.data.normalise import pooled_moments
@@ -40,6 +37,14 @@ def test_pixels_come_back_as_they_were(tmp_path):
         np.testing.assert_allclose(record.std, np.sqrt(image.astype(float)).std(axis=(0, 1)), rtol=1e-5)
 
 
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    source = write_data_set(tmp_path / "set", classes=3)
+    first, second = prepared(source, tmp_path / "1").folder, prepared(source, tmp_path / "2").folder
+    assert {path.name for path in first.iterdir()} == {"images.bin", "masks.bin", "index.json", "dataset.yaml"}
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes()
+
+
 def test_intensities_of_a_subset_are_those_of_its_pixels(store):
     chosen = [0, 3, 7]
     roots = np.sqrt(np.concatenate([store.image(index).reshape(-1, 3) for index in chosen]).astype(float))
@@ -58,37 +63,11 @@ def test_ignored_pixels_count_in_no_statistic(tmp_path):
     assert store.records[0].pixels == [16, 16] and (store.mask(0)[:4] == IGNORE).all()
 
 
-@pytest.mark.parametrize(
-    ("values", "names"),
-    [
-        ([0, 255], ["background", "foreground"]),
-        ([0, 1], ["background", "foreground"]),
-        ([0, 1, 2], ["class_0", "class_1", "class_2"]),
-    ],
-)
-def test_encodings_that_have_one_reading(tmp_path, values, names):
-    source = write_data_set(tmp_path / "set", classes=len(values), values=values)
-    store = prepared(source, tmp_path)
-    assert store.dataset.names == names
-    assert set(np.unique(store.mask(0))) == set(range(len(values)))
-    assert store.dataset.foreground == ([1] if len(values) == 2 else [0, 1, 2])
-
-
-@pytest.mark.parametrize("values", [[0, 128, 255], [0, 1, 3], [5, 6], [0, 200]])
-def test_values_with_more_than_one_reading_stop_the_run(tmp_path, values):
-    mask = np.array(values, np.uint8).repeat(8)[None].repeat(4, axis=0)
-    with pytest.raises(UserError, match="say what each value means under classes") as error:
-        prepared(plain(tmp_path, mask, mask), tmp_path)
-    assert ", ".join(map(str, values)) in str(error.value)
-    assert f"{values[0]} in 2, as in '0'" in str(error.value)
-    assert not (tmp_path / "prepared").exists()
-
-
 def test_dataset_yaml_decides(tmp_path):
     mask = np.array([[0, 128, 255, 7]], np.uint8).repeat(4, axis=0)
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void}\nbackground: void\nignore: 255\n")
-    with pytest.raises(UserError, match=r"holds value\(s\) 7, which are none of 0, 128, 255"):
+    with pytest.raises(UserError, match=r"'0': the mask holds 7, known are 0, 128, 255 → name it under classes"):
         prepared(source, tmp_path)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void, 7: wall}\nbackground: void\nignore: 255\n")
     store = prepared(source, tmp_path)
@@ -96,82 +75,23 @@ def test_dataset_yaml_decides(tmp_path):
     assert store.records[0].pixels == [4, 4, 4] and store.dataset.foreground == [0, 2]
 
 
-def test_one_unknown_value_names_its_file(tmp_path):
-    masks = [np.array([[0, 1]], np.uint8).repeat(4, axis=0) for _ in range(20)]
-    masks[13][2, 1] = 9
-    source = plain(tmp_path, *masks)
-    (source / "dataset.yaml").write_text("classes: {0: no, 1: yes}\n")
-    with pytest.raises(UserError, match=r"1 problem.*\n  '13': the mask holds value\(s\) 9") as error:
-        prepared(source, tmp_path)
-    assert "'12'" not in str(error.value)
+def test_a_mask_that_is_ignored_altogether_counts_nothing(tmp_path):
+    mask = np.tile(np.array([0, 1], np.uint8), (8, 4))
+    source = plain(tmp_path, mask, np.full_like(mask, 9))
+    (source / "dataset.yaml").write_text("classes: {0: a, 1: b}\nignore: 9")
+    store = prepared(source, tmp_path)
+    assert store.records[1].pixels == [0, 0] and store.records[1].mean == [0.0] * 3
+    np.testing.assert_allclose(pooled_moments(store.records)[0], store.records[0].mean)
 
 
-def test_reads_palette_one_bit_and_grey(tmp_path):
-    labels = np.array([[0, 1, 1, 0]], np.uint8).repeat(4, axis=0)
-    palette, bits = Image.fromarray(labels), Image.fromarray(labels.astype(bool))
-    palette.putpalette([0, 0, 0, 200, 30, 90])
-    for number, mask in enumerate((palette, bits)):
-        folder = tmp_path / f"set{number}"
-        write_pair(folder, "a", labels * 100, labels)  # a grey image
-        mask.save(folder / "masks" / "a.png")
-        store = prepared(folder, tmp_path / str(number))
-        np.testing.assert_array_equal(store.mask(0), labels)
-        assert store.channels == 1
-
-
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_reads_grey_masks_of_few_bits_as_stored(tmp_path, bits):
-    labels = np.tile(np.array([0, 1], np.uint8), (8, 4))
-    rows = np.packbits((labels[..., None] >> np.arange(bits)[::-1] & 1).reshape(8, -1), axis=1)
-    scanlines = b"".join(b"\x00" + row.tobytes() for row in rows)
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0)
-    write_pair(tmp_path / "set", "a", np.zeros((8, 8, 3), np.uint8), labels)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines)) + chunk(b"IEND", b"")
-    (tmp_path / "set/masks/a.png").write_bytes(png)
-    store = prepared(tmp_path / "set", tmp_path)
-    np.testing.assert_array_equal(store.mask(0), labels)
-    assert list(store.dataset.classes) == ([0, 255] if bits == 1 else [0, 1])
-
-
-def test_alpha_is_left_out_and_many_pages_are_refused(tmp_path):
-    mask = np.eye(8, dtype=np.uint8)
-    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
-    write_pair(tmp_path / "set", "a", mask, mask)
-    grey.convert("LA").save(tmp_path / "set/images/a.png")
-    write_pair(tmp_path / "set", "b", mask, mask)
-    assert prepared(tmp_path / "set", tmp_path).channels == 1
-    (tmp_path / "set/images/b.png").unlink()
-    grey.save(tmp_path / "set/images/b.tif", save_all=True, append_images=[grey])
-    with pytest.raises(UserError, match=r"'b': images/b\.tif holds 2 images"):
-        prepared(tmp_path / "set", tmp_path)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_reads_each_format(tmp_path, suffix):
-    source = write_data_set(tmp_path / "set", count=3)
-    for path in list((source / "images").iterdir()):
-        cv2.imwrite(str(path.with_suffix(suffix)), cv2.imread(str(path)))
-        if suffix != ".png":
-            path.unlink()
-    assert len(prepared(source, tmp_path)) == 3
-
-
-def test_sub_folders_and_awkward_names(tmp_path):
-    image, mask = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)
-    for stem in ("übung/a b", "übung/<b>c", "img1", "img10"):
-        write_pair(tmp_path / "set", stem, image, mask)
-    (tmp_path / "set" / "images" / ".DS_Store").write_bytes(b"\x00")
-    (tmp_path / "set" / "images" / "Thumbs.db").write_bytes(b"\x00")
-    assert [record.id for record in prepared(tmp_path / "set", tmp_path).records] == [
-        "img1",
-        "img10",
-        "übung/<b>c",
-        "übung/a b",
-    ]
+def test_large_images_are_stored_strip_by_strip(tmp_path, monkeypatch):
+    monkeypatch.setattr("src.data.store.STRIP", 100)
+    source = write_data_set(tmp_path / "set", classes=3)
+    few = prepared(source, tmp_path / "1").folder
+    monkeypatch.undo()
+    many = prepared(source, tmp_path / "2").folder
+    for name in ("images.bin", "masks.bin"):
+        assert (few / name).read_bytes() == (many / name).read_bytes()
 
 
 def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
@@ -179,36 +99,24 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
     write_pair(source, "size", image, mask[:4])
     write_pair(source, "grey", image[..., 0], mask)
-    write_pair(source, "colours", image, image)
     write_pair(source, "deep", image.astype(np.uint16), mask)
-    for stem, content in (("text", b"not an image"), ("empty", b"")):
-        write_pair(source, stem, image, mask)
-        (source / "images" / f"{stem}.png").write_bytes(content)
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    write_pair(source, "cut", noise, np.zeros((64, 64), np.uint8))
-    whole = (source / "images" / "cut.png").read_bytes()
-    (source / "images" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    write_pair(source, "twice", image, mask)
-    (source / "masks" / "twice.tif").write_bytes((source / "masks" / "twice.png").read_bytes())
+    colours = image.copy()
+    colours[2, 3] = 1, 2, 3
+    write_pair(source, "colours", image, colours)
+    write_pair(source, "text", image, mask)
+    (source / "images/text.png").write_bytes(b"not an image")
     write_pair(source, "alone", image, mask)
-    (source / "masks" / "alone.png").unlink()
-    write_pair(source, "orphan", image, mask)
-    (source / "images" / "orphan.png").unlink()
+    (source / "masks/alone.png").unlink()
     before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
-
     with pytest.raises(UserError) as error:
         prepared(source, tmp_path)
     expected = {
         "size": "the image is 8 × 8 pixels, its mask 8 × 4",
         "grey": "the image has 1 channel(s), most have 3",
-        "colours": "masks/colours.png is of mode RGB",
-        "deep": "images/deep.png has 16 bits a channel",
-        "text": "images/text.png cannot be read",
-        "empty": "images/empty.png cannot be read",
-        "cut": "images/cut.png cannot be decoded",
-        "masks/twice.tif": "has the stem of twice.png",
+        "colours": "the mask is in colour, most masks are in grey",
+        "deep": "the image has uint16 as number type, most have uint8",
+        "text": "images/text.png cannot be read as an image",
         "images/alone": "has no mask",
-        "masks/orphan": "has no image",
     }
     for name, words in expected.items():
         assert re.search(f"'{name}': .*{re.escape(words)}", str(error.value)), (name, str(error.value))
@@ -218,13 +126,14 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     assert before == {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
 
 
-def test_oddities_are_warned_of(tmp_path):
+def test_an_earlier_store_stays_if_a_later_one_fails(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
-    write_pair(source, "flat", np.full((8, 8, 3), 7, np.uint8), np.zeros((8, 8), np.uint8))
-    (source / "images" / "notes.txt").write_text("hello")
-    prepared(source, tmp_path)
-    found = {(row["file"], row["severity"]): row["what"] for row in read_csv(tmp_path / "checks.csv")}
-    assert ("images/notes.txt", "warning") in found and ("flat", "warning") in found
+    index = prepared(source, tmp_path).folder / "index.json"
+    before = index.read_bytes()
+    (source / "images/case 0-0.png").write_bytes(b"")
+    with pytest.raises(UserError):
+        prepared(source, tmp_path)
+    assert index.read_bytes() == before
 
 
 @pytest.mark.parametrize("missing", ["", "images", "masks"])
@@ -247,8 +156,17 @@ def test_an_empty_folder_is_refused(tmp_path):
     [
         ("clases: {0: a, 1: b}", "clases: no such key; did you mean classes?"),
         ("classes: {0: a, 1: a}", "named twice: a"),
+        ("classes: {0: a, 0: b}", "the key 0 stands twice"),
+        ("classes: {0: a, 00: b}", "the key 0 stands twice"),
+        ('classes: {"#ff0000": a, "#FF0000": b}', "one and the same value: #FF0000, #ff0000"),
+        ('classes: {"#ff0000": a, "#000000": b}\nignore: "#FF0000"', "#FF0000 is the value of class a"),
+        ("classes: {0: a, 1: b}\nignore: 2\nignore: 3", "the key 'ignore' stands twice"),
         ("classes: {0: a}", "from 2 to 255"),
-        ("classes: {0: a, 256: b}", "less than or equal to 255"),
+        ("classes: {0.5: a, 1: b}", "0.5 is neither a whole number nor a colour"),
+        ("classes: {0: a, red: b}", "'red' is neither a whole number nor a colour"),
+        ('classes: {0: a, "#FF0000": b}', "give either numbers or colours"),
+        ("classes: [a, b]", "['a', 'b'] is neither a whole number nor a colour"),
+        ("- classes", "the file: "),
         ("classes: {0: a, 1: b}\nbackground: c", "no such class: c"),
         ("classes: {0: a, 1: b}\nignore: 1", "1 is the value of class b"),
         ("group: '(a'", "not a regular expression"),
@@ -256,6 +174,10 @@ def test_an_empty_folder_is_refused(tmp_path):
         ("test: ../test.txt", "name of a file beside"),
         ("test: missing.txt", "missing.txt: cannot be read"),
         ("classes: {0: a, 1: b", "not valid YAML"),
+        ("classes: !!int many", "not valid YAML"),
+        (f"ignore: {'9' * 5000}", "not valid YAML"),
+        ("[" * 5000, "not valid YAML"),
+        ("classes: \x00", "not valid YAML"),
         ("package: {nme: x}", "package.nme: no such key; did you mean name?"),
         ('colors: {cell: "#ffffff"}', "colors: no such class: cell"),
         ("background: sky", "background: no such class: sky"),
@@ -264,14 +186,33 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):
     source = write_data_set(tmp_path / "set", count=1)
     (source / "dataset.yaml").write_text(text)
-    with pytest.raises(UserError, match=re.escape(words)):
+    with pytest.raises(UserError, match=re.escape(words)) as error:
+        prepared(source, tmp_path)
+    assert "dataset.yaml" in str(error.value) or "missing.txt" in text
+    assert not (tmp_path / "prepared").exists()
+
+
+@pytest.mark.parametrize("masks", [{"read": "auto", "threshold": 128}, {"read": "instances", "threshold": 0}])
+def test_classes_that_a_setting_for_masks_never_makes_are_refused(tmp_path, masks):
+    source = write_data_set(tmp_path / "set", count=2, values=[0, 255])
+    (source / "dataset.yaml").write_text("classes: {0: void, 255: cell}")
+    with pytest.raises(UserError, match=r"makes 0 and 1 of all values: name these under classes in .*dataset\.yaml"):
+        prepared(source, tmp_path, masks=masks)
+    (source / "dataset.yaml").write_text("classes: {0: void, 1: cell}")
+    assert prepared(source, tmp_path, masks=masks).dataset.names == ["void", "cell"]
+
+
+def test_a_dataset_yaml_that_is_not_utf8_is_refused(tmp_path):
+    source = write_data_set(tmp_path / "set", count=1)
+    (source / "dataset.yaml").write_bytes("classes: {0: Größe, 1: b}".encode("latin-1"))
+    with pytest.raises(UserError, match=r"dataset\.yaml: cannot be read: not UTF-8"):
         prepared(source, tmp_path)
 
 
 def test_a_name_without_its_group_is_an_error(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yaml").write_text(r"group: '^case (\d+)-1$'")
-    with pytest.raises(UserError, match="does not match group"):
+    with pytest.raises(UserError, match="group"):
         prepared(source, tmp_path)
 
 
@@ -282,6 +223,9 @@ def test_a_dataset_yml_is_not_passed_over(tmp_path):
         prepared(source, tmp_path)
 
 
-def test_group_is_what_the_expression_captures():
-    assert Dataset(group=r"Image_(\d+)").group_of("Image_07L") == "07"
-    assert Dataset().group_of("Image_07L") == "Image_07L"
+def test_values_of_more_than_a_byte_can_be_classes(tmp_path):
+    mask = np.tile(np.array([0, 40000, 9], np.uint16), (8, 4))
+    source = plain(tmp_path, mask)
+    (source / "dataset.yaml").write_text("classes: {0: a, 40000: b}\nignore: 9")
+    np.testing.assert_array_equal(prepared(source, tmp_path).mask(0)[0][:3], [0, 1, IGNORE])
+    assert Dataset.model_validate({"classes": {-1: "a", 2**31: "b"}}).codes == [-1, 2**31]

@@ -12,6 +12,7 @@ from src.data.dataset import IGNORE, NAME, Dataset, number
 from src.data.masks import Kind, Values
 from src.data.pairs import Finding
 from src.data.readings import Reading, readings
+from src.errors import UserError
 from src.params import validate
 
 MOST_NAMED = 5  # values for which a message names a mask
@@ -89,7 +90,11 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
             return encoding, [*findings, _unclear(encoding, held, possible)]
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
-        encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
+        try:
+            encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
+        except UserError as error:  # the rest of dataset.yaml names classes or values that are not there
+            what = f"does not go with the masks: {str(error).rpartition('the file: ')[2]}"
+            return encoding, [*findings, Finding(NAME, "error", what, "correct it, or name the classes in it", True)]
     return encoding, findings + _unknown(encoding, held)
 
 

@@ -129,6 +129,11 @@ def _described(source: Path, data: Data) -> Dataset:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
+    made = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
+    if made and dataset.classes and set(dataset.codes) != {0, 1}:
+        raise UserError(
+            f"data.masks.{made} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
+        )
     return dataset
 
 

@@ -66,7 +66,7 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
         pixels, orientation = tiff.colours(channels), tiff.orientation
     else:
         header = read_header(data)
-        pixels, orientation = decode(data, header), header.orientation
+        pixels, orientation = decode(data, header, channels == 4), header.orientation
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
@@ -95,8 +95,11 @@ def read_header(data: bytes) -> Header:
     return Header(str(image.format), mode, _orientation(image.info.get("exif")), lossy)
 
 
-def decode(data: bytes, header: Header) -> Pixels:
-    """uint8 or uint16, (height, width) if grey, else (height, width, 3) in the order red, green, blue; not turned."""
+def decode(data: bytes, header: Header, alpha: bool = False) -> Pixels:
+    """uint8 or uint16, (height, width) if grey, else (height, width, 3) in the order red, green, blue; not turned.
+
+    alpha: as a fourth channel, where there is one.
+    """
     grey = header.mode in GREY
     if header.format in ("JPEG", "MPO"):
         try:
@@ -104,6 +107,8 @@ def decode(data: bytes, header: Header) -> Pixels:
         except ValueError as error:
             raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG, in RGB or grey") from None
         return np.asarray(decoded[:, :, 0] if grey else decoded)
+    if alpha and header.mode == "RGBA":
+        return imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)[..., [2, 1, 0, 3]]
     flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
     return imdecode(data, flags | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
 
