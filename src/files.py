@@ -19,8 +19,19 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2: `1e-5` is a number; `yes`, `no`, `on`, `off` are words.
 
     DVC reads params.yaml with ruamel.yaml, which follows YAML 1.2; PyYAML alone follows 1.1 and would read `1e-5`,
-    which is what `dvc exp run -S train.lr=1e-5` writes, as text.
+    which is what `dvc exp run -S train.lr=1e-5` writes, as text. A key that stands twice is an error, as it is to DVC.
     """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: list[Any] = []
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else []:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys and key_node.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            keys.append(key)
+        return super().construct_mapping(node, deep)
 
 
 _CORE_SCHEMA = {  # https://yaml.org/spec/1.2.2/#103-core-schema
@@ -74,6 +85,8 @@ def parse_yaml(text: str, path: Path) -> Any:
         return yaml.load(text, Loader=_Loader)  # a safe loader: builds plain values only
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML\n{error}") from None
+    except (ValueError, KeyError, AttributeError, RecursionError) as error:  # explicit tags, endless digits or depth
+        raise UserError(f"{path}: not valid YAML: {error}") from None
 
 
 @contextlib.contextmanager

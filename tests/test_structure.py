@@ -22,6 +22,8 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "numpy",
         "cv2",
         "PIL",
+        "tifffile",
+        "simplejpeg",
         "pydantic",
     },
     "src/evaluation": {"src.evaluation", "src.data", "src.params", "src.errors", "src.files"}
@@ -34,6 +36,7 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
+HEAVY |= {"tifffile", "simplejpeg", "imagecodecs"}
 
 
 def declared(stage: str, kind: str) -> list[str]:

@@ -89,11 +89,15 @@ class Dataset(Section):
             raise ValueError(f"classes: named twice: {', '.join(doubled)}")
         if len(names) == 1 or len(names) > IGNORE:
             raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given")
+        codes = [number(value) for value in self.classes]
+        same = sorted({str(value) for value in self.classes if codes.count(number(value)) > 1})
+        if same:
+            raise ValueError(f"classes: one and the same value: {', '.join(same)}")
         kinds = {isinstance(value, str) for value in [*self.classes, *([] if self.ignore is None else [self.ignore])]}
         if len(kinds) > 1:
             raise ValueError("classes and ignore: give either numbers or colours, not both")
-        if self.ignore is not None and self.ignore in self.classes:
-            raise ValueError(f"ignore: {self.ignore} is the value of class {self.classes[self.ignore]}")
+        if self.ignore is not None and number(self.ignore) in codes:
+            raise ValueError(f"ignore: {self.ignore} is the value of class {names[codes.index(number(self.ignore))]}")
         if names:
             for key, used in (("background", [self.background] if self.background else []), ("colors", self.colors)):
                 unknown = [name for name in used if name not in names]

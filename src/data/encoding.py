@@ -72,21 +72,35 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
 
     Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
     """
+    findings = _lossy(masks)
+    masks = {name: values for name, values in masks.items() if not values.lossy}
+    if not masks:
+        return Encoding(dataset, "in grey", 1), findings
     encoding = Encoding.of(dataset, masks)
-    findings = _strangers(encoding, masks)
+    findings += _strangers(encoding, masks)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
         if encoding.fits(values)
     }
     if not dataset.classes:
-        possible = _possible(encoding, held, any(values.lossy for values in masks.values()))
+        possible = _possible(encoding, held)
         if len(possible) != 1 or not possible[0].classes:
             return encoding, [*findings, _unclear(encoding, held, possible)]
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
         encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
     return encoding, findings + _unknown(encoding, held)
+
+
+def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
+    """An error for every mask whose format has changed the values: one that looks like a class may be another's."""
+    what = "the mask is in a lossy format, which changes its values and invents some at edges"
+    changed = {name: values for name, values in masks.items() if values.lossy}
+    found = [value for values in changed.values() if values.kind != "colour" for value in values.pixels] or [0, 255]
+    middle = max(1, (min(found) + max(found) + 1) // 2)
+    setting = f"data.masks.threshold: {middle}, to take all from there on as foreground; or save it from its source"
+    return [Finding(name, "error", what, f"{setting} as PNG, or data.on_error: skip") for name in changed]
 
 
 def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
@@ -101,7 +115,7 @@ def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]
     return findings
 
 
-def _possible(encoding: Encoding, held: Held, lossy: bool) -> list[Reading]:
+def _possible(encoding: Encoding, held: Held) -> list[Reading]:
     ignored = set() if encoding.dataset.ignore is None else {number(encoding.dataset.ignore)}
     pixels: Counter[int] = Counter()
     for counts in held.values():
@@ -109,7 +123,7 @@ def _possible(encoding: Encoding, held: Held, lossy: bool) -> list[Reading]:
     for value in ignored:
         pixels.pop(value, None)
     found = {name: counts.keys() - ignored for name, counts in held.items()}
-    return readings(pixels, found, encoding.family == "in colour", lossy)
+    return readings(pixels, found, encoding.family == "in colour")
 
 
 def _unknown(encoding: Encoding, held: Held) -> list[Finding]:

@@ -30,6 +30,7 @@ from src.progress import ahead, progress
 THREADS = os.cpu_count() or 1
 PREVIEWS = 48  # pairs on the contact sheet, spread over the whole set
 SIDE = 192  # pixels of a preview's longer side
+LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
 Pixels = NDArray[Any]
 Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]  # image, codes → where they begin in the store
 
@@ -111,6 +112,8 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None) -
             return image, labels, _entry(pair.id, image, labels, ignore, pair.id in shown)
         except Unreadable as error:
             return Finding(pair.id, "error", str(error), error.setting)
+        except MemoryError:
+            return Finding(pair.id, "error", "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
     for result in progress(ahead(read, pairs, THREADS, 2 * THREADS), len(pairs), "read"):
         if isinstance(result, Finding):
@@ -180,8 +183,9 @@ def _entry(name: str, image: Pixels, labels: Labels, ignore: int | None, shown: 
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
     code = labels.values.code.get(ignore) if ignore is not None else None
     findings = []
-    if image.dtype == np.float32 and not all(np.isfinite(image[rows]).all() for rows in strips(*image.shape[:2])):
-        raise Unreadable("the image holds NaN or infinite values", "replace them, or data.on_error: skip")
+    if image.dtype == np.float32 and not all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2])):
+        what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
+        raise Unreadable(what, "replace them, or data.on_error: skip")
     if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
         findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
     if len(labels.values.pixels) == 1:

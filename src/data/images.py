@@ -9,7 +9,9 @@ The content decides, not the file's extension.
 
 import io
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,23 +26,31 @@ from src.data.tiff import is_tiff, read_tiff
 from src.data.unreadable import Unreadable, limited
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")  # MPO: what some cameras call a JPEG with a preview behind it
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
 GREY = ("1", "L", "LA", "I;16", "I")
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
+PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
 Pixels = NDArray[Any]
 
 cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said in our words, by the file's name
 Image.MAX_IMAGE_PIXELS = None  # `limited` takes its place
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that nothing here reads
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its pixels: format and mode in Pillow's words, EXIF orientation 1 … 8."""
+    """What a file says of its pixels: format and mode in Pillow's words, EXIF orientation 1 … 8.
+
+    lossy: whether the format changed the values that were saved.
+    """
 
     format: str
     mode: str
     orientation: int
+    lossy: bool = False
 
 
 def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
@@ -59,7 +69,8 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
         pixels, orientation = decode(data, header), header.orientation
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
+        with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
+            pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
     return turned(pixels, orientation)
 
 
@@ -74,9 +85,14 @@ def read_header(data: bytes) -> Header:
     limited(*image.size)
     if frames > 1:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
+    mode, lossy = image.mode, image.format in ("JPEG", "MPO")
     if image.format == "PNG":
-        _check_png(data)
-    return Header(str(image.format), image.mode, _orientation(image.info.get("exif")))
+        for _ in _png_chunks(data):
+            pass
+        mode = "L" if mode == "RGBA" and data[25] in PNG_GREY else mode
+    if image.format == "WEBP":
+        lossy = _webp_is_lossy(data)
+    return Header(str(image.format), mode, _orientation(image.info.get("exif")), lossy)
 
 
 def decode(data: bytes, header: Header) -> Pixels:
@@ -94,6 +110,8 @@ def decode(data: bytes, header: Header) -> Pixels:
 
 def imdecode(data: bytes, flags: int) -> Pixels:
     """What OpenCV makes of an encoded image; raises `Unreadable`."""
+    if data[:8] == PNG:  # libpng prints what it thinks of colour profiles and the like
+        data = PNG + b"".join(chunk for name, chunk in _png_chunks(data) if name in PNG_PIXELS)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # not imread: it fails on some unicode paths
     except cv2.error:
@@ -143,9 +161,9 @@ def _orientation(exif: bytes | None) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _check_png(data: bytes) -> None:
-    """Compare the checksum of every chunk: damage gets a name, and libpng has nothing to print."""
-    position, name = 8, b""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and whole of every chunk, its checksum compared, so that damage gets a name and libpng nothing to print."""
+    position, name = len(PNG), b""
     while name != b"IEND":
         try:
             (length,) = struct.unpack_from(">I", data, position)
@@ -153,7 +171,20 @@ def _check_png(data: bytes) -> None:
         except struct.error:
             raise Unreadable("is cut off", "save it again, or restore it from its source") from None
         name = data[position + 4 : position + 8]
-        if zlib.crc32(memoryview(data)[position + 4 : position + 8 + length]) != stored:
+        chunk = memoryview(data)[position : position + 12 + length]
+        if zlib.crc32(chunk[4:-4]) != stored:
             what = f"is damaged: the checksum of its part {name.decode('ascii', 'replace')!r} is wrong"
             raise Unreadable(what, "save it again, or restore it from its source")
-        position += 12 + length
+        yield name, chunk
+        position += len(chunk)
+
+
+def _webp_is_lossy(data: bytes) -> bool:
+    """Whether a WebP's pixels are in a chunk `VP8 `, not `VP8L`."""
+    position = 12
+    while position + 8 <= len(data):
+        if data[position : position + 4] == b"VP8 ":
+            return True
+        (length,) = struct.unpack_from("<I", data, position + 4)
+        position += 8 + length + length % 2
+    return False

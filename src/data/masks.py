@@ -31,17 +31,14 @@ STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 an
 class Values:
     """The stored values of one mask: the code of each, and how many pixels hold it.
 
-    With more than `MOST_VALUES` of them, `overflow`, codes mean nothing. lossy: JPEG, which invents values at edges.
+    With more than `MOST_VALUES` of them, codes mean nothing. lossy: the format invented values, which no threshold
+    took away again.
     """
 
     kind: Kind
     lossy: bool = False
     code: dict[int, int] = field(default_factory=dict)
     pixels: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def overflow(self) -> bool:
-        return len(self.code) > MOST_VALUES
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,9 @@ def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scrat
     masks: the section data.masks. colours: classes are named by colour, so that palettes and grey are read as colours.
     ignore: the stored value that `instances` leaves as it is. scratch: see `read_image`. Raises `Unreadable`.
     """
-    stored, orientation, lossy = _stored(path, colours, scratch)
+    stored, orientation, lossy = _stored(path, colours or masks.threshold > 0, scratch)  # a palette's order is no scale
     array, kind = _values(stored, colours, masks)
-    values = Values(kind, lossy)
+    values = Values(kind, lossy and masks.threshold == 0)
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
     else:
@@ -87,16 +84,16 @@ def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int
     """The file's pixels, not yet turned, its orientation, and whether its format is lossy."""
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
-        return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, False
+        return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, tiff.lossy
     data = path.read_bytes()
     header = read_header(data)
     if header.format in ("JPEG", "MPO"):
-        return decode(data, header), header.orientation, True
+        return decode(data, header), header.orientation, header.lossy
     if header.mode in ("1", "P") or (header.format == "PNG" and data[24] < 8):  # bits a sample
-        return _by_pillow(data, colours), header.orientation, False
+        return _by_pillow(data, colours), header.orientation, header.lossy
     pixels = imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1]) if pixels.ndim == 3 else None  # OpenCV's is B G R A
-    return (pixels[..., order] if order else pixels), header.orientation, False
+    return (pixels[..., order] if order else pixels), header.orientation, header.lossy
 
 
 def _by_pillow(data: bytes, colours: bool) -> Array:
@@ -104,10 +101,12 @@ def _by_pillow(data: bytes, colours: bool) -> Array:
     try:
         image = Image.open(io.BytesIO(data))
         stretched = STRETCHED.get(str(image.tile[0].args), 1) if image.tile else 1
+        if image.mode == "1":
+            return np.array(image.convert("L")) > 0  # of a BMP, Pillow's own array of bits holds bytes of 255
         pixels = np.array(image.convert("RGB") if colours and image.mode == "P" else image)
     except Exception as error:  # Pillow raises many kinds on damaged bytes
         raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG") from None
-    return pixels if pixels.dtype == bool else pixels // np.uint8(stretched)
+    return np.asarray(pixels // np.uint8(stretched))
 
 
 def _values(stored: Array, colours: bool, masks: Masks) -> tuple[Array, Kind]:
@@ -121,6 +120,8 @@ def _values(stored: Array, colours: bool, masks: Masks) -> tuple[Array, Kind]:
     pixels = {1: stored, 2: stored[..., 0], 4: stored[..., :3]}.get(channels, stored)
     if alpha is not None and (masks.read == "alpha" or _alpha_decides(pixels, alpha)):
         return np.ascontiguousarray(alpha), "alpha"
+    if pixels.dtype == bool and masks.threshold:
+        return pixels.astype(np.uint8) * np.uint8(255), "bits"
     if pixels.ndim == 2 and not colours:
         return (pixels.view(np.uint8), "bits") if pixels.dtype == bool else (np.ascontiguousarray(pixels), "grey")
     if pixels.dtype not in (np.uint8, bool):
@@ -180,7 +181,11 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     found, inverse = np.unique(flat[starts], return_inverse=True)
     counts = np.bincount(inverse, lengths)
     codes = np.zeros(len(found), np.uint8)
-    for position, value in enumerate(found[: MOST_VALUES + 1].tolist()):
+    last = len(found) - 1
+    for position in dict.fromkeys(
+        [*range(min(last, MOST_VALUES) + 1), last]
+    ):  # of too many enough to tell, and the range
+        value = found[position].item()
         codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)
         values.pixels[value] = values.pixels.get(value, 0) + int(counts[position])
     return np.repeat(codes[inverse], lengths).reshape(array.shape)

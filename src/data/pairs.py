@@ -58,13 +58,14 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None) ->
     for part in (folder, folder / "images", folder / "masks"):
         if not part.is_dir():
             raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and masks/")
-    images, findings = _by_stem(folder / "images", folder)
-    masks, more = _by_stem(folder / "masks", folder)
+    images, findings, several = _by_stem(folder / "images", folder)
+    masks, more, of_masks = _by_stem(folder / "masks", folder)
     rule = find_rule(images, masks)
     together, alone = _together(images, masks, rule)
     pairs = [
         Pair(image, functools.partial(_read, images[image], masks[mask], data, colours, ignore))
         for image, mask in sorted(together.items())
+        if image not in several and mask not in of_masks
     ]
     return pairs, findings + more + alone, rule
 
@@ -92,14 +93,18 @@ def _together(images: dict[str, Path], masks: dict[str, Path], rule: Rule) -> tu
     return together, findings
 
 
-def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding]]:
-    """Path below `folder` without extension, in composed unicode → file; two of one stem are a finding."""
+def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
+    """Path below `folder` without extension, in composed unicode → file; findings; the stems of several files.
+
+    Which of several is meant nobody can tell: none of them may be used.
+    """
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}
     findings = []
+    several = set()
     for path, problem in _files(folder, root.resolve()):
         relative = path.relative_to(folder)
-        name = f"{folder.name}/{relative.as_posix()}"
+        name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{folder.name}/{relative.as_posix()}")
         stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
         twin = found.get(stem)
         if problem:
@@ -108,15 +113,16 @@ def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding]]:
             setting = f"images are {', '.join(sorted(SUFFIXES))}"
             findings.append(Finding(name, "warning", "is left out: no image by its extension", setting))
         elif twin is not None:
-            setting = "keep one of the two, or data.on_error: skip"
+            setting = "keep one of the two; data.on_error: skip leaves out both, and their partner"
             findings.append(Finding(name, "error", f"has the stem of {twin.name}", setting))
+            several.add(stem)
         elif stem.casefold() in folded:
             what = f"differs from {folded[stem.casefold()]} in capital letters only: some systems would mix them up"
             findings.append(Finding(name, "error", what, "rename one of the two, or data.on_error: skip"))
         else:
             found[stem] = path
             folded[stem.casefold()] = path.name
-    return found, findings
+    return found, findings, several
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:

@@ -21,11 +21,10 @@ class Reading:
     classes: dict[Value, str] = field(default_factory=dict)
 
 
-def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool, lossy: bool) -> list[Reading]:
+def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool) -> list[Reading]:
     """Every reading of the values; a single one that has classes is certain.
 
-    pixels: value → its pixels in all masks; held: mask → its values; coloured: values are 0xRRGGBB; lossy: there are
-    JPEGs among the masks.
+    pixels: value → its pixels in all masks; held: mask → its values; coloured: values are 0xRRGGBB.
     """
     values = sorted(pixels)
     if len(values) < 2:
@@ -40,7 +39,7 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
     consecutive = values == list(range(len(values)))
     if len(values) > MOST_CLASSES:
         ends = sum(n for v, n in pixels.items() if min(v - values[0], values[-1] - v) <= (values[-1] - values[0]) / 16)
-        found = [soft] if lossy or ends >= ENDS * pixels.total() else []
+        found = [soft] if ends >= ENDS * pixels.total() else []
         return found + ([objects] if _numbered(held) or values[-1] > 255 else [])
     if len(values) == 2:
         return [as_classes]
@@ -49,7 +48,7 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
     if values[:-1] == list(range(len(values) - 1)) and values[-1] == 255:
         return [Reading(f"{len(values) - 1} classes, and pixels to ignore", "in dataset.yaml: ignore: 255"), as_classes]
     between = 1 - (pixels[values[0]] + pixels[values[-1]]) / pixels.total()
-    return [as_classes, soft] if lossy or (values[0], values[-1]) == (0, 255) or between < EDGES else [as_classes]
+    return [as_classes, soft] if (values[0], values[-1]) == (0, 255) or between < EDGES else [as_classes]
 
 
 def _classes(values: list[int], coloured: bool) -> dict[Value, str]:

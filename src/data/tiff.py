@@ -1,5 +1,6 @@
 """TIFF by tifffile: any number type, strips and tiles, compressed, channels first or last; large ones in bands."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +12,17 @@ import tifffile
 from numpy.typing import NDArray
 
 from src.data.unreadable import LARGE, MOST_BANDS, MOST_WHOLE, Unreadable, limited
+from src.errors import UserError
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MOST_CHANNELS = 16
 BAND = 2**24  # pixels read at a time from a file that is one long strip
 COLOUR_SPACES = {5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
 JPEG = (6, 7)  # compressions that give RGB whatever the file's colour space
+LOSSY = (*JPEG, 22610, 33003, 33005, 33007, 34712, 34887, 34892, 34934, 50001, 50002, 52546)  # or may be lossy
 Pixels = NDArray[Any]
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # what fails is said in our words, by the file's name
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,14 @@ class Tiff:
     """The pixels as stored, (height, width) or (height, width, channels), and what the file says of them.
 
     palette: uint8 [n, 3], the colours that the values stand for, if the file has one.
-    alpha: whether the last channel is one.
+    alpha: whether the last channel is one. lossy: whether the compression changed the values, or may have.
     """
 
     stored: Pixels
     orientation: int
     palette: NDArray[np.uint8] | None
     alpha: bool
+    lossy: bool = False
 
     def colours(self, channels: int = 0) -> Pixels:
         """The pixels without alpha, unless it is one of the `channels` asked for; a palette's values as colours."""
@@ -64,13 +70,14 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
                 pixels = series.asarray(maxworkers=1)
                 pixels = pixels if place is None else np.moveaxis(pixels, place, -1)
             if page.photometric == 0 and pixels.dtype.kind in "ub":  # white is zero
-                pixels = ~pixels
+                pixels = ~pixels if pixels.dtype == bool else pixels.dtype.type(2**page.bitspersample - 1) - pixels
             native = pixels.dtype.newbyteorder("=")
             pixels = np.ascontiguousarray(pixels, native) if place is not None or native != pixels.dtype else pixels
             orientation = int(page.tags.valueof(274, 1))
             alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
-            return Tiff(pixels, orientation if orientation in range(1, 9) else 1, _palette(page), alpha)
-    except (Unreadable, MemoryError):
+            orientation = orientation if orientation in range(1, 9) else 1
+            return Tiff(pixels, orientation, _palette(page), alpha, int(page.compression) in LOSSY)
+    except (Unreadable, UserError, MemoryError):
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds of error on damaged bytes
         what = f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
@@ -86,7 +93,8 @@ def _only_series(file: tifffile.TiffFile, channels: int) -> Any:
     first = series[0]
     one_array = first.kind in ("shaped", "imagej", "ome") and not set(first.axes) & set("TZ")
     if len(series) > 1 or (pages > 1 and not one_array and pages != channels):
-        raise Unreadable(f"holds {pages} images", f"save each one as a file of its own, or data.channels: {pages}")
+        setting = f"save each one as a file of its own; if they are an image's channels, data.channels: {pages}"
+        raise Unreadable(f"holds {pages} images", setting)
     return first
 
 
@@ -106,14 +114,33 @@ def _channel_axis(series: Any, channels: int) -> int | None:
 
 
 def _check(file: tifffile.TiffFile, page: Any) -> None:
-    """Refuse colour spaces that would be misread, and parts that lie beyond the end of the file."""
+    """Refuse what would be misread, and pixels that lie beyond the end of the file or of their own part of it."""
     space = COLOUR_SPACES.get(int(page.photometric))
     if space and int(page.compression) not in JPEG:
         raise Unreadable(f"is in the colour space {space}", "save it as RGB or grey")
+    if page.dtype is None or page.dtype.kind not in "buif":
+        raise Unreadable("holds numbers of an unusual type", "save it as 8 or 16 bits, or 32-bit float")
+    if page.is_tiled:
+        limited(page.tilewidth, page.tilelength)
     size = file.filehandle.size
-    ends = [at + length for one in file.pages for at, length in zip(one.dataoffsets, one.databytecounts, strict=True)]
-    if max(ends, default=0) > size:
-        raise Unreadable("is cut off", "restore it from its source")
+    for one in file.pages:
+        parts = list(zip(one.dataoffsets, one.databytecounts, strict=True))
+        if max((at + length for at, length in parts), default=0) > size:
+            raise Unreadable("is cut off", "restore it from its source")
+    if int(page.compression) == 1 and _too_short(page):  # of others the decoder says so
+        raise Unreadable("is cut off: its header promises more pixels than it holds", "restore it from its source")
+
+
+def _too_short(page: Any) -> bool:
+    """Whether a strip or tile of an uncompressed page is shorter than its pixels; those of length 0 are left out."""
+    wide, high = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    row = -(-wide * page.bitspersample * (page.samplesperpixel if page.planarconfig == 1 else 1) // 8)
+    down = -(-page.imagelength // high)
+    for index, count in enumerate(page.databytecounts):
+        rows = high if page.is_tiled else min(high, page.imagelength - index % down * high)
+        if 0 < count < row * rows:
+            return True
+    return False
 
 
 def _palette(page: Any) -> NDArray[np.uint8] | None:
@@ -124,8 +151,11 @@ def _on_disk(page: Any, scratch: Path | None) -> Pixels:
     """The pixels as a memory map of a nameless file, (height, width) or (height, width, channels)."""
     with tempfile.TemporaryFile(dir=scratch) as file:
         for band in _bands(page):
-            file.write(np.ascontiguousarray(band).data)
-        file.flush()
+            try:
+                file.write(np.ascontiguousarray(band).data)
+                file.flush()
+            except OSError as error:  # of the disk, not of the image
+                raise UserError(f"{scratch}: {error.strerror}; a large TIFF needs room for its pixels there") from None
         shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
         return np.memmap(file, page.dtype.newbyteorder("="), "r", shape=shape[: 2 + (shape[2] > 1)])
 
@@ -145,12 +175,12 @@ def _bands(page: Any) -> Iterator[Pixels]:
     across = -(-width // page.tilewidth) if page.is_tiled else 1
     down = -(-height // rows)
     for row in range(down):
-        band = np.zeros((min(rows, height - row * rows), width, samples), native)
+        band = np.full((min(rows, height - row * rows), width, samples), page.nodata, native)
         for index in ((plane * down + row) * across + column for plane in range(planes) for column in range(across)):
             page.parent.filehandle.seek(page.dataoffsets[index])
-            data = page.parent.filehandle.read(page.databytecounts[index])
+            data = page.parent.filehandle.read(page.databytecounts[index]) or None
             part, (plane, _, top, left, _), (_, high, wide, _) = page.decode(data, index, jpegtables=page.jpegtables)
-            if part is not None:  # else left out of the file, and zero
+            if part is not None:  # else left out of the file
                 top, high, wide = top - row * rows, min(high, height - top), min(wide, width - left)
                 band[top : top + high, left : left + wide, plane : plane + part.shape[-1]] = part[0, :high, :wide]
         yield band

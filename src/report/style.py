@@ -1,5 +1,6 @@
 """One look for every picture; colours from Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -34,5 +35,6 @@ def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG without a date or a version in it: equal pictures are equal files."""
-    with atomic(path) as temporary:
+    with atomic(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that it cannot write
         figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")

@@ -1,0 +1,129 @@
+"""Which mask belongs to which image: rules of naming that hold for a set, and files that must stay alone."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+
+from src.data.matching import Affix, Rule, find_rule
+from src.errors import UserError
+from src.files import read_csv
+from tests.conftest import prepared, write_data_set, write_pair
+
+STEMS = [f"img{number}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "words"),
+    [
+        ("{}", "{}", ""),
+        ("{}", "{}_mask", "masks end in '_mask'"),
+        ("{}", "{}-label", "masks end in '-label'"),
+        ("{}", "mask_{}", "masks begin with 'mask_'"),
+        ("{}", "gt {} (1)", "masks begin with 'gt ' and masks end in ' (1)'"),
+        ("{}_sat", "{}_mask", "images end in 'sat' and masks end in 'mask'"),
+        ("{}.rgb", "{}", "images end in '.rgb'"),
+        ("übung {}", "übung {}_größe", "masks end in '_größe'"),
+    ],
+)
+def test_a_common_prefix_or_suffix_is_found_and_printed(image, mask, words):
+    images, masks = [image.format(stem) for stem in STEMS], [mask.format(stem) for stem in STEMS]
+    rule = find_rule(images, masks)
+    assert rule.words() == words
+    assert rule.matched(images, masks) == len(STEMS)
+    by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+    for key, (one,) in by_image.items():
+        (other,) = by_mask[key]
+        assert masks.index(other) == images.index(one)
+
+
+def test_a_rule_holds_in_every_sub_folder_and_pairs_nothing_across_them():
+    images = [f"{folder}/{stem}" for folder in ("a", "b") for stem in STEMS[:3]]
+    masks = [f"{folder}/{stem}_mask" for folder in ("a", "c") for stem in STEMS[:3]]
+    rule = find_rule(images, masks)
+    assert rule == Rule(mask=Affix("", "_mask")) and rule.matched(images, masks) == 3
+
+
+def test_a_prefix_of_a_name_is_not_that_name():
+    images, masks = ["img1", "img10", "img2"], ["img1_m", "img10_m", "img2_m"]
+    rule = find_rule(images, masks)
+    assert rule == Rule(mask=Affix("", "_m")) and rule.matched(images, masks) == 3
+    lonely = find_rule(["img1", "img2", "img3"], ["img10", "img2", "img3"])
+    assert lonely == Rule()  # img10 is no mask of img1
+
+
+def test_names_without_anything_in_common_pair_nothing():
+    rule = find_rule(["a1", "b2", "c3"], ["x", "y", "z"])
+    assert rule == Rule() and rule.matched(["a1", "b2", "c3"], ["x", "y", "z"]) == 0
+
+
+def test_several_masks_of_one_kind_each_are_told_apart_by_their_suffix():
+    images = STEMS
+    masks = [f"{stem}_mask" for stem in STEMS] + [f"{stem}_edges" for stem in STEMS[:4]]
+    rule = find_rule(images, masks)
+    assert rule.mask == Affix("", "_mask") and rule.matched(images, masks) == len(STEMS)
+
+
+@pytest.mark.parametrize("affix", [Affix("a", "a"), Affix("ab", "bc"), Affix("abc", "")])
+def test_an_affix_never_overlaps_itself_or_leaves_nothing(affix):
+    assert affix.core("a") is None and affix.core("abc") is None and affix.core("") is None
+
+
+def rename(source, kind, change):
+    for path in sorted((source / kind).rglob("*.png")):
+        path.rename(path.with_name(change(path.stem) + ".png"))
+
+
+def test_masks_with_a_suffix_give_the_same_store(tmp_path):
+    source = write_data_set(tmp_path / "set")
+    first = prepared(source, tmp_path / "1")
+    rename(source, "masks", lambda stem: f"{stem}_mask")
+    second = prepared(source, tmp_path / "2")
+    for name in ("masks.bin", "images.bin", "index.json"):
+        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
+
+
+def test_what_a_rule_leaves_alone_is_listed(tmp_path):
+    source = write_data_set(tmp_path / "set", count=6)
+    rename(source, "masks", lambda stem: f"{stem}_mask")
+    write_pair(source, "new", np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))  # a mask without the suffix
+    with pytest.raises(UserError, match=r"2 problem") as error:
+        prepared(source, tmp_path)
+    assert "'images/new': has no mask" in str(error.value) and "'masks/new': has no image" in str(error.value)
+    assert len(prepared(source, tmp_path, on_error="skip")) == 6
+
+
+def test_capital_letters_are_pointed_at(tmp_path):
+    source = write_data_set(tmp_path / "set", count=3)
+    (source / "masks/case 0-0.png").rename(source / "masks/Case 0-0.png")
+    with pytest.raises(
+        UserError, match=r"'images/case 0-0': has no mask; Case 0-0\.png differs in capital letters only"
+    ):
+        prepared(source, tmp_path)
+
+
+def test_composed_and_decomposed_letters_are_one_name(tmp_path):
+    source = write_data_set(tmp_path / "set", count=2)
+    (source / "images/case 0-0.png").rename(source / "images" / unicodedata.normalize("NFD", "größe Å.png"))
+    (source / "masks/case 0-0.png").rename(source / "masks" / unicodedata.normalize("NFC", "größe Å.png"))
+    store = prepared(source, tmp_path)
+    assert [record.id for record in store.records] == ["case 0-1", unicodedata.normalize("NFC", "größe Å")]
+    for form in ("NFC", "NFD"):
+        path = source / "images" / unicodedata.normalize(form, "größe Å.png")
+        path.write_bytes((source / "images/case 0-1.png").read_bytes())
+    with pytest.raises(UserError, match="has the stem of"):
+        prepared(source, tmp_path)
+
+
+def test_sub_folders_capital_extensions_and_awkward_names(tmp_path):
+    image, mask = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)
+    stems = ["übung/a b", "übung/<b>c", "img1", "img10", "v1.2 final", "日本/写真"]
+    for stem in stems:
+        write_pair(tmp_path / "set", stem, image, mask)
+    (tmp_path / "set/images/img1.png").rename(tmp_path / "set/images/img1.PNG")
+    for name in (".DS_Store", "Thumbs.db", "._img1.png", "desktop.ini", ".hidden/x.png"):
+        (tmp_path / "set/images" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "set/images" / name).write_bytes(b"\x00")
+    assert {record.id for record in prepared(tmp_path / "set", tmp_path).records} == set(stems)
+    files = {row["file"] for row in read_csv(tmp_path / "checks.csv")}
+    assert not any(part in name for name in files for part in ("DS_Store", "Thumbs", "._", "desktop", "hidden"))
