@@ -298,7 +298,7 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("\x1b[31m.png", "control character"),
         ("\ud800.png", "valid"),
         ("passwd", "not of a kind that is read"),
-        ("a.bmp", "not of a kind that is read"),
+        ("a.gif", "not of a kind that is read"),
         ("missing.png", "is missing in"),
         ("x" * 5000 + ".png", "is missing in"),
         ("folder.png", "is not a file"),
@@ -664,10 +664,10 @@ def test_yolo_text_files_without_an_image_and_links_are_refused(tmp_path):
 def test_yolo_folders_that_nobody_annotated_are_named(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1", image="images/train/a.png")
     photo(tmp_path / "set/images/test/b.png")
-    (tmp_path / "set/images/test/c.bmp").write_bytes(b"")
+    (tmp_path / "set/images/test/c.gif").write_bytes(b"")
     words = describe(from_yolo(tmp_path / "set"))
     assert "'images/test': no image in it has a text file" in words
-    assert "1 file(s) of another kind are left out; the first is 'test/c.bmp'" in words
+    assert "1 file(s) of another kind are left out; the first is 'test/c.gif'" in words
 
 
 def test_yolo_extensions_may_be_capitals(tmp_path):
