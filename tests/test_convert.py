@@ -22,13 +22,23 @@ from src.convert.summary import describe
 from src.convert.write import write
 from src.convert.yolo import read_yolo
 from src.data.dataset import read_dataset
-from src.data.images import read_image, read_mask
+from src.data.images import read_image
 from src.data.pairs import folder_pairs
-from src.data.prepare import prepare
 from src.errors import UserError
 from tests.closure import ROOT
+from tests.conftest import data_section, prepared
 
 SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]  # 4 × 4 pixels
+
+
+def read_mask(path):
+    """The mask's values, as Pillow reads them."""
+    return np.asarray(Image.open(path))
+
+
+def paired(folder):
+    """The pairs of a data set, as the pipeline finds them."""
+    return folder_pairs(folder, data_section(folder), False, None)[0]
 
 
 def photo(path, width=12, height=10, orientation=1):
@@ -194,7 +204,7 @@ def test_coco_becomes_a_data_set_that_prepare_reads(tmp_path):
     assert dataset.ignore == 255
     assert (summary.images, summary.unannotated, summary.shapes, summary.overlaps) == (2, 1, 2, 6)
     assert "1 image(s) there are not in the JSON, and left out; the first is 'other.png'" in describe(summary)
-    store = prepare(tmp_path / "out", tmp_path / "prepared", tmp_path / "checks.csv")
+    store = prepared(tmp_path / "out", tmp_path)
     np.testing.assert_array_equal(store.mask(0), expected)
 
 
@@ -288,7 +298,7 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("\x1b[31m.png", "control character"),
         ("\ud800.png", "valid"),
         ("passwd", "not of a kind that is read"),
-        ("a.bmp", "not of a kind that is read"),
+        ("a.gif", "not of a kind that is read"),
         ("missing.png", "is missing in"),
         ("x" * 5000 + ".png", "is missing in"),
         ("folder.png", "is not a file"),
@@ -394,7 +404,8 @@ def test_masks_lie_as_the_image_is_shown(tmp_path, kind, orientation, coordinate
     images = [{"id": 7, "file_name": name} | size]
     corner = (3, box(0, 0, 4, 3), {})  # the first pixels of the picture that was annotated
     from_coco(tmp_path, corner, images=images, options=Options(coordinates=told), name=name)
-    ((_, mask),) = [pair.read() for pair in folder_pairs(tmp_path / "out")[0]]
+    ((_, labels),) = [pair.read(None) for pair in paired(tmp_path / "out")]
+    mask = labels.codes
     image = read_image(path)[..., 0]
     annotated = np.zeros(size["height"] * size["width"], np.uint8).reshape(size["height"], size["width"])
     annotated[:3, :4] = 1
@@ -577,7 +588,7 @@ def test_yolo_folders_become_the_official_lists(tmp_path, form):
     dataset = read_dataset(tmp_path / "out")
     assert (dataset.train, dataset.validation, dataset.test) == ("train.txt", "validation.txt", "test.txt")
     assert (tmp_path / "out/validation.txt").read_text() == "val/a\n"
-    assert [pair.id for pair in folder_pairs(tmp_path / "out")[0]] == ["test/a", "train/a", "val/a"]
+    assert [pair.id for pair in paired(tmp_path / "out")] == ["test/a", "train/a", "val/a"]
 
 
 def test_of_train_and_val_alone_train_stays_open_for_test(tmp_path):
@@ -653,10 +664,10 @@ def test_yolo_text_files_without_an_image_and_links_are_refused(tmp_path):
 def test_yolo_folders_that_nobody_annotated_are_named(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1", image="images/train/a.png")
     photo(tmp_path / "set/images/test/b.png")
-    (tmp_path / "set/images/test/c.bmp").write_bytes(b"")
+    (tmp_path / "set/images/test/c.gif").write_bytes(b"")
     words = describe(from_yolo(tmp_path / "set"))
     assert "'images/test': no image in it has a text file" in words
-    assert "1 file(s) of another kind are left out; the first is 'test/c.bmp'" in words
+    assert "1 file(s) of another kind are left out; the first is 'test/c.gif'" in words
 
 
 def test_yolo_extensions_may_be_capitals(tmp_path):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.convert.problems import Refused
-from src.data.images import MOST_PIXELS
+from src.data.unreadable import MOST_WHOLE
 
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {  # EXIF orientation: what turns the pixels as stored into those shown
@@ -47,8 +47,8 @@ def read_header(path: Path) -> Header:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
         with Image.open(path) as image:
             (width, height), tiff = image.size, image.format == "TIFF"
-            if width * height > MOST_PIXELS:
-                raise Refused(f"has {width} × {height} pixels, more than {MOST_PIXELS}", "cut it into tiles")
+            if width * height > MOST_WHOLE:
+                raise Refused(f"has {width} × {height} pixels, more than {MOST_WHOLE}", "cut it into tiles")
             if (frames := getattr(image, "n_frames", 1)) > 1:
                 raise Refused(f"holds {frames} images", "save each one as a file of its own")
             orientation = int(image.getexif().get(ORIENTATION, 1))  # reads all of a PNG: the tag may be at its end

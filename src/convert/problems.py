@@ -61,7 +61,7 @@ def quoted(text: object) -> str:
 
 
 def lines_of(findings: Iterable[Finding]) -> str:
-    return listing(f"{quoted(finding.file)}: {finding.what} → {finding.remedy}" for finding in findings)
+    return listing(f"{quoted(finding.file)}: {finding.what} → {finding.setting}" for finding in findings)
 
 
 def parse_json(path: Path) -> Any:

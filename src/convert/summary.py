@@ -4,7 +4,7 @@ import numpy as np
 
 from src.convert.problems import lines_of, quoted
 from src.convert.write import Summary
-from src.data.dataset import IGNORE, NAME
+from src.data.dataset import IGNORE, NAME, number
 
 
 def describe(summary: Summary) -> str:
@@ -14,7 +14,8 @@ def describe(summary: Summary) -> str:
     names = summary.dataset.classes | ({IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {})
     wide = max(map(len, names.values()))
     lines += [
-        f"  {value:3} {name:{wide}} {summary.pixels[value] / total:8.3%} of the pixels" for value, name in names.items()
+        f"  {value:3} {name:{wide}} {summary.pixels[number(value)] / total:8.3%} of the pixels"
+        for value, name in names.items()
     ]
     if summary.unused:
         lines.append(f"No pixel is of, and {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")

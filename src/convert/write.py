@@ -12,7 +12,7 @@ from PIL import Image
 from src.convert.annotations import Annotations, Item
 from src.convert.frame import turn
 from src.convert.problems import Findings, Refused, quoted
-from src.data.dataset import IGNORE, Dataset, write_dataset
+from src.data.dataset import IGNORE, Dataset, Value, write_dataset
 from src.data.pairs import Finding
 from src.errors import UserError
 from src.files import atomic, write_text
@@ -98,7 +98,9 @@ def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> No
 
 def _describe(annotations: Annotations, summary: Summary) -> None:
     """Fill in what is known only after the last mask."""
-    used = {value: name for value, name in annotations.classes.items() if value == 0 or summary.pixels[value]}
+    used: dict[Value, str] = {
+        value: name for value, name in annotations.classes.items() if value == 0 or summary.pixels[value]
+    }
     summary.unused = [name for value, name in annotations.classes.items() if value not in used]
     if len(used) == 1:
         raise UserError("no shape covers a pixel, so there is nothing to learn; nothing was written")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.augment import jitter, random_matrix, random_shift, warp
-from src.data.normalise import Normalisation, resized, resized_mask
+from src.data.normalise import Normalisation
+from src.data.resize import resized, resized_mask
 from src.data.store import Store, release, strips
 from src.params import Augment, Data
 from src.progress import ahead

@@ -9,15 +9,15 @@ copies with hardly a change.
 
 import functools
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.resize import averaged
+
 SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
-STRIP, ROWS = 16, 64  # bands of rows held at once, and about the most rows read of one
+SAMPLED = 2048  # most pixels read along a side
 LOW, HIGH = 12.0, 32  # half-periods per image: below LOW frequencies are weakened, from HIGH on cut off
 FLAT = 1e-5  # share of an image that may be rounding
 FEWEST = 64  # pixels that make a picture: of 2 × 1, every other one would be like the next
@@ -63,35 +63,12 @@ def _cosines(size: int) -> NDArray[np.float32]:
 def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:
     """Luma, or the mean of other than three channels, as float32 [≤ SIDE, ≤ SIDE]; a pixel averages over its area.
 
-    The image is not copied, but read in bands of rows: all rows up to SIDE × ROWS = 4,096, of more every second …
+    Of an image with more than `SAMPLED` pixels along a side every second, third … row and column is looked at.
     """
     height, width, channels = image.shape
     weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
-    edges = np.linspace(0, height, min(height, SIDE) + 1)
-    strips = []
-    for start in range(0, len(edges) - 1, STRIP):
-        strip = _bands(image, edges[start : start + STRIP + 1])
-        groups = [strip[..., first : first + 4] for first in range(0, channels, 4)]  # OpenCV resizes four at most
-        size = (min(width, SIDE), len(strip))
-        strips.append(np.dstack([cv2.resize(group, size, interpolation=cv2.INTER_AREA) for group in groups]))
-    return np.concatenate(strips) @ weights
-
-
-def _bands(image: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.float32]:
-    """[bands, width, channels], float32: the mean of the rows from each edge to the next, parts of rows included."""
-    height, width, channels = image.shape
-    whole = edges.astype(int)
-    step = -(-height // (SIDE * ROWS))
-    sums = np.empty((len(edges) - 1, width * channels), np.float32)
-    for band, (top, bottom) in enumerate(pairwise(whole.tolist())):
-        rows = image[top:bottom:step]
-        cv2.reduce(rows.reshape(len(rows), -1), 0, cv2.REDUCE_AVG, sums[band : band + 1], cv2.CV_32F)
-    sums *= np.diff(whole)[:, None]
-    shares = (edges - whole).astype(np.float32)[:, None]
-    if shares.any():
-        parts = image[np.minimum(whole, height - 1)].reshape(len(whole), -1) * shares
-        sums += parts[1:] - parts[:-1]
-    return (sums / np.diff(edges)[:, None]).astype(np.float32).reshape(-1, width, channels)
+    sampled = image[:: -(-height // SAMPLED), :: -(-width // SAMPLED)].astype(np.float32)
+    return averaged(sampled, min(width, SIDE), min(height, SIDE)) @ weights
 
 
 def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> list[tuple[int, int, float]]:

@@ -1,13 +1,12 @@
 """The gate: every pair is read once and checked, alone and against the others, before anything is trained on it."""
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +16,10 @@ from src.data.encoding import Encoding, resolve
 from src.data.groups import groups_of
 from src.data.masks import Labels, Values
 from src.data.matching import Rule
-from src.data.normalise import averaged, moments
+from src.data.normalise import moments
 from src.data.package import package_pairs
 from src.data.pairs import Finding, Pair, folder_pairs
+from src.data.resize import averaged, nearest
 from src.data.store import release, strips
 from src.data.twins import find_twins
 from src.data.unreadable import Unreadable
@@ -39,7 +39,7 @@ Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]  # image, codes â†
 class Entry:
     """What is kept of a pair when its pixels are gone.
 
-    mean, std: see normalise.py; digests: of the pixels of image and mask; at: where both begin in the store;
+    mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
     fingerprint: see duplicates.py; preview: image and codes, thinned out; findings: what is odd about it alone.
     """
 
@@ -49,11 +49,16 @@ class Entry:
     values: Values
     mean: list[float]
     std: list[float]
-    digests: tuple[bytes, bytes]
+    checksums: tuple[int, int]
     fingerprint: NDArray[np.float16]
     preview: tuple[Pixels, NDArray[np.uint8]] | None
     findings: list[Finding]
     at: tuple[int, int] = (0, 0)
+
+    @property
+    def picture(self) -> Hashable:
+        """Equal for equal pixels, and for others only by an accident that CRC-32, means and deviations all share."""
+        return self.shape, self.dtype, self.checksums[0], tuple(self.mean), tuple(self.std)
 
 
 @dataclass(frozen=True)
@@ -191,28 +196,32 @@ def _entry(name: str, image: Pixels, labels: Labels, ignore: int | None, shown: 
     if len(labels.values.pixels) == 1:
         what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
         findings.append(Finding(name, "warning", what, "check that it is meant"))
+    release(image)
     mean, std = moments(image, None if code is None else labels.codes != code)
-    return Entry(
+    entry = Entry(
         id=name,
         shape=image.shape,
         dtype=image.dtype.name,
         values=labels.values,
         mean=mean,
         std=std,
-        digests=(_digest(image), _digest(labels.codes)),
+        checksums=(_checksum(image), _checksum(labels.codes)),
         fingerprint=fingerprint(image),
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
     )
+    release(image)
+    release(labels.codes)
+    return entry
 
 
-def _digest(pixels: Pixels) -> bytes:
-    """Equal for equal pixels alone, strip by strip."""
-    digest = hashlib.sha256(repr((pixels.shape, pixels.dtype.name)).encode())
+def _checksum(pixels: Pixels) -> int:
+    """CRC-32 of the pixels, strip by strip."""
+    checksum = 0
     for rows in strips(*pixels.shape[:2]):
-        digest.update(np.ascontiguousarray(pixels[rows]).data)
+        checksum = zlib.crc32(np.ascontiguousarray(pixels[rows]).data, checksum)
         release(pixels)
-    return digest.digest()
+    return checksum
 
 
 def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[np.uint8]]:
@@ -220,4 +229,4 @@ def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[n
     image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
     scale = min(1.0, SIDE / max(codes.shape))
     size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
-    return averaged(image, *size), np.asarray(cv2.resize(codes, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    return averaged(image, *size), nearest(codes, *size)

@@ -85,14 +85,14 @@ def read_header(data: bytes) -> Header:
     limited(*image.size)
     if frames > 1:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
-    mode, lossy = image.mode, image.format in ("JPEG", "MPO")
+    mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")
     if image.format == "PNG":
-        for _ in _png_chunks(data):
-            pass
+        for name, chunk in _png_chunks(data):
+            exif = bytes(chunk[8:-4]) if name == b"eXIf" else exif  # also behind the pixels, where Pillow has not looked
         mode = "L" if mode == "RGBA" and data[25] in PNG_GREY else mode
     if image.format == "WEBP":
         lossy = _webp_is_lossy(data)
-    return Header(str(image.format), mode, _orientation(image.info.get("exif")), lossy)
+    return Header(str(image.format), mode, _orientation(exif), lossy)
 
 
 def decode(data: bytes, header: Header, alpha: bool = False) -> Pixels:

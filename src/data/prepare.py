@@ -75,5 +75,4 @@ def _translate(path: Path, gate: Gate) -> None:
         mask = masks[entry.at[1] : entry.at[1] + height * width].reshape(height, width)
         for rows in strips(height, width):
             mask[rows] = cv2.LUT(mask[rows], lookup)
-        masks.flush()
         release(masks)

@@ -1,7 +1,7 @@
 """Images of a set that are the same or nearly so: they must not lie on both sides of a split."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,9 @@ class Fingerprinted(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def digests(self) -> tuple[bytes, bytes]: ...
+    def picture(self) -> Hashable: ...
+    @property
+    def checksums(self) -> tuple[int, int]: ...
     @property
     def fingerprint(self) -> NDArray[np.float16]: ...
 
@@ -27,14 +29,14 @@ def find_twins(entries: Sequence[Fingerprinted]) -> tuple[dict[str, str], list[F
 
     Of equal images only the first is compared with the others, and of several likenesses only the first is told.
     """
-    first: dict[bytes, int] = {}
+    first: dict[Hashable, int] = {}
     findings: dict[int, Finding] = {}
     pairs = []
     for position, entry in enumerate(entries):
-        earlier = first.setdefault(entry.digests[0], position)
+        earlier = first.setdefault(entry.picture, position)
         if earlier != position:
             what = f"is the very picture of {entries[earlier].id!r}"
-            what += ", but its mask is another" * (entry.digests[1] != entries[earlier].digests[1])
+            what += ", but its mask is another" * (entry.checksums[1] != entries[earlier].checksums[1])
             setting = "remove one; until then split.duplicates: together keeps them in one subset"
             findings[position] = Finding(entry.id, "warning", what, setting)
             pairs.append((earlier, position, 1.0))

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.normalise import Normalisation, resized
+from src.data.normalise import Normalisation
+from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
 from src.model.archive import Project, load

@@ -7,11 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from src.data.dataset import Dataset
 from src.data.gate import Gate
 from src.report.panels import Drawing, blended, class_patches, plain, shown
 from src.report.style import save
 
 COLUMNS = 8
+STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 LONGEST = 24  # characters of a name
 
 
@@ -28,17 +30,27 @@ def draw_contact_sheet(path: Path, gate: Gate) -> None:
     for axis, entry in zip(axes, entries, strict=False):
         assert entry.preview is not None
         image, codes = entry.preview
+        picture = shown(image, stretched=True)
         if dataset.classes:
             mask = gate.encoding.lookup(entry.values)[codes]
             masks.append(mask)
-            axis.imshow(blended(shown(image), mask, dataset))
+            axis.imshow(outlined(picture, mask, dataset))
         else:
-            axis.imshow(_raw(shown(image), codes))
+            axis.imshow(_raw(picture, codes))
         axis.set_title(plain(entry.id[-LONGEST:]), fontsize=6)
     figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.entries)} pairs, masks laid over"), fontsize=10)
     if masks:
         figure.legend(handles=class_patches(dataset, *masks), loc="outside lower center", ncols=8, frameon=False)
     save(figure, path)
+
+
+def outlined(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset) -> Drawing:
+    """The mask's colours thinly over the image, and in full along their inner borders."""
+    padded = np.pad(mask, 1, mode="edge")
+    neighbours = [padded[1 + y : 1 + y + mask.shape[0], 1 + x : 1 + x + mask.shape[1]] for y, x in STEPS]
+    border = np.any([neighbour != mask for neighbour in neighbours], axis=0)
+    thin, full = blended(image, mask, dataset, 0.2), blended(image, mask, dataset, 1.0)
+    return np.where(border[..., None], full, thin)
 
 
 def _raw(image: Drawing, codes: NDArray[np.uint8]) -> Drawing:

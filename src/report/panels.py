@@ -20,13 +20,13 @@ MOST_OVERLAYS = 3  # classes; of more, those with the lowest Dice
 Drawing = NDArray[np.uint8]
 
 
-def shown(image: NDArray[Any]) -> Drawing:
+def shown(image: NDArray[Any], *, stretched: bool = False) -> Drawing:
     """An image as red, green and blue, uint8 [height, width, 3]: one channel in grey, of more than three the first.
 
-    Other numbers than uint8 are stretched from the first to the last but one of their percentiles; for the eye alone.
+    stretched: from the first to the last but one percentile, for the eye alone; numbers other than uint8 always are.
     """
     three = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else np.asarray(image[..., :3])
-    if image.dtype != np.uint8:
+    if stretched or image.dtype != np.uint8:
         low, high = np.percentile(three, [1, 99])
         three = 255 * (three.astype(np.float32) - low) / max(high - low, np.finfo(np.float32).tiny)
     return three.clip(0, 255).astype(np.uint8)

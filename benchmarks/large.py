@@ -1,0 +1,129 @@
+"""Prepare, draw crops from, and score one image of 30,000 × 30,000 pixels, each in its own process: the peak memory.
+
+The image is a tiled RGB TIFF, its mask a tiled 8-bit one. What a step needs is measured by the operating system
+(ru_maxrss), which counts every page that is mapped, whether it could be given back or not.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools import parser, run
+
+TILE = 512
+STEPS = ("prepare", "crops", "score")
+CROPS = 400
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Without --step: make the files and run every step in a process of its own."""
+    if arguments.step:
+        print(json.dumps(step(arguments.step, arguments.work)))
+        return
+    with tempfile.TemporaryDirectory(dir=arguments.work) as work:
+        make(Path(work) / "set", arguments.side)
+        found = {}
+        for name in STEPS:
+            command = [sys.executable, "-m", "benchmarks.large", "--step", name, "--work", work]
+            printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            found[name] = json.loads(printed.splitlines()[-1])
+            print(name, found[name], flush=True)
+
+
+def make(source: Path, side: int) -> None:
+    """One pair: coloured waves with grain, and foreground where a wave is high."""
+    import tifffile
+
+    grain = np.random.default_rng(0).integers(0, 24, (TILE, TILE, 3), dtype=np.uint8)
+
+    def tiles(mask: bool) -> Iterator[NDArray[np.uint8]]:
+        for top in range(0, side, TILE):
+            for left in range(0, side, TILE):
+                row, column = np.arange(top, top + TILE)[:, None], np.arange(left, left + TILE)[None]
+                wave = np.sin(row / 97) * np.cos(column / 131)
+                if mask:
+                    yield (wave > 0.8).astype(np.uint8)
+                else:
+                    yield grain + (100 + 90 * wave).astype(np.uint8)[:, :, None]
+
+    for name, samples in (("images", 3), ("masks", 1)):
+        (source / name).mkdir(parents=True)
+        shape = (side, side, 3) if samples == 3 else (side, side)
+        form: dict[str, Any] = {"photometric": "rgb" if samples == 3 else "minisblack", "compression": "zstd"}
+        with tifffile.TiffWriter(source / name / "large.tif", bigtiff=True) as file:
+            file.write(tiles(samples == 1), shape=shape, dtype=np.uint8, tile=(TILE, TILE), **form)
+
+
+def step(name: str, work: Path) -> dict[str, Any]:
+    """One step on the files in `work`: its seconds and its peak memory."""
+    started = time.perf_counter()
+    {"prepare": _prepare, "crops": _crops, "score": _score}[name](work)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"seconds": round(time.perf_counter() - started, 1), "peak_gib": round(peak, 2)}
+
+
+def _prepare(work: Path) -> None:
+    from src import params
+    from src.data.prepare import prepare
+
+    data = params.load().data.model_copy(update={"source": str(work / "set")})
+    prepare(data, work / "prepared", lambda gate: None)
+
+
+def _crops(work: Path) -> None:
+    from src import params
+    from src.data.crops import Crops
+    from src.data.store import Store
+
+    read = params.load()
+    crops = Crops(Store(work / "prepared"), [0], read.data, read.augment, read.seed)
+    for _ in crops.batches(1, CROPS, 8):
+        pass
+
+
+def _score(work: Path) -> None:
+    from src.data.normalise import Normalisation
+    from src.data.store import Store
+    from src.evaluation.baseline import ColourClassifier
+    from src.evaluation.scores import count, keep
+    from src.model.archive import Project
+    from src.model.infer import Predictor
+    from src.model.unet import build_unet
+    from src.params import Model
+
+    store = Store(work / "prepared")
+    normalisation = Normalisation.of(store.records)
+    project = Project(
+        classes=store.dataset.names,
+        background=0,
+        colors={},
+        mean=normalisation.mean,
+        std=normalisation.std,
+        normalise="dataset",
+        dtype=store.dtype.name,
+        resize=0,
+        depth=4,
+    )
+    network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), project)
+    for number, predict in enumerate((network, ColourClassifier(store, [0], 0))):
+        predictions = ((0, predict(store.image(0))) for _ in range(1))
+        count(store, keep(work / f"predictions-{number}.npz", predictions))
+
+
+if __name__ == "__main__":
+    arguments = parser("large", __doc__)
+    arguments.prog = "python -m benchmarks.large"
+    arguments.add_argument("--side", type=int, default=30_000, help="height and width of the image, in pixels")
+    arguments.add_argument("--work", type=Path, help="folder for the files, by default the system's for temporary ones")
+    arguments.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    run(arguments, main)

@@ -1,0 +1,142 @@
+"""Time preparing PNG pairs against only decoding them on the same cores; then random crops of the store against PNG.
+
+Each file is decoded twice in all, once by either side, in alternating rounds of equal size, so that both see the same
+caches and the same load. DVC's hashing and copying are not part of it: `dvc repro` reports them as its own time.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from src import params
+from src.data.gate import THREADS, examine
+from src.data.prepare import prepare
+from src.data.store import Store
+from src.progress import ahead
+from tools import parser, run
+
+SIDE, CROP = 512, 128
+ROUNDS = 5
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Make the pairs, measure, print and write JSON."""
+    with tempfile.TemporaryDirectory(dir=arguments.work) as work:
+        source = Path(work) / "set"
+        make(source, arguments.pairs)
+        found = preparing(source, Path(work)) | crops(source, Store(Path(work) / "prepared"))
+    found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps(found, indent=2))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def make(source: Path, pairs: int) -> None:
+    """Pairs of 512 × 512 PNG: smooth shapes with grain, like photographs; masks 0 and 255."""
+    for name in ("images", "masks"):
+        (source / name).mkdir(parents=True)
+
+    def write(number: int) -> None:
+        rng = np.random.default_rng(number)
+        coarse = cv2.resize(
+            rng.normal(size=(16, 16, 3)).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC
+        )
+        grain = rng.normal(scale=3, size=(SIDE, SIDE, 3)).astype(np.float32)
+        image = (128 + 60 * coarse + grain).clip(0, 255).astype(np.uint8)
+        mask = np.where(coarse[..., 0] > 1, 255, 0).astype(np.uint8)
+        for name, pixels in (("images", image), ("masks", mask)):
+            (source / name / f"{number:06d}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+    for _ in ahead(write, range(pairs), THREADS, 2 * THREADS):
+        pass
+
+
+def decoded(path: Path) -> NDArray[Any]:
+    """The plainest way to read a file: what the ratio is against."""
+    pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    return np.asarray(pixels)
+
+
+def preparing(source: Path, work: Path) -> dict[str, Any]:
+    """Pairs a second of decoding alone, of the gate without a store, and of the whole stage; and their ratios."""
+    files = sorted((source / "images").iterdir()) + sorted((source / "masks").iterdir())
+    data = params.load().data.model_copy(update={"source": str(source)})
+    seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": []}
+    for _ in range(ROUNDS if len(files) <= 2000 else 1):
+        with timed(seconds["decode"]):
+            for _ in ahead(decoded, files, THREADS, 2 * THREADS):
+                pass
+        with timed(seconds["gate"]):
+            examine(source, data, lambda image, codes: (0, 0))
+        with timed(seconds["prepare"]):
+            prepare(data, work / "prepared", lambda gate: None)
+    pairs = len(files) // 2
+    rates = {f"{name}_pairs_per_second": round(pairs / median(values), 1) for name, values in seconds.items()}
+    alone = median(seconds["decode"])
+    return (
+        {"pairs": pairs, "threads": THREADS}
+        | rates
+        | {
+            "gate_of_decode_speed": round(alone / median(seconds["gate"]), 3),
+            "prepare_of_decode_speed": round(alone / median(seconds["prepare"]), 3),
+        }
+    )
+
+
+def crops(source: Path, store: Store) -> dict[str, Any]:
+    """Random crops a second out of the store, and out of the PNG files, image and mask each."""
+    rng = np.random.default_rng(0)
+    places = [(int(rng.integers(len(store))), *rng.integers(0, SIDE - CROP, 2).tolist()) for _ in range(500)]
+
+    def from_store() -> None:
+        for index, top, left in places:
+            window = np.s_[top : top + CROP, left : left + CROP]
+            np.array(store.image(index)[window])
+            np.array(store.mask(index)[window])
+
+    def from_files() -> None:
+        for index, top, left in places:
+            for name in ("images", "masks"):
+                np.array(decoded(source / name / f"{index:06d}.png")[top : top + CROP, left : left + CROP])
+
+    rates = {}
+    for name, read in (("store", from_store), ("png", from_files)):
+        rates[f"crops_per_second_{name}"] = len(places) / _best(read)
+    ratio = rates["crops_per_second_store"] / rates["crops_per_second_png"]
+    return {name: round(rate) for name, rate in rates.items()} | {"crops_store_over_png": round(ratio, 1)}
+
+
+def _best(read: Callable[[], None]) -> float:
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        with timed(seconds):
+            read()
+    return median(seconds)
+
+
+@contextmanager
+def timed(seconds: list[float]) -> Iterator[None]:
+    """Add the block's wall-clock time to `seconds`."""
+    started = time.perf_counter()
+    yield
+    seconds.append(time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    arguments = parser("preparing", __doc__)
+    arguments.prog = "python -m benchmarks.preparing"
+    arguments.add_argument("--pairs", type=int, default=400, help="how many PNG pairs to make and read")
+    arguments.add_argument("--work", type=Path, help="folder for the files, by default the system's for temporary ones")
+    arguments.add_argument("--json", type=Path, help="write the figures to this file as well")
+    run(arguments, main)
