@@ -88,7 +88,7 @@ def read_header(data: bytes) -> Header:
     mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")
     if image.format == "PNG":
         for name, chunk in _png_chunks(data):
-            exif = bytes(chunk[8:-4]) if name == b"eXIf" else exif  # also behind the pixels, where Pillow has not looked
+            exif = bytes(chunk[8:-4]) if name == b"eXIf" else exif  # Pillow looks before the pixels only
         mode = "L" if mode == "RGBA" and data[25] in PNG_GREY else mode
     if image.format == "WEBP":
         lossy = _webp_is_lossy(data)
