@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from src.data.dataset import Dataset, read_dataset
 from src.data.images import read_image
 from src.data.masks import read_mask
 from src.data.unreadable import Unreadable
+from src.errors import UserError
 from src.params import Masks
 from tests.corpus import corpus
 
@@ -95,6 +97,45 @@ def test_damaged_files_are_refused_or_read(tmp_path, seed, capfd):
     assert all(count["refused"] for count in found.values())
     assert all(not count["other"] for name, count in found.items() if name.endswith(".png"))
     assert capfd.readouterr().err == ""
+
+
+YAML = """classes: {0: background, 1: vessel, 7: "wall <b>"}
+background: background
+ignore: 255
+group: 'Image_([0-9]+)'
+colors: {vessel: "#FF0000"}
+"""
+PIECES = [
+    *"[]{}:-?\n\t'\"|#%@`~\0\ufeffé",
+    "&a ",
+    "*a",
+    "<<: ",
+    "!!int ",
+    "!!set ",
+    "!!binary ",
+    "1e400",
+    ".nan",
+    "null",
+    "9" * 20,
+]
+
+
+def test_a_damaged_dataset_yaml_is_refused_in_words_or_read(tmp_path):
+    rng = np.random.default_rng(0)
+    outcomes = Counter()
+    for _ in range(500):
+        text = YAML
+        for _ in range(int(rng.integers(1, 4))):
+            at = int(rng.integers(len(text) + 1))
+            piece = PIECES[rng.integers(len(PIECES))] if rng.integers(2) else ""
+            text = text[:at] + piece + text[at + int(rng.integers(0, 4)) :]
+        (tmp_path / "dataset.yaml").write_bytes(text.encode() if rng.integers(9) else text.encode("latin-1", "replace"))
+        try:
+            outcomes[type(read_dataset(tmp_path))] += 1
+        except UserError as error:
+            assert "dataset.yaml" in str(error)
+            outcomes[UserError] += 1
+    assert outcomes[UserError] > 100 and outcomes[Dataset] > 10 and outcomes.total() == 500
 
 
 @pytest.mark.slow

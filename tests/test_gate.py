@@ -73,6 +73,19 @@ def jpeg():
     return saved(Image.fromarray(NOISE), "JPEG")
 
 
+def jpeg_bomb():
+    content = bytearray(jpeg())
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", 65000, 65000)
+    return bytes(content)
+
+
+def bmp_bomb():
+    content = bytearray(saved(Image.fromarray(NOISE), "BMP"))
+    content[18:26] = struct.pack("<ii", 60000, 60000)
+    return bytes(content)
+
+
 def floats(value):
     image = pixels(dtype=np.float32)
     image[2, 3] = value
@@ -89,7 +102,9 @@ DAMAGED = {  # of an image: content, what is said of it
     "zero bytes": (lambda: b"", "images/bad.png is empty"),
     "text": (lambda: b"hello, I am no image\n" * 9, "images/bad.png cannot be read as an image"),
     "zeros": (lambda: bytes(5000), "images/bad.png cannot be read as an image"),
-    "bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, 268,435,456 are the most of its kind"),
+    "JPEG bomb": (jpeg_bomb, "images/bad.png has 65000 × 65000 pixels"),
+    "BMP bomb": (bmp_bomb, "images/bad.png has 60000 × 60000 pixels"),
+    "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, 268,435,456 are the most of its kind"),
     "GIF": (lambda: saved(Image.fromarray(NOISE[..., 0]), "GIF"), "images/bad.png cannot be read as an image"),
     "cut TIFF": (lambda: tiff(NOISE, photometric="rgb")[:-3000], "images/bad.png is cut off"),
     "cut WebP": (lambda: saved(Image.fromarray(NOISE), "WEBP")[:-300], "images/bad.png cannot be"),

@@ -147,6 +147,14 @@ def test_exif_orientation_turns_image_and_mask_alike(tmp_path, format, orientati
     np.testing.assert_array_equal(labels.codes == labels.values.code[1], wanted >= 90)
 
 
+def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = png(pixels(3), 8, 2)
+    late = content[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + content[-12:]
+    np.testing.assert_array_equal(read_image(written(tmp_path / "a.png", late)), np.rot90(pixels(3), -1))
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 255])
 def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path, orientation):
     exif = Image.Exif()

@@ -64,6 +64,28 @@ def test_several_masks_of_one_kind_each_are_told_apart_by_their_suffix():
     assert rule.mask == Affix("", "_mask") and rule.matched(images, masks) == len(STEMS)
 
 
+def test_a_rule_that_pairs_a_few_by_chance_is_not_believed():
+    images, masks = ["rgb_0", "rgb_1", "rgb_10"], ["_10", "_11", "_110"]  # without "rgb" the last is the first
+    assert find_rule(images, masks) == Rule()
+
+
+def test_random_names_are_never_paired_wrongly():
+    rng = np.random.default_rng(0)
+    for case in range(600):
+        stems = sorted({"".join(rng.choice(list("ab01_-"), rng.integers(1, 6))) for _ in range(rng.integers(4, 13))})
+        before, behind = rng.choice(["", "_mask", "-label", "mask_", "gt ", "_a", "_1", "m"], 2)
+        partner = {stem: f"{before}{stem}{behind}" for stem in stems}
+        images = [stem for stem in stems if case % 2 or rng.random() < 0.9]
+        masks = [mask for mask in partner.values() if case % 2 or rng.random() < 0.9]
+        rule = find_rule(images, masks)
+        by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+        pairs = {
+            found[0]: by_mask[key][0] for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1
+        }
+        assert all(partner[image] == mask for image, mask in pairs.items()), (images, masks, rule)
+        assert len(images) < 4 or len(masks) < 4 or pairs or not case % 2
+
+
 @pytest.mark.parametrize("affix", [Affix("a", "a"), Affix("ab", "bc"), Affix("abc", "")])
 def test_an_affix_never_overlaps_itself_or_leaves_nothing(affix):
     assert affix.core("a") is None and affix.core("abc") is None and affix.core("") is None

@@ -57,7 +57,10 @@ class Rule:
 
 
 def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
-    """The rule that pairs most of the ids; of equal ones the one that takes least off."""
+    """The rule that pairs most of the ids; of equal ones the one that takes least off.
+
+    One that takes something off must pair at least half of what can have a partner: fewer are chance.
+    """
     if set(images) == set(masks) or not images or not masks:
         return Rule()
     rules = {Rule(): 0}
@@ -66,7 +69,8 @@ def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
     for image in _shared(_names(images)):
         rules |= {Rule(image, mask): FEWEST for mask in _shared(_names(masks))}
     counts = {rule: rule.matched(images, masks) for rule in rules}
-    believable = [rule for rule, fewest in rules.items() if counts[rule] >= fewest]
+    half = min(len(images), len(masks)) / 2
+    believable = [rule for rule, fewest in rules.items() if rule == Rule() or counts[rule] >= max(fewest, half)]
     return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask))))
 
 
