@@ -303,10 +303,10 @@ def test_a_folder_that_cannot_be_opened(source, tmp_path, monkeypatch):
 def test_an_image_that_does_not_fit_into_memory(source, tmp_path, monkeypatch):
     decode = images.decode
 
-    def failing(data, *arguments):
-        if data == (source / "images/case 1-2.png").read_bytes():
+    def failing(header, *arguments):
+        if header.data == (source / "images/case 1-2.png").read_bytes():
             raise MemoryError
-        return decode(data, *arguments)
+        return decode(header, *arguments)
 
     monkeypatch.setattr(images, "decode", failing)
     with pytest.raises(UserError, match=r"1 problem.*\n  'case 1-2': images/case 1-2\.png does not fit into memory"):

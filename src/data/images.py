@@ -8,10 +8,7 @@ The content decides, not the file's extension.
 """
 
 import io
-import struct
 import warnings
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +19,14 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
+from src.data.containers import open_png, webp_is_lossy
 from src.data.tiff import is_tiff, read_tiff
 from src.data.unreadable import Unreadable, limited
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
 GREY = ("1", "L", "LA", "I;16", "I")
-PNG = b"\x89PNG\r\n\x1a\n"
 PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
-PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
 Pixels = NDArray[Any]
 
@@ -44,13 +40,14 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that nothing h
 class Header:
     """What a file says of its pixels: format and mode in Pillow's words, EXIF orientation 1 … 8.
 
-    lossy: whether the format changed the values that were saved.
+    lossy: whether the format changed the values that were saved. data: what is to be decoded.
     """
 
     format: str
     mode: str
     orientation: int
-    lossy: bool = False
+    lossy: bool
+    data: bytes
 
 
 def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
@@ -66,7 +63,7 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
         pixels, orientation = tiff.colours(channels), tiff.orientation
     else:
         header = read_header(data)
-        pixels, orientation = decode(data, header, channels == 4), header.orientation
+        pixels, orientation = decode(header, channels == 4), header.orientation
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
@@ -87,15 +84,14 @@ def read_header(data: bytes) -> Header:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
     mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")
     if image.format == "PNG":
-        for name, chunk in _png_chunks(data):
-            exif = bytes(chunk[8:-4]) if name == b"eXIf" else exif  # Pillow looks before the pixels only
+        data, exif = open_png(data)
         mode = "L" if mode == "RGBA" and data[25] in PNG_GREY else mode
     if image.format == "WEBP":
-        lossy = _webp_is_lossy(data)
-    return Header(str(image.format), mode, _orientation(exif), lossy)
+        lossy = webp_is_lossy(data)
+    return Header(str(image.format), mode, _orientation(exif), lossy, data)
 
 
-def decode(data: bytes, header: Header, alpha: bool = False) -> Pixels:
+def decode(header: Header, alpha: bool = False) -> Pixels:
     """uint8 or uint16, (height, width) if grey, else (height, width, 3) in the order red, green, blue; not turned.
 
     alpha: as a fourth channel, where there is one.
@@ -103,20 +99,18 @@ def decode(data: bytes, header: Header, alpha: bool = False) -> Pixels:
     grey = header.mode in GREY
     if header.format in ("JPEG", "MPO"):
         try:
-            decoded = simplejpeg.decode_jpeg(data, "GRAY" if grey else "RGB", strict=True)
+            decoded = simplejpeg.decode_jpeg(header.data, "GRAY" if grey else "RGB", strict=True)
         except ValueError as error:
             raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG, in RGB or grey") from None
         return np.asarray(decoded[:, :, 0] if grey else decoded)
     if alpha and header.mode == "RGBA":
-        return imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)[..., [2, 1, 0, 3]]
+        return imdecode(header.data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)[..., [2, 1, 0, 3]]
     flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
-    return imdecode(data, flags | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
+    return imdecode(header.data, flags | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def imdecode(data: bytes, flags: int) -> Pixels:
     """What OpenCV makes of an encoded image; raises `Unreadable`."""
-    if data[:8] == PNG:  # libpng prints what it thinks of colour profiles and the like
-        data = PNG + b"".join(chunk for name, chunk in _png_chunks(data) if name in PNG_PIXELS)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # not imread: it fails on some unicode paths
     except cv2.error:
@@ -164,32 +158,3 @@ def _orientation(exif: bytes | None) -> int:
     except Exception:  # a viewer would pass over broken EXIF as well
         return 1
     return value if value in range(1, 9) else 1
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and whole of every chunk, its checksum compared, so that damage gets a name and libpng nothing to print."""
-    position, name = len(PNG), b""
-    while name != b"IEND":
-        try:
-            (length,) = struct.unpack_from(">I", data, position)
-            (stored,) = struct.unpack_from(">I", data, position + 8 + length)
-        except struct.error:
-            raise Unreadable("is cut off", "save it again, or restore it from its source") from None
-        name = data[position + 4 : position + 8]
-        chunk = memoryview(data)[position : position + 12 + length]
-        if zlib.crc32(chunk[4:-4]) != stored:
-            what = f"is damaged: the checksum of its part {name.decode('ascii', 'replace')!r} is wrong"
-            raise Unreadable(what, "save it again, or restore it from its source")
-        yield name, chunk
-        position += len(chunk)
-
-
-def _webp_is_lossy(data: bytes) -> bool:
-    """Whether a WebP's pixels are in a chunk `VP8 `, not `VP8L`."""
-    position = 12
-    while position + 8 <= len(data):
-        if data[position : position + 4] == b"VP8 ":
-            return True
-        (length,) = struct.unpack_from("<I", data, position + 4)
-        position += 8 + length + length % 2
-    return False

@@ -85,13 +85,12 @@ def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
         return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, tiff.lossy
-    data = path.read_bytes()
-    header = read_header(data)
+    header = read_header(path.read_bytes())
     if header.format in ("JPEG", "MPO"):
-        return decode(data, header), header.orientation, header.lossy
-    if header.mode in ("1", "P") or (header.format == "PNG" and data[24] < 8):  # bits a sample
-        return _by_pillow(data, colours), header.orientation, header.lossy
-    pixels = imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        return decode(header), header.orientation, header.lossy
+    if header.mode in ("1", "P") or (header.format == "PNG" and header.data[24] < 8):  # bits a sample
+        return _by_pillow(header.data, colours), header.orientation, header.lossy
+    pixels = imdecode(header.data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1]) if pixels.ndim == 3 else None  # OpenCV's is B G R A
     return (pixels[..., order] if order else pixels), header.orientation, header.lossy
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,8 +28,9 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     read_lists(source, read_dataset(source))  # a missing one is named before any work
     with atomic(prepared) as folder:
         folder.mkdir()
-        with (folder / IMAGES).open("wb") as images, (folder / MASKS).open("wb") as masks:
-            gate = examine(source, data, lambda image, codes: (_append(images, image), _append(masks, codes)), folder)
+        images, masks = _Appended(folder / IMAGES), _Appended(folder / MASKS)
+        with images.file, masks.file:
+            gate = examine(source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder)
         report(gate)
         _translate(folder / MASKS, gate)
         entries = list(gate.entries.values())
@@ -40,14 +41,26 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     return Store(prepared)
 
 
-def _append(file: IO[bytes], pixels: NDArray[Any]) -> int:
-    """Write the pixels at the end of the file; where they begin."""
-    file.write(b"\0" * (-file.tell() % ALIGNED))
-    start = file.tell()
-    for rows in strips(*pixels.shape[:2]):
-        file.write(np.ascontiguousarray(pixels[rows]).data)
-        release(pixels)
-    return start
+class _Appended:
+    """A file of pixels, one array after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.file, self.size = path.open("wb", buffering=0), 0
+
+    def append(self, pixels: NDArray[Any]) -> int:
+        """Write the pixels at the end; where they begin."""
+        start = self.size + -self.size % ALIGNED
+        self._write(bytes(start - self.size))
+        for rows in strips(*pixels.shape[:2]):
+            self._write(np.ascontiguousarray(pixels[rows]).data.cast("B"))
+            release(pixels)
+        return start
+
+    def _write(self, content: bytes | memoryview) -> None:
+        left = memoryview(content)
+        while left:  # one call may take a part of it: Linux 2 GiB, a disk that fills up what is left
+            written = self.file.write(left)
+            left, self.size = left[written:], self.size + written
 
 
 def _record(gate: Gate, entry: Entry) -> Record:
@@ -68,11 +81,13 @@ def _record(gate: Gate, entry: Entry) -> Record:
 
 def _translate(path: Path, gate: Gate) -> None:
     """Replace the code of every mask's pixel by its class index, in place."""
-    masks = np.memmap(path, np.uint8, "r+")
-    for entry in gate.entries.values():
-        lookup = gate.encoding.lookup(entry.values)
-        height, width, _ = entry.shape
-        mask = masks[entry.at[1] : entry.at[1] + height * width].reshape(height, width)
-        for rows in strips(height, width):
-            mask[rows] = cv2.LUT(mask[rows], lookup)
-        release(masks)
+    with path.open("r+b", buffering=0) as file:
+        for entry in gate.entries.values():
+            lookup = gate.encoding.lookup(entry.values)
+            height, width, _ = entry.shape
+            for rows in strips(height, width):
+                place, count = entry.at[1] + rows.start * width, (rows.stop - rows.start) * width
+                file.seek(place)
+                codes = np.frombuffer(file.read(count), np.uint8)
+                file.seek(place)
+                file.write(cv2.LUT(codes, lookup).data)

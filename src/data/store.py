@@ -7,7 +7,7 @@ counts.
 
 import mmap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -117,4 +117,4 @@ def release(pixels: NDArray[Any]) -> None:
 
 
 def write_index(folder: Path, dtype: np.dtype[Any], records: Sequence[Record]) -> None:
-    write_json(folder / INDEX, {"dtype": dtype.name, "images": [asdict(record) for record in records]}, indent=None)
+    write_json(folder / INDEX, {"dtype": dtype.name, "images": [vars(record) for record in records]}, indent=None)
