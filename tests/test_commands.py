@@ -1,7 +1,10 @@
 """The gate by its real commands: exit code, one message without traceback, and what is left behind."""
 
+import re
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +13,19 @@ from src.files import read_csv, read_yaml, write_yaml
 from tests.conftest import ROOT, write_data_set, write_pair
 
 
-def run(folder, *command):
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "MPLCONFIGDIR": str(folder / "matplotlib")}
+def run(folder, *command, most=resource.RLIM_INFINITY):
+    """most: bytes of a file, beyond which no more can be written, as on a full disk."""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(Path.home())}  # Matplotlib keeps its fonts there
     arguments = [sys.executable, "-m", *command]
-    found = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    found = subprocess.run(
+        arguments,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )
     assert "Traceback" not in found.stderr + found.stdout
     return found
 
@@ -89,6 +101,15 @@ def test_a_broken_dataset_yaml(folder, text, words):
         found = run(folder, *command)
         assert found.returncode == 1 and words in found.stderr and "data/set/dataset.yaml" in found.stderr
     assert {path.name for path in (folder / "data").iterdir()} == {"set"}
+
+
+@pytest.mark.parametrize(("most", "left"), [(20_000, set()), (35_000, {"checks.csv"})])
+def test_a_disk_that_fills_up_while_writing(folder, most, left):
+    """The pixels take 34 kB, the contact sheet more."""
+    found = run(folder, "stages.prepare", most=most)
+    assert found.returncode == 1
+    assert re.fullmatch("prepare: .*File too large", found.stderr.splitlines()[-1])  # Matplotlib may have a word before
+    assert {path.name for path in (folder / "data").iterdir()} == {"set"} | left
 
 
 def test_a_folder_that_is_none_or_cannot_be_written(folder):
