@@ -18,6 +18,7 @@ from src.data.masks import read_mask
 from src.data.unreadable import Unreadable
 from src.errors import UserError
 from src.params import Masks
+from tests.conftest import prepared, write_data_set
 from tests.corpus import corpus
 
 AUTO = Masks(read="auto", threshold=0)
@@ -136,6 +137,27 @@ def test_a_damaged_dataset_yaml_is_refused_in_words_or_read(tmp_path):
             assert "dataset.yaml" in str(error)
             outcomes[UserError] += 1
     assert outcomes[UserError] > 100 and outcomes[Dataset] > 10 and outcomes.total() == 500
+
+
+def test_damage_to_some_files_of_a_set_never_changes_what_is_kept_of_the_others(tmp_path):
+    rng = np.random.default_rng(0)
+    source = write_data_set(tmp_path / "set", count=8, classes=3)
+    whole = prepared(source, tmp_path / "whole")
+    files = sorted(source.rglob("*.png"))
+    for case in range(8):
+        chosen = {files[number]: files[number].read_bytes() for number in rng.choice(len(files), 3, replace=False)}
+        for path, content in chosen.items():
+            path.write_bytes(damaged(content, rng)[0])
+        with pytest.raises(UserError, match=r"^[123] problem"):
+            prepared(source, tmp_path / f"{case}")
+        store = prepared(source, tmp_path / f"{case}", on_error="skip")
+        bad = {path.stem for path in chosen}
+        assert {record.id for record in store.records} >= set(whole.position) - bad
+        for index, record in enumerate(store.records):
+            np.testing.assert_array_equal(store.image(index), whole.image(whole.position[record.id]))
+            np.testing.assert_array_equal(store.mask(index), whole.mask(whole.position[record.id]))
+        for path, content in chosen.items():
+            path.write_bytes(content)
 
 
 @pytest.mark.slow
