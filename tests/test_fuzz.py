@@ -139,6 +139,14 @@ def test_a_damaged_dataset_yaml_is_refused_in_words_or_read(tmp_path):
     assert outcomes[UserError] > 100 and outcomes[Dataset] > 10 and outcomes.total() == 500
 
 
+def test_a_file_that_is_cut_off_is_refused_wherever_it_ends(tmp_path):
+    for sample in corpus():
+        path = tmp_path / sample.name
+        for length in [*range(0, len(sample.content), 11), len(sample.content) - 1]:
+            path.write_bytes(sample.content[:length])
+            assert attempt(read_image, path) is None, (sample.name, length)
+
+
 def test_damage_to_some_files_of_a_set_never_changes_what_is_kept_of_the_others(tmp_path):
     rng = np.random.default_rng(0)
     source = write_data_set(tmp_path / "set", count=8, classes=3)
