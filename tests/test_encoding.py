@@ -2,6 +2,7 @@
 
 import re
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -238,6 +239,26 @@ def test_probabilities_and_instances(tmp_path):
         UserError, match=r"numbered objects on background 0: in params\.yaml: data\.masks\.read: instances"
     ):
         prepared(data_set(tmp_path / "many", [png(one, 16, 0) for one in many]), tmp_path / "3")
+
+
+@pytest.mark.parametrize("blur", [3, 7])
+def test_smooth_edges_have_to_be_confirmed(tmp_path, blur):
+    discs = [cv2.circle(np.zeros((24, 20), np.uint8), (7 + number, 12), 6, 255, -1) for number in range(6)]
+    masks = [cv2.GaussianBlur(disc, (blur, blur), 0) for disc in discs]
+    source = data_set(tmp_path / "set", masks)
+    with pytest.raises(UserError, match=r"foreground with soft edges: in params\.yaml: data\.masks\.threshold: 128"):
+        prepared(source, tmp_path)
+    store = prepared(source, tmp_path, masks={"read": "auto", "threshold": 128})
+    check(store, [(mask >= 128).astype(np.uint8) for mask in masks])
+
+
+def test_many_values_without_a_reading_ask_for_names(tmp_path):
+    masks = [RNG.integers(0, 150, (24, 20)).astype(np.uint8) for _ in range(3)]
+    source = data_set(tmp_path / "set", masks)
+    with pytest.raises(UserError, match=r"\(150 values\).*classes: in dataset\.yaml, all of them"):
+        prepared(source, tmp_path)
+    (source / "dataset.yaml").write_text(f"classes: {{{', '.join(f'{value}: c{value}' for value in range(150))}}}")
+    check(prepared(source, tmp_path), masks)
 
 
 def test_sixteen_bit_soft_edges_get_a_threshold_in_their_own_range(tmp_path):

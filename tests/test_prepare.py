@@ -5,6 +5,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from src.data.dataset import IGNORE, Dataset
 from src.data.normalise import pooled_moments
@@ -92,6 +93,26 @@ def test_large_images_are_stored_strip_by_strip(tmp_path, monkeypatch):
     many = prepared(source, tmp_path / "2").folder
     for name in ("images.bin", "masks.bin"):
         assert (few / name).read_bytes() == (many / name).read_bytes()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, orientation):
+    rng = np.random.default_rng(0)
+    tags = {"extratags": [(0x0112, "H", 1, orientation, True)], "metadata": None, "compression": "deflate"}
+    for kind, channels in (("images", 3), ("masks", 1)):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        for number in range(3):
+            array = rng.integers(0, 200 if channels == 3 else 2, (70, 50, channels)).astype(dtype)
+            path = tmp_path / "set" / kind / f"{number}.tif"
+            photometric = "rgb" if channels == 3 else "minisblack"
+            tifffile.imwrite(path, array.squeeze(), tile=(32, 32), photometric=photometric, **tags)
+    whole = prepared(tmp_path / "set", tmp_path / "1").folder
+    monkeypatch.setattr("src.data.tiff.LARGE", 10)
+    banded = prepared(tmp_path / "set", tmp_path / "2").folder
+    assert {path.name for path in banded.iterdir()} == {"images.bin", "masks.bin", "index.json", "dataset.yaml"}
+    for path in whole.iterdir():
+        assert path.read_bytes() == (banded / path.name).read_bytes(), path.name
 
 
 def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):

@@ -39,7 +39,7 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
     consecutive = values == list(range(len(values)))
     if len(values) > MOST_CLASSES:
         ends = sum(n for v, n in pixels.items() if min(v - values[0], values[-1] - v) <= (values[-1] - values[0]) / 16)
-        found = [soft] if ends >= ENDS * pixels.total() else []
+        found = [soft] if ends >= ENDS * pixels.total() or (values[0], values[-1]) == (0, 255) else []
         return found + ([objects] if _numbered(held) or values[-1] > 255 else [])
     if len(values) == 2:
         return [as_classes]
