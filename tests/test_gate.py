@@ -357,6 +357,14 @@ def test_a_full_disk_under_a_large_tiff_stops_instead_of_skipping_it(source, tmp
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_a_file_without_partner_takes_no_pair_of_like_name_with_it(source, tmp_path):
+    put(source, "images/x")  # the pair 'images/x', a folder below images/
+    put(source, "x")
+    (source / "masks/x.png").unlink()
+    store = run(source, tmp_path / "out", sheet=False, on_error="skip")
+    assert "images/x" in store.position and "x" not in store.position and len(store) == 7
+
+
 def test_one_image_alone_passes(tmp_path):
     put(tmp_path / "set", "only")
     assert len(run(tmp_path / "set", tmp_path / "out")) == 1

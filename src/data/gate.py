@@ -144,8 +144,8 @@ def _described(source: Path, data: Data) -> Dataset:
 
 def _judged(gate: Gate, data: Data) -> Gate:
     """The gate after what only all pairs together tell; with data.on_error: skip without the bad ones."""
-    entries, findings = gate.entries, gate.findings + _odd(gate.entries, data)
-    entries = _without(entries, findings)
+    odd = _odd(gate.entries, data)
+    entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
     encoding = gate.encoding
     if entries:
         encoding, more = resolve(encoding.dataset, {name: entry.values for name, entry in entries.items()})
