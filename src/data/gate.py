@@ -1,8 +1,7 @@
 """The gate: every pair is read once and checked, alone and against the others, before anything is trained on it."""
 
 import os
-import zlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import NAME, Dataset, number, read_dataset
-from src.data.duplicates import fingerprint
 from src.data.encoding import Encoding, resolve
+from src.data.entry import Entry, Pixels, entry_of
 from src.data.groups import groups_of
-from src.data.masks import Labels, Values
+from src.data.masks import Labels
 from src.data.matching import Rule
-from src.data.normalise import moments
 from src.data.package import package_pairs
 from src.data.pairs import Finding, Pair, folder_pairs
-from src.data.resize import averaged, nearest
-from src.data.store import release, strips
 from src.data.twins import find_twins
 from src.data.unreadable import Unreadable
 from src.errors import UserError
@@ -29,36 +25,7 @@ from src.progress import ahead, progress
 
 THREADS = os.cpu_count() or 1
 PREVIEWS = 48  # pairs on the contact sheet, spread over the whole set
-SIDE = 192  # pixels of a preview's longer side
-LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
-Pixels = NDArray[Any]
 Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]  # image, codes → where they begin in the store
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is kept of a pair when its pixels are gone.
-
-    mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; preview: image and codes, thinned out; findings: what is odd about it alone.
-    """
-
-    id: str
-    shape: tuple[int, ...]
-    dtype: str
-    values: Values
-    mean: list[float]
-    std: list[float]
-    checksums: tuple[int, int]
-    fingerprint: NDArray[np.float16]
-    preview: tuple[Pixels, NDArray[np.uint8]] | None
-    findings: list[Finding]
-    at: tuple[int, int] = (0, 0)
-
-    @property
-    def picture(self) -> Hashable:
-        """Equal for equal pixels, and for others only by an accident that CRC-32, means and deviations all share."""
-        return self.shape, self.dtype, self.checksums[0], tuple(self.mean), tuple(self.std)
 
 
 @dataclass(frozen=True)
@@ -109,7 +76,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None) -
     def read(pair: Pair) -> tuple[Pixels, Labels, Entry] | Finding:
         try:
             image, labels = pair.read(scratch)
-            return image, labels, _entry(pair.id, image, labels, ignore, pair.id in shown)
+            return image, labels, entry_of(pair.id, image, labels, ignore, pair.id in shown)
         except Unreadable as error:
             return Finding(pair.id, "error", str(error), error.setting)
         except MemoryError:
@@ -182,51 +149,3 @@ def _odd(entries: Mapping[str, Entry], data: Data) -> list[Finding]:
                 what = f"the image has {kind} {words}, most have {usual}"
                 findings.append(Finding(name, "error", what, f"{setting}, or data.on_error: skip"))
     return findings
-
-
-def _entry(name: str, image: Pixels, labels: Labels, ignore: int | None, shown: bool) -> Entry:
-    """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
-    code = labels.values.code.get(ignore) if ignore is not None else None
-    findings = []
-    if image.dtype == np.float32 and not all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2])):
-        what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
-        raise Unreadable(what, "replace them, or data.on_error: skip")
-    if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
-        findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
-    if len(labels.values.pixels) == 1:
-        what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
-        findings.append(Finding(name, "warning", what, "check that it is meant"))
-    release(image)
-    mean, std = moments(image, None if code is None else labels.codes != code)
-    entry = Entry(
-        id=name,
-        shape=image.shape,
-        dtype=image.dtype.name,
-        values=labels.values,
-        mean=mean,
-        std=std,
-        checksums=(_checksum(image), _checksum(labels.codes)),
-        fingerprint=fingerprint(image),
-        preview=_preview(image, labels.codes) if shown else None,
-        findings=findings,
-    )
-    release(image)
-    release(labels.codes)
-    return entry
-
-
-def _checksum(pixels: Pixels) -> int:
-    """CRC-32 of the pixels, strip by strip."""
-    checksum = 0
-    for rows in strips(*pixels.shape[:2]):
-        checksum = zlib.crc32(np.ascontiguousarray(pixels[rows]).data, checksum)
-        release(pixels)
-    return checksum
-
-
-def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[np.uint8]]:
-    step = max(1, max(codes.shape) // (4 * SIDE))  # thinned out before the averaging, or a large image would take long
-    image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
-    scale = min(1.0, SIDE / max(codes.shape))
-    size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
-    return averaged(image, *size), nearest(codes, *size)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import read_dataset, read_lists, write_dataset
-from src.data.gate import Entry, Gate, examine
+from src.data.entry import Entry
+from src.data.gate import Gate, examine
 from src.data.groups import copy_tables
 from src.data.store import IMAGES, MASKS, Record, Store, release, strips, write_index
 from src.files import atomic

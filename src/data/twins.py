@@ -2,29 +2,13 @@
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from src.data.duplicates import clusters, near_pairs
+from src.data.entry import Entry
 from src.data.pairs import Finding
 
 
-class Fingerprinted(Protocol):
-    """What is compared: see `Entry` in gate.py."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def picture(self) -> Hashable: ...
-    @property
-    def checksums(self) -> tuple[int, int]: ...
-    @property
-    def fingerprint(self) -> NDArray[np.float16]: ...
-
-
-def find_twins(entries: Sequence[Fingerprinted]) -> tuple[dict[str, str], list[Finding]]:
+def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]:
     """The id of every image that has a twin → the first of its cluster; a warning for every image like an earlier one.
 
     Of equal images only the first is compared with the others, and of several likenesses only the first is told.

@@ -1,0 +1,95 @@
+"""One pair: everything that it tells alone, and what is kept of it when its pixels are gone."""
+
+import zlib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.duplicates import fingerprint
+from src.data.masks import Labels, Values
+from src.data.normalise import moments
+from src.data.pairs import Finding
+from src.data.resize import averaged, nearest
+from src.data.store import release, strips
+from src.data.unreadable import Unreadable
+
+SIDE = 192  # pixels of a preview's longer side
+LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is kept of a pair when its pixels are gone.
+
+    mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
+    fingerprint: see duplicates.py; preview: image and codes, thinned out; findings: what is odd about it alone.
+    """
+
+    id: str
+    shape: tuple[int, ...]
+    dtype: str
+    values: Values
+    mean: list[float]
+    std: list[float]
+    checksums: tuple[int, int]
+    fingerprint: NDArray[np.float16]
+    preview: tuple[Pixels, NDArray[np.uint8]] | None
+    findings: list[Finding]
+    at: tuple[int, int] = (0, 0)
+
+    @property
+    def picture(self) -> Hashable:
+        """Equal for equal pixels, and for others only by an accident that CRC-32, means and deviations all share."""
+        return self.shape, self.dtype, self.checksums[0], tuple(self.mean), tuple(self.std)
+
+
+def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown: bool) -> Entry:
+    """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
+    code = labels.values.code.get(ignore) if ignore is not None else None
+    findings = []
+    if image.dtype == np.float32 and not all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2])):
+        what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
+        raise Unreadable(what, "replace them, or data.on_error: skip")
+    if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
+        findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
+    if len(labels.values.pixels) == 1:
+        what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
+        findings.append(Finding(name, "warning", what, "check that it is meant"))
+    release(image)
+    mean, std = moments(image, None if code is None else labels.codes != code)
+    entry = Entry(
+        id=name,
+        shape=image.shape,
+        dtype=image.dtype.name,
+        values=labels.values,
+        mean=mean,
+        std=std,
+        checksums=(_checksum(image), _checksum(labels.codes)),
+        fingerprint=fingerprint(image),
+        preview=_preview(image, labels.codes) if shown else None,
+        findings=findings,
+    )
+    release(image)
+    release(labels.codes)
+    return entry
+
+
+def _checksum(pixels: Pixels) -> int:
+    """CRC-32 of the pixels, strip by strip."""
+    checksum = 0
+    for rows in strips(*pixels.shape[:2]):
+        checksum = zlib.crc32(np.ascontiguousarray(pixels[rows]).data, checksum)
+        release(pixels)
+    return checksum
+
+
+def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[np.uint8]]:
+    step = max(1, max(codes.shape) // (4 * SIDE))  # thinned out before the averaging, or a large image would take long
+    image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
+    scale = min(1.0, SIDE / max(codes.shape))
+    size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
+    return averaged(image, *size), nearest(codes, *size)
