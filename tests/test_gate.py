@@ -41,7 +41,11 @@ def run(source: Path, folder: Path, sheet: bool = True, **changes):
 def state(source):
     """Every entry below the folder: its bytes, time, size and kind."""
     return {
-        path: (path.lstat().st_mtime_ns, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        path: (
+            path.lstat().st_mtime_ns,
+            path.lstat().st_mode,
+            path.read_bytes() if path.is_file() and path.stat().st_size < 2**20 else b"",
+        )
         for path in source.rglob("*")
     }
 
@@ -195,6 +199,11 @@ def loop(source):
     (source / "images/round").symlink_to(source / "images")
 
 
+def enormous(source):
+    put(source, "bad")
+    os.truncate(source / "images/bad.png", 2**31 + 1)
+
+
 def pipe(source):
     os.mkfifo(source / "images/bad.png")
 
@@ -233,6 +242,7 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
         "images/bad.png": "is a link that leads nowhere, or in a circle",
         "images/round": "is a link to a folder, which is not followed",
     },
+    enormous: {"bad": "images/bad.png has 2,147,483,649 bytes, 2,147,483,648 are the most of its kind"},
     pipe: {"images/bad.png": "is no regular file"},
     folder_like_an_image: {"images/bad.png/inner": "has no mask"},
     line_break: {
