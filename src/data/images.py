@@ -21,7 +21,7 @@ from PIL import Image
 
 from src.data.containers import open_png, webp_is_lossy
 from src.data.tiff import is_tiff, read_tiff
-from src.data.unreadable import Unreadable, limited
+from src.data.unreadable import MOST_BYTES, Unreadable, limited
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
@@ -57,18 +57,25 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
     scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
     name there and vanishes with the array. Raises `Unreadable`.
     """
-    data = path.read_bytes() if not is_tiff(path) else None
-    if data is None:
+    if is_tiff(path):
         tiff = read_tiff(path, channels, scratch)
         pixels, orientation = tiff.colours(channels), tiff.orientation
     else:
-        header = read_header(data)
+        header = read_header(content(path))
         pixels, orientation = decode(header, channels == 4), header.orientation
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
             pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
     return turned(pixels, orientation)
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file; raises `Unreadable` if it has more than any image would fill."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise Unreadable(f"has {size:,} bytes, {MOST_BYTES:,} are the most of its kind", "save it as TIFF in tiles")
+    return path.read_bytes()
 
 
 def read_header(data: bytes) -> Header:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.images import converted, decode, imdecode, read_header, turned
+from src.data.images import content, converted, decode, imdecode, read_header, turned
 from src.data.store import release, strips
 from src.data.tiff import is_tiff, read_tiff
 from src.data.unreadable import Unreadable
@@ -85,7 +85,7 @@ def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
         return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, tiff.lossy
-    header = read_header(path.read_bytes())
+    header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):
         return decode(header), header.orientation, header.lossy
     if header.mode in ("1", "P") or (header.format == "PNG" and header.data[24] < 8):  # bits a sample

@@ -2,6 +2,7 @@
 
 LARGE = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
 MOST_WHOLE = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
+MOST_BYTES = 2**31  # of a file that is read whole
 MOST_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
 
 
