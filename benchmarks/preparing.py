@@ -7,6 +7,7 @@ caches and the same load. DVC's hashing and copying are not part of it: `dvc rep
 import argparse
 import json
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from src import params
 from src.data.gate import THREADS, examine
 from src.data.prepare import prepare
-from src.data.store import Store
+from src.data.store import IMAGES, MASKS, Store
 from src.progress import ahead
 from tools import parser, run
 
@@ -74,15 +75,19 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
     """Pairs a second of decoding alone, of the gate without a store, and of the whole stage; and their ratios."""
     files = sorted((source / "images").iterdir()) + sorted((source / "masks").iterdir())
     data = params.load().data.model_copy(update={"source": str(source)})
-    seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": []}
+    seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": [], "write": []}
     for _ in range(ROUNDS):
         with timed(seconds["decode"]):
             for _ in ahead(decoded, files, THREADS, 2 * THREADS):
                 pass
         with timed(seconds["gate"]):
             examine(source, data, lambda image, codes: (0, 0))
+        shutil.rmtree(work / "prepared", ignore_errors=True)  # as DVC does before it runs the stage
         with timed(seconds["prepare"]):
             prepare(data, work / "prepared", lambda gate: None)
+        with timed(seconds["write"]):
+            write_alone(work, (work / "prepared" / IMAGES).stat().st_size + (work / "prepared" / MASKS).stat().st_size)
+        (work / "plain").unlink()
     pairs = len(files) // 2
     rates = {f"{name}_pairs_per_second": round(pairs / median(values), 1) for name, values in seconds.items()}
     alone = median(seconds["decode"])
@@ -94,6 +99,14 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
             "prepare_of_decode_speed": round(alone / median(seconds["prepare"]), 3),
         }
     )
+
+
+def write_alone(work: Path, size: int) -> None:
+    """As many bytes as the store's to a plain file, a megabyte at a time."""
+    block = bytes(range(256)) * 4096
+    with (work / "plain").open("wb", buffering=0) as file:
+        for _ in range(size // len(block)):
+            file.write(block)
 
 
 def again(source: Path, work: Path, pairs: int) -> dict[str, Any]:

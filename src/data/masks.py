@@ -18,7 +18,7 @@ from PIL import Image
 from src.data.images import content, converted, decode, imdecode, read_header, turned
 from src.data.store import release, strips
 from src.data.tiff import is_tiff, read_tiff
-from src.data.unreadable import Unreadable
+from src.data.unreadable import LARGE, Unreadable
 from src.params import Masks
 
 Kind = Literal["bits", "grey", "grey as RGB", "colour", "alpha"]
@@ -69,7 +69,7 @@ def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scrat
 
 
 def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
-    """The labels of 8-bit values, each its own code."""
+    """The labels of 8-bit values, each its own code; but of 0 and 255 alone, 255 has code 1, as its class will."""
     values = values or Values("grey")
     for rows in strips(*array.shape):
         counts = cv2.calcHist([array[rows]], [0], None, [256], [0, 256]).ravel()  # float32, exact for a strip
@@ -77,6 +77,9 @@ def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
             values.code[value] = value
             values.pixels[value] = values.pixels.get(value, 0) + int(counts[value])
         release(array)
+    if values.code.keys() <= {0, 255} and array.size <= LARGE:
+        values.code = {value: value & 1 for value in values.code}
+        return Labels(array & np.uint8(1), values)
     return Labels(array, values)
 
 

@@ -2,21 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from src.data.appended import Appended
 from src.data.dataset import read_dataset, read_lists, write_dataset
 from src.data.entry import Entry
 from src.data.gate import Gate, examine
 from src.data.groups import copy_tables
-from src.data.store import IMAGES, MASKS, Record, Store, release, strips, write_index
+from src.data.store import IMAGES, MASKS, Record, Store, strips, write_index
 from src.files import atomic
 from src.params import Data
-
-ALIGNED = 16  # bytes: where an image begins, so that any number type can be read in place
 
 
 def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store:
@@ -29,8 +26,7 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     read_lists(source, read_dataset(source))  # a missing one is named before any work
     with atomic(prepared) as folder:
         folder.mkdir()
-        images, masks = _Appended(folder / IMAGES), _Appended(folder / MASKS)
-        with images.file, masks.file:
+        with Appended(folder / IMAGES) as images, Appended(folder / MASKS) as masks:
             gate = examine(source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder)
         report(gate)
         _translate(folder / MASKS, gate)
@@ -40,28 +36,6 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
         write_dataset(folder, dataset)
         copy_tables(source, folder, dataset)
     return Store(prepared)
-
-
-class _Appended:
-    """A file of pixels, one array after the other."""
-
-    def __init__(self, path: Path) -> None:
-        self.file, self.size = path.open("wb", buffering=0), 0
-
-    def append(self, pixels: NDArray[Any]) -> int:
-        """Write the pixels at the end; where they begin."""
-        start = self.size + -self.size % ALIGNED
-        self._write(bytes(start - self.size))
-        for rows in strips(*pixels.shape[:2]):
-            self._write(np.ascontiguousarray(pixels[rows]).data.cast("B"))
-            release(pixels)
-        return start
-
-    def _write(self, content: bytes | memoryview) -> None:
-        left = memoryview(content)
-        while left:  # one call may take a part of it: Linux 2 GiB, a disk that fills up what is left
-            written = self.file.write(left)
-            left, self.size = left[written:], self.size + written
 
 
 def _record(gate: Gate, entry: Entry) -> Record:
@@ -81,10 +55,12 @@ def _record(gate: Gate, entry: Entry) -> Record:
 
 
 def _translate(path: Path, gate: Gate) -> None:
-    """Replace the code of every mask's pixel by its class index, in place."""
+    """Replace the code of every mask's pixel by its class index, in place, where they differ."""
     with path.open("r+b", buffering=0) as file:
         for entry in gate.entries.values():
             lookup = gate.encoding.lookup(entry.values)
+            if all(lookup[code] == code for code in entry.values.code.values()):
+                continue
             height, width, _ = entry.shape
             for rows in strips(height, width):
                 place, count = entry.at[1] + rows.start * width, (rows.stop - rows.start) * width
