@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,8 @@ def make(source: Path, side: int) -> None:
 def step(name: str, work: Path) -> dict[str, Any]:
     """One step on the files in `work`: its seconds and its peak memory."""
     started = time.perf_counter()
-    {"prepare": _prepare, "crops": _crops, "score": _score}[name](work)
+    steps: dict[str, Callable[[Path], None]] = {"prepare": _prepare, "crops": _crops, "score": _score}
+    steps[name](work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"seconds": round(time.perf_counter() - started, 1), "peak_gib": round(peak, 2)}
 

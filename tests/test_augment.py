@@ -182,6 +182,20 @@ def test_normalisation_gives_mean_0_and_deviation_1(store):
     np.testing.assert_array_equal(normalisation.undo(normalisation(store.image(0)), np.uint8), store.image(0))
 
 
+def test_each_image_by_itself_if_so_chosen(store, params):
+    """data.normalise: image takes mean and deviation of the one image, whatever the others hold."""
+    still = {"augment.flip": "none", "augment.share": 0, "augment.shift": 0, "data.crop": 32, "data.rare": 0}
+    chosen = params(**still, **{"data.normalise": "image"})
+    crops = Crops(store, [0, 1], chosen.data, chosen.augment, 0)
+    for position in (0, 1):
+        roots = np.sqrt(store.image(position).reshape(-1, 3).astype(float))
+        normalisation = crops.normalisation_of(position)
+        np.testing.assert_allclose(normalisation.mean, roots.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(normalisation.std, roots.std(axis=0), rtol=1e-5)
+    crop = crops.draw(1, 0)
+    np.testing.assert_array_equal(crop.shown(), crop.pixels)
+
+
 def test_jitter_stays_in_its_ranges(params):
     augment = params(**{"augment.brightness": 0.3, "augment.contrast": 0.5, "augment.noise": 0}).augment
     rng = np.random.default_rng(0)

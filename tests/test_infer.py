@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -63,6 +64,36 @@ def test_normalises_as_told(model):
     plain = Predictor(model, project(mean=[3.0], std=[2.0])).logits(image)
     brighter = Predictor(model, project(mean=[6.0], std=[4.0])).logits(4 * image)  # the root of 4 is 2
     np.testing.assert_allclose(plain, brighter, atol=1e-5)
+
+
+def test_each_image_by_itself_if_so_told(model):
+    image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
+    roots = np.sqrt(image.astype(float))
+    by_image = Predictor(model, project(normalise="image")).logits(image)
+    by_hand = Predictor(model, project(mean=[roots.mean()], std=[roots.std()])).logits(image)
+    np.testing.assert_allclose(by_image, by_hand, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (
+            np.zeros((8, 8, 3), np.uint8),
+            "3 channel.s. of type uint8, the model was trained on 1 channel.s. of type uint8",
+        ),
+        (np.zeros((8, 8, 1), np.uint16), "1 channel.s. of type uint16, the model was trained on 1"),
+    ],
+)
+def test_an_image_of_another_kind_is_refused(model, image, words):
+    with pytest.raises(UserError, match=words):
+        Predictor(model, project())(image)
+
+
+def test_logits_are_enlarged_as_opencv_does_it():
+    logits = np.random.default_rng(0).normal(size=(16, 16, 3)).astype(np.float32)
+    whole = cv2.resize(logits, (53, 41))
+    parts = [infer.enlarged(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
 def test_equal_models_are_equal_files_and_load_back(model, tmp_path):
