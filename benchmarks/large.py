@@ -116,9 +116,9 @@ def _score(work: Path) -> None:
         depth=4,
     )
     network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), project)
-    for number, predict in enumerate((network, ColourClassifier(store, [0], 0))):
-        predictions = ((0, predict(store.image(0))) for _ in range(1))
-        count(store, keep(work / f"predictions-{number}.npz", predictions))
+    methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
+    for predict in methods:
+        count(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])))
 
 
 if __name__ == "__main__":
