@@ -1,5 +1,6 @@
 """The one exception that a stage shows as a message instead of a traceback."""
 
+import errno
 from collections.abc import Iterable
 
 MOST_SHOWN = 50  # lines of one message; the rest is counted, never dropped silently
@@ -7,6 +8,12 @@ MOST_SHOWN = 50  # lines of one message; the rest is counted, never dropped sile
 
 class UserError(Exception):
     """Something that the user can put right: the message names the file or key, the reason and the remedy."""
+
+
+def of_system(error: OSError) -> str:
+    """What the operating system refused, in words: a full disk, a folder without rights."""
+    remedy = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+    return f"{error.filename or 'a file'}: {error.strerror or error}{remedy}; nothing half-written is left"
 
 
 def listing(lines: Iterable[str]) -> str:

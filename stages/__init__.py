@@ -1,6 +1,7 @@
 """The stages of dvc.yaml, thin scripts over src: parameters in, one or two calls, files out."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,13 +29,14 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
     ).parse_args()
     from src import params
-    from src.errors import UserError
+    from src.errors import UserError, of_system
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:
         main(params.load())
     except UserError as error:
         sys.exit(f"{name}: {error}")
-    except OSError as error:  # a full disk, a folder without rights: nothing half-written is left, see src/files.py
-        sys.exit(f"{name}: {error.filename or 'writing'}: {error.strerror or error}")
+    except OSError as error:
+        sys.exit(f"{name}: {of_system(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

@@ -108,7 +108,9 @@ def test_a_disk_that_fills_up_while_writing(folder, most, left):
     """The pixels take 34 kB, the contact sheet more."""
     found = run(folder, "stages.prepare", most=most)
     assert found.returncode == 1
-    assert re.fullmatch("prepare: .*File too large", found.stderr.splitlines()[-1])  # Matplotlib may have a word before
+    last = found.stderr.splitlines()[-1]  # Matplotlib may have a word before
+    assert re.fullmatch("prepare: .*File too large; free some space; nothing half-written is left", last)
+    assert left or "images.bin" in last
     assert {path.name for path in (folder / "data").iterdir()} == {"set"} | left
 
 
@@ -118,3 +120,37 @@ def test_a_folder_that_is_none_or_cannot_be_written(folder):
     (folder / "file").write_text("in the way")
     found = run(folder, "tools.check", "data/set", "--out", "file/here")
     assert found.returncode == 1 and "check: file" in found.stderr
+
+
+def test_a_terminated_stage_leaves_nothing_behind(folder):
+    code = """
+import os, signal, sys
+sys.argv = ["prepare"]
+from src.data import prepare
+def examine(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError("still here")
+prepare.examine = examine
+import runpy
+runpy.run_module("stages.prepare", run_name="__main__")
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 1 and found.stderr.splitlines()[-1] == "prepare: terminated"
+    assert {path.name for path in (folder / "data").iterdir()} == {"set"}
+
+
+@pytest.mark.parametrize("text", ["test: test.txt", "group: '^none (x)'", "classes: {0: a, 1: a}", "test: index.json"])
+def test_check_refuses_what_prepare_refuses(folder, text):
+    (folder / "data/set/dataset.yaml").write_text(text)
+    said = []
+    for command in (["stages.prepare"], ["tools.check", "data/set"]):
+        found = run(folder, *command)
+        assert found.returncode == 1
+        said.append(found.stderr.splitlines()[1:])
+    assert said[0] == said[1]

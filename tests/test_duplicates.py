@@ -77,7 +77,7 @@ def test_what_a_set_has_in_common_makes_no_duplicates():
         for row, column in rng.uniform(10, 190, (count, 2)):
             image[np.hypot(rows - row, columns - column) < 8] += 40
         images.append(limited(image + rng.normal(0, 3, image.shape))[..., None])
-    assert near_pairs([fingerprint(image) for image in images]) == []
+    assert not list(near_pairs([fingerprint(image) for image in images]))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16])
@@ -110,7 +110,7 @@ def test_a_tall_image_is_read_in_part():
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 16), (1, 9, 3), (300, 1, 3), (517, 389, 3), (5000, 70, 1)])
 def test_flat_images_match_nothing(shape, dtype):
     flat = [fingerprint(np.full(shape, value, dtype)) for value in (0, 0.1, 1, 200)]
-    assert not np.any(flat) and near_pairs(flat) == []
+    assert not np.any(flat) and not list(near_pairs(flat))
 
 
 def test_images_with_values_that_are_not_finite_match_nothing():
@@ -131,14 +131,14 @@ def test_pairs_are_those_of_a_comparison_one_by_one(monkeypatch):
     prints = vectors.astype(np.float16)
     exact = prints.astype(float)
     expected = [(i, j) for i in range(70) for j in range(i + 1, 70) if exact[i] @ exact[j] >= NEAR]
-    for found in (near_pairs(prints), near_pairs(list(prints))):
+    for found in (sorted(near_pairs(prints)), sorted(near_pairs(list(prints)))):
         assert [pair[:2] for pair in found] == expected and len(expected) == 6
         for i, j, similar in found:
             assert similar == pytest.approx(min(exact[i] @ exact[j], 1), abs=1e-5)
 
 
 def test_no_images_no_pairs():
-    assert near_pairs([]) == [] and clusters([], 0) == [] and clusters([], 3) == [0, 1, 2]
+    assert not list(near_pairs([])) and clusters([], 0) == [] and clusters([], 3) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -163,7 +163,7 @@ def test_real_images(name):
     """No two are near duplicates; of one in three, every mild change is found in 19 of 20."""
     images = real_images(name)
     prints = [fingerprint(image) for image in images]
-    assert near_pairs(prints) == []
+    assert not list(near_pairs(prints))
     some = range(0, len(images), 3)
     for change in MILD.values():
         found = [prints[i].astype(np.float32) @ fingerprint(change(images[i])).astype(np.float32) >= NEAR for i in some]

@@ -5,13 +5,15 @@ import re
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import yaml
 from PIL import Image
 
 from src.data.dataset import IGNORE
+from src.data.masks import read_mask
 from src.errors import UserError
 from src.files import read_csv
-from tests.conftest import prepared
+from tests.conftest import data_section, prepared
 from tests.corpus import palette_image, pixels, png, saved, tiff
 
 RNG = np.random.default_rng(0)
@@ -149,9 +151,9 @@ def test_a_colour_and_a_negative_number_can_be_ignored(tmp_path):
     check(prepared(data_set(tmp_path / "signed", signed, "ignore: -1\n"), tmp_path / "2"), wanted)
 
 
-def numbered(count):
+def numbered(count, fewest=3):
     """`count` masks of consecutively numbered objects, some more, some fewer."""
-    return [np.minimum(np.arange(480).reshape(24, 20) // 40, 3 + n % 4).astype(np.uint8) for n in range(count)]
+    return [np.minimum(np.arange(480).reshape(24, 20) // 40, fewest + n % 4).astype(np.uint8) for n in range(count)]
 
 
 def soft_edges():
@@ -165,8 +167,11 @@ def soft_edges():
 AMBIGUOUS = {
     "three greys": [np.array([0, 128, 255], np.uint8)[labels] for labels in LABELS],
     "soft edges": [mask.astype(np.uint8) for mask in soft_edges()],
+    "1 here, 255 there": [np.array([0, 255 if n % 2 else 1], np.uint8)[pixels() % 2] for n in range(4)],
     "VOC": [np.where(pixels() % 22 == 21, 255, pixels() % 22).astype(np.uint8), (pixels() % 21).astype(np.uint8)],
     "numbered objects": numbered(8),
+    "none to three objects": numbered(9, 0)[1:],
+    "numbered objects, one missing": [*numbered(8), np.where(numbered(1)[0] == 2, 0, numbered(1)[0])],
 }
 
 
@@ -194,6 +199,25 @@ def test_several_readings_stop_and_each_line_makes_it_pass(tmp_path, name):
             assert store.mask(0).max() == 1
 
 
+def test_colours_that_blend_at_edges_are_not_taken_for_classes(tmp_path):
+    """Red discs on black with half-tones, as a drawing program makes them; without, they are two classes."""
+    discs = [cv2.circle(np.zeros((24, 20), np.uint8), (7 + number, 12), 6, 255, -1) for number in range(4)]
+    soft = [cv2.GaussianBlur(disc, (3, 3), 0) for disc in discs]
+    red = [[np.dstack([one, 0 * one, 0 * one]) for one in masks] for masks in (discs, soft)]
+    store = prepared(data_set(tmp_path / "sharp", red[0]), tmp_path / "1")
+    assert store.dataset.classes == {"#000000": "background", "#FF0000": "foreground"}
+    with pytest.raises(UserError, match=r"more than one reading is possible → .*colours with soft edges"):
+        prepared(data_set(tmp_path / "soft", red[1]), tmp_path / "2")
+
+
+def test_instances_leave_nothing_but_the_ignored_value(tmp_path):
+    array = np.tile(np.array([0, -1, 2, 3], np.int16), (24, 5))
+    tifffile.imwrite(tmp_path / "a.tif", array)
+    masks = data_section(tmp_path, masks={"read": "instances", "threshold": 0}).masks
+    assert read_mask(tmp_path / "a.tif", masks, False, None).values.pixels == {0: 120, 1: 360}
+    assert read_mask(tmp_path / "a.tif", masks, False, -1).values.pixels == {-1: 120, 0: 120, 1: 240}
+
+
 @pytest.mark.parametrize(("threshold", "names"), [(128, ["background", "foreground"])])
 @pytest.mark.parametrize("format", ["JPEG", "WEBP"])
 def test_lossy_masks_are_refused_until_a_threshold_says_how_to_read_them(tmp_path, format, threshold, names):
@@ -204,9 +228,9 @@ def test_lossy_masks_are_refused_until_a_threshold_says_how_to_read_them(tmp_pat
     source = data_set(tmp_path / "set", masks)
     with pytest.raises(UserError, match=r"4 problem.*") as error:
         prepared(source, tmp_path)
-    assert str(error.value).count("the mask is in a lossy format") == 4 and "data.masks.threshold: 1" in str(
+    assert "'m00', 'm01', 'm02', 'm03': the mask is in a lossy format" in str(
         error.value
-    )
+    ) and "data.masks.threshold: 1" in str(error.value)
     store = prepared(source, tmp_path, masks={"read": "auto", "threshold": threshold})
     check(store, [np.minimum(shape, 1) for shape in shapes])
     assert store.dataset.names == names

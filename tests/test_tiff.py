@@ -44,11 +44,21 @@ def check(path, wanted, channels=0):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", TYPES)
 def test_number_types_byte_orders_and_predictors(tmp_path, way, dtype, layout):
-    array = (pixels() / 3 - 20).astype(dtype) if dtype != "bool" else pixels() > 70
+    values = pixels() / 3 - (0 if dtype.startswith("uint") else 20)
+    array = values.astype(dtype) if dtype != "bool" else pixels() > 70
     for compression, predictor, order in [(None, False, ">"), ("deflate", True, "<"), ("deflate", False, ">")]:
         options = {"predictor": predictor and dtype != "bool", "compression": compression, "byteorder": order}
         tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", **LAYOUTS[layout], **options)
         check(tmp_path / "a.tif", array)
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "int32"])
+def test_whole_numbers_that_float32_would_round_are_refused(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((40, 40), 2**24, dtype), photometric="minisblack")
+    assert read_image(tmp_path / "a.tif").max() == 2**24
+    tifffile.imwrite(tmp_path / "a.tif", np.full((40, 40), 2**24 + 1, dtype), photometric="minisblack")
+    with pytest.raises(Unreadable, match="which float32 would round"):
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("compression", [None, "deflate", "lzw", "zstd", "packbits", "lzma"])

@@ -1,10 +1,13 @@
 """From files to the split: images that are the same, or nearly so, end in one subset."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
 
 from src.data.divide import notes, split
+from src.data.duplicates import clusters, near_pairs
 from src.files import read_csv
 from tests.conftest import prepared, write_pair
 
@@ -55,3 +58,23 @@ def test_twins_apart_are_reported(source, tmp_path, params):
     apart = params(**{"split.duplicates": "apart"}).split
     lines = ["\n".join(notes(store, apart, split(store, apart, seed))) for seed in range(10)]
     assert any("across subsets" in line for line in lines)
+
+
+def test_twins_are_found_whatever_is_ignored_in_their_masks(tmp_path):
+    """Equal images whose masks leave out different pixels; too small for a fingerprint."""
+    image = np.random.default_rng(0).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    for name, row in (("a", 0), ("b", 6)):
+        mask = np.tile(np.array([0, 1, 0, 1, 0, 1, 0], np.uint8), (7, 1))
+        mask[row] = 255
+        write_pair(tmp_path / "set", name, image, mask)
+    (tmp_path / "set/dataset.yaml").write_text("classes: {0: no, 1: yes}\nignore: 255")
+    assert [record.twin for record in prepared(tmp_path / "set", tmp_path).records] == ["a", "a"]
+
+
+def test_a_film_of_like_frames_takes_no_memory_for_its_pairs():
+    """2,000 frames make 2 million pairs, which are told one by one."""
+    prints = np.tile(np.eye(1, 832, dtype=np.float16), (2000, 1))
+    tracemalloc.start()
+    assert clusters(near_pairs(prints), 2000) == [0] * 2000
+    assert tracemalloc.get_traced_memory()[1] < 2**26
+    tracemalloc.stop()

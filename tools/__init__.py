@@ -23,13 +23,13 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
     """
     arguments = parser.parse_args()
     name = parser.prog.rpartition(".")[2]
-    from src.errors import UserError
+    from src.errors import UserError, of_system
 
     try:
         sys.exit(main(arguments))
     except UserError as error:
         sys.exit(f"{name}: {error}")
-    except OSError as error:  # a full disk, a folder without rights
-        sys.exit(f"{name}: {error.filename or 'writing'}: {error.strerror or error}")
+    except OSError as error:
+        sys.exit(f"{name}: {of_system(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

@@ -1,12 +1,17 @@
-"""Check a data set before anything is trained on it: pairs, sizes, values of masks, damaged and doubled images.
+"""Check a data set before anything is trained on it: pairs, sizes, values of masks, damaged and doubled images, groups.
 
 Reads every file once, as the prepare stage does, and changes nothing in FOLDER. Takes its settings from params.yaml.
 """
 
 import argparse
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools import parser, run
+
+if TYPE_CHECKING:
+    from src.data.gate import Gate
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -14,10 +19,27 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.gate import examine
     from src.report.gate import report
 
-    data = params.load().data.model_copy(update={"source": arguments.folder})
+    read = params.load()
+    data = read.data.model_copy(update={"source": arguments.folder})
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
+    print(groups(gate, read.split.group))
     print(f"every finding: {arguments.out / 'checks.csv'}\nnext: set data.source to {arguments.folder}, then dvc repro")
+
+
+def groups(gate: "Gate", rule: str) -> str:
+    """How many groups `rule` (split.group) makes of the images; `UserError` if it, or a list, does not fit them."""
+    from src.data.dataset import SUBSETS, read_lists
+    from src.data.groups import groups_of
+    from src.data.lists import listed_groups
+
+    dataset, ids = gate.encoding.dataset, list(gate.entries)
+    own = groups_of(gate.source, {"auto": dataset.group, "none": None}.get(rule, rule), ids)
+    listed_groups(read_lists(gate.source, dataset), own, groups_of(gate.source, dataset.group, ids))
+    sizes = sorted(Counter(own.values()).values())
+    size = f"of {sizes[0]}" if sizes[0] == sizes[-1] else f"of {sizes[0]} to {sizes[-1]}"
+    fewest = f"; every subset needs one, and there are {len(SUBSETS)}" if len(sizes) < len(SUBSETS) else ""
+    return f"{len(sizes)} group(s) {size} image(s){fewest}"
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def walk(folder: Path, suffixes: Iterable[str] | None, findings: Findings) -> li
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             fits = suffixes is None or Path(name).suffix.lower() in suffixes
-            if fits and not name.startswith(".") and name not in SYSTEM_FILES:
+            if fits and not name.startswith(".") and name.lower() not in SYSTEM_FILES:
                 found.append(relative / name)
     return sorted(found)
 

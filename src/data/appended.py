@@ -52,7 +52,10 @@ class Appended:
     def _write(self, content: bytes | memoryview) -> None:
         left = memoryview(content)
         while left:  # one call may take a part of it: on Linux 2 GiB, on a full disk what still fits
-            written = self.file.write(left)
+            try:
+                written = self.file.write(left)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, self.file.name) from None
             left, self.size = left[written:], self.size + written
 
 

@@ -46,9 +46,8 @@ def warp(
     half = (side - 1) / 2
     corners = matrix @ np.array([[-half, half, -half, half], [-half, -half, half, half]]) + centre[:, None]
     size = np.array([image.shape[1], image.shape[0]])
-    low = np.clip(
-        np.floor(corners.min(axis=1)).astype(int) - 1, 0, size - 1
-    )  # only this window of a large image is read
+    # Only the window from low to high is read of a large image.
+    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 1, 0, size - 1)
     high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, low + 1, size)
     window = np.s_[low[1] : high[1], low[0] : high[0]]
     offset = centre - low - matrix @ [half, half]

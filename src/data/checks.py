@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from src.data.dataset import NAME
 from src.data.gate import Gate
+from src.data.pairs import Finding
 from src.errors import UserError, listing
 from src.files import write_csv
 
 COLUMNS = ["file", "severity", "what", "setting"]
-MOST_SIZES = 4  # named in the summary
+MOST_SIZES, MOST_SHOWN = 4, 5  # sizes, and lines of warnings, in the summary
+FEWEST_ALIKE = 4  # findings of the same words that are told in one line
 
 
 def write_findings(path: Path, gate: Gate) -> None:
@@ -20,7 +23,7 @@ def write_findings(path: Path, gate: Gate) -> None:
 def stop_on_errors(gate: Gate, table: Path) -> None:
     """`UserError` with every error, if there is one."""
     if gate.errors:
-        lines = listing(f"{error.file!r}: {error.what} → {error.setting}" for error in gate.errors)
+        lines = listing(_lines(gate.errors))
         raise UserError(f"{len(gate.errors)} problem(s) in the data set, all of them in {table}\n{lines}")
 
 
@@ -38,11 +41,26 @@ def summary(gate: Gate) -> Iterator[str]:
     yield from _classes(gate)
     if gate.twins:
         yield f"{len(gate.twins)} images are the same as another, or nearly so"
-    counts = Counter(str(finding.severity) for finding in gate.findings)
-    words = {"error": "error(s)", "skipped": "file(s) left out (data.on_error: skip)", "warning": "warning(s)"}
-    yield (
-        ", ".join(f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]) or "no findings"
-    )
+    counts = Counter(severity for severity, _ in {(str(finding.severity), finding.file) for finding in gate.findings})
+    words = {
+        "error": "file(s) with errors",
+        "skipped": "file(s) left out (data.on_error: skip)",
+        "warning": "with warnings",
+    }
+    found = [f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]]
+    yield ", ".join(found) or "no findings"
+    milder = [finding for finding in gate.findings if finding.severity != "error"]
+    yield from (f"  {line}" for line in list(_lines(milder))[:MOST_SHOWN])
+
+
+def _lines(findings: list[Finding]) -> Iterator[str]:
+    """A line for each finding; many that say the same of different files share one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for found in findings:
+        alike.setdefault((found.what, found.setting), []).append(repr(found.file))
+    for (what, setting), files in alike.items():
+        together = [", ".join(files)] if len(files) >= FEWEST_ALIKE else files
+        yield from (f"{file}: {what} → {setting}" for file in together)
 
 
 def _classes(gate: Gate) -> Iterator[str]:
@@ -53,3 +71,8 @@ def _classes(gate: Gate) -> Iterator[str]:
         counts = [of_image[position] for of_image in pixels]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
         yield f"mask value {value}: {name}, {share}"
+    if ignored := sum(sum(e.values.pixels.values()) for e in gate.entries.values()) - sum(map(sum, pixels)):
+        yield f"ignored: {ignored / (total + ignored):.2%} of the pixels"
+    names = gate.encoding.dataset.names
+    if len(names) > 2 and gate.encoding.dataset.background_index is None:
+        yield f"no background: all {len(names)} classes count in means; else say in {NAME}: background: {names[0]}"

@@ -12,6 +12,7 @@ from src.params import GroupRule, Section, validate
 
 IGNORE = 255  # the value in stored masks that counts in no loss, no statistic and no score
 NAME = "dataset.yaml"
+RESERVED = (NAME, "index.json", "images.bin", "masks.bin")  # what the store calls its own files, see store.py
 BLACK = "#000000"
 PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito, less what pictures use for errors
 SUBSETS = ("train", "validation", "test")
@@ -79,6 +80,8 @@ class Dataset(Section):
     def plain_file_name(cls, name: str | None) -> str | None:
         if name is not None and (not name or name != Path(name).name or name.startswith(".")):
             raise ValueError("must be the name of a file beside dataset.yaml")
+        if name in RESERVED:
+            raise ValueError(f"{name} is the name of a file of the store: call the list otherwise, such as test.txt")
         return name
 
     @model_validator(mode="after")

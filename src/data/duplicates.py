@@ -8,7 +8,7 @@ copies with hardly a change.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,22 +71,20 @@ def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:
     return averaged(sampled, min(width, SIDE), min(height, SIDE)) @ weights
 
 
-def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> list[tuple[int, int, float]]:
-    """All pairs of near duplicates as (i, j, correlation) in order, i < j, the correlation from NEAR to 1.
+def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> Iterator[tuple[int, int, float]]:
+    """All pairs of near duplicates as (i, j, correlation), i < j, the correlation from NEAR to 1.
 
-    Every image is compared with every other, a block with a block: 35 MB whatever their number, and the pairs found.
+    Every image is compared with every other, a block with a block, in some 50 MB whatever their number.
     """
-    pairs = []
     for top in range(0, len(fingerprints), BLOCK):
         rows = np.asarray(fingerprints[top : top + BLOCK], np.float32)
         for left in range(top, len(fingerprints), BLOCK):
             columns = np.asarray(fingerprints[left : left + BLOCK], np.float32)
             similar = rows @ columns.T
-            found = np.argwhere(similar >= NEAR)
-            found = found[found[:, 0] + top < found[:, 1] + left]
-            for i, j in found.tolist():
-                pairs.append((i + top, j + left, min(float(similar[i, j]), 1.0)))
-    return sorted(pairs)
+            for i, row in enumerate(similar):
+                for j in np.flatnonzero(row >= NEAR).tolist():
+                    if i + top < j + left:
+                        yield i + top, j + left, min(float(row[j]), 1.0)
 
 
 def clusters(pairs: Iterable[tuple[int, int, float]], count: int) -> list[int]:

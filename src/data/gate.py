@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.dataset import NAME, Dataset, number, read_dataset
+from src.data.dataset import NAME, Dataset, number, read_dataset, read_lists
 from src.data.encoding import Encoding, resolve
 from src.data.entry import Entry, Pixels, entry_of
 from src.data.groups import groups_of
@@ -69,7 +69,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None) -
         pairs, findings, rule = package_pairs(dataset.package), list[Finding](), Rule()
     else:
         pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore)
-    groups_of(source, dataset.group, [pair.id for pair in pairs])  # names without a group are refused before any work
+    findings += _described_wrongly(source, dataset, [pair.id for pair in pairs])
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
     entries: dict[str, Entry] = {}
 
@@ -107,6 +107,17 @@ def _described(source: Path, data: Data) -> Dataset:
             f"data.masks.{made} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
         )
     return dataset
+
+
+def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
+    """An error for a list that is not there, and for a group that does not fit every name."""
+    findings = []
+    for check in (lambda: read_lists(source, dataset), lambda: groups_of(source, dataset.group, ids)):
+        try:
+            check()
+        except UserError as error:
+            findings.append(Finding(NAME, "error", str(error), f"correct {NAME}", True))
+    return findings
 
 
 def _judged(gate: Gate, data: Data) -> Gate:

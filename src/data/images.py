@@ -27,6 +27,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
 GREY = ("1", "L", "LA", "I;16", "I")
 PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
+WHOLE = 2**24  # up to which float32 holds every whole number
 RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
 Pixels = NDArray[Any]
 
@@ -65,6 +66,8 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
         pixels, orientation = decode(header, channels == 4), header.orientation
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        if pixels.dtype.kind in "iu" and max(abs(int(pixels.min())), abs(int(pixels.max()))) > WHOLE:
+            raise Unreadable(f"holds whole numbers beyond {WHOLE:,}, which float32 would round", "scale them down")
         with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
             pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
     return turned(pixels, orientation)

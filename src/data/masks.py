@@ -87,7 +87,7 @@ def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int
     """The file's pixels, not yet turned, its orientation, and whether its format is lossy."""
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
-        return (tiff.colours(4) if colours else tiff.stored), tiff.orientation, tiff.lossy
+        return (tiff.colours() if colours and tiff.palette is not None else tiff.stored), tiff.orientation, tiff.lossy
     header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):
         return decode(header), header.orientation, header.lossy
@@ -155,7 +155,7 @@ def _alpha_decides(pixels: Array, alpha: Array) -> bool:
     if colours.min() == colours.max():
         return True
     both = np.unique(colours.astype(np.int64) << 8 | alpha)
-    if len(np.unique(both >> 8)) < len(both):
+    if len(np.unique(both >> 8)) < len(both) or len(both) > MOST_VALUES:
         raise Unreadable("differs in colour and in alpha", "data.masks.read: alpha, or save it without alpha")
     return False
 
@@ -171,7 +171,8 @@ def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
             raise Unreadable("holds fractions", "data.masks.threshold: 0.5, or save whole numbers, one for each class")
         values = values.astype(np.int64)
     if masks.read == "instances":
-        return np.where(values == (-1 if ignore is None else ignore), values, values != 0)
+        foreground = (values != 0).astype(np.uint8)
+        return foreground if ignore is None else np.where(values == ignore, values, foreground)
     return values
 
 
@@ -184,9 +185,8 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     counts = np.bincount(inverse, lengths)
     codes = np.zeros(len(found), np.uint8)
     last = len(found) - 1
-    for position in dict.fromkeys(
-        [*range(min(last, MOST_VALUES) + 1), last]
-    ):  # of too many enough to tell, and the range
+    # Of too many values as many as tell that they are, and the highest, for the range.
+    for position in dict.fromkeys([*range(min(last, MOST_VALUES) + 1), last]):
         value = found[position].item()
         codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)
         values.pixels[value] = values.pixels.get(value, 0) + int(counts[position])

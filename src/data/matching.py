@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 SAMPLE = 200  # names that a rule is looked for with
 SEPARATORS = "_-. "
+MOST_SHARED = 20  # prefixes and suffixes that are tried on either side
 FEWEST = 3  # pairs that make a rule believable which takes something off both names
 
 
@@ -71,7 +73,7 @@ def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
     counts = {rule: rule.matched(images, masks) for rule in rules}
     half = min(len(images), len(masks)) / 2
     believable = [rule for rule, fewest in rules.items() if rule == Rule() or counts[rule] >= max(fewest, half)]
-    return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask))))
+    return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask)), rule.words()))
 
 
 def _names(ids: Collection[str]) -> list[str]:
@@ -79,13 +81,13 @@ def _names(ids: Collection[str]) -> list[str]:
 
 
 def _around(outer: Sequence[str], inner: set[str]) -> list[Affix]:
-    """What most often stands around one of the `inner` names in an outer one."""
+    """What most often stands around one of the `inner` names in an outer one, cut off as in `_cuts`."""
     votes: Counter[Affix] = Counter()
     for name in outer[:: max(1, len(outer) // SAMPLE)]:
-        for start in range(len(name)):
-            for end in range(start + 1, len(name) + 1):
-                if name[start:end] in inner:
-                    votes[Affix(name[:start], name[end:])] += 1
+        cuts = [0, *_cuts(name), len(name)]
+        for start, end in combinations(cuts, 2):
+            if name[start:end] in inner:
+                votes[Affix(name[:start], name[end:])] += 1
     return [affix for affix, _ in votes.most_common(3)]
 
 
@@ -94,12 +96,19 @@ def _shared(names: Sequence[str]) -> list[Affix]:
     votes: Counter[Affix] = Counter()
     sample = names[:: max(1, len(names) // SAMPLE)]
     for name in sample:
-        votes.update({Affix(name[:cut], "") for cut in _cuts(name)} | {Affix("", name[cut:]) for cut in _cuts(name)})
-    return [affix for affix, count in votes.most_common(20) if 2 * count >= len(sample)]
+        votes.update(affix for cut in _cuts(name) for affix in (Affix(name[:cut], ""), Affix("", name[cut:])))
+    shared = [affix for affix, count in votes.items() if 2 * count >= len(sample)]
+    return sorted(shared, key=lambda affix: (-votes[affix], -len(affix.prefix + affix.suffix), affix))[:MOST_SHARED]
 
 
 def _cuts(name: str) -> Iterator[int]:
+    """Where a name may be cut: at separators, between letters and digits, before a capital letter."""
     for cut in range(1, len(name)):
         before, after = name[cut - 1], name[cut]
-        if before in SEPARATORS or after in SEPARATORS or before.isdigit() != after.isdigit():
+        if (
+            before in SEPARATORS
+            or after in SEPARATORS
+            or before.isdigit() != after.isdigit()
+            or (before.islower() and after.isupper())
+        ):
             yield cut

@@ -57,13 +57,17 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None) ->
     """
     for part in (folder, folder / "images", folder / "masks"):
         if not part.is_dir():
-            raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and masks/")
+            there = (
+                ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ""
+            )
+            hint = f"; folders there: {there}" if there else ""
+            raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and masks/{hint}")
     images, findings, several = _by_stem(folder / "images", folder)
     masks, more, of_masks = _by_stem(folder / "masks", folder)
     rule = find_rule(images, masks)
     together, alone = _together(images, masks, rule)
     pairs = [
-        Pair(image, functools.partial(_read, images[image], masks[mask], data, colours, ignore))
+        Pair(image, functools.partial(_read, folder, images[image], masks[mask], data, colours, ignore))
         for image, mask in sorted(together.items())
         if image not in several and mask not in of_masks
     ]
@@ -154,16 +158,16 @@ def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
         return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
     if not target.is_relative_to(root):
         return "is a link out of the data set's folder", "put the file itself there"
-    return (
-        None if target.is_file() else ("is a link to a folder, which is not followed", "put the files themselves there")
-    )
+    if not target.is_file():
+        return "is a link to a folder, which is not followed", "put the files themselves there"
+    return None
 
 
 def _read(
-    image_path: Path, mask_path: Path, data: Data, colours: bool, ignore: int | None, scratch: Path | None
+    folder: Path, image_path: Path, mask_path: Path, data: Data, colours: bool, ignore: int | None, scratch: Path | None
 ) -> tuple[NDArray[Any], Labels]:
-    image = _named("images", image_path, lambda: read_image(image_path, data.channels, scratch))
-    labels = _named("masks", mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
+    image = _named(folder, image_path, lambda: read_image(image_path, data.channels, scratch))
+    labels = _named(folder, mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
     if image.shape[:2] != labels.codes.shape:
         sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, labels.codes.shape)]
         turn = ", the one turned: look for an EXIF orientation" * (image.shape[:2] == labels.codes.shape[::-1])
@@ -172,15 +176,14 @@ def _read(
     return image, labels
 
 
-def _named(folder: str, path: Path, read: Callable[[], Any]) -> Any:
-    """Read a file; what is wrong with it names it."""
+def _named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
+    """Read a file; what is wrong with it names it, as seen from the data set's folder."""
+    name = path.relative_to(folder).as_posix()
     try:
         return read()
     except Unreadable as error:
-        raise Unreadable(f"{folder}/{path.name} {error}", error.setting) from None
+        raise Unreadable(f"{name} {error}", error.setting) from None
     except OSError as error:
-        raise Unreadable(f"{folder}/{path.name} cannot be read: {error.strerror}", "check the file") from None
+        raise Unreadable(f"{name} cannot be read: {error.strerror}", "check the file") from None
     except MemoryError:
-        raise Unreadable(
-            f"{folder}/{path.name} does not fit into memory", "cut it, or save it as TIFF in tiles"
-        ) from None
+        raise Unreadable(f"{name} does not fit into memory", "cut it, or save it as TIFF in tiles") from None

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from src.data.appended import Appended
-from src.data.dataset import read_dataset, read_lists, write_dataset
+from src.data.dataset import write_dataset
 from src.data.entry import Entry
 from src.data.gate import Gate, examine
 from src.data.groups import copy_tables
@@ -23,7 +23,6 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     is not written.
     """
     source = Path(data.source)
-    read_lists(source, read_dataset(source))  # a missing one is named before any work
     with atomic(prepared) as folder:
         folder.mkdir()
         with Appended(folder / IMAGES) as images, Appended(folder / MASKS) as masks:
@@ -56,7 +55,7 @@ def _record(gate: Gate, entry: Entry) -> Record:
 
 def _translate(path: Path, gate: Gate) -> None:
     """Replace the code of every mask's pixel by its class index, in place, where they differ."""
-    with path.open("r+b", buffering=0) as file:
+    with path.open("r+b") as file:
         for entry in gate.entries.values():
             lookup = gate.encoding.lookup(entry.values)
             if all(lookup[code] == code for code in entry.values.code.values()):

@@ -3,13 +3,19 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
 
 from src.data.dataset import Value
 
 MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
+THRESHOLD = "in params.yaml: data.masks.threshold"
 EDGES = 0.02  # share of the pixels below which values between the lowest and the highest may be soft edges
 ENDS = 0.9  # share of the pixels close to the lowest or the highest of many values that speaks for soft edges
-FEWEST = 5  # classes, and masks, that can be told from numbered objects
+FEWEST_OBJECTS, FEWEST_MASKS = 3, 5  # from which on numbered objects are thought of
+GAPLESS = 0.8  # share of the masks that are numbered without a gap; objects may be cut away or covered
+NEAR = 12  # of 255 in each channel: how close to the line between two colours their blends lie
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,10 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
     classes = _classes(values, coloured)
     as_classes = Reading(f"{len(values)} classes", f"in dataset.yaml: {_line(classes)}", classes)
     if coloured:
-        return [as_classes] if len(values) <= MOST_CLASSES else []
+        smooth = Reading("colours with soft edges", "save the masks again, without smoothing")
+        return [as_classes, smooth][: 1 + _blended(pixels)] if len(values) <= MOST_CLASSES else []
     middle = (values[0] + values[-1] + 1) // 2
-    soft = Reading("foreground with soft edges", f"in params.yaml: data.masks.threshold: {middle}")
+    soft = Reading("foreground with soft edges", f"{THRESHOLD}: {middle}")
     objects = Reading("numbered objects on background 0", "in params.yaml: data.masks.read: instances")
     consecutive = values == list(range(len(values)))
     if len(values) > MOST_CLASSES:
@@ -43,8 +50,12 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
         return found + ([objects] if _numbered(held) or values[-1] > 255 else [])
     if len(values) == 2:
         return [as_classes]
+    if values[-1] > 255 or (len(values) > FEWEST_OBJECTS and _numbered(held)):
+        return [as_classes, objects]
+    if values == [0, 1, 255] and not any({1, 255} <= set(found) for found in held.values()):
+        return [Reading("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1"), as_classes]
     if consecutive:
-        return [as_classes, objects] if len(values) >= FEWEST and _numbered(held) else [as_classes]
+        return [as_classes]
     if values[:-1] == list(range(len(values) - 1)) and values[-1] == 255:
         return [Reading(f"{len(values) - 1} classes, and pixels to ignore", "in dataset.yaml: ignore: 255"), as_classes]
     between = 1 - (pixels[values[0]] + pixels[values[-1]]) / pixels.total()
@@ -65,7 +76,21 @@ def _line(classes: Mapping[Value, str]) -> str:
 
 
 def _numbered(held: Mapping[str, Collection[int]]) -> bool:
-    """Whether every mask counts its values from 1 without a gap, and they differ in how far, as objects do."""
+    """Whether most masks count their values from 1 without a gap, and they differ in how far, as objects do."""
     counts = [len(set(values) - {0}) for values in held.values()]
-    gapless = all(max(values, default=0) == count for values, count in zip(held.values(), counts, strict=True))
-    return gapless and len(held) >= FEWEST and len(set(counts)) >= 3
+    gapless = [max(values, default=0) == count for values, count in zip(held.values(), counts, strict=True)]
+    return sum(gapless) >= GAPLESS * len(held) and len(held) >= FEWEST_MASKS and len(set(counts)) >= 3
+
+
+def _blended(pixels: Counter[int]) -> bool:
+    """Whether a rare colour lies between two frequent ones, as a soft edge would."""
+    colours = {value: np.array([value >> 16, value >> 8 & 255, value & 255], float) for value in pixels}
+    for value, count in pixels.items():
+        frequent = [colours[other] for other in pixels if pixels[other] > 10 * count]
+        if count >= EDGES * pixels.total():
+            continue
+        for one, other in combinations(frequent, 2):
+            share = (colours[value] - one) @ (other - one) / max((other - one) @ (other - one), 1)
+            if 0 < share < 1 and abs(one + share * (other - one) - colours[value]).max() <= NEAR:
+                return True
+    return False

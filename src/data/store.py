@@ -111,7 +111,9 @@ def release(pixels: NDArray[Any]) -> None:
 
     Only of large maps, and of nothing else: pages that were read stay until then, and all of them may not fit.
     """
-    content = getattr(pixels, "_mmap", None)
+    content: Any = pixels
+    while content is not None and not isinstance(content, mmap.mmap):
+        content = getattr(content, "base", None)
     if content is not None and len(content) > LARGE and hasattr(mmap, "MADV_DONTNEED"):
         content.madvise(mmap.MADV_DONTNEED)
 

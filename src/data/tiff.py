@@ -72,7 +72,8 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             if page.photometric == 0 and pixels.dtype.kind in "ub":  # white is zero
                 pixels = ~pixels if pixels.dtype == bool else pixels.dtype.type(2**page.bitspersample - 1) - pixels
             native = pixels.dtype.newbyteorder("=")
-            pixels = np.ascontiguousarray(pixels, native) if place is not None or native != pixels.dtype else pixels
+            if native != pixels.dtype or not pixels.flags.c_contiguous:
+                pixels = np.ascontiguousarray(pixels, native)
             orientation = int(page.tags.valueof(274, 1))
             alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
             orientation = orientation if orientation in range(1, 9) else 1

@@ -1,7 +1,7 @@
 """Images of a set that are the same or nearly so: they must not lie on both sides of a split."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from src.data.duplicates import clusters, near_pairs
 from src.data.entry import Entry
@@ -25,13 +25,18 @@ def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]
             findings[position] = Finding(entry.id, "warning", what, setting)
             pairs.append((earlier, position, 1.0))
     distinct = list(first.values())
-    for one, other, likeness in near_pairs([entries[position].fingerprint for position in distinct]):
-        a, b = distinct[one], distinct[other]
-        what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
-        setting = "look at both; split.duplicates: together keeps them in one subset"
-        findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
-        pairs.append((a, b, likeness))
-    place = clusters(pairs, len(entries))
+
+    def told() -> Iterator[tuple[int, int, float]]:
+        """Every pair, of which there may be more than fit into memory; a finding for the first of each image."""
+        yield from pairs
+        for one, other, likeness in near_pairs([entries[position].fingerprint for position in distinct]):
+            a, b = distinct[one], distinct[other]
+            what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
+            setting = "look at both; split.duplicates: together keeps them in one subset"
+            findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
+            yield a, b, likeness
+
+    place = clusters(told(), len(entries))
     sizes = Counter(place)
     twins = {entry.id: entries[at].id for entry, at in zip(entries, place, strict=True) if sizes[at] > 1}
     return twins, list(findings.values())

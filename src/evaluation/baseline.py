@@ -50,10 +50,9 @@ def sampled(
     image: NDArray[Any], mask: NDArray[np.uint8], classes: int, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """About `count` pixels [n, channels] and their classes [n], drawn evenly from those that count, strip by strip."""
-    places = np.sort(
-        rng.integers(mask.size, size=2 * count)
-    )  # sorted, so that a large file is read once; twice as many
-    colours, labels = [], []  # as needed: some may not count
+    # Sorted, so that a large file is read once; twice as many as needed, since some may not count.
+    places = np.sort(rng.integers(mask.size, size=2 * count))
+    colours, labels = [], []
     for rows in strips(*mask.shape):
         first, end = rows.start * mask.shape[1], rows.stop * mask.shape[1]
         inside = places[np.searchsorted(places, first) : np.searchsorted(places, end)] - first

@@ -9,6 +9,7 @@ from typing import Any
 import dvc.api
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc_data.index.index import DataIndexDirError
 
 from src.data.dataset import NAME, Dataset
 from src.errors import UserError, listing
@@ -36,11 +37,11 @@ def read_runs(names: Sequence[str]) -> list[Run]:
             dataset = validate(Dataset, parse_yaml(dvc.api.read(DATASET, rev=name), Path(DATASET)), Path(DATASET))
             rows = list(csv.DictReader(StringIO(dvc.api.read(SCORES, rev=name))))
             runs.append(Run(name, params[name], dataset, rows))
-        except DvcException as error:
+        except (DvcException, DataIndexDirError, OSError) as error:
             problems.append(f"{name}: {error}")
     if problems:
         raise UserError(
-            "no scores of these runs are at hand; those of another machine come with `dvc exp pull REMOTE NAME`\n"
+            "no scores of these runs are at hand; `dvc exp pull REMOTE NAME` or `dvc pull` brings them\n"
             f"{listing(problems)}"
         )
     return runs

@@ -32,7 +32,8 @@ def sweeps(params: Mapping[str, Parameters]) -> list[list[str]]:
     """
     folded = {name: values for name, values in params.items() if values.get(FOLDS)}
     by_fold = _alike(folded, FOLD)
-    several = [names for names in by_fold + _alike(params, SEED) if len(names) > 1]
+    swept = [(names, FOLD) for names in by_fold] + [(names, SEED) for names in _alike(params, SEED)]
+    several = [names for names, key in swept if len({params[name].get(key) for name in names}) > 1]
     return several or by_fold
 
 

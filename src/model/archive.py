@@ -57,6 +57,8 @@ def save(path: Path, model: keras.Model, project: Project) -> None:
 
 def load(path: Path) -> tuple[keras.Model, Project]:
     """The model, without running code from the file, and its project; `UserError` if the file is not one of ours."""
+    if not path.exists():
+        raise UserError(f"{path}: not a model of this project: no such file; dvc repro makes it")
     try:
         with zipfile.ZipFile(path) as archive:
             project = Project.model_validate_json(archive.read(MEMBER))

@@ -55,5 +55,6 @@ def outlined(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset) -> Drawi
 
 def _raw(image: Drawing, codes: NDArray[np.uint8]) -> Drawing:
     """The codes of a mask in a range of colours over the image; code 0 stays clear."""
-    painted = matplotlib.colormaps["turbo"](codes)[..., :3] * 255
+    present, rank = np.unique(codes, return_inverse=True)
+    painted = matplotlib.colormaps["turbo"](rank.reshape(codes.shape) / max(len(present) - 1, 1))[..., :3] * 255
     return np.where(codes[..., None] > 0, 0.4 * image + 0.6 * painted, image).astype(np.uint8)
