@@ -1,0 +1,121 @@
+"""Small annotations in each format, and what tools.convert makes of them, for its tests."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+from src.convert.annotations import Options
+from src.convert.coco import read_coco
+from src.convert.labelme import read_labelme
+from src.convert.write import write
+from src.convert.yolo import read_yolo
+from src.data.pairs import folder_pairs
+from tests.closure import ROOT
+from tests.conftest import data_section
+
+SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]  # 4 × 4 pixels
+
+
+def read_mask(path):
+    """The mask's values, as Pillow reads them."""
+    return np.asarray(Image.open(path))
+
+
+def paired(folder):
+    """The pairs of a data set, as the pipeline finds them."""
+    return folder_pairs(folder, data_section(folder), False, None)[0]
+
+
+def photo(path, width=12, height=10, orientation=1):
+    """A smooth image of which every corner differs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:height, :width]
+    exif = Image.Exif()
+    if orientation != 1:
+        exif[0x0112] = orientation
+    Image.fromarray((20 + 9 * columns + 3 * rows).astype(np.uint8)).save(path, exif=exif)
+    return path
+
+
+def picture(region, height, width):
+    mask = np.zeros((height, width), bool)
+    rows, columns = region.inside.shape
+    mask[region.top : region.top + rows, region.left : region.left + columns] = region.inside
+    return mask
+
+
+def inside(x, y, points):
+    """Even-odd rule for one point: the crossings of a ray to the left, an edge holding its upper end only."""
+    odd = False
+    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
+        if (y0 <= y) != (y1 <= y) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
+            odd = not odd
+    return odd
+
+
+def coco(folder, annotations, images=None, categories=None, name="a.png"):
+    """A COCO source with one image of 12 × 10 pixels; annotations are (category, segmentation, more)."""
+    if not (folder / "photos").exists():
+        photo(folder / "photos" / name)
+    images = [{"id": 7, "file_name": name, "width": 12, "height": 10}] if images is None else images
+    categories = [{"id": 9, "name": "tree"}, {"id": 3, "name": "cell"}] if categories is None else categories
+    entries = [{"image_id": 7, "category_id": c, "segmentation": s} | more for c, s, more in annotations]
+    content = {"images": images, "annotations": entries, "categories": categories}
+    (folder / "a.json").write_text(json.dumps(content))
+    return folder / "a.json"
+
+
+def from_coco(folder, *annotations, options=None, out="out", ignore_crowds=True, **more):
+    path = coco(folder, annotations, **more)
+    source = read_coco(path, folder / "photos", options or Options(), ignore_crowds=ignore_crowds)
+    return write(source, folder / out)
+
+
+def stored(folder, name="a.png"):
+    return read_mask(folder / "out" / "masks" / name)
+
+
+def box(left, top, right, bottom):
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def labelme(path, *shapes, image="a.png", size=(12, 10), **more):
+    content = {"imagePath": image, "imageWidth": size[0], "imageHeight": size[1], "imageData": "x" * 9} | more
+    content["shapes"] = [
+        {"label": label, "shape_type": kind, "points": points} | extra for label, kind, points, extra in shapes
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def base64_png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def from_labelme(folder, out="out", **more):
+    return write(read_labelme(folder / "set", more.pop("options", Options()), **more), folder / out)
+
+
+def yolo(folder, lines, names="names: [cell, tree]", image="images/a.png"):
+    photo(folder / image)
+    label = (folder / image.replace("images", "labels")).with_suffix(".txt")
+    label.parent.mkdir(parents=True, exist_ok=True)
+    label.write_text(lines)
+    (folder / "data.yaml").write_text(names)
+    return folder
+
+
+def from_yolo(folder, **more):
+    return write(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "tools.convert", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
