@@ -154,3 +154,16 @@ def test_check_refuses_what_prepare_refuses(folder, text):
         assert found.returncode == 1
         said.append(found.stderr.splitlines()[1:])
     assert said[0] == said[1]
+
+
+def test_nothing_is_said_of_classes_that_are_not_known(folder):
+    for number in range(3):
+        mask = np.array([0, 128, 255], np.uint8).repeat(32)[None].repeat(64, axis=0)
+        write_pair(folder / "data/other", str(number), np.full((64, 96, 3), 60 * number, np.uint8), mask)
+    found = run(folder, "tools.check", "data/other")
+    assert found.returncode == 1 and "more than one reading is possible" in found.stderr
+    assert "3 pairs" in found.stdout and "ignored" not in found.stdout and "mask value" not in found.stdout
+    (folder / "data/other/dataset.yaml").write_text("classes: {0: a, 128: b}")
+    assert "ignored" not in run(folder, "tools.check", "data/other").stdout
+    (folder / "data/other/dataset.yaml").write_text("classes: {0: a, 128: b}\nignore: 255")
+    assert "ignored: 33.33% of the pixels" in run(folder, "tools.check", "data/other").stdout

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.data.dataset import NAME
+from src.data.dataset import NAME, number
 from src.data.gate import Gate
 from src.data.pairs import Finding
 from src.errors import UserError, listing
@@ -65,14 +65,18 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
 
 def _classes(gate: Gate) -> Iterator[str]:
     """A line for each class: its value in the masks, its share of the pixels, and how many images hold it."""
+    if not gate.encoding.dataset.classes:
+        return  # nobody knows yet what the masks mean
     pixels = [gate.pixels(entry) for entry in gate.entries.values()]
     total = sum(map(sum, pixels)) or 1
     for position, (value, name) in enumerate(gate.encoding.dataset.classes.items()):
         counts = [of_image[position] for of_image in pixels]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
         yield f"mask value {value}: {name}, {share}"
-    if ignored := sum(sum(e.values.pixels.values()) for e in gate.entries.values()) - sum(map(sum, pixels)):
-        yield f"ignored: {ignored / (total + ignored):.2%} of the pixels"
+    ignored = [None if gate.encoding.dataset.ignore is None else number(gate.encoding.dataset.ignore)]
+    held = [(entry.values.kind, *item) for entry in gate.entries.values() for item in entry.values.pixels.items()]
+    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) in ignored):
+        yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
     names = gate.encoding.dataset.names
     if len(names) > 2 and gate.encoding.dataset.background_index is None:
         yield f"no background: all {len(names)} classes count in means; else say in {NAME}: background: {names[0]}"
