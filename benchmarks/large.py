@@ -88,7 +88,7 @@ def _crops(work: Path) -> None:
 
     read = params.load()
     crops = Crops(Store(work / "prepared"), [0], read.data, read.augment, read.seed)
-    for _ in crops.batches(1, CROPS, 8):
+    for _ in crops.batches(range(CROPS // 8), CROPS, 8):
         pass
 
 

@@ -147,6 +147,8 @@ class Train(Section):
     batch: Count
     lr: Annotated[float, Field(gt=0, le=10)]
     warmup: Share
+    precision: Literal["auto", "float32", "bfloat16", "float16"]
+    strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss
 
     @model_validator(mode="after")

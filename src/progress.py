@@ -15,16 +15,16 @@ Result = TypeVar("Result")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def progress(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
-    """Yield `items` while showing how many of `total` are done."""
+def progress(items: Iterable[Item], total: int, title: str, done: int = 0) -> Iterator[Item]:
+    """Yield `items` while showing how many of `total` are done, `done` of them before."""
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=title, leave=False)
+        yield from tqdm(items, total=total, desc=title, leave=False, initial=done)
         return
     last = time.monotonic()
-    for done, item in enumerate(items):
+    for number, item in enumerate(items, done):
         if time.monotonic() - last > SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            print(f"{title}: {done} of {total}", file=sys.stderr, flush=True)
+            print(f"{title}: {number} of {total}", file=sys.stderr, flush=True)
         yield item
 
 

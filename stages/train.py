@@ -1,5 +1,7 @@
 """Train the U-Net on random crops and keep the epoch with the best Dice on the whole validation images."""
 
+from pathlib import Path
+
 from src.params import Params
 from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
@@ -9,7 +11,9 @@ def main(params: Params) -> None:
     from src.data.store import Store
     from src.files import write_csv, write_json
     from src.model.archive import save
-    from src.model.train import HISTORY, train_unet, training_metrics
+    from src.model.resume import checkpoints_of
+    from src.model.train import train_unet
+    from src.model.training import HISTORY
 
     store = Store(PREPARED)
     subsets = {name: read_subset(SPLITS, store, name) for name in ("train", "validation")}
@@ -22,10 +26,13 @@ def main(params: Params) -> None:
         unet=params.model,
         params=params.train,
         seed=params.seed,
+        checkpoints=checkpoints_of(Path.cwd()),
     )
-    save(MODEL, training.model, training.project)
-    write_csv(PLOTS / "history.csv", training.history, HISTORY)
-    write_json(METRICS / "train.json", training_metrics(training, {name: len(ids) for name, ids in subsets.items()}))
+    if training.workers.chief:
+        save(MODEL, training.model, training.project)
+        write_csv(PLOTS / "history.csv", training.history, HISTORY)
+        write_json(METRICS / "train.json", training.metrics({name: len(ids) for name, ids in subsets.items()}))
+        training.checkpoint.discard()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training crops: where they lie, how they are drawn, and batches of them made ahead of the network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,18 +115,22 @@ class Crops:
         normalised = normalisation(pixels)
         return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
 
-    def batches(self, epoch: int, crops: int, batch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-        """The crops of an epoch, `batch` at a time: float32 [batch, side, side, channels], uint8 [batch, side, side].
+    def batches(
+        self, steps: range, crops: int, batch: int, part: slice = slice(None)
+    ) -> Generator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+        """Images float32 [batch, side, side, channels] and masks uint8 of these steps, counted from 0 over all epochs.
 
-        A last, smaller batch is left out: batch normalisation would see it differently. A thread works ahead.
+        crops: of an epoch; a last, smaller batch is left out of it: batch normalisation would see it differently. part:
+        which crops of each batch to make. A thread works ahead, over the ends of epochs too.
         """
 
-        def make(first: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            drawn = [self.draw(epoch, index) for index in range(first, first + batch)]
+        def make(step: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+            epoch, first = step // (crops // batch) + 1, step % (crops // batch) * batch
+            drawn = [self.draw(epoch, index) for index in range(first, first + batch)[part]]
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 
-        yield from ahead(make, range(0, crops - batch + 1, batch), threads=1, waiting=AHEAD)
+        yield from ahead(make, steps, threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """The rare classes in words."""

@@ -1,19 +1,43 @@
 """Settings that depend on the machine: the arithmetic, the compiler, and repeatable results."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import tensorflow as tf
 
+Precision = Literal["float32", "bfloat16", "float16"]
 
-def prepare_device(seed: int) -> str:
-    """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic; say what was chosen."""
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """precision: of the convolutions (weights and sums stay float32); xla: whether XLA compiles the training step."""
+
+    precision: Precision
+    xla: bool
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the loss must be scaled, since gradients would vanish."""
+        return self.precision == "float16"
+
+    def __str__(self) -> str:
+        gpus = len(tf.config.list_physical_devices("GPU"))
+        place = f"{gpus} GPU(s)" if gpus else "the processor (TensorFlow sees no GPU)"
+        return f"{self.precision}{', compiled by XLA' if self.xla else ''}, on {place}"
+
+
+def prepare_device(seed: int, precision: Literal["auto"] | Precision) -> Arithmetic:
+    """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic."""
     keras.utils.set_random_seed(seed)
     repeatable()
-    policy = "mixed_bfloat16" if _multiplies_bfloat16() else "float32"
-    keras.mixed_precision.set_global_policy(policy)
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    return f"{policy} on {f'one of {gpus} GPU(s)' if gpus else 'the processor (TensorFlow sees no GPU)'}"
+    # XLA wins on GPUs; on processors oneDNN's own kernels are faster.
+    chosen = Arithmetic(
+        fastest_precision() if precision == "auto" else precision, bool(tf.config.list_physical_devices("GPU"))
+    )
+    keras.mixed_precision.set_global_policy("float32" if chosen.precision == "float32" else f"mixed_{chosen.precision}")
+    return chosen
 
 
 def repeatable() -> None:
@@ -21,16 +45,13 @@ def repeatable() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def compiled() -> bool:
-    """Whether to compile with XLA: it wins on GPUs; on processors oneDNN's own kernels are faster."""
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _multiplies_bfloat16() -> bool:
-    """Whether bfloat16 is multiplied in hardware; elsewhere it is emulated, and slower than float32."""
+def fastest_precision() -> Precision:
+    """What the hardware multiplies fastest: elsewhere bfloat16 is emulated, and slower than float32."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        return all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+        capability = min(detail.get("compute_capability", (0, 0)) for detail in details)
+        return "bfloat16" if capability >= (8, 0) else "float16" if capability >= (7, 0) else "float32"
     flags = Path("/proc/cpuinfo")  # Linux only; other systems use float32
-    return flags.exists() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+    fast = flags.exists() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+    return "bfloat16" if fast else "float32"

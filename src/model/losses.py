@@ -27,17 +27,31 @@ def loss_sums(logits: Any, truth: Any) -> Sums:
     class (IGNORE) count nowhere. All of it in float32, stable for logits of any size.
     """
     logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
-    outputs = logits.shape[-1]
-    classes = max(outputs, 2)
+    return _binary_sums(logits[..., 0], truth) if logits.shape[-1] == 1 else _multiclass_sums(logits, truth)
+
+
+def _binary_sums(logits: Any, truth: Any) -> Sums:
+    """As sums over the second class alone, from which those of the first follow: half the work."""
+    counted, true = tf.cast(truth < 2, tf.float32), tf.cast(tf.equal(truth, 1), tf.float32)
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits) * counted
+    probability = tf.sigmoid(logits) * counted
+    pixels, predicted, positive = (tf.reduce_sum(values) for values in (counted, probability, true))
+    overlap = tf.reduce_sum(probability * true)
+    return Sums(
+        tf.reduce_sum(entropy),
+        pixels,
+        tf.stack([pixels - predicted - positive + overlap, overlap]),
+        tf.stack([pixels - predicted, predicted]),
+        tf.stack([pixels - positive, positive]),
+    )
+
+
+def _multiclass_sums(logits: Any, truth: Any) -> Sums:
+    classes = logits.shape[-1]
     counted = tf.cast(truth < classes, tf.float32)
     labels = tf.one_hot(truth, classes)  # all zeros where ignored
-    if outputs == 1:
-        entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels[..., 1], logits[..., 0])
-        second = tf.sigmoid(logits)
-        probabilities = tf.concat([1 - second, second], axis=-1)
-    else:
-        entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-        probabilities = tf.nn.softmax(logits)
+    entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+    probabilities = tf.nn.softmax(logits)
     axes = [0, 1, 2]
     return Sums(
         tf.reduce_sum(entropy * counted),

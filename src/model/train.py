@@ -1,53 +1,31 @@
-"""The training loop: crops in, the network of the best epoch out."""
+"""The training: crops in, the network of the best epoch out, whatever interrupted it on the way."""
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from functools import partial
+from itertools import islice
+from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops import Crops
-from src.data.dataset import Dataset
-from src.data.store import Store
+from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.errors import UserError
-from src.evaluation.confusion import accuracy, confusion, dice, headline, iou
+from src.model.adam import Adam
 from src.model.archive import Project
-from src.model.device import compiled, prepare_device
-from src.model.infer import Predictor, classes_of
-from src.model.losses import Sums, confusions, loss_sums, total_loss
+from src.model.device import prepare_device
+from src.model.infer import Predictor
+from src.model.resume import Checkpoint, key_of, stoppable
+from src.model.step import Step, learning_rate, training_step
+from src.model.training import Training
 from src.model.unet import build_unet
+from src.model.validate import measures, validate
+from src.model.workers import choose_workers
 from src.params import Augment, Data, Model, Train
 from src.progress import progress
-
-Row = dict[str, float]
-Step = Callable[[Any, Any], tuple[Any, Any]]  # images, masks → loss, confusion of each crop
-MEASURES = ("loss", "dice", "iou", "accuracy")
-HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in ("", "val_"))]
-
-
-@dataclass
-class Training:
-    """A model, what it is for, a row of `HISTORY` for each epoch, and the best of them with its weights."""
-
-    model: keras.Model
-    project: Project
-    history: list[Row] = field(default_factory=list)
-    best: Row = field(default_factory=dict)
-    weights: list[NDArray[Any]] = field(default_factory=list)
-    seconds: float = 0.0  # in training steps, validation apart
-
-    def add(self, row: Row) -> bool:
-        """Note an epoch; keep its weights if its validation Dice is the highest yet (of a tie, the first)."""
-        self.history.append(row)
-        better = not self.best or row["val_dice"] > self.best["val_dice"]
-        if better:
-            self.best, self.weights = row, self.model.get_weights()
-        return better
 
 
 def train_unet(
@@ -60,16 +38,24 @@ def train_unet(
     unet: Model,
     params: Train,
     seed: int,
+    checkpoints: Path,
 ) -> Training:
-    """Build a U-Net and train it on the images at `trained`; everything drawn comes from `seed`."""
-    precision = prepare_device(seed)
-    dataset = store.dataset
+    """Build a U-Net and train it on the images at `trained`; everything drawn comes from `seed`.
+
+    checkpoints: folder in which a training of the same settings, code and data that was interrupted has left where it
+    stood, and where this one does; `Training.checkpoint` is to be discarded when the result is safe.
+    """
+    workers = choose_workers(params.strategy)
+    arithmetic = prepare_device(seed, params.precision)
     crops = Crops(store, trained, data, augment, seed)
-    model = build_unet(unet, store.channels, len(dataset.names))
+    names = store.dataset.names
+    with workers.strategy.scope():
+        model = build_unet(unet, store.channels, len(names))
+        adam = Adam(model.trainable_variables, arithmetic.scaled)
     project = Project(
-        classes=dataset.names,
-        background=dataset.background_index,
-        colors=dataset.class_colours,
+        classes=names,
+        background=store.dataset.background_index,
+        colors=store.dataset.class_colours,
         mean=crops.normalisation.mean,
         std=crops.normalisation.std,
         normalise=data.normalise,
@@ -77,114 +63,96 @@ def train_unet(
         resize=data.resize,
         depth=unet.depth,
     )
-    print(
-        f"U-Net with {model.count_params():,} parameters, {precision}; rare classes: {crops.rare_names()}", flush=True
-    )
-    training = Training(model, project)
-    fit(training, crops, validated, params)
-    pace = params.epochs * (params.crops // params.batch) * params.batch / training.seconds
-    print(f"{pace:.1f} crops of {data.crop} × {data.crop} pixels a second in training, validation apart", flush=True)
+    settings = {
+        "data": [data.crop, data.normalise, data.rare, data.resize, list(trained), list(validated)],
+        "augment": augment.model_dump(),
+        "unet": unet.model_dump(),
+        "train": params.model_dump() | {"precision": arithmetic.precision, "xla": arithmetic.xla},
+        "seed": seed,
+    }
+    key = key_of(settings, [store.folder / name for name in (INDEX, IMAGES, MASKS)])
+    training = Training(model, project, adam, arithmetic, workers, Checkpoint(checkpoints / key))
+    print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
+    with training.checkpoint.held() if workers.chief else nullcontext():
+        content = workers.from_chief(training.checkpoint.read() if workers.chief else b"")
+        if content:
+            training.restore(content)
+            print(f"going on from its checkpoint, after step {training.step}", flush=True)
+        fit(training, crops, validated, params)
+    if training.timed:
+        pace = training.timed * params.batch / training.seconds
+        print(f"{pace:.1f} crops of {data.crop} × {data.crop} pixels a second in training, validation apart")
     return training
 
 
 def fit(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
-    """Train on `crops`, validating on the whole images at `validated` after every epoch; ends with the best weights.
+    """Train on `crops` from where `training` stands; ends with the weights of the best epoch.
 
-    The loss of a training epoch is the mean over its steps, that of validation is taken over all its pixels at once.
-    Dice and IoU are as in metrics/test.json: means over the foreground classes of means over crops, or over images.
+    After every epoch the whole images at `validated` are measured. The loss of a training epoch is the mean over its
+    steps, that of validation is taken over all its pixels at once. Dice and IoU are as in metrics/test.json: means over
+    the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
     """
-    model, dataset = training.model, crops.store.dataset
+    dataset, workers = crops.store.dataset, training.workers
+    step = training_step(training, params, dataset.foreground)
+    predictor = Predictor(training.model, training.project)
     steps = params.crops // params.batch
-    step, rate = training_step(model, params, dataset.foreground, params.epochs * steps)
-    predictor = Predictor(model, training.project)
-    for epoch in range(1, params.epochs + 1):
-        started = time.perf_counter()
-        trained = measures(*train_epoch(step, crops, epoch, params), dataset)
-        seconds = time.perf_counter() - started
-        training.seconds += seconds
-        validated_row = validate(predictor, crops.store, validated, params)
-        row = {"epoch": epoch, "lr": float(rate(epoch * steps - 1))} | trained
-        row |= {f"val_{name}": value for name, value in validated_row.items()}
-        mark = " ← best" if training.add(row) else ""
-        shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
-        print(f"epoch {epoch}/{params.epochs}  {shown}  {steps * params.batch / seconds:.0f} crops/s{mark}", flush=True)
-    model.set_weights(training.weights)
+    todo = range(training.step, params.epochs * steps)
+    batches = crops.batches(todo, params.crops, params.batch, workers.part(params.batch))
+    with closing(batches), stoppable() as stopped:
+        keep = partial(keep_or_stop, training, stopped)
+        for epoch in range(len(training.history) + 1, params.epochs + 1):
+            pace = train_epoch(training, step, batches, epoch, params, keep)
+            row = {"epoch": epoch, "lr": learning_rate(epoch * steps - 1, todo.stop, params)}
+            row |= measures(float(np.mean(training.losses)), np.concatenate(training.counts), dataset)
+            images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
+            measured = validate(predictor, crops.store, _after(keep, images), params.loss)
+            row |= {f"val_{name}": value for name, value in measured.items()}
+            mark = " ← best" if training.add(row) else ""
+            shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
+            print(f"epoch {epoch}/{params.epochs}  {shown}  {pace}{mark}", flush=True)
+            keep()
+    training.model.set_weights(training.weights)
 
 
-def train_epoch(step: Step, crops: Crops, epoch: int, params: Train) -> tuple[float, NDArray[np.int64]]:
-    """One epoch of steps: the mean of their losses, and the confusion of every crop [crops, classes, classes].
+def train_epoch(
+    training: Training,
+    step: Step,
+    batches: Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]],
+    epoch: int,
+    params: Train,
+    keep: Callable[[], None],
+) -> str:
+    """The steps that an epoch still needs, `keep` called after each; returns the pace in words.
 
     `UserError` as soon as a loss is not finite.
     """
-    losses, counts = [], []
-    batches = crops.batches(epoch, params.crops, params.batch)
-    for images, masks in progress(batches, params.crops // params.batch, f"epoch {epoch}/{params.epochs}"):
-        loss, confusion_counts = step(tf.constant(images), tf.constant(masks))
-        losses.append(float(loss))
-        counts.append(confusion_counts.numpy())
-        if not math.isfinite(losses[-1]):
-            raise UserError(f"the loss became {losses[-1]} in epoch {epoch}: lower train.lr ({params.lr})")
-    return float(np.mean(losses)), np.concatenate(counts)
+    steps = params.crops // params.batch
+    done = training.step - (epoch - 1) * steps
+    started = time.perf_counter()
+    for images, masks in progress(islice(batches, steps - done), steps, f"epoch {epoch}/{params.epochs}", done):
+        loss, counts = step(images, masks, learning_rate(training.step, params.epochs * steps, params))
+        if not math.isfinite(loss):
+            raise UserError(f"the loss became {loss} in epoch {epoch}: lower train.lr ({params.lr})")
+        training.step += 1
+        training.losses.append(loss)
+        training.counts.append(counts)
+        keep()
+    seconds = time.perf_counter() - started
+    training.seconds += seconds
+    training.timed += steps - done
+    return f"{(steps - done) * params.batch / seconds:.0f} crops/s"
 
 
-def training_step(
-    model: keras.Model, params: Train, foreground: Sequence[int], steps: int
-) -> tuple[Step, Callable[[int], Any]]:
-    """The compiled training step, and the learning rate of each of `steps` steps."""
-    warmup = round(params.warmup * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        params.lr / (warmup + 1), max(steps - warmup, 1), warmup_target=params.lr, warmup_steps=warmup
-    )
-    optimizer = keras.optimizers.Adam(rate)
-    optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=compiled(), reduce_retracing=True)
-    def step(images: Any, masks: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            loss = total_loss(loss_sums(logits, masks), params.loss, foreground)
-        weights = model.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-        return loss, confusions(logits, masks)
-
-    return step, rate
+def _after(keep: Callable[[], None], images: Iterator[int]) -> Iterator[int]:
+    for image in images:
+        keep()
+        yield image
 
 
-def validate(predictor: Predictor, store: Store, indices: Sequence[int], params: Train) -> Row:
-    """Loss, Dice, IoU and accuracy of whole images at their own resolution."""
-    counts, parts = [], []
-    classes = len(store.dataset.names)
-    for index in indices:
-        mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
-        for window, logits in predictor.tiles(store.image(index)):
-            truth = mask[window]
-            count += confusion(truth, classes_of(logits), classes)
-            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
-        counts.append(count)
-        store.release()
-    sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
-    loss = float(total_loss(sums, params.loss, store.dataset.foreground))
-    return measures(loss, np.stack(counts), store.dataset)
-
-
-def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
-    """The measures of a set of images from its loss and their confusions [images, classes, classes].
-
-    A Dice or IoU that no image can tell, for want of any foreground in truth and prediction, is 0.
-    """
-    scores = {"dice": dice(counts), "iou": iou(counts)}
-    values = {name: float(np.nan_to_num(headline(score, dataset.foreground))) for name, score in scores.items()}
-    return {"loss": loss, **values, "accuracy": float(accuracy(counts.sum(axis=0)))}
-
-
-def training_metrics(training: Training, images: Mapping[str, int]) -> dict[str, Any]:
-    """metrics/train.json: the best epoch's measures, and the sizes of what was trained."""
-    best = training.best
-    return {
-        "best_epoch": int(best["epoch"]),
-        "epochs": len(training.history),
-        "train": {name: round(best[name], 6) for name in MEASURES},
-        "validation": {name: round(best[f"val_{name}"], 6) for name in MEASURES},
-        "images": dict(images),
-        "parameters": int(training.model.count_params()),
-    }
+def keep_or_stop(training: Training, stopped: Callable[[], bool]) -> None:
+    """Save where the training stands if that is due; if the user wants to stop, save and do so by a `UserError`."""
+    if training.workers.chief and (training.checkpoint.due() or stopped()):
+        training.checkpoint.save(training.content)
+    if stopped():
+        place = f"in epoch {len(training.history) + 1}, after step {training.step}"
+        raise UserError(f"stopped {place}; all of it is kept: the same command goes on from there")

@@ -6,15 +6,17 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from src.model.replicas import replicas, sum_over_replicas
 from src.params import Model
 
 
 @keras.saving.register_keras_serializable("segmentation")
 class FusedBatchNormalization(layers.Layer):
-    """Batch normalisation over [batch, height, width] in one fused operation.
+    """Batch normalisation over [batch, height, width] in one fused operation, over the batch of all replicas.
 
     Keras's own layer runs as separate operations on TensorFlow, which takes half of a training step. Like it, this one
-    computes in float32 inside and keeps moving statistics for inference.
+    computes in float32 inside and keeps moving statistics for inference. With several replicas the statistics are those
+    of the whole batch, so that the number of devices changes no result; those operations are not fused.
     """
 
     MOMENTUM = 0.9  # of the moving statistics; Keras's 0.99 lags behind in trainings of some hundred steps
@@ -32,20 +34,40 @@ class FusedBatchNormalization(layers.Layer):
         )  # float32 also where the rest of the network computes in bfloat16
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        moving = [tf.convert_to_tensor(weight.value) for weight in (self.moving_mean, self.moving_variance)]
-        outputs = tf.raw_ops.FusedBatchNormV3(
+        if not training:
+            return self._fused(inputs, self.moving_mean, self.moving_variance).y
+        if replicas() > 1:
+            outputs, mean, variance = self._synchronised(inputs)
+        else:
+            outputs, mean, variance = self._fused(inputs)[:3]
+        for weight, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moved = tf.convert_to_tensor(weight.value) * self.MOMENTUM + batch * (1 - self.MOMENTUM)
+            tf.raw_ops.AssignVariableOp(resource=weight.value.handle, value=moved)  # each replica its own, all equal
+        return outputs
+
+    def _fused(self, inputs: Any, *moving: Any) -> Any:
+        """By the moving mean and variance, or without them by the batch's own: output, mean, unbiased variance, …"""
+        mean, variance = (tf.convert_to_tensor(weight.value) for weight in moving) if moving else (tf.zeros([0]),) * 2
+        return tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.convert_to_tensor(self.gamma.value),
             offset=tf.convert_to_tensor(self.beta.value),
-            mean=tf.zeros([0]) if training else moving[0],
-            variance=tf.zeros([0]) if training else moving[1],
+            mean=mean,
+            variance=variance,
             epsilon=self.EPSILON,
-            is_training=training,
+            is_training=not moving,
         )
-        if training:
-            for weight, old, batch in zip((self.moving_mean, self.moving_variance), moving, outputs[1:3], strict=True):
-                weight.assign(old * self.MOMENTUM + batch * (1 - self.MOMENTUM))
-        return outputs.y
+
+    def _synchronised(self, inputs: Any) -> tuple[Any, Any, Any]:
+        """Output, mean and unbiased variance of the batch of all replicas, each of which holds an equal part of it."""
+        pixels = tf.cast(inputs, tf.float32)
+        mean, variance = tf.nn.moments(pixels, [0, 1, 2])
+        count = tf.cast(tf.size(pixels[..., 0]) * replicas(), tf.float32)
+        mean, square = tf.unstack(sum_over_replicas(tf.stack([mean, variance + mean**2])) / replicas())
+        variance = square - mean**2
+        scale = tf.math.rsqrt(variance + self.EPSILON) * tf.convert_to_tensor(self.gamma.value)
+        outputs = (pixels - mean) * scale + tf.convert_to_tensor(self.beta.value)
+        return tf.cast(outputs, inputs.dtype), mean, variance * count / (count - 1)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape
@@ -66,7 +88,9 @@ def build_unet(params: Model, channels: int, classes: int) -> keras.Model:
     x = _block(x, params.filters * 2**params.depth, "bottom")
     for level in reversed(range(params.depth)):
         filters = params.filters * 2**level
-        x = layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal", name=f"up{level}_grow")(x)
+        x = layers.Conv2DTranspose(  # without a bias: the normalisation that follows would take it out again
+            filters, 2, strides=2, use_bias=False, kernel_initializer="he_normal", name=f"up{level}_grow"
+        )(x)
         x = layers.Concatenate(name=f"up{level}_skip")([skips[level], x])
         x = _block(x, filters, f"up{level}")
     outputs = layers.Conv2D(1 if classes == 2 else classes, 1, dtype="float32", name="logits")(x)
