@@ -64,21 +64,21 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
+def changed_params(**changes: Any) -> Params:
+    """The project's own params.yaml with some keys changed: changed_params(**{"train.lr": 1e-4})."""
+    content = read_yaml(ROOT / "params.yaml")
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[name] = value
+    return Params.model_validate(content)
+
+
 @pytest.fixture
 def params() -> Callable[..., Params]:
-    """The project's own params.yaml with some keys changed: params(**{"train.lr": 1e-4})."""
-
-    def changed(**changes: Any) -> Params:
-        content = read_yaml(ROOT / "params.yaml")
-        for key, value in changes.items():
-            *sections, name = key.split(".")
-            place = content
-            for section in sections:
-                place = place[section]
-            place[name] = value
-        return Params.model_validate(content)
-
-    return changed
+    return changed_params
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def train_epoch(
     params: Train,
     keep: Callable[[], None],
 ) -> str:
-    """The steps that an epoch still needs, `keep` called after each; returns the pace in words.
+    """The steps that an epoch still needs, `keep` called after each; returns their pace in words.
 
     `UserError` as soon as a loss is not finite.
     """
@@ -140,7 +140,7 @@ def train_epoch(
     seconds = time.perf_counter() - started
     training.seconds += seconds
     training.timed += steps - done
-    return f"{(steps - done) * params.batch / seconds:.0f} crops/s"
+    return f"{(steps - done) * params.batch / seconds:.0f} crops/s" if done < steps else ""
 
 
 def _after(keep: Callable[[], None], images: Iterator[int]) -> Iterator[int]:

@@ -61,14 +61,19 @@ class Workers:
         if self.processes == 1:
             return content
         length = int(self._total(np.array([len(content)]))[0])
+        if not length:  # TensorFlow crashes on a sum of nothing
+            return b""
         own = np.frombuffer(content.ljust(length, b"\0"), np.uint8)
         return self._total(own.astype(np.int32)).astype(np.uint8).tobytes()
 
     def _total(self, values: NDArray[Any]) -> NDArray[Any]:
         """The sum of what the first replicas of all processes give."""
-        shares = [values, *[np.zeros_like(values)] * (self.devices - 1)]
-        placed = self.placed(np.concatenate(shares))
-        return np.asarray(self.first(tf.function(self.strategy.run)(sum_over_replicas, (placed,))))
+
+        def total(value: Any) -> Any:
+            return sum_over_replicas(tf.identity(value))  # on the replica's device, which a bare argument has none of
+
+        placed = self.placed(np.concatenate([values, *[np.zeros_like(values)] * (self.devices - 1)]))
+        return np.asarray(self.first(tf.function(self.strategy.run)(total, (placed,))))
 
     def first(self, value: Any) -> Any:
         """What the first replica of this process returned."""

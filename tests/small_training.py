@@ -1,0 +1,47 @@
+"""A training of some steps as a process of its own, for tests of what a process sets for good: its devices, its cluster.
+
+python -m tests.small_training STORE CHECKPOINTS JSON [KEY=VALUE …]: settings by their names in params.yaml, and
+devices=N for N logical processors; writes the history and the metrics to JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+SMALL = {"data.crop": 16, "train.crops": 16, "train.batch": 4, "train.lr": 0.01, "train.epochs": 3}
+SMALL |= {"model.filters": 4, "model.depth": 1, "train.precision": "float32"}
+
+
+def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
+    import src.model  # noqa: F401
+    import tensorflow as tf
+
+    from src.data.store import Store
+    from src.errors import UserError
+    from src.model.train import train_unet
+    from tests.conftest import changed_params
+
+    changes = SMALL | dict(_setting(text) for text in settings)
+    devices = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration()] * changes.pop("devices", 1)
+    tf.config.set_logical_device_configuration(devices[0], parts)
+    params = changed_params(**changes)
+    sections = {"data": params.data, "augment": params.augment, "unet": params.model, "params": params.train}
+    try:
+        training = train_unet(
+            Store(Path(store)), range(8), range(8, 12), **sections, seed=params.seed, checkpoints=Path(checkpoints)
+        )
+    except UserError as error:
+        sys.exit(str(error))
+    Path(out).write_text(json.dumps({"history": training.history, "metrics": training.metrics({})}))
+
+
+def _setting(text: str) -> tuple[str, object]:
+    key, value = text.split("=", 1)
+    return key, yaml.safe_load(value)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
