@@ -1,12 +1,18 @@
 """Crops: image and mask move together, no label is invented, and each depends on (seed, epoch, index) alone."""
 
+import errno
+import io
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from src.data import resize
 from src.data.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops import Crops, rare_classes
 from src.data.normalise import Normalisation
+from src.errors import UserError
+from src.progress import ahead
 from tests.conftest import prepared, write_pair
 
 SIDE = 65
@@ -118,6 +124,42 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
         assert mask.shape == (side, side) and mask.dtype == np.uint8
         seen |= set(np.unique(mask).tolist())
     assert seen == {0, 2}
+
+
+def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypatch):
+    """Whoever asks, how often and in whatever order; and nothing is left lying about."""
+    expected = [
+        (resize.averaged(store.image(position), 24, 24), resize.nearest(store.mask(position), 24, 24))
+        for position in range(len(store))
+    ]
+    averaged, calls, before = resize.averaged, [], set(tmp_path.iterdir())
+    monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
+    kept = resize.Resized(store, 24)
+    asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
+    for position, found in zip(asked, ahead(kept.pair, asked, threads=4, waiting=16), strict=True):
+        for array, wanted in zip(found, expected[position], strict=True):
+            np.testing.assert_array_equal(array, wanted, strict=True)
+    assert len(calls) == len(store) and set(tmp_path.iterdir()) == before
+
+
+def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
+    averaged, calls = resize.averaged, []
+    monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
+    chosen = params(**{"data.resize": 32, "data.crop": 16})
+    crops = Crops(store, [2, 5], chosen.data, chosen.augment, seed=0)
+    for epoch in (1, 2):
+        list(crops.batches(epoch, 40, 4))
+    assert len(calls) == 2
+
+
+def test_a_full_disk_is_said_in_words(store, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, content):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(resize.tempfile, "TemporaryFile", lambda dir: Full())
+    with pytest.raises(UserError, match=r"No space left on device; data\.resize keeps"):
+        resize.Resized(store, 24).pair(0)
 
 
 @pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from src.data.augment import jitter, random_matrix, random_shift, warp
 from src.data.normalise import Normalisation
-from src.data.resize import resized, resized_mask
+from src.data.resize import Resized
 from src.data.store import Store, release, strips
 from src.params import Augment, Data
 from src.progress import ahead
@@ -88,6 +88,7 @@ class Crops:
         self.store, self.indices, self.data, self.augment, self.seed = store, list(indices), data, augment, seed
         self.normalisation = Normalisation.of([store.records[index] for index in indices])
         self.of_image: dict[int, Normalisation] = {}  # by position, as they are needed
+        self.resized = Resized(store, data.resize) if data.resize else None
         self.rare = {label: Places.of(store, indices, label, seed) for label in rare_classes(store, indices)}
 
     def normalisation_of(self, position: int) -> Normalisation:
@@ -97,6 +98,12 @@ class Crops:
         if position not in self.of_image:
             self.of_image[position] = Normalisation.of_image(self.store.image(position))
         return self.of_image[position]
+
+    def pair(self, position: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """An image and its mask in the size that the network sees."""
+        if self.resized:
+            return self.resized.pair(position)
+        return self.store.image(position), self.store.mask(position)
 
     def draw(self, epoch: int, index: int, *, augmented: bool = True) -> Crop:
         """Crop `index` of an epoch; without augmentation it lies at the same place, straight and unchanged."""
@@ -108,9 +115,7 @@ class Crops:
             matrix = random_matrix(self.augment, rng)
             centre = centre + random_shift(self.augment, side, rng)
         centre = np.floor(centre - side / 2) + (side - 1) / 2  # whole pixels: a straight crop must not be blurred
-        image = resized(self.store.image(position), self.data.resize)
-        mask = resized_mask(self.store.mask(position), self.data.resize)
-        pixels, labels = warp(image, mask, centre, matrix, side)
+        pixels, labels = warp(*self.pair(position), centre, matrix, side)
         normalisation = self.normalisation_of(position)
         normalised = normalisation(pixels)
         return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
