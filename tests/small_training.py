@@ -1,4 +1,4 @@
-"""A training of some steps as a process of its own, for tests of what a process sets for good: its devices, its cluster.
+"""A training of some steps as a process of its own, for tests of what a process sets for good: devices, cluster.
 
 python -m tests.small_training STORE CHECKPOINTS JSON [KEY=VALUE …]: settings by their names in params.yaml, and
 devices=N for N logical processors; writes the history and the metrics to JSON.
@@ -15,9 +15,9 @@ SMALL |= {"model.filters": 4, "model.depth": 1, "train.precision": "float32"}
 
 
 def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
-    import src.model  # noqa: F401
     import tensorflow as tf
 
+    import src.model  # noqa: F401
     from src.data.store import Store
     from src.errors import UserError
     from src.model.train import train_unet

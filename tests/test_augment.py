@@ -147,8 +147,7 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
     crops = Crops(store, [2, 5], chosen.data, chosen.augment, seed=0)
-    for epoch in (1, 2):
-        list(crops.batches(epoch, 40, 4))
+    assert len(list(crops.batches(range(20), 40, 4))) == 20
     assert len(calls) == 2
 
 

@@ -17,7 +17,7 @@ def expected_parameters(filters: int, depth: int, channels: int, classes: int) -
 
     widths = [filters * 2**level for level in range(depth + 1)]
     down = sum(block(a, b) for a, b in zip([channels, *widths[:-1]], widths, strict=True))
-    up = sum(4 * 2 * w * w + w + block(2 * w, w) for w in widths[:-1])
+    up = sum(4 * 2 * w * w + block(2 * w, w) for w in widths[:-1])
     outputs = 1 if classes == 2 else classes
     return down + up + filters * outputs + outputs
 

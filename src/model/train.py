@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops import Crops
@@ -23,7 +24,8 @@ from src.model.step import Step, learning_rate, training_step
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.validate import measures, validate
-from src.model.workers import choose_workers
+from src.model.watch import complaints, not_finite
+from src.model.workers import Workers, choose_workers
 from src.params import Augment, Data, Model, Train
 from src.progress import progress
 
@@ -78,11 +80,24 @@ def train_unet(
         if content:
             training.restore(content)
             print(f"going on from its checkpoint, after step {training.step}", flush=True)
-        fit(training, crops, validated, params)
+        try:
+            fit(training, crops, validated, params)
+        except tf.errors.OpError as error:
+            raise _in_words(error, workers) from error
     if training.timed:
         pace = training.timed * params.batch / training.seconds
         print(f"{pace:.1f} crops of {data.crop} × {data.crop} pixels a second in training, validation apart")
     return training
+
+
+def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
+    """A `UserError` for what the user can put right, else the error itself."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UserError("the device ran out of memory: lower train.batch, data.crop or model.filters")
+    if workers.processes > 1:  # what the others see of one that is gone depends on where it was
+        kept = "it goes on from its last checkpoint when all of them are started again"
+        return UserError(f"the training on {workers.processes} machines ended, since one of them is gone; {kept}")
+    return error
 
 
 def fit(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
@@ -100,16 +115,23 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     batches = crops.batches(todo, params.crops, params.batch, workers.part(params.batch))
     with closing(batches), stoppable() as stopped:
         keep = partial(keep_or_stop, training, stopped)
+        told: set[str] = set()
         for epoch in range(len(training.history) + 1, params.epochs + 1):
             pace = train_epoch(training, step, batches, epoch, params, keep)
-            row = {"epoch": epoch, "lr": learning_rate(epoch * steps - 1, todo.stop, params)}
-            row |= measures(float(np.mean(training.losses)), np.concatenate(training.counts), dataset)
+            counts = np.concatenate(training.counts)
             images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
-            measured = validate(predictor, crops.store, _after(keep, images), params.loss)
-            row |= {f"val_{name}": value for name, value in measured.items()}
+            loss, confusions = validate(predictor, crops.store, _after(keep, images), params.loss)
+            row = {"epoch": epoch, "lr": learning_rate(epoch * steps - 1, todo.stop, params)}
+            row |= measures(float(np.mean(training.losses)), counts, dataset)
+            row |= {f"val_{name}": value for name, value in measures(loss, confusions, dataset).items()}
             mark = " ← best" if training.add(row) else ""
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
             print(f"epoch {epoch}/{params.epochs}  {shown}  {pace}{mark}", flush=True)
+            found = complaints(training.history, counts, confusions, dataset, params)
+            for name in found:
+                if name not in told or epoch == params.epochs:  # when it begins, and if it lasts once more at the end
+                    print(f"warning: {found[name]}", flush=True)
+            told = set(found)
             keep()
     training.model.set_weights(training.weights)
 
@@ -132,7 +154,7 @@ def train_epoch(
     for images, masks in progress(islice(batches, steps - done), steps, f"epoch {epoch}/{params.epochs}", done):
         loss, counts = step(images, masks, learning_rate(training.step, params.epochs * steps, params))
         if not math.isfinite(loss):
-            raise UserError(f"the loss became {loss} in epoch {epoch}: lower train.lr ({params.lr})")
+            raise UserError(not_finite(loss, epoch, training.step - (epoch - 1) * steps + 1, params))
         training.step += 1
         training.losses.append(loss)
         training.counts.append(counts)

@@ -15,8 +15,10 @@ from src.model.training import Row
 from src.params import Loss
 
 
-def validate(predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss) -> Row:
-    """Loss, Dice, IoU and accuracy of whole images at their own resolution."""
+def validate(
+    predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss
+) -> tuple[float, NDArray[np.int64]]:
+    """Of whole images at their own resolution: the loss over all pixels, the confusions [images, classes, classes]."""
     counts, parts = [], []
     classes = len(store.dataset.names)
     for index in indices:
@@ -28,8 +30,7 @@ def validate(predictor: Predictor, store: Store, indices: Iterable[int], weights
         counts.append(count)
         store.release()
     sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
-    loss = float(total_loss(sums, weights, store.dataset.foreground))
-    return measures(loss, np.stack(counts), store.dataset)
+    return float(total_loss(sums, weights, store.dataset.foreground)), np.stack(counts)
 
 
 def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:

@@ -1,0 +1,177 @@
+"""Interrupted trainings: they go on bit for bit, or say why not."""
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import src.model.train as train
+from src.errors import UserError
+from src.model.resume import FORGOTTEN, Checkpoint, checkpoints_of, key_of
+from tests.test_train import float32, train_small  # noqa: F401
+
+LONG = {"train.epochs": 4}  # 4 steps each
+
+
+class Killed(Exception):
+    """What stands for SIGKILL here: nothing is saved on the way out."""
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Do something in the middle of step n of the next training: interrupted(n, action)."""
+
+    def prepare(number, action):
+        def broken(*arguments):
+            step, calls = made(*arguments), iter(range(1000))
+
+            def counting(*batch):
+                found = step(*batch)
+                if next(calls) == number:
+                    action()
+                return found
+
+            return counting
+
+        monkeypatch.setattr(train, "training_step", broken)
+
+    made = train.training_step
+    return prepare
+
+
+def kill():
+    raise Killed
+
+
+def test_ends_with_the_same_bits_however_often_it_is_killed(store, interrupted):
+    reference = train_small(store, **LONG)
+    reference.checkpoint.discard()
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        interrupted(int(rng.integers(0, 5)), kill)
+        try:
+            train_small(store, **LONG)
+        except Killed:
+            continue
+        break
+    interrupted(1000, kill)
+    training = train_small(store, **LONG)
+    assert training.content() == reference.content()
+    assert training.timed < 16  # it did go on, not begin anew
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_loses_no_step(store, interrupted, number):
+    reference = train_small(store, **LONG)
+    reference.checkpoint.discard()
+    interrupted(5, lambda: os.kill(os.getpid(), number))
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(
+        UserError, match=r"stopped in epoch 2, after step 6; all of it is kept: the same command goes on"
+    ):
+        train_small(store, **LONG)
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+    interrupted(1000, kill)
+    training = train_small(store, **LONG)
+    assert training.timed == 10 and training.content() == reference.content()
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypatch):
+    reference = train_small(store, **LONG)
+    reference.checkpoint.discard()
+
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    interrupted(5, lambda: monkeypatch.setattr(os, "fsync", full))
+    with pytest.raises(UserError, match=r"checkpoint could not be written.*free some space.*goes on from there"):
+        train_small(store, **LONG)
+    monkeypatch.undo()
+    training = train_small(store, **LONG)
+    assert training.timed == 11 and training.content() == reference.content()
+    assert not list(training.checkpoint.folder.glob(".tmp-*"))
+
+
+def test_two_trainings_never_share_a_checkpoint(tmp_path):
+    with Checkpoint(tmp_path / "one").held():
+        with pytest.raises(UserError, match=rf"process {os.getpid()} is training .* kill {os.getpid()}, which loses"):
+            Checkpoint(tmp_path / "one").held().__enter__()
+        with Checkpoint(tmp_path / "other").held():
+            pass
+    with Checkpoint(tmp_path / "one").held():
+        pass
+
+
+def test_a_changed_setting_begins_anew(store, interrupted):
+    for changes in (
+        {},
+        {"train.lr": 0.02},
+        {"seed": 1},
+        {"augment.rotate": 5},
+        {"data.rare": 0.2},
+        {"model.filters": 5},
+    ):
+        interrupted(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(UserError, match="after step 6"):
+            train_small(store, **LONG, **changes)
+
+
+def test_the_key_knows_settings_files_and_nothing_of_their_place(tmp_path):
+    for name, content in (("a", "1"), ("b", "1"), ("c", "2")):
+        (tmp_path / name).write_text(content)
+    keys = [key_of({"seed": seed}, [tmp_path / name]) for seed, name in ((0, "a"), (0, "b"), (0, "c"), (1, "a"))]
+    assert keys[0] == keys[1] and len(set(keys)) == 3
+
+
+def test_changed_data_begins_anew(store, interrupted):
+    interrupted(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(UserError):
+        train_small(store, **LONG)
+    content = bytearray((store.folder / "masks.bin").read_bytes())
+    content[0] ^= 1
+    (store.folder / "masks.bin").write_bytes(content)
+    interrupted(1000, kill)
+    assert train_small(store, **LONG).timed == 16
+
+
+def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys):
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.read() == b""
+    checkpoint.save(lambda: b"all that was learned")
+    assert checkpoint.read() == b"all that was learned"
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-1])
+    assert checkpoint.read() == b"" and "damaged; the training begins anew" in capsys.readouterr().out
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.due()
+    checkpoint.save(lambda: time.sleep(0.01) or b"")
+    assert not checkpoint.due()  # for more than a second
+
+
+def test_forgotten_checkpoints_are_swept(tmp_path):
+    for name in ("old", "new"):
+        Checkpoint(tmp_path / name).folder.mkdir()
+        Checkpoint(tmp_path / name).save(lambda: b"")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/.tmp-1-state").write_bytes(b"half")
+    for name in ("old", "mine"):
+        os.utime(tmp_path / name, (0, time.time() - FORGOTTEN - 60))
+    with Checkpoint(tmp_path / "mine").held():
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "new"]
+        assert not (tmp_path / "mine/.tmp-1-state").exists()
+
+
+def test_experiments_in_a_copy_find_the_checkpoints_of_their_repository():
+    home = Path("/home/me/project")
+    assert (
+        checkpoints_of(home)
+        == checkpoints_of(home / ".dvc/tmp/exps/standalone/tmpabc")
+        == home / ".dvc/tmp/checkpoints"
+    )
