@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
         _prepare(Path(work))
         for setting in settings:
             setting = replace(setting, store=str(Path(work) / "prepared"))
-            found.append(measured(setting, arguments.rounds, arguments.torch_python))
+            found.append({"load": load} | measured(setting, arguments.rounds, arguments.torch_python))
             print(table(found[-1]), end="\n\n", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
