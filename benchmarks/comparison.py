@@ -1,0 +1,87 @@
+"""What the rounds of `benchmarks.training` say: medians, ratios, and a table of them."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+OURS, STOCK = "ours", "stock Keras"
+PYTORCH = ("PyTorch float32", "PyTorch bfloat16")
+
+Rounds = Mapping[str, Sequence[Mapping[str, float]]]  # contestant → the rates of each of its rounds
+
+
+def figures(rounds: Rounds, flop: int) -> dict[str, Any]:
+    """Medians over the rounds of all rates; and [median, lowest, highest] of the ratios within each round.
+
+    A ratio is spared by noise that lasts for rounds; where its lowest and highest lie apart, the machine was not quiet.
+    flop: of a training step on one image.
+    """
+    found: dict[str, Any] = {"rates": {name: _medians(rates) for name, rates in rounds.items()}}
+    for what in ("train", "predict"):
+        found[f"{what}_of_stock"] = _ratio(rounds, OURS, STOCK, what)
+        torches = [name for name in PYTORCH if name in rounds]
+        if torches:
+            best = max(torches, key=lambda name: found["rates"][name][what])
+            found[f"{what}_of_pytorch"] = _ratio(rounds, OURS, best, what)
+    ours = rounds[OURS]
+    found["share_of_products"] = _spread([rates["train"] * flop / 1e9 / rates["products"] for rates in ours])
+    found["crops_time"] = _spread([rates["train"] / rates["crops"] for rates in ours])
+    return found
+
+
+def _medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {what: median(rates[what] for rates in rounds) for what in rounds[0]}
+
+
+def _ratio(rounds: Rounds, one: str, other: str, what: str) -> list[float]:
+    return _spread([mine[what] / theirs[what] for mine, theirs in zip(rounds[one], rounds[other], strict=True)])
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    return [median(values), min(values), max(values)]
+
+
+def _shown(spread: Sequence[float], form: str = ".2f") -> str:
+    middle, low, high = (format(value, form) for value in spread)
+    return f"{middle} ({low} – {high})"
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The figures of one setting, and the facts of its contestants, for people."""
+    setting, facts, results = found["setting"], found["facts"], found["figures"]
+    rows = [["images a second", "training", "prediction", "import", "build", "first step"]]
+    for name, rates in results["rates"].items():
+        shown = name if name in PYTORCH else f"{name}, {facts[name]['precision']}"
+        seconds = [f"{facts[name]['start'][part]:.1f} s" for part in rows[0][3:]]
+        rows.append([shown, f"{rates['train']:.1f}", f"{rates['predict']:.1f}", *seconds])
+    ratios = []
+    for key, name in (("stock", STOCK), ("pytorch", "the better PyTorch")):
+        if f"train_of_{key}" in results:
+            train, predict = (_shown(results[f"{what}_of_{key}"]) for what in ("train", "predict"))
+            ratios.append(f"Ours is {train} times as fast as {name} in training, {predict} times in prediction.")
+    products = results["rates"][OURS]["products"]
+    return "\n".join(
+        [
+            f"{setting['filters']} filters, depth {setting['depth']}, batches of {setting['batch']} images of "
+            f"{setting['side']} × {setting['side']} pixels: {facts[OURS]['parameters']:,} parameters, "
+            f"{found['flop'] / 1e9:.3g} GFLOP an image and training step",
+            "",
+            *_aligned(rows),
+            "",
+            "Medians, in brackets the lowest and the highest of the rounds:",
+            *ratios,
+            f"Our step runs at {_shown(results['share_of_products'])} of the speed of matrix products in "
+            f"{facts[OURS]['precision']}, {products:.0f} GFLOP a second.",
+            f"On real, augmented crops it takes {_shown(results['crops_time'], '.3f')} times as long as on one batch.",
+        ]
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns two spaces apart, the first to the left and numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    return lines

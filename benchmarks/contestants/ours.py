@@ -1,0 +1,78 @@
+"""This project's network and training step; on real crops too; and matrix products in the same precision."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from benchmarks.worker import CHANNELS, Setting, rate
+from src import params
+from src.data.crops import AHEAD, Crops
+from src.data.store import Store
+from src.model.device import prepare_device
+from src.model.train import training_step
+from src.model.unet import build_unet
+
+SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a round takes
+
+
+def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any], float]]:
+    """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
+    read = params.load()
+    prepare_device(read.seed)
+    unet = read.model.model_copy(update={"filters": setting.filters, "depth": setting.depth})
+    model = build_unet(unet, CHANNELS, 2)
+    step, _ = training_step(model, read.train, [1], 1000)
+    return model, lambda images, masks: float(step(images, masks)[0])
+
+
+def resident(setting: Setting) -> tuple[Any, Any]:
+    """One batch of images and masks in memory; a fifth of the pixels are foreground."""
+    shape = (setting.batch, setting.side, setting.side)
+    return tf.random.normal((*shape, CHANNELS)), tf.cast(tf.random.uniform(shape) > 0.8, tf.uint8)
+
+
+class Contestant:
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.model, self.step = network_and_step(setting)
+        self.network = tf.function(lambda images: self.model(images, training=False), jit_compile=False)
+        self.images, self.masks = resident(setting)
+        self.precision: str = keras.mixed_precision.dtype_policy().compute_dtype
+        self.matrix = tf.cast(tf.random.normal((SIDE, SIDE)), self.precision)
+        self.product = tf.function(lambda matrix: matrix @ matrix)
+        self.crops = batches(setting)
+
+    def first_step(self) -> None:
+        self.step(self.images, self.masks)
+
+    def facts(self) -> dict[str, Any]:
+        return {"parameters": self.model.count_params(), "precision": self.precision}
+
+    def rates(self) -> dict[str, float]:
+        """`crops`: images a second in training on real crops; `products`: GFLOP a second in matrix products."""
+        images, steps = self.setting.images, range(self.setting.steps)
+        rates = {"predict": rate(images, lambda: [self.network(self.images).numpy() for _ in steps])}
+        flop = PRODUCTS * 2 * SIDE**3
+        rates["products"] = rate(flop / 1e9, lambda: [self.product(self.matrix)[0, 0].numpy() for _ in range(PRODUCTS)])
+        rates["train"] = rate(images, lambda: [self.step(self.images, self.masks) for _ in steps])
+        for _ in range(AHEAD):  # made while others ran
+            self.step_on_crops()
+        rates["crops"] = rate(images, lambda: [self.step_on_crops() for _ in steps])
+        return rates
+
+    def step_on_crops(self) -> float:
+        images, masks = next(self.crops)
+        return self.step(tf.constant(images), tf.constant(masks))
+
+
+def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
+    """Batches as in training, one epoch after the other without end, augmented as params.yaml says."""
+    read, store = params.load(), Store(Path(setting.store))
+    data = read.data.model_copy(update={"crop": setting.side})
+    crops = Crops(store, range(len(store)), data, read.augment, read.seed)
+    for epoch in count(1):
+        yield from crops.batches(epoch, read.train.crops, setting.batch)

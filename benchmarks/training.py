@@ -1,0 +1,130 @@
+"""Time training and prediction against the same U-Net in stock Keras and in PyTorch, and against matrix products.
+
+Every contestant runs in a process of its own. They take turns in rounds, after one that warms up and is not counted;
+figures are medians over the rounds. The batches are random numbers in memory; ours trains on real crops as well: of the
+data set `nuclei` in the folder that the environment variable SEG_DATASETS names, else of made images. Our training
+step counts a confusion for every crop besides, the others do not.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison import OURS, PYTORCH, STOCK, figures, table
+from benchmarks.worker import Setting, Worker
+from tools import parser, run
+
+BUSY = 0.5  # processes that run, on average of the last minute
+PAIRS = 40  # to be made where there is no real data set
+HERE = "benchmarks.contestants"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Prepare the crops' data set; measure, print, and write JSON; or with --profile only look at our own step."""
+    settings = _settings(arguments)
+    if arguments.profile:
+        import src.model  # noqa: F401  TensorFlow without its start-up notes
+        from benchmarks.profiling import profile
+
+        for setting in settings:
+            print(profile(setting), flush=True)
+        return
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(
+            f"The machine is busy, with a load of {load:.1f}: what is measured now misleads, of PyTorch most of all.\n"
+        )
+    if not _has_torch(arguments.torch_python):
+        print("PyTorch is left out: it is not installed; pip install -r benchmarks/requirements.txt does it.\n")
+    found = []
+    with tempfile.TemporaryDirectory() as work:
+        _prepare(Path(work))
+        for setting in settings:
+            setting = replace(setting, store=str(Path(work) / "prepared"))
+            found.append({"load": load} | measured(setting, arguments.rounds, arguments.torch_python))
+            print(table(found[-1]), end="\n\n", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _settings(arguments: argparse.Namespace) -> list[Setting]:
+    from src import params
+
+    depth = params.load().model.depth
+    sizes = arguments.side, arguments.batch, arguments.steps
+    return [Setting(filters, depth, *sizes) for filters in arguments.filters]
+
+
+def _has_torch(python: str) -> bool:
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    return subprocess.run([python, "-c", code]).returncode == 0
+
+
+def _prepare(work: Path) -> None:
+    """A prepared data set in `work`/prepared."""
+    from benchmarks.preparing import make
+    from src import params
+    from src.data.prepare import prepare
+
+    source = Path(os.environ.get("SEG_DATASETS", "")) / "nuclei"
+    if "SEG_DATASETS" not in os.environ or not source.exists():
+        source = work / "set"
+        make(source, range(PAIRS))
+    prepare(params.load().data.model_copy(update={"source": str(source)}), work / "prepared", lambda gate: None)
+
+
+def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, Any]:
+    """Everything about one setting: the contestants' facts, their rates in every round, and what follows from them."""
+    with ExitStack() as stack:
+        workers = {
+            OURS: stack.enter_context(Worker(f"{HERE}.ours", setting)),
+            STOCK: stack.enter_context(Worker(f"{HERE}.stock", setting)),
+        }
+        if _has_torch(torch_python):
+            for name, bfloat16 in zip(PYTORCH, (False, True), strict=True):
+                chosen = replace(setting, bfloat16=bfloat16)
+                workers[name] = stack.enter_context(Worker(f"{HERE}.pytorch", chosen, torch_python))
+        facts = {name: worker.facts for name, worker in workers.items()}
+        same_network(facts)
+        rates: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
+        for number in range(rounds + 1):
+            for name, worker in workers.items():
+                rates[name].append(worker.round())
+            print(f"round {number} of {rounds}" if number else "warmed up", file=sys.stderr, flush=True)
+    counted = {name: rows[1:] for name, rows in rates.items()}
+    flop = facts[STOCK]["flop"]
+    results = {"facts": facts, "rounds": counted, "figures": figures(counted, flop)}
+    return {"setting": asdict(setting), "flop": flop} | results
+
+
+def same_network(facts: dict[str, dict[str, Any]]) -> None:
+    """`UserError` unless all contestants have equally many parameters."""
+    from src.errors import UserError
+
+    parameters = {name: found["parameters"] for name, found in facts.items()}
+    if len(set(parameters.values())) > 1:
+        shown = ", ".join(f"{name} {number:,}" for name, number in parameters.items())
+        raise UserError(f"the networks differ, so nothing is measured; parameters: {shown}")
+
+
+if __name__ == "__main__":
+    arguments = parser("training", __doc__)
+    arguments.prog = "python -m benchmarks.training"
+    arguments.add_argument(
+        "--filters", type=int, nargs="+", default=[16], help="filters at full resolution; also several"
+    )
+    arguments.add_argument("--side", type=int, default=256, help="height and width of the images, in pixels")
+    arguments.add_argument("--batch", type=int, default=8, help="images in a batch")
+    arguments.add_argument("--steps", type=int, default=10, help="batches in a round")
+    arguments.add_argument("--rounds", type=int, default=5, help="rounds that count")
+    arguments.add_argument("--torch-python", default=sys.executable, help="the Python of the environment with PyTorch")
+    arguments.add_argument("--profile", action="store_true", help="only show where the time of our training step goes")
+    arguments.add_argument("--json", type=Path, help="write the figures to this file as well")
+    run(arguments, main)

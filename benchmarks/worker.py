@@ -1,0 +1,118 @@
+"""One contestant in a process of its own, so that none shares threads or settings with another.
+
+`python -m benchmarks.worker MODULE SETTING` gets the module's contestant ready and prints facts of it, then runs one
+round for every line it reads and prints the rates: JSON, a line each. It needs nothing but the standard library, since
+PyTorch may live in another environment than the project.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+ROOT = Path(__file__).parent.parent
+CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The network, the batches of `batch` images of `side` × `side` pixels, and how many of them a round takes.
+
+    bfloat16: for PyTorch, which leaves the choice to its user. store: for ours, the folder of a prepared data set.
+    """
+
+    filters: int
+    depth: int
+    side: int
+    batch: int
+    steps: int
+    bfloat16: bool = False
+    store: str = ""
+
+    @property
+    def images(self) -> int:
+        """How many images a round takes."""
+        return self.steps * self.batch
+
+
+class Contestant(Protocol):
+    """What a contestant's module calls `Contestant`; its constructor builds the network of a `Setting`."""
+
+    def first_step(self) -> None:
+        """One training step, with all that comes before it only once."""
+
+    def facts(self) -> dict[str, Any]:
+        """At least `parameters`, moving statistics among them, and `precision`."""
+
+    def rates(self) -> dict[str, float]:
+        """One round: at least `train` and `predict`, images a second."""
+
+
+def rate(amount: float, work: Callable[[], object]) -> float:
+    """How much a second, if `work` does `amount`."""
+    started = time.perf_counter()
+    work()
+    return amount / (time.perf_counter() - started)
+
+
+def serve(name: str, setting: Setting) -> None:
+    """The worker's side. What libraries print goes to standard error, so that the answers stand alone."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    laps = [time.perf_counter()]
+    module = importlib.import_module(name)
+    laps.append(time.perf_counter())
+    contestant: Contestant = module.Contestant(setting)
+    laps.append(time.perf_counter())
+    contestant.first_step()
+    laps.append(time.perf_counter())
+    parts = zip(("import", "build", "first step"), laps[1:], laps, strict=False)
+    seconds = {part: after - before for part, after, before in parts}
+    print(json.dumps(contestant.facts() | {"start": seconds}), file=answers, flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(contestant.rates()), file=answers, flush=True)
+
+
+class Worker:
+    """The other side: starts a contestant, waits until it is ready, and asks it for rounds."""
+
+    def __init__(self, module: str, setting: Setting, python: str = sys.executable) -> None:
+        command = [python, "-m", "benchmarks.worker", module, json.dumps(asdict(setting))]
+        self.notes = tempfile.TemporaryFile("w+")  # noqa: SIM115  what libraries say, to be shown if the worker fails
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.notes}
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+        self.facts = self._answer()
+
+    def round(self) -> dict[str, float]:
+        """The rates of one round."""
+        assert self.process.stdin
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            self.notes.seek(0)
+            sys.stderr.write(self.notes.read())
+            raise subprocess.CalledProcessError(self.process.wait(), self.process.args)
+        return dict(json.loads(line))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends a worker that waits for its next round as well as one in the middle of its work."""
+        self.process.kill()
+        self.process.communicate()
+        self.notes.close()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], Setting(**json.loads(sys.argv[2])))
