@@ -160,6 +160,7 @@ def test_a_gpu_is_asked_for_its_own_memory(monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from the Linux kernel")
-def test_a_small_training_is_estimated_within_the_range_stated():
+def test_a_small_training_is_estimated_well():
+    """With room on both sides of the 3 to 21 % that were measured: machines and libraries differ."""
     found = measured((8, 2, 256, 4, 3, 64, 0))
     assert 0.95 <= found["estimated_mib"] / found["measured_mib"] <= 1.3

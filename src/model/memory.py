@@ -1,8 +1,8 @@
 """How much memory a training needs at its peak, how much there is, and what would fit if it is too little.
 
-The estimate counts what the network's structure demands, and adds what a framework needs beside it (BASE, WORKSPACE and
-the other constants below), measured on processors with `python -m benchmarks.memory`: it lies 5 % below to 30 % above
-the peak of real trainings there. On GPUs it was not measured.
+The estimate counts what the network's structure demands, and adds what the framework needs beside it (BASE, WORKSPACE
+and the other constants below), fitted on one processor to the peaks of short trainings: `python -m benchmarks.memory`
+sets it beside them. There it lay 3 to 21 % above them, rather too high than too low. On GPUs it was not measured.
 """
 
 from collections.abc import Iterator, Sequence
