@@ -1,0 +1,229 @@
+"""How much memory a training needs at its peak, how much there is, and what would fit if it is too little.
+
+The estimate counts what the network's structure demands, and adds what the framework needs beside it (BASE, WORKSPACE
+and the other constants below), fitted on one processor to the peaks of short trainings: `python -m benchmarks.memory`
+sets it beside them. There it lay 3 to 21 % above them, rather too high than too low. On GPUs it was not measured.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import keras
+import tensorflow as tf
+from tensorflow.python.client import device_lib  # the only place where TensorFlow tells a GPU's memory
+
+from src.data.crops import AHEAD
+from src.data.store import Store
+from src.errors import UserError
+from src.model.infer import HALO, TILE
+from src.params import Data, Model, Train
+
+MIB, GIB = 2**20, 2**30
+FLOAT = 4  # bytes of a float32
+BASE = 880 * MIB  # the process with TensorFlow loaded and the graph built; half of it are pages of the libraries
+WEIGHT_COPIES = 6  # weights, gradients, Adam's two moments, the best epoch's weights, and one in passing
+# Values a pixel and filter at full resolution:
+WORKSPACE = 7  # of the gradients alive at the peak, as float32: measured to be as many bytes where they are bfloat16
+FORWARD = 7  # that prediction holds: the skip, what has grown, the two joined, and what the allocator cannot use again
+# Values a pixel and class, as float32:
+LOSS = 6  # labels, probabilities, their products, gradients, one-hot predictions; those alive together
+# What is suggested at the least:
+SMALLEST_CROP = 16  # as in params.py
+SMALLEST_BATCH = 2  # batch normalisation over a single crop learns poorly
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the memory of a training depends on.
+
+    crop, height, width: in pixels, the latter of the image that takes most memory in validation, as the network is
+    shown it; activation: bytes of a value between two layers, 2 for bfloat16 and 4 for float32.
+    """
+
+    filters: int
+    depth: int
+    crop: int
+    batch: int
+    channels: int
+    classes: int
+    activation: int
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, store: Store, validated: Sequence[int], *, data: Data, unet: Model, params: Train) -> Self:
+        """Of a training in the present arithmetic (see device.py) that validates on the images at `validated`."""
+        records = [store.records[index] for index in validated]
+        sizes = [(data.resize, data.resize) if data.resize else (record.height, record.width) for record in records]
+        height, width = max(sizes, key=lambda size: tile_pixels(size[0], size[1], unet.depth))
+        return cls(
+            filters=unet.filters,
+            depth=unet.depth,
+            crop=data.crop,
+            batch=params.batch,
+            channels=store.channels,
+            classes=len(store.dataset.names),
+            activation=tf.as_dtype(keras.mixed_precision.dtype_policy().compute_dtype).size,
+            height=height,
+            width=width,
+        )
+
+
+def refuse_what_cannot_fit(settings: Settings, available: int | None) -> str:
+    """The peak in words; `UserError` if more than the `available` bytes (None: not known) are needed."""
+    needed = peak_bytes(settings)
+    if available is not None and needed > available:
+        advice = what_would_fit(settings, available)
+        raise UserError(f"training needs about {in_gib(needed)}, {in_gib(available)} are free: {advice}")
+    return f"about {in_gib(needed)} of memory at the peak"
+
+
+def what_would_fit(settings: Settings, available: int) -> str:
+    """The one setting that would do, at its largest: a smaller train.batch, else data.crop, else model.filters."""
+    step = 2**settings.depth
+    smallest_crop = max(SMALLEST_CROP, 2 * step)  # at the bottom more than a pixel, or it normalises to 0
+    choices = {
+        "train.batch": range(settings.batch - 1, SMALLEST_BATCH - 1, -1),
+        "data.crop": range(settings.crop - step, smallest_crop - 1, -step),
+        "model.filters": range(settings.filters - 1, 0, -1),
+    }
+    for setting, values in choices.items():
+        name = setting.rpartition(".")[2]
+        for value in values:
+            if peak_bytes(replace(settings, **{name: value})) <= available:
+                return f"{setting}: {value} would fit (now {getattr(settings, name)})"
+    return "no smaller train.batch, data.crop or model.filters alone would fit: lower several of them, or model.depth"
+
+
+def in_gib(size: int) -> str:
+    """Bytes in words: "1.9 GiB"."""
+    return f"{size / GIB:.1f} GiB"
+
+
+def peak_bytes(settings: Settings) -> int:
+    """The most that the process needs: in a training step, or where it validates if that is more."""
+    copies = WEIGHT_COPIES * FLOAT * parameters(settings)
+    return BASE + copies + batches_bytes(settings) + max(step_bytes(settings), validation_bytes(settings))
+
+
+def parameters(settings: Settings) -> int:
+    """Weights of `build_unet`, but for the few that are no kernels or norms."""
+    widths = [settings.filters * 2**level for level in range(settings.depth + 1)]  # the last: of the bottom
+    outputs = 1 if settings.classes == 2 else settings.classes
+    down = sum(9 * before * width + 9 * width**2 for before, width in pairwise([settings.channels, *widths]))
+    up = sum(4 * 2 * width**2 + 9 * 2 * width**2 + 9 * width**2 for width in widths[:-1])  # grow, 3 × 3 twice
+    norms = 8 * (sum(widths) + sum(widths[:-1]))  # two a block, of four values a channel
+    return down + up + norms + outputs * settings.filters
+
+
+def batches_bytes(settings: Settings) -> int:
+    """Batches of float32 images and uint8 masks: made ahead, being made (crops and their stack), and in use (twice)."""
+    pixels = settings.batch * settings.crop**2
+    return (AHEAD + 4) * pixels * (settings.channels * FLOAT + 1)
+
+
+def step_bytes(settings: Settings) -> int:
+    """A training step, beside the weights: what the backward pass needs of the forward one, and its own tensors.
+
+    The peak is where the backward pass begins: nothing of the forward pass is given back yet.
+    """
+    pixels = settings.batch * settings.crop**2
+    workspace = WORKSPACE * FLOAT * settings.filters * pixels
+    return kept_values(settings) * settings.activation + workspace + loss_bytes(settings, pixels)
+
+
+def kept_values(settings: Settings) -> int:
+    """Values that the forward pass keeps for the backward one.
+
+    Of each convolution its output, which the normalisation needs, and that of the ReLU, which the next convolution
+    needs; on the way down what was pooled, on the way up the skip joined to what has grown. The outputs of the
+    normalisations and of the transposed convolutions are not needed.
+    """
+    values = 0
+    for level in range(settings.depth + 1):
+        pixels = settings.batch * (settings.crop // 2**level) ** 2
+        width = settings.filters * 2**level
+        block = 2 * 2 * width * pixels
+        values += block if level == settings.depth else 2 * block + width * pixels // 4 + 2 * width * pixels
+    return values
+
+
+def loss_bytes(settings: Settings, pixels: int) -> int:
+    """The loss and the confusion are computed in float32 at full resolution, for two classes as for two channels."""
+    return LOSS * FLOAT * settings.classes * pixels
+
+
+def validation_bytes(settings: Settings) -> int:
+    """The largest tile of an image, then its loss: the network's tensors are given back before."""
+    pixels = tile_pixels(settings.height, settings.width, settings.depth)
+    forward = (FORWARD * settings.activation * settings.filters + 3 * FLOAT * settings.channels) * pixels
+    return max(forward, loss_bytes(settings, min(settings.height, TILE) * min(settings.width, TILE)))
+
+
+def tile_pixels(height: int, width: int, depth: int) -> int:
+    """Pixels of the largest part of an image that `Predictor` shows the network at once, halo and padding included."""
+    multiple = 2**depth
+    tile = TILE // multiple * multiple + 2 * HALO * multiple
+    rows, columns = (min(-(-side // multiple) * multiple, tile) for side in (height, width))
+    return rows * columns
+
+
+def available_bytes() -> int | None:
+    """What training may use in all: of the GPU's memory, else of the machine's; None where neither can be told."""
+    if tf.config.list_physical_devices("GPU"):
+        limits = [device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU"]
+        return limits[0] if limits else None
+    return machine_bytes()
+
+
+def machine_bytes(root: Path = Path("/")) -> int | None:
+    """Bytes that are free to this process, with those it holds already; None but on Linux.
+
+    The least of what the kernel calls available (https://man7.org/linux/man-pages/man5/proc_meminfo.5.html) and what
+    the limits of a container leave. `root` is where proc and sys lie.
+    """
+    free = _kilobytes(root / "proc/meminfo", "MemAvailable")
+    if free is None:
+        return None
+    held = _kilobytes(root / "proc/self/status", "RssAnon") or 0
+    return min([free, *_left_by_containers(root)]) + held
+
+
+def _left_by_containers(root: Path) -> Iterator[int]:
+    """Limit less use of every control group that this process is in, whichever version the system has.
+
+    Files read from disk count as used, though they are given back when memory is short: they are taken off.
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+    """
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mount, limit, usage, files = "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
+        elif "memory" in controllers.split(","):
+            mount, limit, usage = "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+            files = "total_inactive_file"
+        else:
+            continue
+        group = Path(path.strip("/"))
+        for place in (root / mount / part for part in (group, *group.parents)):  # a limit holds for all groups below
+            allowed, used = (_lines(place / name) for name in (limit, usage))
+            if allowed and used and allowed[0] != "max":
+                stat = dict(entry.split(maxsplit=1) for entry in _lines(place / "memory.stat"))
+                yield max(int(allowed[0]) - int(used[0]) + int(stat.get(files, 0)), 0)
+
+
+def _kilobytes(path: Path, key: str) -> int | None:
+    """The value of `key` in a file of lines like "MemAvailable:  2048 kB", in bytes."""
+    found = [line.split()[1] for line in _lines(path) if line.startswith(f"{key}:")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file of the kernel; none if there is no such file, or it may not be read."""
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
