@@ -2,17 +2,15 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import pytest
 import tensorflow as tf
 
 import src.model.memory as memory
-from benchmarks.memory import measured
 from src.errors import UserError
-from src.model.memory import GIB, Settings, machine_bytes, peak_bytes, refuse_what_cannot_fit
+from src.model.free import machine_bytes
+from src.model.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
 from src.model.unet import build_unet
 from src.params import Model
 
@@ -66,12 +64,12 @@ def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
 def test_settings_are_read_from_the_store(store, params):
     chosen = params(**{"data.crop": 64, "train.batch": 4})
     parts = {"data": chosen.data, "unet": chosen.model, "params": chosen.train}
-    found = Settings.of(
-        store, range(3), **parts
-    )  # images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second
-    assert found == replace(DEFAULT, crop=64, batch=4, activation=found.activation, height=70, width=50)
+    # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
+    for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
+        found = Settings.of(store, range(3), precision, **parts)
+        assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50)
     resized = parts | {"data": chosen.data.model_copy(update={"resize": 512})}
-    assert Settings.of(store, range(3), **resized).height == 512
+    assert Settings.of(store, range(3), "float32", **resized).height == 512
 
 
 @pytest.mark.parametrize(
@@ -148,15 +146,6 @@ def test_a_container_leaves_its_limit_less_its_use(tmp_path, group, place, files
 
 def test_other_systems_are_not_checked(tmp_path):
     assert machine_bytes(tmp_path) is None
-
-
-def test_a_gpu_is_asked_for_its_own_memory(monkeypatch):
-    monkeypatch.setattr(memory.tf.config, "list_physical_devices", lambda kind: [kind])
-    devices = [SimpleNamespace(device_type="CPU", memory_limit=1), SimpleNamespace(device_type="GPU", memory_limit=7)]
-    monkeypatch.setattr(memory.device_lib, "list_local_devices", lambda: devices)
-    assert memory.available_bytes() == 7
-    monkeypatch.setattr(memory.device_lib, "list_local_devices", lambda: devices[:1])
-    assert memory.available_bytes() is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from the Linux kernel")

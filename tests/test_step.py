@@ -1,7 +1,5 @@
 """One step of training: the optimizer against Keras's, the schedule, the scale of the loss in float16."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
@@ -63,10 +61,9 @@ def test_a_step_lowers_the_loss_and_reports_it(precision):
     keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
     model = build_unet(Model(filters=4, depth=1), 3, 3)
     keras.mixed_precision.set_global_policy(before)
-    arithmetic = Arithmetic(precision, xla=False)
+    arithmetic = Arithmetic(precision, gpus=0)
     adam = Adam(model.trainable_variables, arithmetic.scaled)
-    training = SimpleNamespace(model=model, adam=adam, arithmetic=arithmetic, workers=choose_workers("single"))
-    step = training_step(training, params, [0, 1, 2])
+    step = training_step(model, adam, params, [0, 1, 2], choose_workers("single"), arithmetic)
     masks = np.random.default_rng(0).integers(0, 3, (4, 16, 16), dtype=np.uint8)
     images = np.eye(3, dtype=np.float32)[masks]
     first = total_loss(loss_sums(model(images, training=True), masks), params.loss, [0, 1, 2])

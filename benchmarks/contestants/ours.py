@@ -1,7 +1,6 @@
 """This project's network and training step; on real crops too; and matrix products in the same precision."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,11 @@ from benchmarks.worker import CHANNELS, Setting, rate
 from src import params
 from src.data.crops import AHEAD, Crops
 from src.data.store import Store
+from src.model.adam import Adam
 from src.model.device import prepare_device
-from src.model.train import training_step
+from src.model.step import training_step
 from src.model.unet import build_unet
+from src.model.workers import choose_workers
 
 SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a round takes
 
@@ -22,11 +23,12 @@ SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a ro
 def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any], float]]:
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
-    prepare_device(read.seed)
+    arithmetic, workers = prepare_device(read.seed, read.train.precision), choose_workers("single")
     unet = read.model.model_copy(update={"filters": setting.filters, "depth": setting.depth})
     model = build_unet(unet, CHANNELS, 2)
-    step, _ = training_step(model, read.train, [1], 1000)
-    return model, lambda images, masks: float(step(images, masks)[0])
+    adam = Adam(model.trainable_variables, arithmetic.scaled)
+    step = training_step(model, adam, read.train, [1], workers, arithmetic)
+    return model, lambda images, masks: step(images, masks, read.train.lr)[0]
 
 
 def resident(setting: Setting) -> tuple[Any, Any]:
@@ -66,13 +68,12 @@ class Contestant:
 
     def step_on_crops(self) -> float:
         images, masks = next(self.crops)
-        return self.step(tf.constant(images), tf.constant(masks))
+        return self.step(images, masks)
 
 
 def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
-    """Batches as in training, one epoch after the other without end, augmented as params.yaml says."""
+    """Batches as in training, epochs without end, augmented as params.yaml says."""
     read, store = params.load(), Store(Path(setting.store))
     data = read.data.model_copy(update={"crop": setting.side})
     crops = Crops(store, range(len(store)), data, read.augment, read.seed)
-    for epoch in count(1):
-        yield from crops.batches(epoch, read.train.crops, setting.batch)
+    yield from crops.batches(range(10**9), read.train.crops, setting.batch)

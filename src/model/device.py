@@ -12,10 +12,15 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """precision: of the convolutions (weights and sums stay float32); xla: whether XLA compiles the training step."""
+    """precision: of the convolutions (weights and sums stay float32); gpus: how many TensorFlow sees."""
 
     precision: Precision
-    xla: bool
+    gpus: int
+
+    @property
+    def xla(self) -> bool:
+        """Whether XLA compiles the training step: it wins on GPUs; on processors oneDNN's own kernels are faster."""
+        return self.gpus > 0
 
     @property
     def scaled(self) -> bool:
@@ -23,8 +28,7 @@ class Arithmetic:
         return self.precision == "float16"
 
     def __str__(self) -> str:
-        gpus = len(tf.config.list_physical_devices("GPU"))
-        place = f"{gpus} GPU(s)" if gpus else "the processor (TensorFlow sees no GPU)"
+        place = f"{self.gpus} GPU(s)" if self.gpus else "the processor (TensorFlow sees no GPU)"
         return f"{self.precision}{', compiled by XLA' if self.xla else ''}, on {place}"
 
 
@@ -32,12 +36,9 @@ def prepare_device(seed: int, precision: Literal["auto"] | Precision) -> Arithme
     """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic."""
     keras.utils.set_random_seed(seed)
     repeatable()
-    # XLA wins on GPUs; on processors oneDNN's own kernels are faster.
-    chosen = Arithmetic(
-        fastest_precision() if precision == "auto" else precision, bool(tf.config.list_physical_devices("GPU"))
-    )
-    keras.mixed_precision.set_global_policy("float32" if chosen.precision == "float32" else f"mixed_{chosen.precision}")
-    return chosen
+    chosen = fastest_precision() if precision == "auto" else precision
+    keras.mixed_precision.set_global_policy("float32" if chosen == "float32" else f"mixed_{chosen}")
+    return Arithmetic(chosen, len(tf.config.list_physical_devices("GPU")))
 
 
 def repeatable() -> None:

@@ -78,10 +78,19 @@ def predicted_classes(logits: Any) -> Any:
 
 
 def confusions(logits: Any, truth: Any) -> Any:
-    """int64 [batch, classes, classes]: the confusion of each image of a batch, as in src/evaluation/confusion.py."""
-    classes = max(logits.shape[-1], 2)
-    true, predicted = (
-        tf.reshape(tf.one_hot(labels, classes), [tf.shape(labels)[0], -1, classes])
-        for labels in (tf.cast(truth, tf.int32), predicted_classes(logits))
-    )  # products of one-hot vectors, exact in float32 up to 2**24 pixels an image
-    return tf.cast(tf.matmul(true, predicted, transpose_a=True), tf.int64)
+    """int64 [batch, classes, classes]: the confusion of each image of a batch, as in src/evaluation/confusion.py.
+
+    Counted in float32, exact up to 2**24 pixels an image.
+    """
+    truth, predicted = tf.cast(truth, tf.int32), predicted_classes(logits)
+    if logits.shape[-1] == 1:
+        counted, true, found = (tf.cast(which, tf.float32) for which in (truth < 2, tf.equal(truth, 1), predicted > 0))
+        sums = [tf.reduce_sum(values, [1, 2]) for values in (counted, true, found * counted, found * true)]
+        pixels, positive, claimed, right = sums
+        entries = [pixels - positive - claimed + right, claimed - right, positive - right, right]
+        return tf.cast(tf.reshape(tf.stack(entries, axis=1), [-1, 2, 2]), tf.int64)
+    one_hot = [
+        tf.reshape(tf.one_hot(labels, logits.shape[-1]), [tf.shape(labels)[0], -1, logits.shape[-1]])
+        for labels in (truth, predicted)
+    ]
+    return tf.cast(tf.matmul(*one_hot, transpose_a=True), tf.int64)

@@ -2,22 +2,19 @@
 
 The estimate counts what the network's structure demands, and adds what the framework needs beside it (BASE, WORKSPACE
 and the other constants below), fitted on one processor to the peaks of short trainings: `python -m benchmarks.memory`
-sets it beside them. There it lay 3 to 21 % above them, rather too high than too low. On GPUs it was not measured.
+sets it beside them. There it lay 3 to 21 % above them, rather too high than too low. It is about processors: a GPU's
+needs were not measured, and there TensorFlow itself ends a training that does not fit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Self
-
-import keras
-import tensorflow as tf
-from tensorflow.python.client import device_lib  # the only place where TensorFlow tells a GPU's memory
 
 from src.data.crops import AHEAD
 from src.data.store import Store
 from src.errors import UserError
+from src.model.device import Precision
 from src.model.infer import HALO, TILE
 from src.params import Data, Model, Train
 
@@ -54,8 +51,10 @@ class Settings:
     width: int
 
     @classmethod
-    def of(cls, store: Store, validated: Sequence[int], *, data: Data, unet: Model, params: Train) -> Self:
-        """Of a training in the present arithmetic (see device.py) that validates on the images at `validated`."""
+    def of(
+        cls, store: Store, validated: Sequence[int], precision: Precision, *, data: Data, unet: Model, params: Train
+    ) -> Self:
+        """Of a training that validates on the images at `validated`."""
         records = [store.records[index] for index in validated]
         sizes = [(data.resize, data.resize) if data.resize else (record.height, record.width) for record in records]
         height, width = max(sizes, key=lambda size: tile_pixels(size[0], size[1], unet.depth))
@@ -66,7 +65,7 @@ class Settings:
             batch=params.batch,
             channels=store.channels,
             classes=len(store.dataset.names),
-            activation=tf.as_dtype(keras.mixed_precision.dtype_policy().compute_dtype).size,
+            activation=FLOAT if precision == "float32" else FLOAT // 2,
             height=height,
             width=width,
         )
@@ -169,61 +168,3 @@ def tile_pixels(height: int, width: int, depth: int) -> int:
     tile = TILE // multiple * multiple + 2 * HALO * multiple
     rows, columns = (min(-(-side // multiple) * multiple, tile) for side in (height, width))
     return rows * columns
-
-
-def available_bytes() -> int | None:
-    """What training may use in all: of the GPU's memory, else of the machine's; None where neither can be told."""
-    if tf.config.list_physical_devices("GPU"):
-        limits = [device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU"]
-        return limits[0] if limits else None
-    return machine_bytes()
-
-
-def machine_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that are free to this process, with those it holds already; None but on Linux.
-
-    The least of what the kernel calls available (https://man7.org/linux/man-pages/man5/proc_meminfo.5.html) and what
-    the limits of a container leave. `root` is where proc and sys lie.
-    """
-    free = _kilobytes(root / "proc/meminfo", "MemAvailable")
-    if free is None:
-        return None
-    held = _kilobytes(root / "proc/self/status", "RssAnon") or 0
-    return min([free, *_left_by_containers(root)]) + held
-
-
-def _left_by_containers(root: Path) -> Iterator[int]:
-    """Limit less use of every control group that this process is in, whichever version the system has.
-
-    Files read from disk count as used, though they are given back when memory is short: they are taken off.
-    https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
-    """
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            mount, limit, usage, files = "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):
-            mount, limit, usage = "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-            files = "total_inactive_file"
-        else:
-            continue
-        group = Path(path.strip("/"))
-        for place in (root / mount / part for part in (group, *group.parents)):  # a limit holds for all groups below
-            allowed, used = (_lines(place / name) for name in (limit, usage))
-            if allowed and used and allowed[0] != "max":
-                stat = dict(entry.split(maxsplit=1) for entry in _lines(place / "memory.stat"))
-                yield max(int(allowed[0]) - int(used[0]) + int(stat.get(files, 0)), 0)
-
-
-def _kilobytes(path: Path, key: str) -> int | None:
-    """The value of `key` in a file of lines like "MemAvailable:  2048 kB", in bytes."""
-    found = [line.split()[1] for line in _lines(path) if line.startswith(f"{key}:")]
-    return int(found[0]) * 1024 if found else None
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a file of the kernel; none if there is no such file, or it may not be read."""
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []

@@ -4,26 +4,29 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from src.model.adam import Adam
+from src.model.device import Arithmetic
 from src.model.losses import confusions, loss_sums, total_loss
 from src.model.replicas import joined_over_replicas, replicas, sum_over_replicas
-from src.model.training import Training
+from src.model.workers import Workers
 from src.params import Train
 
 Step = Callable[[NDArray[np.float32], NDArray[np.uint8], float], tuple[float, NDArray[np.int64]]]
 
 
-def training_step(training: Training, params: Train, foreground: Sequence[int]) -> Step:
+def training_step(
+    model: keras.Model, adam: Adam, params: Train, foreground: Sequence[int], workers: Workers, arithmetic: Arithmetic
+) -> Step:
     """(images, masks, learning rate) → the batch's loss and the confusion of each crop [batch, classes, classes].
 
     images float32 [part, side, side, channels], masks uint8 [part, side, side]: the part of the batch that this process
     holds. The loss is that of the whole batch, whatever the number of replicas that share it.
     """
-    model, adam, workers = training.model, training.adam, training.workers
-    xla = training.arithmetic.xla and workers.replicas == 1
 
     def update(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
@@ -34,7 +37,7 @@ def training_step(training: Training, params: Train, foreground: Sequence[int]) 
         adam.apply(tape.gradient(share, adam.weights), rate)
         return loss, joined_over_replicas(confusions(logits, masks))
 
-    @tf.function(jit_compile=xla, reduce_retracing=True)
+    @tf.function(jit_compile=arithmetic.xla and workers.replicas == 1, reduce_retracing=True)
     def everywhere(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         return workers.strategy.run(update, (images, masks, rate))
 

@@ -18,7 +18,9 @@ from src.errors import UserError
 from src.model.adam import Adam
 from src.model.archive import Project
 from src.model.device import prepare_device
+from src.model.free import machine_bytes
 from src.model.infer import Predictor
+from src.model.memory import Settings, refuse_what_cannot_fit
 from src.model.resume import Checkpoint, key_of, stoppable
 from src.model.step import Step, learning_rate, training_step
 from src.model.training import Training
@@ -75,6 +77,9 @@ def train_unet(
     key = key_of(settings, [store.folder / name for name in (INDEX, IMAGES, MASKS)])
     training = Training(model, project, adam, arithmetic, workers, Checkpoint(checkpoints / key))
     print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
+    if workers.replicas == 1 and not arithmetic.gpus:
+        settings_of_memory = Settings.of(store, validated, arithmetic.precision, data=data, unet=unet, params=params)
+        print(refuse_what_cannot_fit(settings_of_memory, machine_bytes()))
     with training.checkpoint.held() if workers.chief else nullcontext():
         content = workers.from_chief(training.checkpoint.read() if workers.chief else b"")
         if content:
@@ -108,7 +113,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
     """
     dataset, workers = crops.store.dataset, training.workers
-    step = training_step(training, params, dataset.foreground)
+    step = training_step(training.model, training.adam, params, dataset.foreground, workers, training.arithmetic)
     predictor = Predictor(training.model, training.project)
     steps = params.crops // params.batch
     todo = range(training.step, params.epochs * steps)

@@ -93,7 +93,8 @@ def build_unet(params: Model, channels: int, classes: int) -> keras.Model:
         )(x)
         x = layers.Concatenate(name=f"up{level}_skip")([skips[level], x])
         x = _block(x, filters, f"up{level}")
-    outputs = layers.Conv2D(1 if classes == 2 else classes, 1, dtype="float32", name="logits")(x)
+    x = layers.Conv2D(1 if classes == 2 else classes, 1, name="logits_conv")(x)
+    outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model(inputs, outputs, name="unet")
 
 
