@@ -64,6 +64,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
     from src import params
     from src.data.prepare import prepare
+    from src.model.device import Precision
     from src.model.memory import Settings, peak_bytes
     from src.model.train import train_unet
 
@@ -71,15 +72,15 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     chosen = params.load()
     data = chosen.data.model_copy(update={"source": str(work / "set"), "crop": setting["crop"]})
     unet = chosen.model.model_copy(update={name: setting[name] for name in ("filters", "depth")})
-    precision = "bfloat16" if setting["bfloat16"] else "float32"
+    precision: Precision = "bfloat16" if setting["bfloat16"] else "float32"
     train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "crops": setting["batch"] * STEPS}
     parts: dict[str, Any] = {"data": data, "unet": unet, "params": chosen.train.model_copy(update=train)}
     store = prepare(data, work / "prepared", lambda gate: None)
-    images = {"trained": range(PAIRS - 1), "validated": [PAIRS - 1]}
-    train_unet(store, **images, **parts, augment=chosen.augment, seed=0, checkpoints=work / "checkpoints")
+    validated, checkpoints = [PAIRS - 1], work / "checkpoints"
+    train_unet(store, range(PAIRS - 1), validated, **parts, augment=chosen.augment, seed=0, checkpoints=checkpoints)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
-    estimated = peak_bytes(Settings.of(store, images["validated"], precision, **parts))
+    estimated = peak_bytes(Settings.of(store, validated, precision, **parts))
     return {"measured_mib": int(peak[1]) // 1024, "estimated_mib": estimated // 2**20}
 
 

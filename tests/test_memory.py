@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import pytest
 import tensorflow as tf
 
 import src.model.memory as memory
+from benchmarks.memory import measured
 from src.errors import UserError
 from src.model.free import machine_bytes
 from src.model.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
