@@ -40,6 +40,7 @@ class Predictor:
             lambda image: model(image, training=False),
             input_signature=signature,
             jit_compile=False,  # XLA would compile anew for every size of image
+            autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
     def __call__(self, image: NDArray[Any]) -> NDArray[np.uint8]:

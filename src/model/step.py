@@ -37,7 +37,7 @@ def training_step(
         adam.apply(tape.gradient(share, adam.weights), rate)
         return loss, joined_over_replicas(confusions(logits, masks))
 
-    @tf.function(jit_compile=arithmetic.xla and workers.replicas == 1, reduce_retracing=True)
+    @tf.function(jit_compile=arithmetic.xla and workers.replicas == 1, autograph=False)
     def everywhere(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         return workers.strategy.run(update, (images, masks, rate))
 

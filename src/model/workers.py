@@ -73,7 +73,7 @@ class Workers:
             return sum_over_replicas(tf.identity(value))  # on the replica's device, which a bare argument has none of
 
         placed = self.placed(np.concatenate([values, *[np.zeros_like(values)] * (self.devices - 1)]))
-        return np.asarray(self.first(tf.function(self.strategy.run)(total, (placed,))))
+        return np.asarray(self.first(tf.function(self.strategy.run, autograph=False)(total, (placed,))))
 
     def first(self, value: Any) -> Any:
         """What the first replica of this process returned."""
