@@ -64,8 +64,8 @@ def make_project(folder: Path, classes: int, values: list[int], resize: int = 0)
     return folder
 
 
-def digests(project: Path) -> dict[str, str]:
-    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in OUTS}
+def digests(project: Path, names: list[str] = OUTS) -> dict[str, str]:
+    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in names}
 
 
 def leaves(content: dict, prefix: str = "") -> dict:
