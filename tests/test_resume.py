@@ -89,7 +89,9 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypa
 
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     interrupted(5, lambda: monkeypatch.setattr(os, "fsync", full))
-    with pytest.raises(UserError, match=r"checkpoint could not be written.*free some space.*goes on from there"):
+    with pytest.raises(
+        UserError, match=r"checkpoint could not be written: .*state: No space.*free some space.*goes on from there"
+    ):
         train_small(store, **LONG)
     monkeypatch.undo()
     training = train_small(store, **LONG)

@@ -110,6 +110,7 @@ class Checkpoint:
                 os.fsync(file.fileno())
         except OSError as error:
             kept = "; the one before it is kept: the same command goes on from there" if self.path.exists() else ""
+            error.filename = str(self.path)
             raise UserError(f"the checkpoint could not be written: {of_system(error)}{kept}") from None
         self._saved = time.monotonic()
         self._cost = self._saved - started
