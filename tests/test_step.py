@@ -63,7 +63,7 @@ def test_a_step_lowers_the_loss_and_reports_it(precision):
     keras.mixed_precision.set_global_policy(before)
     arithmetic = Arithmetic(precision, gpus=0)
     adam = Adam(model.trainable_variables, arithmetic.scaled)
-    step = training_step(model, adam, params, [0, 1, 2], choose_workers("single"), arithmetic)
+    step = training_step(model, adam, params, [0, 1, 2], choose_workers("single"))
     masks = np.random.default_rng(0).integers(0, 3, (4, 16, 16), dtype=np.uint8)
     images = np.eye(3, dtype=np.float32)[masks]
     first = total_loss(loss_sums(model(images, training=True), masks), params.loss, [0, 1, 2])

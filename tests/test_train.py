@@ -97,6 +97,14 @@ def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, word
         train_small(store)
 
 
+def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch):
+    monkeypatch.setattr(train, "validate", lambda *_: (np.nan, np.ones((4, 3, 3), np.int64)))
+    with pytest.raises(
+        UserError, match=r"the validation loss became nan in epoch 1, step \d+: lower train\.lr .* float16"
+    ):
+        train_small(store, **{"train.precision": "float16"})
+
+
 def test_of_equal_epochs_the_first_is_kept():
     model = SimpleNamespace(get_weights=lambda: [])
     training = Training(model, *[None] * 5)

@@ -64,6 +64,16 @@ def test_two_devices_and_two_machines_give_the_curve_of_one(store):
     assert not (store.folder.parent / "checkpoints-machine 1").exists()  # the first machine alone writes
 
 
+def test_machines_that_train_something_else_are_refused(store):
+    ports = free_ports(2)
+    chief = start(store, "machine 0", cluster=(ports, 0))
+    other = start(store, "machine 1", "train.lr=0.1", cluster=(ports, 1))
+    printed = [process.communicate(timeout=180)[0].splitlines()[-1] for process in (other, chief)]
+    assert printed[0].startswith("settings, data, code or libraries are not those of the first machine")
+    assert printed[1].startswith("the training on 2 machines ended: one of them is gone, or failed")
+    assert chief.returncode == other.returncode == 1
+
+
 @pytest.mark.slow
 def test_a_machine_that_dies_ends_the_run_in_words_and_it_goes_on(store):
     settings = ["train.epochs=40"]
@@ -81,7 +91,7 @@ def test_a_machine_that_dies_ends_the_run_in_words_and_it_goes_on(store):
     printed, _ = chief.communicate(timeout=120)
     other.communicate()
     assert chief.returncode == 1, printed
-    assert printed.splitlines()[-1].startswith("the training on 2 machines ended, since one of them is gone")
+    assert printed.splitlines()[-1].startswith("the training on 2 machines ended: one of them is gone")
     again = both()
     results = [finished(store, f"machine {number}", process) for number, process in enumerate(again)]
     losses = [row["loss"] for row in results[0]["history"]]

@@ -23,11 +23,11 @@ SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a ro
 def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any], float]]:
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
-    arithmetic, workers = prepare_device(read.seed, read.train.precision), choose_workers("single")
+    workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
     unet = read.model.model_copy(update={"filters": setting.filters, "depth": setting.depth})
     model = build_unet(unet, CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scaled)
-    step = training_step(model, adam, read.train, [1], workers, arithmetic)
+    step = training_step(model, adam, read.train, [1], workers)
     return model, lambda images, masks: step(images, masks, read.train.lr)[0]
 
 

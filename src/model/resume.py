@@ -13,17 +13,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 import filelock
+import keras
 import numpy as np
 import tensorflow as tf
 
 from src.errors import UserError, of_system
-from src.files import atomic
+from src.files import atomic, write_text
 
 DIGEST = 32  # bytes of SHA-256 before the content
 SHARE = 0.007  # of the time at most goes into checkpoints
@@ -41,7 +42,7 @@ def key_of(settings: Mapping[str, Any], files: list[Path]) -> str:
     """A name for all that a training depends on: its settings, these files, the code and the libraries in use."""
     modules = [sys.modules[name] for name in sorted(sys.modules) if name.startswith("src.")]
     code = [Path(str(module.__file__)) for module in modules]
-    versions = [sys.version, tf.__version__, np.__version__, cv2.__version__]
+    versions = [sys.version, tf.__version__, keras.__version__, np.__version__, cv2.__version__]
     digests = [_digest(path) for path in [*code, *files]]
     return hashlib.sha256(json.dumps([settings, versions, digests], sort_keys=True).encode()).hexdigest()[:32]
 
@@ -73,7 +74,8 @@ class Checkpoint:
                 "this again"
             ) from None
         with lock:
-            owner.write_text(str(os.getpid()))
+            write_text(owner, str(os.getpid()))
+            os.utime(self.folder)  # in use, however old
             self._sweep()
             yield
 
@@ -81,14 +83,16 @@ class Checkpoint:
         for path in self.folder.glob(".tmp-*"):  # of a process that was killed while it wrote
             path.unlink(missing_ok=True)
         for folder in self.folder.parent.iterdir():
-            if folder != self.folder and time.time() - folder.stat().st_mtime > FORGOTTEN:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # swept by another training at the same time
+                if folder != self.folder and time.time() - folder.stat().st_mtime > FORGOTTEN:
+                    shutil.rmtree(folder)
 
     def read(self) -> bytes:
         """What was saved last, nothing if there is none; a damaged file counts as none, which is said."""
-        if not self.path.exists():
+        try:
+            stored = self.path.read_bytes()
+        except FileNotFoundError:
             return b""
-        stored = self.path.read_bytes()
         digest, content = stored[:DIGEST], stored[DIGEST:]
         if hashlib.sha256(content).digest() != digest:
             print(f"{self.path}: damaged; the training begins anew", flush=True)
@@ -123,20 +127,20 @@ class Checkpoint:
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
     """Inside, Ctrl-C and SIGTERM only make the function that is yielded say True; a second Ctrl-C stops at once."""
-    asked = threading.Event()
+    asked: list[int] = []
 
     def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
+        if asked:
             raise KeyboardInterrupt
-        asked.set()
+        asked.append(number)
         print("stopping after this step …", file=sys.stderr, flush=True)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may catch signals
-        yield asked.is_set
+        yield lambda: False
         return
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked.is_set
+        yield lambda: bool(asked)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

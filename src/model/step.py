@@ -10,7 +10,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.model.adam import Adam
-from src.model.device import Arithmetic
 from src.model.losses import confusions, loss_sums, total_loss
 from src.model.replicas import joined_over_replicas, replicas, sum_over_replicas
 from src.model.workers import Workers
@@ -19,9 +18,7 @@ from src.params import Train
 Step = Callable[[NDArray[np.float32], NDArray[np.uint8], float], tuple[float, NDArray[np.int64]]]
 
 
-def training_step(
-    model: keras.Model, adam: Adam, params: Train, foreground: Sequence[int], workers: Workers, arithmetic: Arithmetic
-) -> Step:
+def training_step(model: keras.Model, adam: Adam, params: Train, foreground: Sequence[int], workers: Workers) -> Step:
     """(images, masks, learning rate) → the batch's loss and the confusion of each crop [batch, classes, classes].
 
     images float32 [part, side, side, channels], masks uint8 [part, side, side]: the part of the batch that this process
@@ -37,7 +34,7 @@ def training_step(
         adam.apply(tape.gradient(share, adam.weights), rate)
         return loss, joined_over_replicas(confusions(logits, masks))
 
-    @tf.function(jit_compile=arithmetic.xla and workers.replicas == 1, autograph=False)
+    @tf.function(jit_compile=False, autograph=False)
     def everywhere(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         return workers.strategy.run(update, (images, masks, rate))
 

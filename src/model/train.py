@@ -67,25 +67,22 @@ def train_unet(
         resize=data.resize,
         depth=unet.depth,
     )
+    if workers.replicas == 1 and not arithmetic.gpus:
+        needs = Settings.of(store, validated, arithmetic.precision, data=data, unet=unet, params=params)
+        print(refuse_what_cannot_fit(needs, machine_bytes()), flush=True)
     settings = {
         "data": [data.crop, data.normalise, data.rare, data.resize, list(trained), list(validated)],
         "augment": augment.model_dump(),
         "unet": unet.model_dump(),
-        "train": params.model_dump() | {"precision": arithmetic.precision, "xla": arithmetic.xla},
+        "train": params.model_dump() | {"precision": arithmetic.precision, "replicas": workers.replicas},
         "seed": seed,
     }
     key = key_of(settings, [store.folder / name for name in (INDEX, IMAGES, MASKS)])
     training = Training(model, project, adam, arithmetic, workers, Checkpoint(checkpoints / key))
     print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
-    if workers.replicas == 1 and not arithmetic.gpus:
-        settings_of_memory = Settings.of(store, validated, arithmetic.precision, data=data, unet=unet, params=params)
-        print(refuse_what_cannot_fit(settings_of_memory, machine_bytes()))
     with training.checkpoint.held() if workers.chief else nullcontext():
-        content = workers.from_chief(training.checkpoint.read() if workers.chief else b"")
-        if content:
-            training.restore(content)
-            print(f"going on from its checkpoint, after step {training.step}", flush=True)
         try:
+            take_up(training)
             fit(training, crops, validated, params)
         except tf.errors.OpError as error:
             raise _in_words(error, workers) from error
@@ -100,9 +97,21 @@ def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return UserError("the device ran out of memory: lower train.batch, data.crop or model.filters")
     if workers.processes > 1:  # what the others see of one that is gone depends on where it was
-        kept = "it goes on from its last checkpoint when all of them are started again"
-        return UserError(f"the training on {workers.processes} machines ended, since one of them is gone; {kept}")
+        what = f"the training on {workers.processes} machines ended: one of them is gone, or failed (see what it says)"
+        return UserError(f"{what}; it goes on from its last checkpoint when all of them are started again")
     return error
+
+
+def take_up(training: Training) -> None:
+    """Go to where the chief's checkpoint stands, if there is one; `UserError` if this process trains something else."""
+    workers, checkpoint = training.workers, training.checkpoint
+    key = checkpoint.folder.name.encode()
+    if workers.from_chief(key if workers.chief else b"") != key:
+        raise UserError("settings, data, code or libraries are not those of the first machine: make them equal on all")
+    content = workers.from_chief(checkpoint.read() if workers.chief else b"")
+    if content:
+        training.restore(content)
+        print(f"going on from its checkpoint, after step {training.step}", flush=True)
 
 
 def fit(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
@@ -113,7 +122,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
     """
     dataset, workers = crops.store.dataset, training.workers
-    step = training_step(training.model, training.adam, params, dataset.foreground, workers, training.arithmetic)
+    step = training_step(training.model, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
     steps = params.crops // params.batch
     todo = range(training.step, params.epochs * steps)
@@ -126,6 +135,8 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
             counts = np.concatenate(training.counts)
             images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
             loss, confusions = validate(predictor, crops.store, _after(keep, images), params.loss)
+            if not math.isfinite(loss):
+                raise UserError(not_finite(loss, epoch, steps, params, "validation loss"))
             row = {"epoch": epoch, "lr": learning_rate(epoch * steps - 1, todo.stop, params)}
             row |= measures(float(np.mean(training.losses)), counts, dataset)
             row |= {f"val_{name}": value for name, value in measures(loss, confusions, dataset).items()}
@@ -137,7 +148,8 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
                 if name not in told or epoch == params.epochs:  # when it begins, and if it lasts once more at the end
                     print(f"warning: {found[name]}", flush=True)
             told = set(found)
-            keep()
+            if epoch < params.epochs:
+                keep()
     training.model.set_weights(training.weights)
 
 
@@ -181,5 +193,6 @@ def keep_or_stop(training: Training, stopped: Callable[[], bool]) -> None:
     if training.workers.chief and (training.checkpoint.due() or stopped()):
         training.checkpoint.save(training.content)
     if stopped():
+        kept = "all of it is kept" if training.workers.chief else "the first machine keeps its last checkpoint"
         place = f"in epoch {len(training.history) + 1}, after step {training.step}"
-        raise UserError(f"stopped {place}; all of it is kept: the same command goes on from there")
+        raise UserError(f"stopped {place}; {kept}: the same command goes on from there")

@@ -92,7 +92,6 @@ class Training:
             "images": dict(images),
             "parameters": int(self.model.count_params()),
             "precision": self.arithmetic.precision,
-            "xla": self.arithmetic.xla,
             "replicas": self.workers.replicas,
         }
 

@@ -61,10 +61,10 @@ class FusedBatchNormalization(layers.Layer):
     def _synchronised(self, inputs: Any) -> tuple[Any, Any, Any]:
         """Output, mean and unbiased variance of the batch of all replicas, each of which holds an equal part of it."""
         pixels = tf.cast(inputs, tf.float32)
-        mean, variance = tf.nn.moments(pixels, [0, 1, 2])
+        own, spread = tf.nn.moments(pixels, [0, 1, 2])
         count = tf.cast(tf.size(pixels[..., 0]) * replicas(), tf.float32)
-        mean, square = tf.unstack(sum_over_replicas(tf.stack([mean, variance + mean**2])) / replicas())
-        variance = square - mean**2
+        mean = sum_over_replicas(own) / replicas()  # first, since a difference of squares could become negative
+        variance = sum_over_replicas(spread + (own - mean) ** 2) / replicas()
         scale = tf.math.rsqrt(variance + self.EPSILON) * tf.convert_to_tensor(self.gamma.value)
         outputs = (pixels - mean) * scale + tf.convert_to_tensor(self.beta.value)
         return tf.cast(outputs, inputs.dtype), mean, variance * count / (count - 1)

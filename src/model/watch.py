@@ -41,12 +41,13 @@ def complaints(
     return {name: text for name, text in found.items() if text}
 
 
-def not_finite(loss: float, epoch: int, step: int, params: Train) -> str:
+def not_finite(loss: float, epoch: int, step: int, params: Train, name: str = "loss") -> str:
     """Why training stops at a loss of nan or inf in a step of an epoch, both counted from 1."""
-    what = f"the loss became {loss} in epoch {epoch}, step {step}"
+    what = f"the {name} became {loss} in epoch {epoch}, step {step}"
+    half = "; or set train.precision: float32, since float16 ends at 65504" if params.precision == "float16" else ""
     if (epoch, step) == (1, 1):  # no weight was changed yet: the learning rate had no part in it
-        return f"{what}, before anything was learned: the images' values, or the weights in train.loss, are too large"
-    return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g})"
+        return f"{what}, before anything was learned: the images' values, or weights in train.loss, are too large{half}"
+    return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g}){half}"
 
 
 def patience(params: Train) -> int:
