@@ -2,43 +2,66 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    jaccard_score,
+    multilabel_confusion_matrix,
+    precision_score,
+    recall_score,
+)
 
 from src.data.dataset import IGNORE
-from src.evaluation.confusion import accuracy, class_means, confusion, dice, headline, iou
+from src.evaluation.confusion import RATIOS, accuracy, class_means, confusion, dice, headline, overlap
+
+REFERENCES = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
 
 
-@pytest.mark.parametrize("classes", [2, 3, 7])
-def test_counts_and_ratios_equal_scikit_learn(classes):
-    rng = np.random.default_rng(classes)
-    for _ in range(100):
-        truth, prediction = rng.integers(0, classes, (2, 13, 17), dtype=np.uint8)
-        counts = confusion(truth, prediction, classes)
-        labels, flat = range(classes), (truth.ravel(), prediction.ravel())
-        np.testing.assert_array_equal(counts, confusion_matrix(*flat, labels=labels))
-        np.testing.assert_allclose(dice(counts), f1_score(*flat, labels=labels, average=None), atol=1e-12)
-        np.testing.assert_allclose(iou(counts), jaccard_score(*flat, labels=labels, average=None), atol=1e-12)
-        np.testing.assert_allclose(accuracy(counts), accuracy_score(*flat), atol=1e-12)
+def random_masks(rng, classes):
+    """A truth and a prediction that agree to a random degree; some hold one class, some nothing but ignored pixels."""
+    shape = tuple(rng.integers(1, 30, 2))
+    some = rng.choice(classes, rng.integers(1, classes + 1), replace=False)
+    truth, prediction = (rng.choice(some, shape).astype(np.uint8) for _ in range(2))
+    prediction = np.where(rng.random(shape) < rng.random(), truth, prediction)
+    truth[rng.random(shape) < rng.choice([0, 0, 0.3, 1], p=[0.4, 0.3, 0.2, 0.1])] = IGNORE
+    return truth, prediction
 
 
-def test_ignored_pixels_count_nowhere():
+def test_counts_and_ratios_equal_scikit_learn():
+    """1,000 masks; a NaN of ours is where scikit-learn divides nothing by nothing."""
     rng = np.random.default_rng(0)
-    truth, prediction = rng.integers(0, 3, (2, 20, 20), dtype=np.uint8)
-    ignored = rng.random((20, 20)) < 0.3
-    counts = confusion(np.where(ignored, IGNORE, truth).astype(np.uint8), prediction, 3)
-    np.testing.assert_array_equal(counts, confusion(truth[~ignored], prediction[~ignored], 3))
+    for number in range(1000):
+        classes = (2, 3, 7)[number % 3]
+        truth, prediction = random_masks(rng, classes)
+        counts = confusion(truth, prediction, classes)
+        pixels = overlap(counts)
+        labels, flat = range(classes), (truth[truth != IGNORE], prediction[truth != IGNORE])
+        if not flat[0].size:
+            assert counts.sum() == 0 and all(np.isnan(score(pixels)).all() for score in RATIOS.values())
+            assert np.isnan(accuracy(pixels))
+            continue
+        wanted = confusion_matrix(*flat, labels=labels)
+        np.testing.assert_array_equal(counts, wanted)
+        for name, reference in REFERENCES.items():
+            nothing = 0 if name == "iou" else np.nan  # jaccard_score knows no other word for 0 / 0
+            expected = reference(*flat, labels=labels, average=None, zero_division=nothing)
+            found = RATIOS[name](pixels)
+            np.testing.assert_allclose(np.nan_to_num(found) if name == "iou" else found, expected, atol=1e-9)
+        np.testing.assert_array_equal(np.isnan(dice(pixels)), np.isnan(RATIOS["iou"](pixels)))
+        np.testing.assert_allclose(accuracy(pixels), accuracy_score(*flat), atol=1e-9)
+        negatives = multilabel_confusion_matrix(*flat, labels=list(labels))[:, 0]  # right ones, false alarms
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(
+                RATIOS["specificity"](pixels), negatives[:, 0] / negatives.sum(axis=1), atol=1e-9
+            )
 
 
 def test_a_class_in_neither_is_left_out_and_in_one_alone_is_zero():
     truth, prediction = np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 0, 0, 2]], np.uint8)
-    scores = dice(confusion(truth, prediction, 4))
+    scores = dice(overlap(confusion(truth, prediction, 4)))
     np.testing.assert_array_equal(np.isnan(scores), [False, False, False, True])
     assert scores[1] == 0 and scores[2] == 0  # missed, and a false alarm: no smoothing lifts them
-
-
-def test_all_ignored_has_no_score():
-    counts = confusion(np.full((4, 4), IGNORE, np.uint8), np.zeros((4, 4), np.uint8), 2)
-    assert counts.sum() == 0 and np.isnan(dice(counts)).all() and np.isnan(accuracy(counts))
 
 
 def test_means_are_over_the_images_that_count():
@@ -50,4 +73,13 @@ def test_means_are_over_the_images_that_count():
 
 def test_a_prediction_that_is_no_class_is_refused():
     with pytest.raises(ValueError, match="predicted class 3"):
-        confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 2)
+        confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 3)
+    with pytest.raises(ValueError, match="truth is"):
+        confusion(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8), 3)
+
+
+def test_large_masks_are_counted_strip_by_strip(monkeypatch):
+    truth, prediction = np.random.default_rng(0).integers(0, 3, (2, 50, 40), dtype=np.uint8)
+    whole = confusion(truth, prediction, 3)
+    monkeypatch.setattr("src.evaluation.confusion.STRIP", 90)
+    np.testing.assert_array_equal(confusion(truth, prediction, 3), whole)

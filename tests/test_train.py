@@ -9,7 +9,7 @@ import pytest
 import src.model.infer as infer
 import src.model.train as train
 from src.errors import UserError
-from src.evaluation.confusion import confusion, dice, headline
+from src.evaluation.confusion import confusion, dice, headline, overlap
 from src.model.archive import Project
 from src.model.infer import Predictor, classes_of
 from src.model.training import Training
@@ -80,7 +80,7 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, chosen.train.loss, [0, 1, 2]), rel=1e-4)
     counts = np.stack([confusion(store.mask(i), classes_of(part), 3) for i, part in enumerate(logits)])
-    assert found["dice"] == pytest.approx(headline(dice(counts), [0, 1, 2]))
+    assert found["dice"] == pytest.approx(headline(dice(overlap(counts)), [0, 1, 2]))
     assert found["accuracy"] == pytest.approx(np.trace(counts.sum(axis=0)) / counts.sum())
 
 

@@ -1,15 +1,17 @@
 """Scores of one image from counts, and means over images. No smoothing: a ratio of nothing is NaN, and left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 STRIP = 2**22  # pixels counted at a time: bounds the memory
 Scores = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
-def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> Counts:
     """int64 [classes, classes]: how many pixels of the row's class were predicted as the column's.
 
     truth, prediction: uint8 of one shape. Pixels whose truth is no class (IGNORE) count nowhere; a prediction must be a
@@ -28,40 +30,74 @@ def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: 
     return counts.reshape(classes, classes)
 
 
-def dice(counts: NDArray[np.int64]) -> Scores:
-    """Dice of each class, 2 |A ∩ B| / (|A| + |B|), from confusions [..., classes, classes] → float64 [..., classes].
+class Overlap(NamedTuple):
+    """Pixels of each class, int64 [..., classes]; all that the scores below need of a confusion."""
+
+    true: Counts
+    predicted: Counts
+    both: Counts
+    counted: Counts  # of any class: all pixels but the ignored ones
+
+
+def overlap(counts: Counts) -> Overlap:
+    """Of confusions [..., classes, classes]."""
+    true = counts.sum(axis=-1)
+    counted = np.broadcast_to(true.sum(axis=-1, keepdims=True), true.shape)
+    return Overlap(true, counts.sum(axis=-2), np.diagonal(counts, axis1=-2, axis2=-1), counted)
+
+
+def dice(pixels: Overlap) -> Scores:
+    """2 |A ∩ B| / (|A| + |B|) of each class, float64 [..., classes].
 
     0 for a class that is in the truth or in the prediction alone; NaN for one that is in neither.
     """
-    both, either = _overlap(counts)
-    return _ratio(2 * both, either)
+    return ratio(2 * pixels.both, pixels.true + pixels.predicted)
 
 
-def iou(counts: NDArray[np.int64]) -> Scores:
+def iou(pixels: Overlap) -> Scores:
     """Intersection over union of each class, |A ∩ B| / |A ∪ B|; shapes and empty classes as in `dice`."""
-    both, either = _overlap(counts)
-    return _ratio(both, either - both)
+    return ratio(pixels.both, pixels.true + pixels.predicted - pixels.both)
 
 
-def accuracy(counts: NDArray[np.int64]) -> Scores:
-    """Share of the counted pixels whose class is right: [..., classes, classes] → float64 [...]; NaN for no pixel."""
-    both, _ = _overlap(counts)
-    return _ratio(both.sum(axis=-1), counts.sum(axis=(-2, -1)))
+def precision(pixels: Overlap) -> Scores:
+    """The share of what is predicted as a class that is right; NaN where it is not predicted."""
+    return ratio(pixels.both, pixels.predicted)
 
 
-def _overlap(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    both = np.diagonal(counts, axis1=-2, axis2=-1)
-    return both, counts.sum(axis=-1) + counts.sum(axis=-2)
+def recall(pixels: Overlap) -> Scores:
+    """The share of a class that is found; NaN where the truth does not hold it."""
+    return ratio(pixels.both, pixels.true)
 
 
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Scores:
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+def specificity(pixels: Overlap) -> Scores:
+    """The share of the other classes' pixels that is not taken for this one; NaN where there are no others."""
+    others = pixels.counted - pixels.true
+    return ratio(others - (pixels.predicted - pixels.both), others)
+
+
+RATIOS: dict[str, Callable[[Overlap], Scores]] = {
+    "dice": dice,
+    "iou": iou,
+    "precision": precision,
+    "recall": recall,
+    "specificity": specificity,
+}
+
+
+def accuracy(pixels: Overlap) -> Scores:
+    """The share of the counted pixels whose class is right: [..., classes] → float64 [...]; NaN for no pixel."""
+    return ratio(pixels.both.sum(axis=-1), pixels.counted[..., 0])
+
+
+def ratio(part: Counts, whole: Counts) -> Scores:
+    """NaN where there is no whole."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 
 
 def class_means(scores: Scores) -> Scores:
     """The mean of each class over the images that it counts for: [images, classes] → [classes]; NaN if for none."""
     counted = ~np.isnan(scores)
-    return _ratio(np.nansum(scores, axis=0), counted.sum(axis=0))
+    return ratio(np.nansum(scores, axis=0), counted.sum(axis=0))
 
 
 def headline(scores: Scores, foreground: Sequence[int]) -> float:
