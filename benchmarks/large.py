@@ -96,7 +96,8 @@ def _score(work: Path) -> None:
     from src.data.normalise import Normalisation
     from src.data.store import Store
     from src.evaluation.baseline import ColourClassifier
-    from src.evaluation.scores import count, keep
+    from src.evaluation.keep import keep
+    from src.evaluation.measure import measure_all
     from src.model.archive import Project
     from src.model.infer import Predictor
     from src.model.unet import build_unet
@@ -118,7 +119,7 @@ def _score(work: Path) -> None:
     network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), project)
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
     for predict in methods:
-        count(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])))
+        measure_all(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), ["large"], 2.0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -116,6 +117,19 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def plain(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested numbers as DVC compares them well: of six decimals, without NaN and the objects that are empty for it."""
+    rounded: dict[str, Any] = {}
+    for key, value in scores.items():
+        if isinstance(value, Mapping):
+            value = plain(value)
+        elif isinstance(value, float):
+            value = round(value, 6) if math.isfinite(value) else None
+        if value is not None and value != {}:
+            rounded[key] = value
+    return rounded
 
 
 def read_json(path: Path) -> Any:

@@ -17,6 +17,7 @@ Checked = TypeVar("Checked", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
@@ -81,6 +82,7 @@ GroupRule = Annotated[str, AfterValidator(_group_rule)]
 
 
 class Split(Section):
+    seed: Seed
     validation: Annotated[float, Field(gt=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
     group: str
@@ -141,6 +143,14 @@ class Loss(Section):
         return self
 
 
+class Decide(Section):
+    mirror: bool
+    temperature: bool
+    threshold: bool
+    min_object: bool
+    fill_holes: bool
+
+
 class Train(Section):
     epochs: Count
     crops: Count
@@ -150,6 +160,7 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss
+    decisions: Decide
 
     @model_validator(mode="after")
     def at_least_one_step(self) -> "Train":
@@ -160,6 +171,8 @@ class Train(Section):
 
 class Evaluate(Section):
     resamples: Annotated[int, Field(ge=100)]
+    tolerance: Amount
+    objects: Literal["auto", "all", "none"]
 
 
 class Report(Section):
@@ -169,7 +182,7 @@ class Report(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     data: Data
     split: Split
     augment: Augment

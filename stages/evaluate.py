@@ -1,39 +1,46 @@
 """Score the model, and a classifier of single pixels' colours, on the test images at their own resolution."""
 
-from collections.abc import Callable
-from typing import Any
-
 from src.params import Params
-from stages import METRICS, MODEL, PREDICTIONS, PREPARED, SCORES, SPLITS, run
+from stages import EVALUATION, METRICS, MODEL, PREDICTIONS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
     from src.data.splits import read_groups, read_subset
     from src.data.store import Store
-    from src.evaluation.baseline import ColourClassifier
-    from src.evaluation.scores import COLUMNS, count, image_rows, keep, summary
-    from src.files import write_csv, write_json
+    from src.evaluation.baseline import ColourClassifier, largest_class
+    from src.evaluation.measure import measure_all
+    from src.evaluation.scores import gain, summary
+    from src.evaluation.tables import write_tables
+    from src.evaluation.worst import WORST, worst_rows
+    from src.files import plain, write_csv, write_json
+    from src.model.assess import assess
     from src.model.infer import load_predictor
     from src.progress import progress
 
     store = Store(PREPARED)
     test, trained = (read_subset(SPLITS, store, name) for name in ("test", "train"))
-    ids, groups = [store.records[position].id for position in test], read_groups(SPLITS)
-    group_of = {image: groups[image] for image in ids}
-    methods: dict[str, Callable[..., Any]] = {
-        "unet": load_predictor(MODEL),
-        "colour": ColourClassifier(store, trained, params.seed),
-    }
-    scores: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
-    for method, predict in methods.items():
-        predictions = ((i, predict(store.image(i))) for i in progress(test, len(test), f"evaluate {method}"))
-        counts = count(store, keep(PREDICTIONS, predictions) if method == "unet" else predictions)
-        scores[method] = summary(counts, list(group_of.values()), store.dataset, params.evaluate.resamples, params.seed)
-        rows += image_rows(counts, group_of, store.dataset, method)
-    sizes = {"images": len(test), "groups": len(set(group_of.values()))}
-    write_json(METRICS / "test.json", scores["unet"] | sizes | {"baseline": scores["colour"]})
-    write_csv(SCORES, rows, COLUMNS)
+    groups, network = read_groups(SPLITS, store, test), load_predictor(MODEL)
+    settings = store.dataset, params.evaluate, params.seed
+
+    results, calibration = assess(network, store, test, groups, params.evaluate.tolerance, "unet", PREDICTIONS)
+    methods, metrics = {"unet": results}, summary(results, *settings) | {"calibration": calibration.summary()}
+    if network.decided:
+        methods["undecided"], before = assess(network.undecided(), store, test, groups, None, "undecided")
+        metrics["decisions"] = network.decided | {"dice": gain(methods["undecided"], results, *settings)}
+        metrics["calibration"] |= {f"{name}_undecided": value for name, value in before.summary().items()}
+    colour = ColourClassifier(store, trained, params.seed)
+    guesses = ((index, colour(store.image(index))) for index in progress(test, len(test), "evaluate colour"))
+    methods["colour"] = measure_all(store, guesses, groups, None)
+    metrics["baseline"] = summary(methods["colour"], *settings)
+    metrics["baseline"]["largest_class"] = largest_class(store, trained, test)
+
+    write_json(METRICS / "test.json", plain(metrics | {"images": len(test), "groups": len(set(groups))}))
+    write_tables(EVALUATION, methods, calibration, *settings)
+    write_csv(EVALUATION / "worst.csv", worst_rows(results, store, test, trained), WORST)
+    if results.left_out:
+        print(
+            f"{results.left_out} test images have more than 64 megapixels: their boundaries and objects are not scored"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ def main(params: Params) -> None:
     from src.files import write_csv
 
     store = Store(PREPARED)
-    rows = split(store, params.split, params.seed)
+    rows = split(store, params.split, params.split.seed)
     table = subset_rows(store, rows)
     write_splits(SPLITS, rows)
     write_csv(PLOTS / "splits.csv", table, list(table[0]))

@@ -1,4 +1,4 @@
-"""Train the U-Net on random crops and keep the epoch with the best Dice on the whole validation images."""
+"""Train the U-Net on random crops, keep the epoch that is best on whole validation images, and decide how to use it."""
 
 from pathlib import Path
 
@@ -7,10 +7,12 @@ from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.splits import read_subset
+    from src.data.splits import read_groups, read_subset
     from src.data.store import Store
-    from src.files import write_csv, write_json
+    from src.files import plain, write_csv, write_json
     from src.model.archive import save
+    from src.model.decide import decide
+    from src.model.infer import Predictor
     from src.model.resume import checkpoints_of
     from src.model.train import train_unet
     from src.model.training import HISTORY
@@ -28,10 +30,20 @@ def main(params: Params) -> None:
         seed=params.seed,
         checkpoints=checkpoints_of(Path.cwd()),
     )
+    predictor, verdicts = decide(
+        Predictor(training.model, training.project),
+        store,
+        subsets["validation"],
+        read_groups(SPLITS, store, subsets["validation"]),
+        params.train.decisions,
+        params.seed,
+    )
     if training.workers.chief:
-        save(MODEL, training.model, training.project)
+        save(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
-        write_json(METRICS / "train.json", training.metrics({name: len(ids) for name, ids in subsets.items()}))
+        metrics = training.metrics({name: len(ids) for name, ids in subsets.items()})
+        decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
+        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}))
         training.checkpoint.discard()
 
 

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from src.data.dataset import IGNORE, Dataset
+from src.evaluation.measure import measure_all
 from src.evaluation.scores import summary
 from src.report.curves import draw_curves
 from src.report.page import html_page, terminal_summary
 from src.report.panels import blended, errors_over, plain, ranked, shown
 from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
+from tests.conftest import changed_params
 
 BINARY = Dataset(classes={0: "background", 255: "cell"})
 THREE = Dataset(classes={0: "ocean", 1: "land", 2: "lake"}, colors={"lake": "#D55E00"})
@@ -78,11 +80,29 @@ def test_every_class_has_a_colour_of_its_own(classes):
     assert classes > 5 or not {HIT, MISS, FALSE_ALARM} & set(colours.values())
 
 
-def test_a_test_set_without_foreground_is_reported_in_words():
-    counts = np.array([[[90, 0], [0, 0]]] * 6)
-    scores = summary(counts, [str(number) for number in range(6)], BINARY, 100, 0)
+def test_a_test_set_without_foreground_is_reported_in_words(store):
+    store.mask = lambda index: np.zeros((8, 8), np.uint8)
+    empty = ((index, np.zeros((8, 8), np.uint8)) for index in range(6))
+    found = measure_all(store, empty, [str(number) for number in range(6)], 2.0)
+    binary = store.dataset.model_copy(update={"background": store.dataset.names[0]})
+    scores = summary(found, binary, changed_params().evaluate, 0)
     test = scores | {"images": 6, "groups": 6, "baseline": scores}
     assert "not to be told" in terminal_summary(TRAIN, test, "page") and "not to be told" in html_page(TRAIN, test, {})
+
+
+def test_what_was_decided_and_brought_is_told():
+    decided = {"temperature": 1.5, "min_object": 8.0, "dice": {"gain": 0.012, "low": 0.001, "high": 0.02}}
+    test = TEST | {"decisions": decided, "calibration": {"ece": 0.01, "ece_undecided": 0.03}}
+    text = terminal_summary(TRAIN, test, "page")
+    assert "Decided on validation: temperature 1.5, min_object 8; on the test images that changes mean Dice by " in text
+    assert "+0.012 (+0.001 – +0.020), the calibration error from 0.030 to 0.010." in text
+    assert "Decided" not in terminal_summary(TRAIN, TEST, "page")
+
+
+def test_the_worst_images_stand_in_the_page_with_their_reasons():
+    row = {"id": "<b>x", "group": "g", "dice": "0.25", "worst_class": "cell", "reasons": "dark: less <brightness>"}
+    page = html_page(TRAIN, TEST, {}, [row])
+    assert "Where it fails" in page and "<td>&lt;b&gt;x</td><td>0.250</td>" in page and "&lt;brightness&gt;" in page
 
 
 def test_names_from_a_data_set_are_escaped():

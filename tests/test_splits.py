@@ -278,7 +278,9 @@ def test_table_of_shares_and_reading_back(tmp_path, params):
     rows = split(store, params().split, 0)
     write_splits(tmp_path / "splits.csv", rows)
     indices = {name: read_subset(tmp_path / "splits.csv", store, name) for name in ("train", "validation", "test")}
-    assert read_groups(tmp_path / "splits.csv") == {row["id"]: row["group"] for row in rows}
+    group_of = {row["id"]: row["group"] for row in rows}
+    everyone = range(len(store))
+    assert read_groups(tmp_path / "splits.csv", store, everyone) == [group_of[store.records[i].id] for i in everyone]
     assert sorted(index for found in indices.values() for index in found) == list(range(12))
     table = subset_rows(store, rows)
     for subset, found in indices.items():

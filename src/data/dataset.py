@@ -20,6 +20,7 @@ SUBSETS = ("train", "validation", "test")
 Value = int | str  # a stored number, or a colour as "#RRGGBB"
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 ClassName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -52,6 +53,7 @@ class Dataset(Section):
     ignore: the stored mask value of pixels that count nowhere.
     group: which images stay in one subset, a rule of src/data/groups.py. Left out: every image is a group of its own.
     train, validation, test: text files beside dataset.yaml, each line the id or the group of images in that subset.
+    spacing: length of a pixel, or [height, width], in `unit`: boundary scores are in it; left out, in pixels.
     colors: class name → "#RRGGBB", for the pictures; else that of the masks, if they are in colour.
     package: where the bundled sample's pixels come from.
     """
@@ -63,6 +65,8 @@ class Dataset(Section):
     train: str | None = None
     validation: str | None = None
     test: str | None = None
+    spacing: Length | Annotated[list[Length], Field(min_length=2, max_length=2)] | None = None
+    unit: Annotated[str, Field(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
     colors: dict[str, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(default_factory=dict)
     package: Package | None = None
 
@@ -132,6 +136,17 @@ class Dataset(Section):
         palette = PALETTE if len(others) <= len(PALETTE) else wheel
         stored = {name: value for value, name in self.classes.items() if isinstance(value, str)}
         return {name: BLACK for name in self.names} | dict(zip(others, palette, strict=False)) | stored | self.colors
+
+    @property
+    def pixel(self) -> tuple[float, float]:
+        """Height and width of a pixel: as `spacing` says, else 1."""
+        height, width = self.spacing if isinstance(self.spacing, list) else [self.spacing or 1.0] * 2
+        return height, width
+
+    @property
+    def length_unit(self) -> str:
+        """What distances are in."""
+        return "pixels" if self.spacing is None else self.unit or "units of spacing"
 
     @property
     def background_index(self) -> int | None:

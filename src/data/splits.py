@@ -18,6 +18,7 @@ def read_subset(path: Path, store: Store, subset: str) -> list[int]:
     return [store.position[row["id"]] for row in read_csv(path) if row["subset"] == subset]
 
 
-def read_groups(path: Path) -> dict[str, str]:
-    """id → group of every image."""
-    return {row["id"]: row["group"] for row in read_csv(path)}
+def read_groups(path: Path, store: Store, indices: Sequence[int]) -> list[str]:
+    """The groups of the images at these positions in the store."""
+    groups = {row["id"]: row["group"] for row in read_csv(path)}
+    return [groups[store.records[index].id] for index in indices]

@@ -11,8 +11,9 @@ from src.errors import UserError, listing
 from src.evaluation.bootstrap import interval
 from src.evaluation.confusion import Scores, class_means, headline
 from src.evaluation.runs import FOLD, Run, ordered
-from src.evaluation.scores import RATIOS, plain
+from src.files import plain
 
+RATIOS = ("dice", "iou")  # what is joined
 NOTES = {
     "folds": "Every image is tested once, by a model that never saw it. The means are over all of these images, the "
     "interval is by bootstrap over their groups.",

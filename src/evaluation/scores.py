@@ -1,98 +1,121 @@
-"""Confusions of the test images to metrics/test.json and to a table of every image."""
+"""What was measured on the test images to metrics/test.json, and to the table of classes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.data.dataset import Dataset
-from src.data.store import Store
-from src.evaluation.bootstrap import interval
-from src.evaluation.confusion import accuracy, class_means, confusion, dice, headline, iou
-from src.files import atomic
+from src.evaluation.bootstrap import difference, interval
+from src.evaluation.confusion import RATIOS, Scores, accuracy, class_means, headline, overlap
+from src.evaluation.measure import MEASURES, OBJECTS, Results
+from src.evaluation.objects import object_ratios
+from src.files import plain
+from src.params import Evaluate
 
-RATIOS: dict[str, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {"dice": dice, "iou": iou}
-COLUMNS = ["id", "group", "method", "class", "true", "predicted", "overlap", *RATIOS]
-Predicted = tuple[int, NDArray[np.uint8]]  # position in the store, class indices [height, width]
+HEADLINES = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
+SHOWN = ("dice", "iou", "precision", "recall", "surface_dice", "hd95", "object_f1")  # of each class there
+POOLED = ("dice", "iou")
+CLASSES = ["class", "measure", "mean", "low", "high", "images", "pooled"]
+CONFUSION = ["actual", "predicted", "pixels"]
+LIMITS = {"hd95": (0.0, np.inf), "assd": (0.0, np.inf)}  # of the measures that are no shares
 
 
-def count(store: Store, predictions: Iterable[Predicted]) -> NDArray[np.int64]:
-    """The confusion of each prediction with its mask, at the image's own resolution: [images, classes, classes]."""
-    classes = len(store.dataset.names)
-    return np.stack([confusion(store.mask(position), found, classes) for position, found in predictions])
-
-
-def summary(
-    counts: NDArray[np.int64], groups: Sequence[str], dataset: Dataset, resamples: int, seed: int
-) -> dict[str, Any]:
+def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, Any]:
     """Scores as nested plain numbers of six decimals; what cannot be told (NaN, no interval) is left out.
 
-    dice, iou: mean over the foreground classes of the per-image means, and its 95 % interval over groups;
-    classes: per-image mean of each class, and how many images it counts for; pooled: counts of all images added first;
-    accuracy: share of all pixels whose class is right.
+    dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes of their per-image means, and its 95 %
+    interval over groups. classes: per-image means of each class, and how many images it counts for; pooled: counts of
+    all images added first. empty: of each foreground class, see `_empty`. accuracy: share of all pixels whose class is
+    right.
     """
-    scores: dict[str, Any] = {}
-    by_class: dict[str, dict[str, float]] = {name: {} for name in dataset.names}
-    pooled: dict[str, dict[str, float]] = {name: {} for name in dataset.names}
-    for measure, ratio in RATIOS.items():
-        values = ratio(counts)
-        scores[measure] = {"mean": headline(values, dataset.foreground)}
-        bounds = interval(values[:, dataset.foreground], np.array(groups), resamples, seed)
-        if bounds:
-            scores[measure] |= {"low": bounds[0], "high": bounds[1]}
-        means, together = class_means(values), ratio(counts.sum(axis=0))
-        for name, mean, whole in zip(dataset.names, means, together, strict=True):
-            by_class[name][measure] = float(mean)
-            pooled[name][measure] = float(whole)
-    for name, number in zip(dataset.names, (~np.isnan(dice(counts))).sum(axis=0), strict=True):
-        by_class[name]["images"] = int(number)
-    scores |= {"classes": by_class, "pooled": pooled, "accuracy": float(accuracy(counts.sum(axis=0)))}
-    return plain(scores)
+    scored = _scored(results, dataset, params)
+    together = overlap(results.confusion)
+    scores: dict[str, Any] = {
+        name: _mean(name, scored[name], results, dataset.foreground, params, seed) for name in HEADLINES
+    }
+    means = {name: class_means(scored[name]) for name in SHOWN}
+    counted = (~np.isnan(scored["dice"])).sum(axis=0)
+    pooled = {name: RATIOS[name](together) for name in POOLED}
+    labels = dict(enumerate(dataset.names))
+    scores["classes"] = {
+        name: {measure: float(mean[label]) for measure, mean in means.items()} | {"images": int(counted[label])}
+        for label, name in labels.items()
+    }
+    scores["pooled"] = {
+        name: {measure: float(value[label]) for measure, value in pooled.items()} for label, name in labels.items()
+    }
+    scores["empty"] = {labels[label]: _empty(results, label) for label in dataset.foreground}
+    return plain(scores | {"accuracy": float(accuracy(together))})
 
 
-def plain(scores: dict[str, Any]) -> dict[str, Any]:
-    """Rounded to six decimals, without NaN and without the objects that are empty for it."""
-    rounded: dict[str, Any] = {}
-    for key, value in scores.items():
-        if isinstance(value, dict):
-            value = plain(value)
-        elif isinstance(value, float):
-            value = round(value, 6) if np.isfinite(value) else None
-        if value is not None and value != {}:
-            rounded[key] = value
-    return rounded
+def class_rows(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> Iterator[dict[str, Any]]:
+    """A row of `CLASSES` for each class and measure: mean over images with its interval, and pooled over all pixels.
 
-
-def image_rows(
-    counts: NDArray[np.int64], group_of: Mapping[str, str], dataset: Dataset, method: str
-) -> Iterator[dict[str, Any]]:
-    """A row for each image and class: pixels in truth, prediction and both; Dice and IoU, empty if it is in neither.
-
-    group_of: id → group of the images, in the order of `counts`.
+    Pooled over all objects, of those scores. Of boundaries nothing is pooled.
     """
-    values = {name: ratio(counts) for name, ratio in RATIOS.items()}
-    for number, (image, group) in enumerate(group_of.items()):
-        for label, name in enumerate(dataset.names):
-            pixels = {
-                "true": int(counts[number, label].sum()),
-                "predicted": int(counts[number, :, label].sum()),
-                "overlap": int(counts[number, label, label]),
-            }
-            ratios = {
-                key: "" if np.isnan(v[number, label]) else round(v[number, label], 6) for key, v in values.items()
-            }
-            yield {"id": image, "group": group, "method": method, "class": name} | pixels | ratios
+    scored = _scored(results, dataset, params)
+    together = overlap(results.confusion)
+    pooled = {name: score(together) for name, score in RATIOS.items()}
+    told = np.maximum(results.objects, 0).sum(axis=0)
+    pooled |= dict(zip(OBJECTS, object_ratios(told), strict=True))
+    for label, name in enumerate(dataset.names):
+        for measure in MEASURES:
+            images = int((~np.isnan(scored[measure][:, label])).sum())
+            if images:
+                mean = _mean(measure, scored[measure], results, [label], params, seed)
+                whole = {"pooled": float(pooled[measure][label])} if measure in pooled else {}
+                yield {"class": name, "measure": measure} | plain(mean | {"images": images} | whole)
 
 
-def keep(path: Path, predictions: Iterable[Predicted]) -> Iterator[Predicted]:
-    """Pass predictions on while writing each to one .npz file, under its image's position in the store."""
-    with atomic(path) as temporary, ZipFile(temporary, "w") as archive:
-        for position, prediction in predictions:
-            member = ZipInfo(f"{position}.npy")  # of a fixed date: equal predictions are equal files
-            member.compress_type = ZIP_DEFLATED
-            with archive.open(member, "w") as file:
-                np.lib.format.write_array(file, prediction, allow_pickle=False)
-            yield position, prediction
+def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """How many pixels of each class were taken for each class, over all images."""
+    for actual, row in zip(names, results.confusion.tolist(), strict=True):
+        for predicted, pixels in zip(names, row, strict=True):
+            yield {"actual": actual, "predicted": predicted, "pixels": pixels}
+
+
+def gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
+    """What the second brings over the first in mean Dice on the same images, and its 95 % interval over groups."""
+    tables = [results.values["dice"][:, dataset.foreground] for results in (before, after)]
+    means = [headline(table, range(table.shape[1])) for table in tables]
+    bounds = difference(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
+    return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))
+
+
+def _scored(results: Results, dataset: Dataset, params: Evaluate) -> dict[str, Scores]:
+    """The values, those of objects of the classes alone that consist of separate things."""
+    counted = np.isin(range(len(dataset.names)), things(results, params.objects, dataset.foreground))
+    return {
+        name: np.where(counted, values, np.nan) if name in OBJECTS else values
+        for name, values in results.values.items()
+    }
+
+
+def things(results: Results, setting: str, foreground: Sequence[int]) -> list[int]:
+    """The classes whose objects are scored, as `evaluate.objects` says; auto judges by the truth alone."""
+    if setting != "auto":
+        return list(foreground) if setting == "all" else []
+    true = results.objects[..., 0]
+    held = {label: true[true[:, label] > 0, label] for label in foreground}
+    return [label for label, numbers in held.items() if numbers.size and np.median(numbers) >= 2]
+
+
+def _mean(
+    name: str, scores: Scores, results: Results, labels: Sequence[int], params: Evaluate, seed: int
+) -> dict[str, float]:
+    bounds = interval(scores[:, labels], np.array(results.groups), params.resamples, seed, LIMITS.get(name, (0.0, 1.0)))
+    return {"mean": headline(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
+
+
+def _empty(results: Results, label: int) -> dict[str, float]:
+    """Images whose truth does not hold the class, how many of them show false alarms, and the mean share of pixels.
+
+    An image without a pixel that counts is none of them.
+    """
+    pixels = results.pixels
+    images = (pixels.true[:, label] == 0) & (pixels.counted[:, label] > 0)
+    if not images.any():
+        return {}
+    shares = pixels.predicted[images, label] / pixels.counted[images, label]
+    return {"images": int(images.sum()), "false_alarms": int((shares > 0).sum()), "area": float(shares.mean())}

@@ -4,9 +4,10 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
+from pydantic import Field
 
 from src.errors import UserError
 from src.files import atomic
@@ -18,6 +19,21 @@ CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 
 
+class Decisions(Section):
+    """How probabilities become classes, as decided on the validation images by src/model/decide.py.
+
+    mirror: logits are averaged over the image and its three mirror images. temperature: what they are divided by.
+    threshold: probability above which a pixel is foreground, of two classes. min_object, fill_holes: connected pixels
+    of a class, and holes in the foreground, that are fewer than this take the class around them; 0 leaves them.
+    """
+
+    mirror: bool = False
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    min_object: Annotated[int, Field(ge=0)] = 0
+    fill_holes: Annotated[int, Field(ge=0)] = 0
+
+
 class Project(Section):
     """What the network's inputs and outputs mean; stored beside Keras's own members as project.json.
 
@@ -26,6 +42,7 @@ class Project(Section):
     mean, std: of the training pixels' scaled intensities, for each channel (see src/data/normalise.py).
     normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
+    decisions: see `Decisions`.
     """
 
     classes: list[str]
@@ -37,6 +54,12 @@ class Project(Section):
     dtype: str
     resize: int
     depth: int
+    decisions: Decisions = Decisions()
+
+    @property
+    def foreground(self) -> list[int]:
+        """The indices of all classes but the background."""
+        return [index for index in range(len(self.classes)) if index != self.background]
 
 
 def save(path: Path, model: keras.Model, project: Project) -> None:

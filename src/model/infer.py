@@ -1,5 +1,6 @@
 """The network on whole images of any size, at their own resolution."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from src.data.normalise import Normalisation
 from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
-from src.model.archive import Project, load
+from src.evaluation.absorb import absorbed
+from src.evaluation.calibration import probabilities
+from src.model.archive import Decisions, Project, load
 from src.model.device import repeatable
 
 Window = tuple[slice, slice]  # rows and columns of an image
+Logits = NDArray[np.float32]
 TILE = 1024  # pixels: larger images are predicted in tiles of this side
 HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
 
@@ -29,10 +33,10 @@ def load_predictor(path: Path) -> "Predictor":
 
 
 class Predictor:
-    """Predictions for whole images, from one graph for all sizes."""
+    """Predictions for whole images, from one graph for all sizes, as the project's decisions say."""
 
     def __init__(self, model: keras.Model, project: Project) -> None:
-        self.project = project
+        self.model, self.project = model, project
         self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
         self.multiple = 2**project.depth
         signature = [tf.TensorSpec((1, None, None, self.channels), tf.float32)]
@@ -43,21 +47,55 @@ class Predictor:
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
-    def __call__(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """[height, width, channels] → class indices uint8 [height, width]."""
+    def deciding(self, **changes: Any) -> "Predictor":
+        """The same network with other decisions: of those in force, these changed."""
+        decisions = self.project.decisions.model_copy(update=changes)
+        return Predictor(self.model, self.project.model_copy(update={"decisions": decisions}))
+
+    @property
+    def decided(self) -> dict[str, float]:
+        """The decisions that are not the usual ones, as numbers."""
+        return {name: float(value) for name, value in self.project.decisions.model_dump(exclude_defaults=True).items()}
+
+    def undecided(self) -> "Predictor":
+        """The same network with the usual decisions."""
+        return self.deciding(**Decisions().model_dump())
+
+    def __call__(self, image: NDArray[Any], seen: Callable[[Window, Logits], None] | None = None) -> NDArray[np.uint8]:
+        """[height, width, channels] → class indices uint8 [height, width].
+
+        seen: is shown the probabilities float32 [rows, columns, classes] of every window.
+        """
         classes = np.empty(image.shape[:2], np.uint8)
         for window, logits in self.tiles(image):
-            classes[window] = classes_of(logits)
+            classes[window] = classes_of(logits, self.cut)
+            if seen:
+                seen(window, probabilities(logits, self.project.decisions.temperature))
+        return self._tidied(classes)
+
+    @property
+    def cut(self) -> float:
+        """The logit above which a pixel is foreground, of two classes."""
+        decided = self.project.decisions
+        return decided.temperature * math.log(decided.threshold / (1 - decided.threshold))
+
+    def _tidied(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Small objects, then small holes, taken into what surrounds them."""
+        decided, background = self.project.decisions, self.project.background
+        if decided.min_object:
+            classes = absorbed(classes, self.project.foreground, decided.min_object)
+        if decided.fill_holes and background is not None:
+            classes = absorbed(classes, [background], decided.fill_holes, inside=True)
         return classes
 
-    def logits(self, image: NDArray[Any]) -> NDArray[np.float32]:
+    def logits(self, image: NDArray[Any]) -> Logits:
         """[height, width, channels] → logits float32 [height, width, n]."""
         logits = np.empty((*image.shape[:2], self.outputs), np.float32)
         for window, part in self.tiles(image):
             logits[window] = part
         return logits
 
-    def tiles(self, image: NDArray[Any]) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    def tiles(self, image: NDArray[Any]) -> Iterator[tuple[Window, Logits]]:
         """Windows that cover the image, and logits float32 [rows, columns, n] on the image's own pixels.
 
         image: [height, width, channels] of the number type that the model was trained on, else `UserError`.
@@ -79,7 +117,7 @@ class Predictor:
         for rows in strips(*image.shape[:2]):
             yield (rows, slice(None)), enlarged(logits, rows, *image.shape[:2])
 
-    def _tiles(self, image: NDArray[Any], normalisation: Normalisation) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    def _tiles(self, image: NDArray[Any], normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
         halo, tile = HALO * self.multiple, TILE // self.multiple * self.multiple
         height, width = image.shape[:2]
         for top in range(0, height, tile):
@@ -96,15 +134,23 @@ class Predictor:
         image = normalisation(pixels)
         height, width = image.shape[:2]
         padded = np.pad(image, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], mode="reflect")
-        return np.asarray(self._graph(padded[None])[0, :height, :width], np.float32)
+        logits = self._graph(padded[None])
+        if self.project.decisions.mirror:
+            for axes in ((1,), (2,), (1, 2)):
+                logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
+            logits /= 4
+        return np.asarray(logits[0, :height, :width], np.float32)
 
 
-def classes_of(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Class indices uint8 [height, width] from logits [height, width, n]; of a tie, the first class."""
-    return (logits[..., 0] > 0).astype(np.uint8) if logits.shape[-1] == 1 else logits.argmax(axis=-1).astype(np.uint8)
+def classes_of(logits: Logits, cut: float = 0.0) -> NDArray[np.uint8]:
+    """Class indices uint8 [height, width] from logits [height, width, n]; of a tie, the first class.
+
+    cut: of one logit, the one above which a pixel is of the second class.
+    """
+    return (logits[..., 0] > cut).astype(np.uint8) if logits.shape[-1] == 1 else logits.argmax(axis=-1).astype(np.uint8)
 
 
-def enlarged(logits: NDArray[np.float32], rows: slice, height: int, width: int) -> NDArray[np.float32]:
+def enlarged(logits: Logits, rows: slice, height: int, width: int) -> Logits:
     """These rows of logits [side, side, n] enlarged to [height, width, n], bilinear between pixel centres."""
     side = len(logits)
     place = ((np.arange(rows.start, rows.stop) + 0.5) * side / height - 0.5).clip(0, side - 1)

@@ -11,47 +11,71 @@ td:first-child, th:first-child { text-align: left } img { max-width: 100%; heigh
 """
 
 
-def score(measure: Mapping[str, float]) -> str:
+def score(measure: Mapping[str, float], digits: int = 3) -> str:
     """A mean with its interval in words: `0.812 (95 % interval 0.790 – 0.831)`."""
     if "mean" not in measure:
         return "not to be told (no test image holds a class that counts)"
-    text = f"{measure['mean']:.3f}"
+    text = f"{measure['mean']:.{digits}f}"
     if "low" not in measure:
         return f"{text} (no interval: fewer than 5 test groups hold a class that counts)"
-    return f"{text} (95 % interval {measure['low']:.3f} – {measure['high']:.3f})"
+    return f"{text} (95 % interval {measure['low']:.{digits}f} – {measure['high']:.{digits}f})"
 
 
-def number(value: float | None) -> str:
-    """Three decimals, or a dash for what cannot be told."""
-    return "–" if value is None else f"{value:.3f}"
+def number(value: float | None, digits: int = 3) -> str:
+    """Some decimals, or a dash for what cannot be told."""
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def class_table(test: Mapping[str, Any]) -> list[list[str]]:
-    """Header, and a row for each class: the network's Dice and IoU and the colour classifier's Dice."""
-    rows = [["class", "Dice", "IoU", "colour alone", "pooled Dice", "pooled IoU", "colour alone", "images"]]
+    """Header, and a row for each class: the network's scores, and beside its Dice the colour classifier's."""
+    rows = [["class", "Dice", "colour alone", "IoU", "surface Dice", "HD95", "pooled Dice", "colour alone", "images"]]
     for name, scores in test["classes"].items():
         pooled, colour = test["pooled"].get(name, {}), test["baseline"]
-        values = [scores.get("dice"), scores.get("iou"), colour["classes"].get(name, {}).get("dice")]
-        values += [pooled.get("dice"), pooled.get("iou"), colour["pooled"].get(name, {}).get("dice")]
-        rows.append([name, *(number(value) for value in values), str(scores["images"])])
+        values = [scores.get("dice"), colour["classes"].get(name, {}).get("dice")]
+        values += [scores.get("iou"), scores.get("surface_dice"), scores.get("hd95")]
+        values += [pooled.get("dice"), colour["pooled"].get(name, {}).get("dice")]
+        cells = [number(value, 1 if place == 4 else 3) for place, value in enumerate(values)]
+        rows.append([name, *cells, str(scores["images"])])
     return rows
 
 
-def sentences(train: Mapping[str, Any], test: Mapping[str, Any]) -> list[str]:
-    """What was trained and how good it is, a line each."""
-    images = train["images"]
-    return [
+def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels") -> list[str]:
+    """What was trained and how good it is, a line each; unit: of distances."""
+    images, baseline = train["images"], test["baseline"]
+    lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
         f"On {test['images']} test images in {test['groups']} groups, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
-        f"The colour of a pixel alone reaches mean Dice {number(test['baseline'].get('dice', {}).get('mean'))}.",
+    ]
+    if "mean" in test.get("surface_dice", {}):
+        lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
+        lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
+    lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline.get('dice', {}).get('mean'))}.")
+    for name, share in baseline.get("largest_class", {}).items():
+        lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
+    return [*lines, *decisions(test)]
+
+
+def decisions(test: Mapping[str, Any]) -> list[str]:
+    """What was decided on validation images, and what that brought on the test images; nothing if nothing was."""
+    decided = dict(test.get("decisions", {}))
+    gained, calibration = decided.pop("dice", {}), test.get("calibration", {})
+    if not decided:
+        return []
+    named = ", ".join(f"{name} {value:.4g}" for name, value in decided.items())
+    between = f" ({gained['low']:+.3f} – {gained['high']:+.3f})" if "low" in gained else ""
+    before, after = (number(calibration.get(name)) for name in ("ece_undecided", "ece"))
+    return [
+        f"Decided on validation: {named}; on the test images that changes mean Dice by {gained.get('gain', 0):+.3f}"
+        f"{between}, the calibration error from {before} to {after}."
     ]
 
 
-def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str) -> str:
+def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels") -> str:
     """The closing words of a run."""
-    return "\n".join(["", *sentences(train, test), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""])
+    lines = ["", *sentences(train, test, unit), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
+    return "\n".join(lines)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -61,16 +85,28 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(line) for line in cells]
 
 
-def html_page(train: Mapping[str, Any], test: Mapping[str, Any], pictures: Mapping[str, Sequence[str]]) -> str:
-    """A page that needs nothing but its pictures beside it: heading → their paths relative to the page."""
-    header, *rows = class_table(test)
-    table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+def html_page(
+    train: Mapping[str, Any],
+    test: Mapping[str, Any],
+    pictures: Mapping[str, Sequence[str]],
+    worst: Sequence[Mapping[str, str]] = (),
+    unit: str = "pixels",
+) -> str:
+    """A page that needs nothing but its pictures beside it.
+
+    pictures: heading → their paths relative to the page; worst: rows of src/evaluation/worst.py; unit: of distances.
+    """
     parts = [
-        f"<p>{escape(' '.join(sentences(train, test)))}</p>",
-        f"<table><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in header)}</tr>{table}</table>",
-        "<p>Dice and IoU are means over the images that hold the class, in truth or prediction; pooled, counts of all "
-        "images are added first. “Colour alone” is the Dice of a classifier that sees single pixels.</p>",
+        f"<p>{escape(' '.join(sentences(train, test, unit)))}</p>",
+        _table(class_table(test)),
+        "<p>Dice, IoU, surface Dice and HD95 (95 % Hausdorff distance) are means over the images that hold the class, "
+        "in truth or prediction; pooled, counts of all images are added first. “Colour alone” is the Dice of a "
+        "classifier that sees single pixels.</p>",
     ]
+    if worst:
+        rows = [["image", "mean Dice", "worst class", "what is unusual about it"]]
+        rows += [[row["id"], number(float(row["dice"])), row["worst_class"], row["reasons"]] for row in worst]
+        parts += ["<h2>Where it fails</h2>", _table(rows)]
     for heading, paths in pictures.items():
         parts.append(f"<h2>{escape(heading)}</h2>")
         parts += [f'<p><img src="{escape(path)}" alt="{escape(heading)}" loading="lazy"></p>' for path in paths]
@@ -79,3 +115,12 @@ def html_page(train: Mapping[str, Any], test: Mapping[str, Any], pictures: Mappi
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Segmentation report</title>\n'
         f"<style>{STYLE}</style>\n<h1>Segmentation report</h1>\n{body}\n</html>\n"
     )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """The first row is the header."""
+    lines = []
+    for place, row in enumerate(rows):
+        tag = "td" if place else "th"
+        lines.append(f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>")
+    return f"<table>{''.join(lines)}</table>"

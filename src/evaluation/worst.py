@@ -1,0 +1,114 @@
+"""Where it fails: the images from the worst to the best, and what can be computed of the reasons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.store import Store
+from src.evaluation.confusion import Scores
+from src.evaluation.measure import Results
+
+WORST = ["id", "group", "dice", "worst_class", "reasons"]
+UNUSUAL = 0.9  # a value beyond those of this share of the training images is a reason
+COMPARED = 300  # training images whose sharpness is looked at, evenly spread over all
+KINDS = (  # what of an image is looked at, the word if it is unusual, and in which direction
+    ("brightness", "dark", -1),
+    ("brightness", "bright", 1),
+    ("contrast", "low contrast", -1),
+    ("sharpness", "blurred", -1),
+)
+SIDE = 1024  # pixels of the square in the middle of an image that is looked at for it
+
+
+def worst_rows(
+    results: Results, store: Store, tested: Sequence[int], trained: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """A row of `WORST` for each test image, the lowest mean Dice over its foreground classes first.
+
+    reasons: of the image, if it is darker, brighter, lower in contrast or more blurred than nine in ten training
+    images; of its worst class, if it is missed, a false alarm, rare in training, or smaller than usual. What such
+    reasons have to do with the score is for the reader to judge.
+    """
+    usual = [features(store, index) for index in _spread(trained)]
+    foreground = store.dataset.foreground
+    dice = results.values["dice"][:, foreground]
+    means = [float(np.mean(row[~np.isnan(row)])) if not np.isnan(row).all() else np.nan for row in dice]
+    order = sorted(range(len(means)), key=lambda image: (np.isnan(means[image]), means[image], results.ids[image]))
+    for image in order:
+        row = {"id": results.ids[image], "group": results.groups[image]}
+        if np.isnan(means[image]):
+            yield row | {"dice": "", "worst_class": "", "reasons": "no class to be found"}
+            continue
+        label = foreground[int(np.nanargmin(dice[image]))]
+        reasons = [
+            *of_class(results, store, image, tested[image], label, trained),
+            *of_image(features(store, tested[image]), usual),
+        ]
+        named = {"dice": round(means[image], 6), "worst_class": store.dataset.names[label]}
+        yield row | named | {"reasons": "; ".join(reasons)}
+        store.release()
+
+
+def features(store: Store, index: int) -> dict[str, float]:
+    """Brightness and contrast of an image, as the store has them, and its sharpness."""
+    record = store.records[index]
+    return {
+        "brightness": float(np.mean(record.mean)),
+        "contrast": float(np.mean(record.std)),
+        "sharpness": sharpness(store.image(index)),
+    }
+
+
+def sharpness(image: NDArray[Any]) -> float:
+    """Variance of the Laplacian over that of the image, [height, width, channels]: of the square in its middle.
+
+    The focus measure of Pech-Pacheco et al. 2000, made independent of the contrast. 0 for an image of one colour.
+    """
+    top, left = (max(0, (length - SIDE) // 2) for length in image.shape[:2])
+    grey = image[top : top + SIDE, left : left + SIDE].mean(axis=2, dtype=np.float32)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var() / max(grey.var(), 1e-6))
+
+
+def of_image(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """In what the image is unlike the training images."""
+    for name, word, sign in KINDS:
+        share = float(np.mean([sign * (found[name] - one[name]) > 0 for one in usual]))
+        if share >= UNUSUAL:
+            yield f"{word}: {'more' if sign > 0 else 'less'} {name} than {share:.0%} of the training images"
+
+
+def of_class(
+    results: Results, store: Store, image: int, index: int, label: int, trained: Sequence[int]
+) -> Iterator[str]:
+    """What is unusual in an image's worst class."""
+    name, pixels = store.dataset.names[label], results.pixels
+    if not pixels.true[image, label]:
+        yield f"false alarm: it holds no {name}"
+        return
+    if not pixels.both[image, label]:
+        yield f"missed: nothing of its {name} is found"
+    counts = np.array([store.records[other].pixels for other in trained])
+    whole = counts.sum(axis=0) / counts.sum()
+    if whole[label] < 0.5 / len(whole):
+        yield f"rare class: {name} is {whole[label]:.2%} of the training pixels"
+    shares = counts[counts[:, label] > 0, label] / counts[counts[:, label] > 0].sum(axis=1)
+    own = pixels.true[image, label] / pixels.counted[image, label]
+    if shares.size and (less := np.mean(shares > own)) >= UNUSUAL:
+        yield f"little of it: {own:.2%} of its pixels are {name}, less than in {less:.0%} of the training images"
+    areas = _areas(results)[:, label]
+    if np.mean(areas[~np.isnan(areas)] > areas[image]) >= UNUSUAL:
+        yield f"small objects: {name} in parts of {areas[image]:.0f} pixels in the mean, less than in most test images"
+
+
+def _areas(results: Results) -> Scores:
+    """The mean size of the true objects of each image and class in pixels; NaN where there are none."""
+    objects = np.maximum(results.objects[..., 0], 0)
+    return np.divide(results.pixels.true, objects, out=np.full(objects.shape, np.nan), where=objects > 0)
+
+
+def _spread(trained: Sequence[int]) -> list[int]:
+    places = np.unique(np.linspace(0, len(trained) - 1, min(COMPARED, len(trained))).round().astype(int))
+    return [trained[place] for place in places]

@@ -1,0 +1,136 @@
+"""Training's last step: how probabilities become classes, decided on the validation images alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.store import Store
+from src.evaluation.absorb import absorbed
+from src.evaluation.bootstrap import FEWEST_GROUPS
+from src.evaluation.calibration import surprise
+from src.evaluation.choice import Verdict, choose
+from src.evaluation.confusion import Counts, Scores, confusion, dice, overlap
+from src.model.infer import Logits, Predictor, classes_of
+from src.params import Decide
+from src.progress import progress
+
+LEVELS = np.arange(1, 100) / 100
+CUTS = np.log(LEVELS / (1 - LEVELS))  # thresholds that are tried, as logits
+HALF = len(CUTS) // 2  # the place of 0.5
+TEMPERATURES = 2 ** (np.arange(-60, 61) / 20)  # from an eighth to eight, in steps of 3.5 %
+SIZES = (0, *(2**power for power in range(2, 11)))  # pixels of objects and holes
+SAMPLED = 200_000  # pixels that the temperature is fitted to, as many of each image
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one way to predict gives on the validation images.
+
+    scores: Dice float64 [cuts, images, foreground classes], of one cut if there are more than two classes; logits:
+    of the pixels sampled from each image, float32 [n, outputs], and their labels uint8 [n].
+    """
+
+    scores: Scores
+    logits: list[Logits]
+    labels: list[NDArray[np.uint8]]
+
+    @property
+    def plain(self) -> int:
+        """The place among the cuts of the usual one."""
+        return len(self.scores) // 2
+
+
+def decide(
+    predictor: Predictor, store: Store, validated: Sequence[int], groups: Sequence[str], tried: Decide, seed: int
+) -> tuple[Predictor, dict[str, Verdict]]:
+    """The predictor with what is kept of the decisions that `tried` asks for, and the verdict on each of them.
+
+    validated: positions in the store; groups: the group of each. With too few groups there is no verdict on anything.
+    """
+    group, verdicts = np.array(groups), dict[str, Verdict]()
+
+    def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
+        choice = choose(scores, group, default, seed)
+        if choice is None:
+            print(
+                f"{name}: not decided, since there are fewer than {FEWEST_GROUPS} groups of validation images that tell"
+            )
+            return values[default]
+        value = values[choice.candidate]
+        verdicts[name] = Verdict(value, choice)
+        print(verdicts[name].words(name), flush=True)
+        return value
+
+    seen = look(predictor, store, validated, seed)
+    if tried.mirror:
+        mirrored = look(predictor.deciding(mirror=True), store, validated, seed)
+        if judge("mirror", np.stack([way.scores[way.plain] for way in (seen, mirrored)]), (0, 1), 0):
+            seen, predictor = mirrored, predictor.deciding(mirror=True)
+    if tried.temperature:
+        sampled = list(zip(seen.logits, seen.labels, strict=True))
+        likely = [[-surprise(*image, temperature) for image in sampled] for temperature in TEMPERATURES]
+        scores = np.array(likely)[..., None]
+        temperature = judge("temperature", scores, TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
+        predictor = predictor.deciding(temperature=temperature)
+    if tried.threshold and len(seen.scores) > 1:
+        levels = 1 / (1 + np.exp(-CUTS / predictor.project.decisions.temperature))
+        predictor = predictor.deciding(threshold=judge("threshold", seen.scores, levels.tolist(), HALF))
+    sizes = try_sizes(predictor, store, validated, tried)
+    for name, scores in sizes.items():
+        predictor = predictor.deciding(**{name: judge(name, scores, SIZES, 0)})
+    return predictor, verdicts
+
+
+def look(predictor: Predictor, store: Store, validated: Sequence[int], seed: int) -> Seen:
+    """One pass over the validation images."""
+    rng, classes = np.random.default_rng(seed), len(store.dataset.names)
+    scores, logits, labels = [], [], []
+    cuts, each = CUTS if predictor.outputs == 1 else CUTS[HALF : HALF + 1], SAMPLED // len(validated)
+    for index in _shown(validated, "mirrored" if predictor.project.decisions.mirror else "plain"):
+        truth, parts = store.mask(index), []
+        counts = np.zeros((len(cuts), classes, classes), np.int64)
+        for window, part in predictor.tiles(store.image(index)):
+            true = truth[window]
+            counts += confusions_at(cuts, part, true, classes)
+            places = rng.integers(true.size, size=-(-each * true.size // truth.size))
+            places = places[true.ravel()[places] < classes]
+            parts.append((part.reshape(true.size, -1)[places], true.ravel()[places]))
+        scores.append(dice(overlap(counts))[:, store.dataset.foreground])
+        logits.append(np.concatenate([part for part, _ in parts]))
+        labels.append(np.concatenate([part for _, part in parts]))
+        store.release()
+    return Seen(np.stack(scores, axis=1), logits, labels)
+
+
+def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.uint8], classes: int) -> Counts:
+    """The confusion at each cut, int64 [cuts, classes, classes]; of more than two classes, of the likeliest alone."""
+    if logits.shape[-1] > 1:
+        return confusion(truth, classes_of(logits), classes)[None]
+    counted = truth < 2
+    below = np.searchsorted(cuts, logits[..., 0][counted])  # how many cuts a pixel is above
+    pixels = np.bincount(2 * below + truth[counted], minlength=2 * len(cuts) + 2).reshape(-1, 2)
+    negative = pixels.cumsum(axis=0)[:-1]
+    return np.stack([negative, pixels.sum(axis=0) - negative], axis=-1)
+
+
+def try_sizes(predictor: Predictor, store: Store, validated: Sequence[int], tried: Decide) -> dict[str, Scores]:
+    """Of each decision on small parts that is asked for: Dice float64 [SIZES, images, foreground classes]."""
+    dataset = store.dataset
+    kinds = {"min_object": (dataset.foreground, False)} if tried.min_object else {}
+    if tried.fill_holes and dataset.background_index is not None:
+        kinds["fill_holes"] = ([dataset.background_index], True)
+    scores: dict[str, list[Scores]] = {name: [] for name in kinds}
+    for index in _shown(validated if kinds else (), "small parts"):
+        predicted, truth = predictor(store.image(index)), store.mask(index)
+        for name, (labels, inside) in kinds.items():
+            ways = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
+            counts = np.stack([confusion(truth, way, len(dataset.names)) for way in ways])
+            scores[name].append(dice(overlap(counts))[:, dataset.foreground])
+        store.release()
+    return {name: np.stack(values, axis=1) for name, values in scores.items()}
+
+
+def _shown(validated: Sequence[int], what: str) -> Iterable[int]:
+    return progress(validated, len(validated), f"decide, {what}")
