@@ -1,9 +1,14 @@
 """The benchmarks run; what they say on a machine is for their readers."""
 
 import json
+import math
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+
+from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
 from tests.conftest import ROOT
 
 
@@ -13,3 +18,27 @@ def test_preparing_measures_both_sides(tmp_path):
     ratio = found["prepare_pairs_per_second"] / found["decode_pairs_per_second"]
     assert abs(found["prepare_of_decode_speed"] - ratio) < 0.02 * ratio + 0.002 and found["crops_store_over_png"] > 1
     assert found["again_bytes_written"] > 16 * 512 * 512 * 4 and not list(tmp_path.iterdir())
+
+
+def test_coverage_tells_every_population():
+    command = [sys.executable, "-m", "benchmarks.coverage", "--sets", "3"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[3].split() == ["groups", *map(str, SIZES), *map(str, SIZES)]
+    assert [line[:40].strip() for line in lines[4:]] == [population.name for population in POPULATIONS]
+    assert all(len(line[40:].split("/")) == 1 + 2 * len(SIZES) for line in lines[4:])
+
+
+def test_coverage_counts_what_holds_the_truth():
+    population = Population("uniform", single(lambda rng, groups: rng.random(groups)))
+    rng = np.random.default_rng(0)
+    assert population.truth(rng) == pytest.approx(0.5, abs=0.003)
+    near, far = (covered(population, truth, 20, 200, rng) for truth in (0.5, 0.9))
+    assert near["ours"] > 0.9 and near["percentile"] > 0.85 and far["ours"] == far["percentile"] == 0
+    assert near["width"] == pytest.approx(2 * 2.09 * math.sqrt(1 / 12 / 20), rel=0.1)  # Student's
+
+
+def test_percentile_of_pairs_is_that_of_their_differences():
+    pairs = np.random.default_rng(0).random((30, 2))
+    drawn = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=500).astype(float)
+    found = Population("pairs", single(None), paired=True).percentile(pairs, np.arange(30), drawn)
+    assert found == pytest.approx(np.quantile(drawn @ (pairs[:, 1] - pairs[:, 0]) / 30, [0.025, 0.975]))
