@@ -79,7 +79,8 @@ def test_empty_images_are_left_out_and_their_false_alarms_reported(store):
                 found[:2, :5] = 2  # a false alarm of ten pixels
             yield index, found
 
-    store.mask = lambda index, masks=[np.array(store.mask(i)) for i in EVERY]: masks[index]
+    masks = [np.array(store.mask(index)) for index in EVERY]
+    store.mask = lambda index: masks[index]
     found = results(store, predictions())
     scores = summary(found, store.dataset, SETTINGS, 0)
     second, third = store.dataset.names[1:]
