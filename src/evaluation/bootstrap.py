@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from src.evaluation.confusion import Scores
+from src.evaluation.confusion import Scores, class_means
 
 FEWEST_GROUPS = 5  # below it no bootstrap covers what it promises, so no interval is given
 MOST_DRAWN = 2**22  # group weights held at a time: bounds the memory, whatever the number of groups
@@ -34,6 +34,54 @@ def interval(scores: Scores, groups: NDArray[Any], resamples: int, seed: int) ->
     jackknife = _mean(sums.sum(axis=0) - sums, counts.sum(axis=0) - counts)  # each group left out once
     low, high = np.quantile(replicates, _bca_levels(estimate, replicates, jackknife))
     return float(low), float(high)
+
+
+def difference(
+    first: Scores, second: Scores, groups: NDArray[Any], resamples: int, seed: int, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Placeholder: percentile bootstrap of headline(second) - headline(first), both on the same drawn groups.
+
+    first, second: float64 [images, classes], NaN where an image does not count for a class. None below `FEWEST_GROUPS`
+    groups in which an image counts in either.
+    """
+    both = np.hstack([first, second])
+    sums, counts = _by_group(both, groups)
+    total, classes = len(sums), first.shape[1]
+    if total < FEWEST_GROUPS:
+        return None
+    drawn = np.random.default_rng(seed).multinomial(total, np.full(total, 1 / total), size=resamples).astype(float)
+    sums, counts = drawn @ sums, drawn @ counts
+    with np.errstate(invalid="ignore"):
+        replicates = _mean(sums[:, classes:], counts[:, classes:]) - _mean(sums[:, :classes], counts[:, :classes])
+    low, high = np.nanquantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def error(scores: Scores, groups: NDArray[Any]) -> float:
+    """Placeholder: linearised standard error of the mean over classes of the mean over images; NaN below two groups."""
+    return _error(_influence(scores, groups))
+
+
+def error_of_difference(first: Scores, second: Scores, groups: NDArray[Any]) -> float:
+    """Placeholder: as `error`, of the difference of two tables of the same images."""
+    moved = np.stack([_influence(first, groups), _influence(second, groups)])
+    moved = moved[:, ~np.isnan(moved).all(axis=0)]
+    return _error(np.nan_to_num(moved[1]) - np.nan_to_num(moved[0]))
+
+
+def _influence(scores: Scores, groups: NDArray[Any]) -> Scores:
+    """How much each group moves the mean: float64 [groups], NaN where no image counts."""
+    counted = ~np.isnan(scores)
+    number = counted.sum(axis=0)
+    share = np.divide(1, number * max((number > 0).sum(), 1), out=np.zeros(len(number)), where=number > 0)
+    moved = np.where(counted, scores - class_means(scores), 0) @ share
+    group = np.unique(groups, return_inverse=True)[1]
+    return np.where(np.bincount(group, counted.any(axis=1)) > 0, np.bincount(group, moved), np.nan)
+
+
+def _error(moved: Scores) -> float:
+    told = moved[~np.isnan(moved)]
+    return float(np.sqrt(len(told) / (len(told) - 1) * np.sum(told**2))) if len(told) > 1 else float("nan")
 
 
 def _by_group(scores: Scores, groups: NDArray[Any]) -> tuple[Scores, Scores]:
