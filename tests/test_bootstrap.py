@@ -46,6 +46,11 @@ def loops(tables, group, weights) -> tuple[float, float]:
     return estimate, math.sqrt(squares * total / (total - 1))
 
 
+def cap(groups):
+    """The largest multiplier of the standard error."""
+    return max(1.25 * stats.t.ppf(0.975, groups - 1), stats.t.ppf(0.975, (groups - 1) / 2))
+
+
 def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
     low, high = limits
 
@@ -71,7 +76,7 @@ def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
             ratios.append(abs(scaled(there) - scaled(estimate)) / its_spread / slope(there))
         elif not math.isnan(there):
             ratios.append(0 if abs(there - estimate) < 1e-9 else math.inf)
-    ratio = min(sorted(ratios)[math.ceil(0.95 * len(ratios)) - 1], 2 * stats.t.ppf(0.975, total - 1))
+    ratio = min(sorted(ratios)[math.ceil(0.95 * len(ratios)) - 1], cap(total))
     return tuple(back(scaled(estimate) + way * ratio * spread * slope(estimate)) for way in (-1, 1))
 
 
@@ -220,7 +225,7 @@ def test_resamples_without_spread_do_not_make_it_endless(last):
     scores[-1] = last  # a third of the resamples holds nothing but ones
     low, high = interval(scores, np.arange(6), 1000, 0)
     assert 0 < low < scores.mean() < high < 1
-    mean, most = scores.mean(), 2 * stats.t.ppf(0.975, 5) * stats.sem(scores[:, 0])
+    mean, most = scores.mean(), cap(6) * stats.sem(scores[:, 0])
     assert special.logit([low, high]) - special.logit(mean) == pytest.approx(
         most / mean / (1 - mean) * np.array([-1, 1])
     )

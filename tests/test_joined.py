@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from src.evaluation.joined import join
 from src.evaluation.runs import Run, sweeps
 from src.report.joined import joined_text
 from tests.closure import ROOT, closure
+from tests.dvc_project import dvc_project
 
 DATASET = Dataset(classes={0: "sky", 1: "cell", 2: "debris"}, background="sky")
 PARAMS = {"seed": 0, "split.folds": 0, "split.fold": 0, "evaluate.resamples": 500, "train.lr": 0.002}
@@ -179,32 +179,10 @@ with open("data/evaluation/scores.csv", "w") as file:
         for name in ("sky", "cell"):
             writer.writerow([image, image, "unet", name, 4, 4, 2, 0.1 * fold + 0.05 * int(image[2:]), 0.5])
 """
-DVC = """
-stages:
-  evaluate:
-    cmd: python stage.py
-    params: [seed, split, evaluate]
-    outs: [data/evaluation, data/prepared]
-"""
 
 
 def test_summarize_finds_and_joins_the_folds_that_dvc_ran(tmp_path, monkeypatch):
-    def call(*command: str) -> str:
-        path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=path)
-        assert found.returncode == 0, found.stdout + found.stderr
-        return found.stdout
-
-    (tmp_path / "stage.py").write_text(STAGE)
-    (tmp_path / "dvc.yaml").write_text(DVC)
-    (tmp_path / "params.yaml").write_text("seed: 0\nsplit: {folds: 0, fold: 0}\nevaluate: {resamples: 200}\n")
-    (tmp_path / ".gitignore").write_text("/data/evaluation\n/data/prepared\n")
-    call("git", "init", "-q")
-    for key, value in (("user.name", "t"), ("user.email", "t@t")):
-        call("git", "config", key, value)
-    call("dvc", "init", "-q")
-    call("git", "add", "-A")
-    call("git", "commit", "-q", "-m", "start")
+    call = dvc_project(tmp_path, STAGE, "seed: 0\nsplit: {folds: 0, fold: 0}\nevaluate: {resamples: 200}\n")
     for fold in range(3):
         call("dvc", "exp", "run", "-q", "-n", f"k{fold}", "-S", "split.folds=3", "-S", f"split.fold={fold}")
     text = call(sys.executable, "-m", "tools.summarize", "--json", "joined.json")

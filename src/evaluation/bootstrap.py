@@ -16,12 +16,12 @@ from scipy.special import expit, stdtrit
 
 from src.evaluation.confusion import Scores
 
-# The resamples of four groups do not tell the tails: MOST_STUDENTS, not the data, would make most of the intervals, and
+# The resamples of four groups do not tell the tails: a cap, not the data, would make most of the intervals, and
 # they would span half the range of a score. Of three, 11 % of the resamples hold one group only, and so no spread.
 FEWEST_GROUPS = 5
 LEVEL = 0.95
-# A multiplier above twice Student's quantile comes of resamples almost without spread: it adds width, hardly coverage.
-MOST_STUDENTS = 2
+# A multiplier far above Student's quantile comes of resamples almost without spread: it adds width, hardly coverage.
+MOST_STUDENTS = 1.25  # times as much at most, or if that is more, Student's quantile of half the degrees of freedom
 MOST_DRAWN = 2**20  # group weights held at a time: bounds the memory, whatever the number of groups
 NEGLIGIBLE = 1e-10  # of the largest score: a standard error below it is one of rounding
 
@@ -46,14 +46,15 @@ def difference(
     resamples: int,
     seed: int,
     limits: tuple[float, float] = (-1.0, 1.0),
+    level: float = LEVEL,
 ) -> tuple[float, float] | None:
-    """The 95 % interval of the second mean less the first, of two tables [images, classes] of the same images.
+    """The interval of the second mean less the first, of two tables [images, classes] of the same images.
 
     Each mean is over the images that its own table counts; both are of the same drawn groups, so that what makes images
     hard for both cancels. None if either table has scores in fewer than `FEWEST_GROUPS` groups. limits: of the
-    difference; (-inf, inf) for distances. Otherwise as `interval`.
+    difference; (-inf, inf) for distances. level: of confidence. Otherwise as `interval`.
     """
-    return _interval(_sides([first, second], groups), resamples, seed, Scale(*limits))
+    return _interval(_sides([first, second], groups), resamples, seed, Scale(*limits), level)
 
 
 def error(scores: Scores, groups: NDArray[Any]) -> float:
@@ -127,7 +128,9 @@ def _added(values: NDArray[Any], group: NDArray[np.intp], groups: int) -> Scores
     return sums
 
 
-def _interval(sides: list[Side], resamples: int, seed: int, scale: Scale) -> tuple[float, float] | None:
+def _interval(
+    sides: list[Side], resamples: int, seed: int, scale: Scale, level: float = LEVEL
+) -> tuple[float, float] | None:
     if min(side.counts.any(axis=1).sum() for side in sides) < FEWEST_GROUPS:
         return None
     estimate, error = _estimate(sides)
@@ -137,8 +140,9 @@ def _interval(sides: list[Side], resamples: int, seed: int, scale: Scale) -> tup
         return float(middle), float(middle)
     estimates, errors = _replicates(sides, resamples, seed)
     ratios = _ratios(scale.inside(estimates, rounding), errors, middle, scale, rounding)
-    students = float(stdtrit(len(sides[0].sums) - 1, (1 + LEVEL) / 2))
-    multiplier = min(float(np.quantile(ratios, LEVEL, method="inverted_cdf")), MOST_STUDENTS * students)
+    freedom = len(sides[0].sums) - 1
+    most = max(MOST_STUDENTS * stdtrit(freedom, (1 + level) / 2), stdtrit(freedom / 2, (1 + level) / 2))
+    multiplier = min(float(np.quantile(ratios, level, method="inverted_cdf")), float(most))
     ends = scale.of(middle) + multiplier * error * scale.slope(middle) * np.array([-1, 1])
     low, high = scale.back(ends)
     return float(low), float(high)

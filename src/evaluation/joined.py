@@ -1,7 +1,6 @@
 """The scores of a sweep as one: mean, spread over the runs, and one interval."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from src.errors import UserError, listing
 from src.evaluation.bootstrap import interval
 from src.evaluation.confusion import Scores, class_means, headline
 from src.evaluation.runs import FOLD, Run, ordered
+from src.evaluation.table import MEASURES, Table
 from src.files import plain
 
-RATIOS = ("dice", "iou")  # what is joined
 NOTES = {
     "folds": "Every image is tested once, by a model that never saw it. The means are over all of these images, the "
     "interval is by bootstrap over their groups.",
@@ -23,31 +22,6 @@ NOTES = {
     "interval, for which lists in dataset.yaml or folds are needed.",
 }
 SPREAD = "The spread is the standard deviation of the runs' means (n - 1)."
-
-
-@dataclass(frozen=True)
-class Table:
-    """A run's scores.csv: its test images in the order of their ids, their groups, and values[method][measure].
-
-    Values are float64 [images, classes], NaN where an image does not count for a class.
-    """
-
-    ids: list[str]
-    groups: list[str]
-    values: dict[str, dict[str, Scores]]
-
-    @classmethod
-    def of(cls, run: Run) -> "Table":
-        group_of = dict(sorted((row["id"], row["group"]) for row in run.rows))
-        position = {image: number for number, image in enumerate(group_of)}
-        empty = np.full((len(position), len(run.dataset.names)), np.nan)
-        methods = dict.fromkeys(row["method"] for row in run.rows)
-        values = {method: {measure: empty.copy() for measure in RATIOS} for method in methods}
-        for row in run.rows:
-            place = position[row["id"]], run.dataset.names.index(row["class"])
-            for measure in RATIOS:
-                values[row["method"]][measure][place] = float(row[measure] or "nan")
-        return cls(list(group_of), list(group_of.values()), values)
 
 
 def join(runs: Sequence[Run]) -> dict[str, Any]:
@@ -71,7 +45,7 @@ def join(runs: Sequence[Run]) -> dict[str, Any]:
     groups = [group for table in (tables if kind == "folds" else tables[:1]) for group in table.groups]
     for method in tables[0].values:
         joined[method] = {"classes": {name: {} for name in dataset.names}}
-        for measure in RATIOS:
+        for measure in MEASURES:
             values = [table.values[method][measure] for table in tables]
             joined[method][measure] = _mean_and_spread(values, kind, dataset)
             if kind != "draws":

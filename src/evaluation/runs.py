@@ -8,6 +8,7 @@ from src.data.dataset import Dataset
 from src.errors import UserError, listing
 
 FOLD, SEED, FOLDS = "split.fold", "seed", "split.folds"
+IDLE = ("report.", "evaluate.")  # what no Dice or IoU of an image depends on
 Parameters = Mapping[str, Any]  # "train.lr" → 0.002
 
 
@@ -15,8 +16,8 @@ Parameters = Mapping[str, Any]  # "train.lr" → 0.002
 class Run:
     """What one experiment left behind.
 
-    name: of the experiment or revision; params: its parameters by their dotted keys; dataset: the resolved one;
-    rows: those of its data/evaluation/scores.csv.
+    name: of the experiment, revision or folder; params: its parameters by their dotted keys, none if they are not
+    known; dataset: the resolved one; rows: those of its scores.csv.
     """
 
     name: str
@@ -46,21 +47,31 @@ def _alike(params: Mapping[str, Parameters], key: str) -> list[list[str]]:
     return list(lists.values())
 
 
+def differing(params: Sequence[Parameters]) -> list[str]:
+    """The keys in which these parameters differ, or which only some of them have."""
+    keys = dict.fromkeys(key for values in params for key in values)
+    return [key for key in keys if len({repr(values.get(key)) for values in params}) > 1]
+
+
+def scoring_changes(params: Sequence[Parameters]) -> list[str] | None:
+    """The keys in which they differ and on which Dice and IoU depend; None if those of any run are not known."""
+    return [key for key in differing(params) if not key.startswith(IDLE)] if all(params) else None
+
+
 def ordered(runs: Sequence[Run]) -> tuple[str, list[Run]]:
     """The parameter in which the runs differ, split.fold or seed, and the runs in its order.
 
     `UserError` names every other parameter that differs, every fold that is missing, and every value that two runs
     have.
     """
-    keys = dict.fromkeys(key for run in runs for key in run.params)
-    differing = [key for key in keys if len({repr(run.params.get(key)) for run in runs}) > 1]
-    if not set(differing) <= {FOLD} and not set(differing) <= {SEED}:
-        lines = [f"{key}: {', '.join(f'{r.params.get(key)} ({r.name})' for r in runs)}" for key in differing]
+    changed = differing([run.params for run in runs])
+    if not set(changed) <= {FOLD} and not set(changed) <= {SEED}:
+        lines = [f"{key}: {', '.join(f'{r.params.get(key)} ({r.name})' for r in runs)}" for key in changed]
         raise UserError(f"a sweep differs in {FOLD} alone, or in {SEED} alone; these runs do in\n{listing(lines)}")
     if len({(tuple(run.dataset.names), tuple(run.dataset.foreground)) for run in runs}) > 1:
         raise UserError("the runs have different classes: the data set has changed between them; repeat the older ones")
     folds = runs[0].params.get(FOLDS, 0)
-    varied = FOLD if folds and SEED not in differing else SEED
+    varied = FOLD if folds and SEED not in changed else SEED
     named: dict[int, list[str]] = {fold: [] for fold in range(folds if varied == FOLD else 0)}
     for run in runs:
         named.setdefault(run.params.get(varied, 0), []).append(run.name)
