@@ -27,7 +27,7 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "pydantic",
     },
     "src/evaluation": {"src.evaluation", "src.data", "src.params", "src.errors", "src.files"}
-    | {"numpy", "scipy", "sklearn", "dvc", "dvc_data"},
+    | {"numpy", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/model": {"src.model", "src.data", "src.evaluation", "src.params", "src.errors", "src.files", "src.progress"}
     | {"numpy", "cv2", "tensorflow", "keras", "filelock"},
     "src/convert": {"src.convert", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
