@@ -42,3 +42,14 @@ def test_percentile_of_pairs_is_that_of_their_differences():
     drawn = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=500).astype(float)
     found = Population("pairs", single(None), paired=True).percentile(pairs, np.arange(30), drawn)
     assert found == pytest.approx(np.quantile(drawn @ (pairs[:, 1] - pairs[:, 0]) / 30, [0.025, 0.975]))
+
+
+def test_scoring_measures_both_kinds_of_image(tmp_path):
+    path = tmp_path / "found.json"
+    command = [sys.executable, "-m", "benchmarks.scoring", "--side", "300", "--json", str(path)]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = json.loads(path.read_text())
+    assert "300 × 300 pixels, 5 classes" in printed and "smooth      noise" in printed and "boundaries, s" in printed
+    for figures in found.values():
+        ratio = figures["by_scipy"] / figures["boundary_of_one"]
+        assert figures["scipy_over_ours"] == ratio and figures["memory_mib"] >= figures["before_mib"] > 0

@@ -1,1 +1,1 @@
-"""Scores: counts first, then ratios, then intervals over groups. NumPy, SciPy and scikit-learn only."""
+"""Scores: counts first, then ratios, then intervals over groups. NumPy, SciPy, OpenCV and scikit-learn only."""
