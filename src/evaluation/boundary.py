@@ -27,7 +27,7 @@ KINDS = np.array([0, 1, 1, 2, 1, 3, 4, 1, 1, 4, 3, 1, 2, 1, 1, 0], np.uint8)  # 
 # OpenCV's transform is in float32. Its squared distances are whole numbers, and within REACH right once rounded: of the
 # parabolas that it compares, height² + column² < 2^24 is exact; where two of them meet is off by 2^-23 WINDOW at most,
 # which times twice their distance, 2 REACH, is less than 1. (Measured: right up to 2,048 pixels.)
-REACH, WINDOW = 256, 4080  # pixels
+REACH, WINDOW = 512, 4060  # pixels
 TREE = 8  # pixels for which SciPy's transform takes as long as a k-d tree for one element
 ALMOST = 1 + 1e-9  # times what must be reached, or not exceeded: rounding is no reason to miss it
 
