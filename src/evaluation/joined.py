@@ -18,8 +18,8 @@ NOTES = {
     "interval is by bootstrap over their groups.",
     "repeats": "All runs test the same images. The means are those of the runs, the interval is that of each image's "
     "mean score over the runs, by bootstrap over groups.",
-    "draws": "The runs test different images, as each seed draws its own. The means are those of the runs; there is no "
-    "interval, for which lists in dataset.yaml or folds are needed.",
+    "draws": "The runs test different images, as each split.seed draws its own. The means are those of the runs; there "
+    "is no interval, for which lists in dataset.yaml or folds are needed.",
 }
 SPREAD = "The spread is the standard deviation of the runs' means (n - 1)."
 
@@ -27,7 +27,7 @@ SPREAD = "The spread is the standard deviation of the runs' means (n - 1)."
 def join(runs: Sequence[Run]) -> dict[str, Any]:
     """The runs of one sweep as nested plain values of six decimals; what cannot be told is left out.
 
-    kind, note: which of NOTES it is; varied: split.fold or seed; images, groups: how many different ones are tested;
+    kind, note: which of NOTES it is; varied: split.fold, seed or split.seed; images, groups: how many are tested;
     runs.<value>: name, images, groups and <method>.<measure> of each run; <method>.<measure>: mean, spread, low, high;
     <method>.classes.<name>: mean of each measure, and the number of images that count. `UserError` if the runs are no
     sweep (see `ordered`), or two folds test the same image.

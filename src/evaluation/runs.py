@@ -1,4 +1,4 @@
-"""Runs that make one sweep: the same settings but for split.fold, or but for seed."""
+"""Runs that make one sweep: the same settings but for split.fold, or but for one of the two seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 from src.data.dataset import Dataset
 from src.errors import UserError, listing
 
-FOLD, SEED, FOLDS = "split.fold", "seed", "split.folds"
+FOLD, SEED, SPLIT_SEED, FOLDS = "split.fold", "seed", "split.seed", "split.folds"
+SWEPT = (FOLD, SEED, SPLIT_SEED)  # in one of which the runs of a sweep differ
 IDLE = ("report.", "evaluate.")  # what no Dice or IoU of an image depends on
 Parameters = Mapping[str, Any]  # "train.lr" → 0.002
 
@@ -27,13 +28,14 @@ class Run:
 
 
 def sweeps(params: Mapping[str, Parameters]) -> list[list[str]]:
-    """The names of runs that differ in split.fold alone, or in seed alone: a list for each such sweep of two or more.
+    """The names of runs that differ in one of `SWEPT` alone: a list for each such sweep of two or more.
 
     params: name → parameters. Where there is none, single runs of a cross-validation.
     """
     folded = {name: values for name, values in params.items() if values.get(FOLDS)}
     by_fold = _alike(folded, FOLD)
-    swept = [(names, FOLD) for names in by_fold] + [(names, SEED) for names in _alike(params, SEED)]
+    swept = [(names, FOLD) for names in by_fold]
+    swept += [(names, key) for key in (SEED, SPLIT_SEED) for names in _alike(params, key)]
     several = [names for names, key in swept if len({params[name].get(key) for name in names}) > 1]
     return several or by_fold
 
@@ -59,19 +61,21 @@ def scoring_changes(params: Sequence[Parameters]) -> list[str] | None:
 
 
 def ordered(runs: Sequence[Run]) -> tuple[str, list[Run]]:
-    """The parameter in which the runs differ, split.fold or seed, and the runs in its order.
+    """The parameter in which the runs differ, one of `SWEPT`, and the runs in its order.
 
     `UserError` names every other parameter that differs, every fold that is missing, and every value that two runs
     have.
     """
     changed = differing([run.params for run in runs])
-    if not set(changed) <= {FOLD} and not set(changed) <= {SEED}:
+    if len(changed) > 1 or not set(changed) <= set(SWEPT):
         lines = [f"{key}: {', '.join(f'{r.params.get(key)} ({r.name})' for r in runs)}" for key in changed]
-        raise UserError(f"a sweep differs in {FOLD} alone, or in {SEED} alone; these runs do in\n{listing(lines)}")
+        raise UserError(
+            f"a sweep differs in {', '.join(SWEPT[:-1])} or {SWEPT[-1]} alone; these runs do in\n{listing(lines)}"
+        )
     if len({(tuple(run.dataset.names), tuple(run.dataset.foreground)) for run in runs}) > 1:
         raise UserError("the runs have different classes: the data set has changed between them; repeat the older ones")
     folds = runs[0].params.get(FOLDS, 0)
-    varied = FOLD if folds and SEED not in changed else SEED
+    varied = changed[0] if changed else FOLD if folds else SEED
     named: dict[int, list[str]] = {fold: [] for fold in range(folds if varied == FOLD else 0)}
     for run in runs:
         named.setdefault(run.params.get(varied, 0), []).append(run.name)
