@@ -9,6 +9,7 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ OUTS = [
     "metrics/train.json",
     "metrics/test.json",
     "data/evaluation/scores.csv",
+    "data/evaluation/classes.csv",
+    "data/evaluation/worst.csv",
 ]
 
 
@@ -88,19 +91,51 @@ def test_scores_follow_the_contract(project):
     names = yaml.safe_load((folder / "data/prepared/dataset.yaml").read_text())["classes"].values()
     expected = {f"{measure}.{part}" for measure in ("dice", "iou") for part in ("mean",)}
     expected |= {f"{kind}.{name}.{m}" for kind in ("classes", "pooled") for name in names for m in ("dice", "iou")}
-    expected |= {"accuracy", "images", "groups", "baseline.dice.mean"}
+    expected |= {"accuracy", "images", "groups", "baseline.dice.mean", "surface_dice.mean", "calibration.ece"}
     expected |= {f"baseline.pooled.{name}.dice" for name in names}
     assert expected <= set(test)
     for key, value in test.items():
         assert isinstance(value, int | float) and np.isfinite(value) and round(value, 6) == value, key
     scores = pd.read_csv(folder / "data/evaluation/scores.csv")
     network = scores[scores["method"] == "unet"]
+    assert set(scores["method"]) <= {"unet", "undecided", "colour"}
     pooled = network.groupby("class")[["true", "predicted", "overlap"]].sum()
     for name, row in pooled.iterrows():
         assert test[f"pooled.{name}.dice"] == pytest.approx(
             2 * row["overlap"] / (row["true"] + row["predicted"]), abs=1e-6
         )
         assert test[f"classes.{name}.dice"] == pytest.approx(network[network["class"] == name]["dice"].mean(), abs=1e-6)
+
+
+def test_what_was_decided_is_in_the_model_and_on_record(project):
+    folder, _ = project
+    with ZipFile(folder / "models/unet.keras") as archive:
+        decided = json.loads(archive.read("project.json"))["decisions"]
+    tried = json.loads((folder / "metrics/train.json").read_text())["decisions"]
+    assert {"mirror", "temperature", "min_object"} <= set(tried)
+    for name, verdict in tried.items():
+        kept = verdict["low"] > 0
+        assert verdict["value"] == pytest.approx(float(decided[name]), abs=1e-6) and verdict["low"] <= verdict["high"]
+        assert kept or decided[name] == {"temperature": 1.0, "threshold": 0.5}.get(name, 0)
+    test = json.loads((folder / "metrics/test.json").read_text())
+    anything = any(verdict["low"] > 0 for verdict in tried.values())
+    assert ("decisions" in test) == anything
+    assert not anything or {"ece_undecided", "brier_undecided"} <= set(test["calibration"])
+
+
+def test_every_plot_can_be_shown(project, tmp_path):
+    folder, _ = project
+    run(folder, "dvc", "plots", "show", "-o", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    for title in (
+        "Test scores of each class",
+        "Pixels of each class",
+        "Precision and recall",
+        "How often",
+        "Dice of each",
+    ):
+        assert title in page
+    assert page.count("vegaEmbed(") >= 9 and "DVC_METRIC" not in page
 
 
 def test_it_learns_and_says_so(project):
@@ -119,9 +154,12 @@ def test_every_picture_and_table_is_there(project):
     assert train["best_epoch"] == history.loc[history["val_dice"].idxmax(), "epoch"]
     assert [path.name for path in sorted((folder / "plots/overlays").iterdir())] == ["00.png", "01.png", "02.png"]
     assert len(list((folder / "plots/augmentation").iterdir())) == 4
+    scores = pd.read_csv(folder / "data/evaluation/scores.csv")
     page = (folder / "plots/report.html").read_text()
     for picture in re.findall(r'src="([^"]+)"', page):
         assert (folder / "plots" / picture).stat().st_size > 1000
+    worst = pd.read_csv(folder / "data/evaluation/worst.csv")
+    assert set(worst["id"]) == set(scores["id"]) and list(worst["dice"]) == sorted(worst["dice"])
     splits = pd.read_csv(folder / "data/splits.csv")
     assert list(splits.columns) == ["id", "group", "subset", "fold"]
     assert (splits.groupby("group")["subset"].nunique() == 1).all()
