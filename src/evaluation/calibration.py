@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from src.data.store import strips
 from src.evaluation.confusion import Counts, Scores, ratio
 
 FINE = 300  # bins of the precision–recall curve
 BINS = 15  # bins of the calibration error, as in Guo et al. 2017; each is some of the fine ones
+VALUES = 2**22  # probabilities looked at together: bounds the memory, whatever the number of classes
 RELIABILITY = ["class", "probability", "frequency", "pixels"]
 PRECISION_RECALL = ["class", "threshold", "precision", "recall"]
 
@@ -33,7 +33,7 @@ def surprise(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature
 
 
 class Calibration:
-    """Counts of pixels by predicted probability. Ignored pixels count nowhere.
+    """Counts of pixels by predicted probability, at a temperature. Ignored pixels count nowhere.
 
     pixels: int64 [classes, FINE, 2], by the class's probability, those of other classes and those of this one; sums:
     float64 [classes, FINE], of these probabilities. likeliest: float64 [BINS, 3], by the probability of the likeliest
@@ -41,17 +41,21 @@ class Calibration:
     classes.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, temperature: float = 1.0) -> None:
+        self.temperature = temperature
         self.pixels: Counts = np.zeros((classes, FINE, 2), np.int64)
         self.sums = np.zeros((classes, FINE))
         self.likeliest = np.zeros((BINS, 3))
         self.squares = 0.0
 
-    def add(self, predicted: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
-        """predicted: probabilities float32 [height, width, classes]; truth: class indices uint8 [height, width]."""
-        for rows in strips(*truth.shape):
-            counted = truth[rows] < len(self.pixels)
-            self._add(predicted[rows][counted], truth[rows][counted])
+    def add(self, logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> None:
+        """logits: float32 [height, width, n]; truth: class indices uint8 [height, width]."""
+        classes = len(self.pixels)
+        step = max(1, VALUES // (truth.shape[1] * classes))
+        for top in range(0, len(truth), step):
+            labels = truth[top : top + step]
+            counted = labels < classes
+            self._add(probabilities(logits[top : top + step][counted], self.temperature), labels[counted])
 
     def _add(self, predicted: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
         for label in range(len(self.pixels)):

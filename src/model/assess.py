@@ -1,13 +1,16 @@
 """The network on labelled images: what it scores, and what its probabilities are worth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from src.data.store import Store
 from src.evaluation.calibration import Calibration
 from src.evaluation.keep import keep
 from src.evaluation.measure import Predicted, Results, measure_all
-from src.model.infer import Predictor
+from src.model.infer import Logits, Predictor, Window
 from src.progress import progress
 
 
@@ -24,13 +27,17 @@ def assess(
 
     groups, tolerance: see `measure_all`; title: what the progress calls it; kept: an .npz file for the predictions.
     """
-    calibration = Calibration(len(store.dataset.names))
+    calibration = Calibration(len(store.dataset.names), predictor.project.decisions.temperature)
 
     def predictions() -> Iterator[Predicted]:
         for index in progress(indices, len(indices), f"evaluate {title}"):
-            truth = store.mask(index)
-            yield index, predictor(store.image(index), lambda window, p: calibration.add(p, truth[window]))  # noqa: B023
+            yield index, predictor(store.image(index), _adding(calibration, store.mask(index)))
             store.release()
 
     predicted = keep(kept, predictions()) if kept else predictions()
     return measure_all(store, predicted, groups, tolerance), calibration
+
+
+def _adding(calibration: Calibration, truth: NDArray[np.uint8]) -> Callable[[Window, Logits], None]:
+    """What adds the logits of an image's windows to the calibration."""
+    return lambda window, logits: calibration.add(logits, truth[window])

@@ -16,7 +16,6 @@ from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
 from src.evaluation.absorb import absorbed
-from src.evaluation.calibration import probabilities
 from src.model.archive import Decisions, Project, load
 from src.model.device import repeatable
 
@@ -64,13 +63,13 @@ class Predictor:
     def __call__(self, image: NDArray[Any], seen: Callable[[Window, Logits], None] | None = None) -> NDArray[np.uint8]:
         """[height, width, channels] → class indices uint8 [height, width].
 
-        seen: is shown the probabilities float32 [rows, columns, classes] of every window.
+        seen: is shown the logits float32 [rows, columns, n] of every window.
         """
         classes = np.empty(image.shape[:2], np.uint8)
         for window, logits in self.tiles(image):
             classes[window] = classes_of(logits, self.cut)
             if seen:
-                seen(window, probabilities(logits, self.project.decisions.temperature))
+                seen(window, logits)
         return self._tidied(classes)
 
     @property
