@@ -128,6 +128,12 @@ def test_the_best_of_many_equal_ones_is_not_kept():
     assert sum(index != 0 for index in kept) <= 6
 
 
+def test_scores_may_be_of_any_range():
+    """Log-likelihoods, for one, are no shares."""
+    choice = choose(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
+    assert choice.candidate == 1 and choice.low < 4 < choice.high
+
+
 def test_groups_are_the_evidence_and_too_few_decide_nothing():
     scores = candidates([0, 0.03], images=60, noise=0.02)
     assert choose(scores, np.arange(60), 0, seed=0).candidate == 1

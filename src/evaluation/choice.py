@@ -51,7 +51,7 @@ def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Cho
     half = np.random.default_rng(seed).permutation(len(names)) % 2
     best = np.array([_best(scores[:, half[group] != one], default) for one in (0, 1)])
     unseen = scores[best[half[group]], np.arange(len(group))]
-    bounds = difference(scores[default], unseen, groups, RESAMPLES, seed)
+    bounds = difference(scores[default], unseen, groups, RESAMPLES, seed, (-np.inf, np.inf))
     if bounds is None:
         return None
     before, after = (headline(values, range(scores.shape[2])) for values in (scores[default], unseen))
