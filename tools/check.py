@@ -30,11 +30,11 @@ def main(arguments: argparse.Namespace) -> None:
 def groups(gate: "Gate", rule: str) -> str:
     """How many groups `rule` (split.group) makes of the images; `UserError` if it, or a list, does not fit them."""
     from src.data.dataset import SUBSETS, read_lists
-    from src.data.groups import groups_of
+    from src.data.groups import groups_of, rule_of
     from src.data.lists import listed_groups
 
     dataset, ids = gate.encoding.dataset, list(gate.entries)
-    own = groups_of(gate.source, {"auto": dataset.group, "none": None}.get(rule, rule), ids)
+    own = groups_of(gate.source, rule_of(rule, dataset), ids)
     listed_groups(read_lists(gate.source, dataset), own, groups_of(gate.source, dataset.group, ids))
     sizes = sorted(Counter(own.values()).values())
     size = f"of {sizes[0]}" if sizes[0] == sizes[-1] else f"of {sizes[0]} to {sizes[-1]}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from src.data.pairs import Finding
+from src.data.unreadable import Finding
 from src.errors import UserError, listing
 from src.files import read_text
 

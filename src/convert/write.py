@@ -13,7 +13,7 @@ from src.convert.annotations import Annotations, Item
 from src.convert.frame import turn
 from src.convert.problems import Findings, Refused, quoted
 from src.data.dataset import IGNORE, Dataset, Value, write_dataset
-from src.data.pairs import Finding
+from src.data.unreadable import Finding
 from src.errors import UserError
 from src.files import atomic, write_text
 from src.progress import progress

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.data.dataset import NAME, number
 from src.data.gate import Gate
-from src.data.pairs import Finding
+from src.data.unreadable import Finding
 from src.errors import UserError, listing
 from src.files import write_csv
 
@@ -21,10 +21,14 @@ def write_findings(path: Path, gate: Gate) -> None:
 
 
 def stop_on_errors(gate: Gate, table: Path) -> None:
-    """`UserError` with every error, if there is one."""
-    if gate.errors:
-        lines = listing(_lines(gate.errors))
-        raise UserError(f"{len(gate.errors)} problem(s) in the data set, all of them in {table}\n{lines}")
+    """`UserError` with every error, if there is one; table: where all of them stand."""
+    stop(gate.errors, f"in the data set, all of them in {table}")
+
+
+def stop(errors: list[Finding], where: str) -> None:
+    """`UserError` with every one of these, if there is one."""
+    if errors:
+        raise UserError(f"{len(errors)} problem(s) {where}\n{listing(_lines(errors))}")
 
 
 def summary(gate: Gate) -> Iterator[str]:

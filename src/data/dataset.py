@@ -180,9 +180,14 @@ def read_lists(folder: Path, dataset: Dataset) -> dict[str, list[str]]:
     for subset in SUBSETS:
         name = getattr(dataset, subset)
         if name is not None:
-            lines = map(str.strip, read_text(folder / name).splitlines())
-            lists[subset] = [line for line in lines if line and not line.startswith("#")]
+            lists[subset] = read_lines(folder / name)
     return lists
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list of images: without comments, and without the empty ones."""
+    lines = map(str.strip, read_text(path).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def write_dataset(folder: Path, dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import NAME, SUBSETS, read_lists
-from src.data.groups import clusters, groups_of, merged, read_column
+from src.data.groups import clusters, groups_of, merged, read_column, rule_of
 from src.data.lists import joined, listed_groups
 from src.data.spread import spread
 from src.data.store import Store
@@ -20,7 +20,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
     are too few groups, a list is wrong, a class is missing from training, or all foreground from validation.
     """
-    own, groups = _groups(store, params)
+    own, groups = groups_in(store, params)
     lists = read_lists(store.folder, store.dataset)
     listed = joined(_on_lists(store, own), own, groups, clusters(store.records))
     contents = group_contents(store, groups, params.stratify)
@@ -43,7 +43,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
 
 def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets."""
-    twins, (own, groups) = clusters(store.records), _groups(store, params)
+    twins, (own, groups) = clusters(store.records), groups_in(store, params)
     subset_of = {row["id"]: row["subset"] for row in rows}
     lines = [f"{sum(map(len, twins))} of {len(store)} images are equal or nearly equal to another one"]
     before, after = len(set(own.values())), len(set(groups.values()))
@@ -62,10 +62,9 @@ def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> lis
     return lines
 
 
-def _groups(store: Store, params: Split) -> tuple[dict[str, str], dict[str, str]]:
+def groups_in(store: Store, params: Split) -> tuple[dict[str, str], dict[str, str]]:
     """id → group as split.group or dataset.yaml says, and id → group once those that share twins are one, if wanted."""
-    rule = {"auto": store.dataset.group, "none": None}.get(params.group, params.group)
-    own = groups_of(store.folder, rule, [record.id for record in store.records])
+    own = groups_of(store.folder, rule_of(params.group, store.dataset), [record.id for record in store.records])
     return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
 
 

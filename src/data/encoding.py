@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from src.data.dataset import IGNORE, NAME, Dataset, number
 from src.data.masks import Kind, Values
-from src.data.pairs import Finding
 from src.data.readings import Reading, readings
+from src.data.unreadable import Finding
 from src.errors import UserError
 from src.params import validate
 

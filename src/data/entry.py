@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from src.data.duplicates import fingerprint
 from src.data.masks import Labels, Values
 from src.data.normalise import moments
-from src.data.pairs import Finding
 from src.data.resize import averaged, nearest
 from src.data.store import release, strips
-from src.data.unreadable import Unreadable
+from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
 LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds

@@ -16,9 +16,9 @@ from src.data.groups import groups_of
 from src.data.masks import Labels
 from src.data.matching import Rule
 from src.data.package import package_pairs
-from src.data.pairs import Finding, Pair, folder_pairs
+from src.data.pairs import WHOLE, Pair, View, folder_pairs
 from src.data.twins import find_twins
-from src.data.unreadable import Unreadable
+from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
 from src.params import Data
 from src.progress import ahead, progress
@@ -57,18 +57,22 @@ class Gate:
         return list(counts.values())
 
 
-def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None) -> Gate:
+def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE) -> Gate:
     """Read and check every pair of the data set at `source`, handing its pixels to `sink` in the order of the ids.
 
-    scratch: a folder for pixels that are too large for memory. `UserError` if there is no data set at all; whatever is
-    wrong with its files is in the findings, by severity and file.
+    scratch: a folder for pixels that are too large for memory. view: even if it wants a few pairs, all are read where
+    the classes are worked out from the masks, as a few might not hold all classes. `UserError` if there is no data set
+    at all; whatever is wrong with its files is in the findings, by severity and file.
     """
     dataset = _described(source, data)
     ignore = None if dataset.ignore is None else number(dataset.ignore)
+    if dataset.package and view.masks != WHOLE.masks:
+        raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
         pairs, findings, rule = package_pairs(dataset.package), list[Finding](), Rule()
     else:
-        pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore)
+        pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore, view)
+    pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
     findings += _described_wrongly(source, dataset, [pair.id for pair in pairs])
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
     entries: dict[str, Entry] = {}

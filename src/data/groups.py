@@ -21,6 +21,11 @@ from src.params import table_column
 LARGEST_TABLE = 64 * 2**20  # bytes: a larger file is no table of images
 
 
+def rule_of(setting: str, dataset: Dataset) -> str | None:
+    """The rule that split.group stands for, None for groups of single images."""
+    return {"auto": dataset.group, "none": None}.get(setting, setting)
+
+
 def groups_of(folder: Path, group: str | None, ids: Sequence[str]) -> dict[str, str]:
     """id → group of every image, by the rule `group`; without one every image is a group of its own.
 

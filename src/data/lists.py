@@ -1,8 +1,9 @@
 """The official lists of a data set: which groups they put into which subset, and what they must not tear apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from src.data.dataset import NAME
+from src.data.dataset import NAME, read_lines
 from src.errors import UserError, listing
 
 
@@ -34,6 +35,24 @@ def listed_groups(
     if problems:
         raise UserError(f"the lists named in {NAME} are wrong\n{listing(problems)}")
     return subset_of
+
+
+def listed_images(path: Path, rules: Iterable[Mapping[str, str]]) -> set[str]:
+    """The images that the text file at `path` names, a line each: ids or groups.
+
+    rules: id → group of every image, for each way to group them. `UserError` lists every line that names nothing.
+    """
+    named: dict[str, set[str]] = {}
+    for groups in rules:
+        for image, group in groups.items():
+            for name in (image, group):
+                named.setdefault(name, set()).add(image)
+    lines = read_lines(path)
+    if strange := [line for line in lines if line not in named]:
+        raise UserError(f"{path}: {len(strange)} line(s) name neither an image nor a group\n{listing(strange)}")
+    if not lines:
+        raise UserError(f"{path}: names no image")
+    return set().union(*(named[line] for line in lines))
 
 
 def joined(

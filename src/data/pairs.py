@@ -6,35 +6,19 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
 from src.data.images import SUFFIXES, read_image
 from src.data.masks import Labels, read_mask
-from src.data.matching import Rule, find_rule
-from src.data.unreadable import Unreadable
+from src.data.matching import Rule, find_rule, partners
+from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
 from src.params import Data
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
-Severity = Literal["error", "skipped", "warning"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found.
-
-    file: a file, or the id of a pair. severity: an error stops the run, or is skipped with its pair (data.on_error).
-    setting: the setting, or else the step, that helps. whole: about the whole set, so that nothing can be skipped.
-    """
-
-    file: str
-    severity: Severity
-    what: str
-    setting: str
-    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,22 +34,38 @@ class Pair:
     read: Callable[[Path | None], tuple[NDArray[Any], Labels]]
 
 
-def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None) -> tuple[list[Pair], list[Finding], Rule]:
+@dataclass(frozen=True)
+class View:
+    """What of a data set is read.
+
+    masks: the folder beside images/ that holds the masks. only: the ids of the images that are wanted, None for all.
+    """
+
+    masks: str = "masks"
+    only: frozenset[str] | None = None
+
+    def wants(self, image: str) -> bool:
+        return self.only is None or image in self.only
+
+
+WHOLE = View()
+
+
+def folder_pairs(
+    folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE
+) -> tuple[list[Pair], list[Finding], Rule]:
     """Pair the files of `folder`/images with those of `folder`/masks, in the order of their ids.
 
-    colours, ignore: see `read_mask`. Whatever has no partner, or more than one, is a finding.
+    colours, ignore: see `read_mask`. Whatever has no partner, or more than one, is a finding; of a view, if its image
+    is wanted. The pairs are all that there are.
     """
-    for part in (folder, folder / "images", folder / "masks"):
-        if not part.is_dir():
-            there = (
-                ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ""
-            )
-            hint = f"; folders there: {there}" if there else ""
-            raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and masks/{hint}")
-    images, findings, several = _by_stem(folder / "images", folder)
-    masks, more, of_masks = _by_stem(folder / "masks", folder)
+    check_folder(folder, view.masks)
+    images, findings, several = by_stem(folder / "images", folder)
+    masks, more, of_masks = by_stem(folder / view.masks, folder)
     rule = find_rule(images, masks)
-    together, alone = _together(images, masks, rule)
+    together, alone = partners(images, masks, rule, view.masks)
+    if view.only is not None:
+        alone = [finding for finding in alone if finding.file in {f"images/{image}" for image in view.only}]
     pairs = [
         Pair(image, functools.partial(_read, folder, images[image], masks[mask], data, colours, ignore))
         for image, mask in sorted(together.items())
@@ -74,30 +74,18 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None) ->
     return pairs, findings + more + alone, rule
 
 
-def _together(images: dict[str, Path], masks: dict[str, Path], rule: Rule) -> tuple[dict[str, str], list[Finding]]:
-    """The id of an image → that of its one mask; a finding for every other file."""
-    by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
-    both = [key for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1]
-    together = {by_image[key][0]: by_mask[key][0] for key in both}
-    paired = {"images": set(together), "masks": set(together.values())}
-    findings = []
-    for kind, files, other in (("images", images, masks), ("masks", masks, images)):
-        keys = {one: key for key, ones in (by_image if kind == "images" else by_mask).items() for one in ones}
-        folded = {one.casefold(): path.name for one, path in other.items()}
-        for one in sorted(files.keys() - paired[kind]):
-            partners = (by_mask if kind == "images" else by_image).get(keys.get(one, ""), [])
-            what = f"has no {'mask' if kind == 'images' else 'image'}"
-            if partners:
-                what = f"is one of several: {', '.join(partners)} and it come down to the same name"
-            elif one.casefold() in folded:
-                what += f"; {folded[one.casefold()]} differs in capital letters only"
-            add = f"add it as masks/{one}.png" if kind == "images" and not rule.words() else "add it"
-            setting = f"{add}, remove the file, or data.on_error: skip"
-            findings.append(Finding(f"{kind}/{one}", "error", what, setting))
-    return together, findings
+def check_folder(folder: Path, masks: str = View.masks) -> None:
+    """`UserError` if it is not one with images/ and masks/."""
+    for part in (folder, folder / "images", folder / masks):
+        if not part.is_dir():
+            there = (
+                ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ""
+            )
+            hint = f"; folders there: {there}" if there else ""
+            raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and {masks}/{hint}")
 
 
-def _by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
+def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
     """Path below `folder` without extension, in composed unicode → file; findings; the stems of several files.
 
     Which of several is meant nobody can tell: none of them may be used.
@@ -166,8 +154,8 @@ def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
 def _read(
     folder: Path, image_path: Path, mask_path: Path, data: Data, colours: bool, ignore: int | None, scratch: Path | None
 ) -> tuple[NDArray[Any], Labels]:
-    image = _named(folder, image_path, lambda: read_image(image_path, data.channels, scratch))
-    labels = _named(folder, mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
+    image = named(folder, image_path, lambda: read_image(image_path, data.channels, scratch))
+    labels = named(folder, mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
     if image.shape[:2] != labels.codes.shape:
         sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, labels.codes.shape)]
         turn = ", the one turned: look for an EXIF orientation" * (image.shape[:2] == labels.codes.shape[::-1])
@@ -176,7 +164,7 @@ def _read(
     return image, labels
 
 
-def _named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
+def named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
     """Read a file; what is wrong with it names it, as seen from the data set's folder."""
     name = path.relative_to(folder).as_posix()
     try:

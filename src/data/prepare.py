@@ -1,23 +1,27 @@
 """A data set of many files to the store: read once by the gate, masks turned into class indices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from src.data.appended import Appended
 from src.data.dataset import write_dataset
 from src.data.entry import Entry
 from src.data.gate import Gate, examine
 from src.data.groups import copy_tables
+from src.data.pairs import WHOLE, View
 from src.data.store import IMAGES, MASKS, Record, Store, strips, write_index
 from src.files import atomic
 from src.params import Data
 
+Stored = tuple[int, int, int, NDArray[np.uint8]]  # of a mask: the bytes before it, height, width, and a lookup [256]
 
-def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store:
-    """Read the data set at data.source into the folder `prepared`.
+
+def prepare(data: Data, prepared: Path, report: Callable[[Gate], None], view: View = WHOLE) -> Store:
+    """Read the data set at data.source, or what `view` wants of it, into the folder `prepared`.
 
     report: is shown what the gate found before anything else happens, and raises `UserError` to stop; then `prepared`
     is not written.
@@ -26,9 +30,9 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None]) -> Store
     with atomic(prepared) as folder:
         folder.mkdir()
         with Appended(folder / IMAGES) as images, Appended(folder / MASKS) as masks:
-            gate = examine(source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder)
+            gate = examine(source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view)
         report(gate)
-        _translate(folder / MASKS, gate)
+        translate(folder / MASKS, _stored(gate))
         entries = list(gate.entries.values())
         write_index(folder, np.dtype(entries[0].dtype), [_record(gate, entry) for entry in entries])
         dataset = gate.encoding.dataset
@@ -53,16 +57,21 @@ def _record(gate: Gate, entry: Entry) -> Record:
     )
 
 
-def _translate(path: Path, gate: Gate) -> None:
-    """Replace the code of every mask's pixel by its class index, in place, where they differ."""
-    with path.open("r+b") as file:
-        for entry in gate.entries.values():
-            lookup = gate.encoding.lookup(entry.values)
-            if all(lookup[code] == code for code in entry.values.code.values()):
-                continue
+def _stored(gate: Gate) -> Iterable[Stored]:
+    """The masks whose codes are not their class indices."""
+    for entry in gate.entries.values():
+        lookup = gate.encoding.lookup(entry.values)
+        if any(lookup[code] != code for code in entry.values.code.values()):
             height, width, _ = entry.shape
+            yield entry.at[1], height, width, lookup
+
+
+def translate(path: Path, masks: Iterable[Stored]) -> None:
+    """Replace every byte of some masks by what its lookup has for it, in place, as codes by class indices."""
+    with path.open("r+b") as file:
+        for start, height, width, lookup in masks:
             for rows in strips(height, width):
-                place, count = entry.at[1] + rows.start * width, (rows.stop - rows.start) * width
+                place, count = start + rows.start * width, (rows.stop - rows.start) * width
                 file.seek(place)
                 codes = np.frombuffer(file.read(count), np.uint8)
                 file.seek(place)

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from src.data.duplicates import clusters, near_pairs
 from src.data.entry import Entry
-from src.data.pairs import Finding
+from src.data.unreadable import Finding
 
 
 def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]:

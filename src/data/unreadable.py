@@ -1,9 +1,13 @@
-"""What stands in the way of reading a file."""
+"""What stands in the way of reading a file, or a data set."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 LARGE = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
 MOST_WHOLE = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
 MOST_BYTES = 2**31  # of a file that is read whole
 MOST_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
+Severity = Literal["error", "skipped", "warning"]
 
 
 class Unreadable(Exception):
@@ -12,6 +16,21 @@ class Unreadable(Exception):
     def __init__(self, what: str, setting: str) -> None:
         super().__init__(what)
         self.setting = setting
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    file: a file, or the id of a pair. severity: an error stops the run, or is skipped with its pair (data.on_error).
+    setting: the setting, or else the step, that helps. whole: about the whole set, so that nothing can be skipped.
+    """
+
+    file: str
+    severity: Severity
+    what: str
+    setting: str
+    whole: bool = False
 
 
 def limited(width: int, height: int, most: int = MOST_WHOLE) -> None:

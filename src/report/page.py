@@ -27,15 +27,17 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def class_table(test: Mapping[str, Any]) -> list[list[str]]:
-    """Header, and a row for each class: the network's scores, and beside its Dice the colour classifier's."""
-    rows = [["class", "Dice", "colour alone", "IoU", "surface Dice", "HD95", "pooled Dice", "colour alone", "images"]]
+    """Header, and a row for each class; beside its Dice the colour classifier's, where that was scored, too."""
+    colour = test.get("baseline")
+    beside = ["colour alone"] if colour else []
+    rows = [["class", "Dice", *beside, "IoU", "surface Dice", "HD95", "pooled Dice", *beside, "images"]]
     for name, scores in test["classes"].items():
-        pooled, colour = test["pooled"].get(name, {}), test["baseline"]
-        values = [scores.get("dice"), colour["classes"].get(name, {}).get("dice")]
-        values += [scores.get("iou"), scores.get("surface_dice"), scores.get("hd95")]
-        values += [pooled.get("dice"), colour["pooled"].get(name, {}).get("dice")]
-        cells = [number(value, 1 if place == 4 else 3) for place, value in enumerate(values)]
-        rows.append([name, *cells, str(scores["images"])])
+        alone, added = (
+            [number(colour[kind].get(name, {}).get("dice"))] if colour else [] for kind in ("classes", "pooled")
+        )
+        row = [name, number(scores.get("dice")), *alone, number(scores.get("iou")), number(scores.get("surface_dice"))]
+        row += [number(scores.get("hd95"), 1), number(test["pooled"].get(name, {}).get("dice")), *added]
+        rows.append([*row, str(scores["images"])])
     return rows
 
 
@@ -45,16 +47,24 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pi
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
+        *measured(test, unit),
+    ]
+    lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline.get('dice', {}).get('mean'))}.")
+    for name, share in baseline.get("largest_class", {}).items():
+        lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
+    return [*lines, *decisions(test)]
+
+
+def measured(test: Mapping[str, Any], unit: str) -> list[str]:
+    """How good it is, a line for regions and, if they were scored, two for boundaries; unit: of distances."""
+    lines = [
         f"On {test['images']} test images in {test['groups']} groups, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
-    lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline.get('dice', {}).get('mean'))}.")
-    for name, share in baseline.get("largest_class", {}).items():
-        lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
-    return [*lines, *decisions(test)]
+    return lines
 
 
 def decisions(test: Mapping[str, Any]) -> list[str]:

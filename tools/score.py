@@ -1,0 +1,104 @@
+"""Score the model on another labelled folder, or ready masks of a second annotator or another program.
+
+Both by the same measures as the evaluate stage, so that the human level stands beside the network's. The folder is read
+and checked as the prepare stage does, with the settings of params.yaml and the folder's own dataset.yaml.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools import parser, run
+
+if TYPE_CHECKING:
+    from src.data.dataset import Dataset
+    from src.data.gate import Gate
+    from src.data.labelled import Labelled
+    from src.evaluation.calibration import Calibration
+    from src.evaluation.measure import Results
+    from src.params import Params
+
+    Scored = tuple[Results, Calibration | None, Dataset, list[str]]  # the last are notes
+
+EXAMPLES = """\
+examples:
+  python -m tools.score --model models/unet.keras --data other/set
+  python -m tools.score --prediction masks_2ndHO --data data/vessels --only test.txt   a second annotator
+"""
+
+
+def main(given: argparse.Namespace) -> None:
+    from src import params
+    from src.data.labelled import found, read_labelled
+    from src.errors import UserError
+    from src.evaluation.score import check_out, write_scores
+    from src.report.scored import scored_text
+
+    read = params.load()
+    check_out(given.out)
+    if given.model and not given.model.is_file():
+        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
+    ready = found(given.prediction, given.data) if given.prediction else None
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
+        labelled = read_labelled(given.data, read, Path(work), report, given.masks, given.only)
+        scored = of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, labelled, read)
+        results, calibration, dataset, notes = scored
+        method = "prediction" if ready else "unet"
+        scores = write_scores(given.out, method, results, calibration, dataset, read)
+    if results.left_out:
+        notes.append(f"{results.left_out} images have more than 64 megapixels: no boundaries and objects of them")
+    print(scored_text(scores, notes, dataset.length_unit, given.out))
+
+
+def report(gate: "Gate") -> None:
+    from src.data.checks import stop, summary
+
+    print(*summary(gate), sep="\n", flush=True)
+    stop(gate.errors, "in the data set")
+
+
+def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":
+    from src.data.ready import read_ready, take_out_undecided
+    from src.evaluation.score import score_ready
+
+    ready = read_ready(folder, labelled, read.data.masks, work)
+    notes = [f"scored are the masks in {folder}", *ready.notes()]
+    if taken := take_out_undecided(labelled.store, ready):
+        notes.append(f"{taken:,} pixels are undecided in the predictions and count nowhere")
+    return score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes
+
+
+def of_model(path: Path, labelled: "Labelled", read: "Params") -> "Scored":
+    from src.data.recode import matched_classes, recoded
+    from src.model.assess import assess
+    from src.model.infer import load_predictor
+
+    network = load_predictor(path)
+    project, dataset = network.project, labelled.store.dataset
+    places, note = matched_classes(dataset.names, project.classes, named=labelled.named)
+    store = recoded(labelled.store, places, project.classes, project.background, project.colors)
+    results, calibration = assess(network, store, labelled.indices, labelled.groups, read.evaluate.tolerance, "unet")
+    return results, calibration, store.dataset, [f"scored is {path}", *([note] if note else [])]
+
+
+def arguments() -> argparse.ArgumentParser:
+    score = parser("score", __doc__, EXAMPLES)
+    one = score.add_mutually_exclusive_group(required=True)
+    one.add_argument("--model", type=Path, metavar="FILE", help="a model, such as models/unet.keras")
+    masks = "ready masks named as in the data set: a folder in the current one, else in the data set's"
+    one.add_argument("--prediction", type=Path, metavar="FOLDER", help=masks)
+    labels = "with images/, masks/ and, if wanted, a dataset.yaml"
+    score.add_argument("--data", type=Path, required=True, metavar="FOLDER", help=labels)
+    score.add_argument(
+        "--masks", default="masks", metavar="NAME", help="the folder beside images/ to take as the truth"
+    )
+    only = "score the images alone that this text file names, an id or a group in each line; found as a prediction is"
+    score.add_argument("--only", type=Path, metavar="FILE", help=only)
+    score.add_argument("--out", type=Path, default=Path("logs/score"), metavar="FOLDER", help="default: logs/score")
+    return score
+
+
+if __name__ == "__main__":
+    run(arguments(), main)
