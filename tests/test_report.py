@@ -99,6 +99,13 @@ def test_what_was_decided_and_brought_is_told():
     assert "Decided" not in terminal_summary(TRAIN, TEST, "page")
 
 
+def test_classes_in_few_groups_are_warned_of():
+    classes = {"cell": {"dice": 0.8, "images": 9, "groups": 4}, "debris": {"dice": 0.8, "images": 9, "groups": 5}}
+    text = terminal_summary(TRAIN, TEST | {"classes": classes}, "page")
+    assert "Too few groups hold cell in 4: the intervals" in text
+    assert "Too few" not in terminal_summary(TRAIN, TEST, "page")
+
+
 def test_the_worst_images_stand_in_the_page_with_their_reasons():
     row = {"id": "<b>x", "group": "g", "dice": "0.25", "worst_class": "cell", "reasons": "dark: less <brightness>"}
     page = html_page(TRAIN, TEST, {}, [row])

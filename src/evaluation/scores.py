@@ -25,9 +25,9 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
     """Scores as nested plain numbers of six decimals; what cannot be told (NaN, no interval) is left out.
 
     dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes of their per-image means, and its 95 %
-    interval over groups. classes: per-image means of each class, and how many images it counts for; pooled: counts of
-    all images added first. empty: of each foreground class, see `_empty`. accuracy: share of all pixels whose class is
-    right.
+    interval over groups. classes: per-image means of each class, and for how many images and groups it counts; pooled:
+    counts of all images added first. empty: of each foreground class, see `_empty`. accuracy: share of all pixels whose
+    class is right.
     """
     scored = _scored(results, dataset, params)
     together = overlap(results.confusion)
@@ -35,11 +35,12 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
         name: _mean(name, scored[name], results, dataset.foreground, params, seed) for name in HEADLINES
     }
     means = {name: class_means(scored[name]) for name in SHOWN}
-    counted = (~np.isnan(scored["dice"])).sum(axis=0)
+    counted = ~np.isnan(scored["dice"])
     pooled = {name: RATIOS[name](together) for name in POOLED}
     labels = dict(enumerate(dataset.names))
     scores["classes"] = {
-        name: {measure: float(mean[label]) for measure, mean in means.items()} | {"images": int(counted[label])}
+        name: {measure: float(mean[label]) for measure, mean in means.items()}
+        | {"images": int(counted[:, label].sum()), "groups": len(set(np.array(results.groups)[counted[:, label]]))}
         for label, name in labels.items()
     }
     scores["pooled"] = {

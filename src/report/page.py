@@ -52,7 +52,17 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pi
     lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline.get('dice', {}).get('mean'))}.")
     for name, share in baseline.get("largest_class", {}).items():
         lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
-    return [*lines, *decisions(test)]
+    return [*lines, *decisions(test), *few_groups(test)]
+
+
+def few_groups(test: Mapping[str, Any]) -> list[str]:
+    """A warning of classes that occur in so few groups that an interval cannot know how much they vary."""
+    few = [
+        f"{name} in {scores['groups']}" for name, scores in test["classes"].items() if 0 < scores.get("groups", 9) < 5
+    ]
+    if not few or "low" not in test.get("dice", {}):
+        return []
+    return [f"Too few groups hold {', '.join(few)}: the intervals of means over classes may be too narrow."]
 
 
 def measured(test: Mapping[str, Any], unit: str) -> list[str]:
