@@ -9,7 +9,7 @@ def main(params: Params) -> None:
     from src.data.store import Store
     from src.evaluation.baseline import ColourClassifier, largest_class
     from src.evaluation.measure import measure_all
-    from src.evaluation.scores import gain, summary
+    from src.evaluation.scores import brief, gain, summary
     from src.evaluation.tables import write_tables
     from src.evaluation.worst import WORST, worst_rows
     from src.files import plain, write_csv, write_json
@@ -31,16 +31,12 @@ def main(params: Params) -> None:
     colour = ColourClassifier(store, trained, params.seed)
     guesses = ((index, colour(store.image(index))) for index in progress(test, len(test), "evaluate colour"))
     methods["colour"] = measure_all(store, guesses, groups, None)
-    metrics["baseline"] = summary(methods["colour"], *settings)
+    metrics["baseline"] = brief(summary(methods["colour"], *settings))
     metrics["baseline"]["largest_class"] = largest_class(store, trained, test)
 
-    write_json(METRICS / "test.json", plain(metrics | {"images": len(test), "groups": len(set(groups))}))
+    write_json(METRICS / "test.json", plain(metrics))
     write_tables(EVALUATION, methods, calibration, *settings)
     write_csv(EVALUATION / "worst.csv", worst_rows(results, store, test, trained), WORST)
-    if results.left_out:
-        print(
-            f"{results.left_out} test images have more than 64 megapixels: their boundaries and objects are not scored"
-        )
 
 
 if __name__ == "__main__":

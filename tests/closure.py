@@ -77,4 +77,4 @@ def parameters_read(name: str) -> set[str]:
             continue
         keys = {key for key in section.model_fields if pairs & {(chain[1], key), ("params", key), ("unet", key)}}
         found |= {chain[1]} if keys == set(section.model_fields) else {f"{chain[1]}.{key}" for key in keys}
-    return found
+    return {key for key in found if not any(key.startswith(f"{other}.") for other in found)}

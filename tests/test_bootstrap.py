@@ -213,10 +213,23 @@ def test_resamples_without_a_score_in_one_table_are_left_out():
     assert ours == pytest.approx(by_loops([first, second], np.arange(40), 1000, 0, (-1, 1)), rel=1e-6)
 
 
-def test_equal_scores_have_an_interval_of_no_width():
-    assert interval(np.full((10, 2), 0.7), np.arange(10), 500, 0) == pytest.approx((0.7, 0.7))
-    assert interval(np.ones((10, 2)), np.arange(10), 500, 0) == (1, 1)
-    assert interval(np.zeros((10, 2)), np.arange(10), 500, 0) == (0, 0)
+def test_equal_scores_tell_nothing_of_how_others_vary():
+    assert interval(np.full((10, 2), 0.7), np.arange(10), 500, 0) is None
+    assert interval(np.ones((10, 2)), np.arange(10), 500, 0) is None
+    scores = np.random.default_rng(0).random((10, 2))
+    assert difference(scores, scores, np.arange(10), 500, 0) == (0, 0)
+    assert difference(scores, scores - 0.1, np.arange(10), 500, 0) == pytest.approx((-0.1, -0.1))
+
+
+def test_every_class_has_to_count_in_enough_groups():
+    """With a class in one or two of 20 groups, an interval of the mean would hold the truth in a fifth of the tests."""
+    scores = np.random.default_rng(0).random((20, 2))
+    scores[4:, 1] = np.nan
+    assert interval(scores, np.arange(20), 500, 0) is None
+    assert difference(scores, scores**2, np.arange(20), 500, 0) is None
+    assert interval(scores[:, :1], np.arange(20), 500, 0) is not None
+    scores[4, 1] = 0.5
+    assert interval(scores, np.arange(20), 500, 0) is not None
 
 
 @pytest.mark.parametrize("last", [0.0, 0.9])

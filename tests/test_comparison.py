@@ -141,7 +141,9 @@ def test_one_setting_of_equal_luck_claims_a_difference_in_5_percent():
         runs = [
             np.clip(base + rng.normal(0, 0.05, (40, 3))[groups] + rng.normal(0, 0.05, base.shape), 0, 1) for _ in "ab"
         ]
-        shared = Common(DATASET, groups, ["unet"] * 2, [0, 0], False, [{"dice": scores} for scores in runs])
+        shared = Common(
+            DATASET, DATASET.foreground, groups, ["unet"] * 2, [0, 0], False, [{"dice": scores} for scores in runs]
+        )
         claimed += judge(shared, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
     assert claimed / 300 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
 

@@ -84,6 +84,13 @@ def test_a_biased_network_gets_its_threshold(store):
     assert np.mean(found == (chances > predictor.project.decisions.threshold)) > 0.999
 
 
+def test_an_underconfident_network_gets_a_threshold_that_is_one(store):
+    """At the grid's lowest temperature the highest cut would be a probability of 1."""
+    predictor, _ = decided(store, lambda grey: 0.01 * (grey - LEVEL) + 0.5, threshold=True, temperature=True)
+    assert predictor.project.decisions.temperature < 0.5 and 0.01 <= predictor.project.decisions.threshold <= 0.99
+    assert predictor(store.image(0)).any()
+
+
 def test_specks_and_holes_are_cleared_up_where_that_helps(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
     kept = predictor.project.decisions
@@ -100,7 +107,7 @@ def test_too_few_groups_decide_nothing(store, capsys):
     groups = [str(number % 4) for number in range(24)]
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **EVERYTHING)
     assert predictor.decided == {} and verdicts == {}
-    assert "min_object: not decided, since there are fewer than 5 groups" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("nothing is decided on fewer than 5 groups")
 
 
 def test_nothing_is_tried_that_is_switched_off(store):

@@ -101,8 +101,8 @@ def test_what_was_decided_and_brought_is_told():
 
 def test_classes_in_few_groups_are_warned_of():
     classes = {"cell": {"dice": 0.8, "images": 9, "groups": 4}, "debris": {"dice": 0.8, "images": 9, "groups": 5}}
-    text = terminal_summary(TRAIN, TEST | {"classes": classes}, "page")
-    assert "Too few groups hold cell in 4: the intervals" in text
+    text = terminal_summary(TRAIN, TEST | {"classes": classes, "dice": {"mean": 0.8}}, "page")
+    assert "Too few groups for intervals of such means: cell in 4;" in text
     assert "Too few" not in terminal_summary(TRAIN, TEST, "page")
 
 
@@ -122,7 +122,7 @@ def test_the_closing_words_hold_the_figures():
     text = terminal_summary(TRAIN, TEST, "plots/report.html")
     for part in (
         "0.800 (95 % interval 0.700 – 0.900)",
-        "no interval: fewer than 5 test groups",
+        "no interval: a class counts in fewer than 5 groups",
         "1,234",
         "epoch 3 of 5",
         "plots/report.html",

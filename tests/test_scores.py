@@ -94,6 +94,18 @@ def test_empty_images_are_left_out_and_their_false_alarms_reported(store):
     assert third in scores["classes"] and "hd95" in scores["classes"][third]
 
 
+def test_a_class_that_no_truth_holds_is_left_out_of_the_mean(store):
+    """Else one false pixel of it would count as much as all there is of another class."""
+    masks = [np.where(np.array(store.mask(index)) == 2, 0, store.mask(index)).astype(np.uint8) for index in EVERY]
+    store.mask = lambda index: masks[index]
+    predictions = [np.array(mask) for mask in masks]
+    predictions[0][0, 0] = 2
+    scores = summary(results(store, enumerate(predictions)), store.dataset, SETTINGS, 0)
+    third = store.dataset.names[2]
+    assert scores["dice"]["mean"] > 0.99 and scores["classes"][third]["dice"] == 0
+    assert scores["empty"][third]["false_alarms"] == 1
+
+
 def test_ignored_pixels_count_nowhere(store):
     masks = [np.array(store.mask(index)) for index in EVERY]
     for mask in masks:

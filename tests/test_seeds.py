@@ -91,7 +91,7 @@ def test_the_part_of_the_images_is_over_groups():
     scores, groups = rng.uniform(0, 0.7, (300, 2)) + rng.uniform(0, 0.3, (60, 1)).repeat(5, axis=0), np.arange(300) // 5
     scores[rng.random(scores.shape) < 0.3] = np.nan
     values = [{measure: scores for measure in ("dice", "iou")}] * 2
-    shared = Common(DATASET, groups, ["unet"] * 2, [0] * 2, False, values)
+    shared = Common(DATASET, DATASET.foreground, groups, ["unet"] * 2, [0] * 2, False, values)
     drawn = [rng.integers(0, 60, 60) for _ in range(2000)]
     means = [np.nanmean(scores.reshape(60, 5, 2)[own].reshape(-1, 2), axis=0).mean() for own in drawn]
     assert _spread(shared, "dice", [0, 1], 0.95)["images"] == pytest.approx(np.std(means), rel=0.06)
@@ -112,7 +112,7 @@ def test_one_setting_claims_nothing_and_many_claim_a_difference_in_5_percent():
     for _ in range(400):
         base = rng.uniform(0.4, 0.8, (30, 3))
         values = [{"dice": base + rng.normal(0, 0.02) + rng.normal(0, 0.05, base.shape)} for _ in range(6)]
-        shared = Common(DATASET, groups, ["unet"] * 6, [0] * 6, False, values)
+        shared = Common(DATASET, DATASET.foreground, groups, ["unet"] * 6, [0] * 6, False, values)
         claimed += _judge(shared, 3, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
     assert claimed / 400 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 

@@ -43,12 +43,12 @@ def main(given: argparse.Namespace) -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
         labelled = read_labelled(given.data, read, Path(work), report, given.masks, given.only)
-        scored = of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, labelled, read)
+        scored = (
+            of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, given.data, labelled, read)
+        )
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    if results.left_out:
-        notes.append(f"{results.left_out} images have more than 64 megapixels: no boundaries and objects of them")
     print(scored_text(scores, notes, dataset.length_unit, given.out))
 
 
@@ -66,11 +66,11 @@ def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> 
     ready = read_ready(folder, labelled, read.data.masks, work)
     notes = [f"scored are the masks in {folder}", *ready.notes()]
     if taken := take_out_undecided(labelled.store, ready):
-        notes.append(f"{taken:,} pixels are undecided in the predictions and count nowhere")
+        notes.append(f"{taken:,} pixels are undecided in the predictions and count nowhere: it is a test of its own")
     return score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes
 
 
-def of_model(path: Path, labelled: "Labelled", read: "Params") -> "Scored":
+def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> "Scored":
     from src.data.recode import matched_classes, recoded
     from src.model.assess import assess
     from src.model.infer import load_predictor
@@ -80,7 +80,12 @@ def of_model(path: Path, labelled: "Labelled", read: "Params") -> "Scored":
     places, note = matched_classes(dataset.names, project.classes, named=labelled.named)
     store = recoded(labelled.store, places, project.classes, project.background, project.colors)
     results, calibration = assess(network, store, labelled.indices, labelled.groups, read.evaluate.tolerance, "unet")
-    return results, calibration, store.dataset, [f"scored is {path}", *([note] if note else [])]
+    notes = [f"scored is {path}", *([note] if note else [])]
+    if Path(read.data.source).resolve() == folder.resolve():
+        notes.append(
+            "this is data.source: the model was trained and validated on some of these images (data/splits.csv)"
+        )
+    return results, calibration, store.dataset, notes
 
 
 def arguments() -> argparse.ArgumentParser:

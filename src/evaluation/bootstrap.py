@@ -29,7 +29,9 @@ NEGLIGIBLE = 1e-10  # of the largest score: a standard error below it is one of 
 def interval(
     scores: Scores, groups: NDArray[Any], resamples: int, seed: int, limits: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[float, float] | None:
-    """The 95 % interval of the mean over classes of the mean over images; None below `FEWEST_GROUPS` groups.
+    """The 95 % interval of the mean over classes of the mean over images, or None where it cannot be told.
+
+    That is where any of the classes counts in fewer than `FEWEST_GROUPS` groups, or where all groups score alike.
 
     scores: float64 [images, classes], NaN where an image does not count for a class; groups: the group of each image,
     [images] of numbers or names. Groups are drawn with replacement, since images of one group are no independent
@@ -51,8 +53,8 @@ def difference(
     """The interval of the second mean less the first, of two tables [images, classes] of the same images.
 
     Each mean is over the images that its own table counts; both are of the same drawn groups, so that what makes images
-    hard for both cancels. None if either table has scores in fewer than `FEWEST_GROUPS` groups. limits: of the
-    difference; (-inf, inf) for distances. level: of confidence. Otherwise as `interval`.
+    hard for both cancels. None where a class counts in too few groups. limits: of the difference, (-inf,
+    inf) for distances. level: of confidence. Otherwise as `interval`.
     """
     return _interval(_sides([first, second], groups), resamples, seed, Scale(*limits), level)
 
@@ -131,13 +133,13 @@ def _added(values: NDArray[Any], group: NDArray[np.intp], groups: int) -> Scores
 def _interval(
     sides: list[Side], resamples: int, seed: int, scale: Scale, level: float = LEVEL
 ) -> tuple[float, float] | None:
-    if min(side.counts.any(axis=1).sum() for side in sides) < FEWEST_GROUPS:
+    if min(map(_fewest, sides)) < FEWEST_GROUPS:
         return None
     estimate, error = _estimate(sides)
     rounding = NEGLIGIBLE * max(float(np.max(np.abs(side.sums) / np.maximum(side.counts, 1))) for side in sides)
     middle = scale.inside(np.array(estimate), rounding)
-    if error <= rounding:
-        return float(middle), float(middle)
+    if error <= rounding:  # all groups alike: they agree on a difference, but do not tell how the scores of others vary
+        return (float(middle), float(middle)) if len(sides) == 2 else None
     estimates, errors = _replicates(sides, resamples, seed)
     ratios = _ratios(scale.inside(estimates, rounding), errors, middle, scale, rounding)
     freedom = len(sides[0].sums) - 1
@@ -146,6 +148,12 @@ def _interval(
     ends = scale.of(middle) + multiplier * error * scale.slope(middle) * np.array([-1, 1])
     low, high = scale.back(ends)
     return float(low), float(high)
+
+
+def _fewest(side: Side) -> int:
+    """How many groups count for the class that the fewest count for; 0 without any class."""
+    groups = np.count_nonzero(side.counts, axis=0)
+    return int(groups[groups > 0].min()) if groups.any() else 0
 
 
 def _ratios(estimates: Scores, errors: Scores, middle: Scores, scale: Scale, rounding: float) -> Scores:

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from src.data.dataset import Dataset
 from src.errors import UserError, listing
-from src.evaluation.confusion import Scores
+from src.evaluation.confusion import Scores, held
 from src.evaluation.runs import Run
 from src.evaluation.table import Table
 
@@ -22,12 +22,13 @@ OURS = "unet"  # the method compared, where a table has it
 class Common:
     """What runs scored on the test images that all of them have.
 
-    dataset: whose classes count; groups: int64 [images]; methods, left_out: of each run, the method compared and how
-    many of its images another one lacks; regrouped: whether the runs group the images differently; values: of each
-    run, measure → float64 [images, classes].
+    dataset: whose classes count; foreground: those that means are over, as the truth holds them; groups: int64
+    [images]; methods, left_out: of each run, the method compared and how many of its images another one lacks;
+    regrouped: whether the runs group the images differently; values: of each run, measure → float64 [images, classes].
     """
 
     dataset: Dataset
+    foreground: list[int]
     groups: NDArray[np.int64]
     methods: list[str]
     left_out: list[int]
@@ -55,7 +56,8 @@ def common(runs: Sequence[Run], method: str | None = None) -> Common:
     groups = _joined_groups(tables)
     regrouped = any(len(set(table.groups)) != len(set(groups.tolist())) for table in tables)
     values = [table.values[own] for table, own in zip(tables, methods, strict=True)]
-    return Common(dataset, groups, methods, left_out, regrouped, values)
+    foreground = held(tables[0].true[methods[0]], dataset.foreground)
+    return Common(dataset, foreground, groups, methods, left_out, regrouped, values)
 
 
 def _one_dataset(runs: Sequence[Run]) -> Dataset:

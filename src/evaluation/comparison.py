@@ -29,7 +29,10 @@ STALE = (
     "the scores do not depend on them."
 )
 UNCHANGED = "No parameter that Dice and IoU depend on differs: what differs is the code, the data or the machine."
-MORE = "More images: so many that the interval would just exclude 0, if the difference stayed as it is."
+MORE = (
+    "More images: so many, in new groups as large as those here, that the interval would just exclude 0 if the "
+    "difference stayed as it is; the chance to tell is then even."
+)
 REGROUPED = "A and B group these images differently; images that share a group in either count as one group."
 
 
@@ -45,7 +48,7 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
     changed = scoring_changes([first.params, second.params])
     same = changed == [SEED]
     compared = heading([[first], [second]], shared)
-    compared |= rows(shared.dataset, lambda *place: judge(shared, *place, same=same))
+    compared |= rows(shared.dataset.names, shared.foreground, lambda *place: judge(shared, *place, same=same))
     closing = UNKNOWN if changed is None else TWO_SEEDS if same else TWO_MODELS
     compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] else []), closing]
     if changed and all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES):
@@ -107,9 +110,9 @@ def notes(shared: Common, sizes: Sequence[int]) -> list[str]:
     if shared.regrouped:
         said.append(REGROUPED)
     if len(sizes) == 2:
-        foreground = len(shared.dataset.foreground)
-        classes = "" if foreground == 1 else f", {100 * (1 - (1 - LEVEL) / foreground):.4g} % of the single classes"
-        reason = "" if foreground == 1 else f", so that all {foreground} hold at once with {100 * LEVEL:.4g} %"
+        foreground = len(shared.foreground)
+        classes = "" if foreground < 2 else f", {100 * (1 - (1 - LEVEL) / foreground):.4g} % of the single classes"
+        reason = "" if foreground < 2 else f", so that all {foreground} hold at once with {100 * LEVEL:.4g} %"
         said.append(f"Intervals of B - A, over groups of images: {100 * LEVEL:.4g} % of the mean{classes}{reason}.")
     return said
 

@@ -8,7 +8,7 @@ import numpy as np
 from src.data.dataset import Dataset
 from src.errors import UserError, listing
 from src.evaluation.bootstrap import interval
-from src.evaluation.confusion import Scores, class_means, headline
+from src.evaluation.confusion import Scores, class_means, headline, held
 from src.evaluation.runs import FOLD, Run, ordered
 from src.evaluation.table import MEASURES, Table
 from src.files import plain
@@ -45,11 +45,13 @@ def join(runs: Sequence[Run]) -> dict[str, Any]:
     groups = [group for table in (tables if kind == "folds" else tables[:1]) for group in table.groups]
     for method in tables[0].values:
         joined[method] = {"classes": {name: {} for name in dataset.names}}
+        of_runs = [held(table.true[method], dataset.foreground) for table in tables]
+        foreground = sorted({label for own in of_runs for label in own})
         for measure in MEASURES:
             values = [table.values[method][measure] for table in tables]
-            joined[method][measure] = _mean_and_spread(values, kind, dataset)
+            joined[method][measure] = _mean_and_spread(values, kind, of_runs, foreground)
             if kind != "draws":
-                together = _together(values, kind)[:, dataset.foreground]
+                together = _together(values, kind)[:, foreground]
                 bounds = interval(together, np.array(groups), params["evaluate.resamples"], params["seed"])
                 joined[method][measure] |= dict(zip(("low", "high"), bounds or (), strict=False))
             for name, value in zip(dataset.names, _class_means(values, kind), strict=True):
@@ -77,7 +79,7 @@ def _kind(varied: str, names: Sequence[str], ids: Sequence[Sequence[str]]) -> st
 
 def _headlines(table: Table, dataset: Dataset) -> dict[str, dict[str, float]]:
     return {
-        method: {measure: headline(values, dataset.foreground) for measure, values in measures.items()}
+        method: {m: headline(values, held(table.true[method], dataset.foreground)) for m, values in measures.items()}
         for method, measures in table.values.items()
     }
 
@@ -87,10 +89,13 @@ def _together(values: Sequence[Scores], kind: str) -> Scores:
     return np.concatenate(values) if kind == "folds" else class_means(np.stack(values))
 
 
-def _mean_and_spread(values: Sequence[Scores], kind: str, dataset: Dataset) -> Mapping[str, float]:
-    of_runs = np.array([headline(scores, dataset.foreground) for scores in values])
+def _mean_and_spread(
+    values: Sequence[Scores], kind: str, foregrounds: Sequence[Sequence[int]], foreground: Sequence[int]
+) -> Mapping[str, float]:
+    """foregrounds: the classes that each run's mean is over; foreground: those of the mean over all images."""
+    of_runs = np.array([headline(scores, own) for scores, own in zip(values, foregrounds, strict=True)])
     told = of_runs[~np.isnan(of_runs)]
-    mean = headline(_together(values, kind), dataset.foreground) if kind == "folds" else float(class_means(of_runs))
+    mean = headline(_together(values, kind), foreground) if kind == "folds" else float(class_means(of_runs))
     return {"mean": mean, "spread": float(np.std(told, ddof=1)) if len(told) > 1 else float("nan")}
 
 

@@ -21,6 +21,7 @@ FOUND = ("objects_true", "objects_predicted", "objects_matched")
 MEASURES = (*RATIOS, *BOUNDARIES, *OBJECTS)
 COLUMNS = ["id", "group", "method", "class", "pixels", "true", "predicted", "overlap", *FOUND, *MEASURES]
 THREADS = os.cpu_count() or 1
+TOGETHER = 2**25  # pixels of the images that are measured at a time: bounds the memory
 Mask = NDArray[np.uint8]
 Predicted = tuple[int, Mask]  # position in the store, class indices [height, width]
 
@@ -71,9 +72,11 @@ def measure_all(
 ) -> Results:
     """Measure each prediction against its mask; groups: the group of each image; tolerance: None for counts alone.
 
-    Several images are measured at a time, which changes no number: each is by itself, and they are put together in
-    order.
+    Several images are measured at a time if they are not large, which changes no number: each is by itself, and they
+    are put together in order.
     """
+    largest = max((record.height * record.width for record in store.records), default=1)
+    threads = min(THREADS, max(1, TOGETHER // largest))
     classes, spacing = len(store.dataset.names), store.dataset.pixel
 
     def one(predicted: Predicted) -> tuple[str, Measured]:
@@ -81,7 +84,7 @@ def measure_all(
         return store.records[position].id, measure(store.mask(position), classes_found, classes, spacing, tolerance)
 
     together, parts = np.zeros((classes, classes), np.int64), []
-    for image, found in ahead(one, predictions, THREADS, THREADS):
+    for image, found in ahead(one, predictions, threads, threads):
         together += found.confusion
         pixels = Overlap(*(part.astype(np.int64) for part in overlap(found.confusion)))
         parts.append((image, pixels, found.objects, found.boundaries))

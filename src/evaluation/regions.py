@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-LARGEST = 64 * 2**20  # pixels of an image above which boundaries and objects are left out: they need it as a whole
+LARGEST = 64_000_000  # pixels of an image above which boundaries and objects are left out: they need it as a whole
 Mask = NDArray[np.uint8]
 
 

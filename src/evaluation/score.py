@@ -47,7 +47,7 @@ def write_scores(
     scores = summary(results, dataset, params.evaluate, params.seed)
     if calibration:
         scores["calibration"] = calibration.summary()
-    scores = plain(scores | {"images": len(results.ids), "groups": len(set(results.groups))})
+    scores = plain(scores)
     with atomic(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / JSON, scores)

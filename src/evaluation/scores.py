@@ -1,13 +1,13 @@
 """What was measured on the test images to metrics/test.json, and to the table of classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from src.data.dataset import Dataset
 from src.evaluation.bootstrap import difference, interval
-from src.evaluation.confusion import RATIOS, Scores, accuracy, class_means, headline, overlap
+from src.evaluation.confusion import RATIOS, Scores, accuracy, class_means, headline, held, overlap
 from src.evaluation.measure import MEASURES, OBJECTS, Results
 from src.evaluation.objects import object_ratios
 from src.files import plain
@@ -24,16 +24,16 @@ LIMITS = {"hd95": (0.0, np.inf), "assd": (0.0, np.inf)}  # of the measures that 
 def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, Any]:
     """Scores as nested plain numbers of six decimals; what cannot be told (NaN, no interval) is left out.
 
-    dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes of their per-image means, and its 95 %
-    interval over groups. classes: per-image means of each class, and for how many images and groups it counts; pooled:
-    counts of all images added first. empty: of each foreground class, see `_empty`. accuracy: share of all pixels whose
-    class is right.
+    dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes that the truth holds, of their per-image
+    means, and its 95 % interval over groups. classes: per-image means of each class, and for how many images and groups
+    it counts; pooled: counts of all images added first. empty: of each foreground class, see `_empty`. accuracy: share
+    of all pixels whose class is right. images, groups: how many hold a pixel that counts; left_out: how many of them
+    are too large for boundaries and objects.
     """
     scored = _scored(results, dataset, params)
+    foreground = held(results.pixels.true, dataset.foreground)
     together = overlap(results.confusion)
-    scores: dict[str, Any] = {
-        name: _mean(name, scored[name], results, dataset.foreground, params, seed) for name in HEADLINES
-    }
+    scores: dict[str, Any] = {name: _mean(name, scored[name], results, foreground, params, seed) for name in HEADLINES}
     means = {name: class_means(scored[name]) for name in SHOWN}
     counted = ~np.isnan(scored["dice"])
     pooled = {name: RATIOS[name](together) for name in POOLED}
@@ -47,7 +47,20 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
         name: {measure: float(value[label]) for measure, value in pooled.items()} for label, name in labels.items()
     }
     scores["empty"] = {labels[label]: _empty(results, label) for label in dataset.foreground}
-    return plain(scores | {"accuracy": float(accuracy(together))})
+    scores["accuracy"] = float(accuracy(together))
+    some = results.pixels.counted[:, 0] > 0
+    scores |= {"images": int(some.sum()), "groups": len(set(np.array(results.groups)[some]))}
+    return plain(scores | ({"left_out": results.left_out} if results.left_out else {}))
+
+
+def brief(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """What a baseline is compared by: of a `summary` Dice, IoU and accuracy alone."""
+    classes = {
+        name: {key: value for key, value in values.items() if key in POOLED}
+        for name, values in scores["classes"].items()
+    }
+    kept = {key: scores[key] for key in (*POOLED, "pooled", "accuracy") if key in scores}
+    return kept | {"classes": classes}
 
 
 def class_rows(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> Iterator[dict[str, Any]]:
@@ -78,7 +91,8 @@ def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str,
 
 def gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
     """What the second brings over the first in mean Dice on the same images, and its 95 % interval over groups."""
-    tables = [results.values["dice"][:, dataset.foreground] for results in (before, after)]
+    foreground = held(after.pixels.true, dataset.foreground)
+    tables = [results.values["dice"][:, foreground] for results in (before, after)]
     means = [headline(table, range(table.shape[1])) for table in tables]
     bounds = difference(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
     return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))

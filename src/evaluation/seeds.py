@@ -29,7 +29,8 @@ BOTH = (
     "from the luck of training and from the choice of test images."
 )
 MORE = (
-    "More images, or more seeds of each: so many that the interval would just exclude 0, if the rest stayed as it is."
+    "More images, in new groups as large as those here, or more seeds of each: so many that the interval would just "
+    "exclude 0 if the rest stayed as it is; the chance to tell is then even."
 )
 
 
@@ -71,7 +72,7 @@ def spread_of(runs: Sequence[Run], method: str | None = None) -> dict[str, Any]:
     _seeds_of_one(runs, "A")
     shared = common(runs, method)
     told = heading([runs], shared) | {"runs": _described(runs, shared)}
-    told |= rows(shared.dataset, lambda *place: _spread(shared, *place))
+    told |= rows(shared.dataset.names, shared.foreground, lambda *place: _spread(shared, *place))
     unknown = [UNKNOWN] if scoring_changes([run.params for run in runs]) is None else []
     told["notes"] = [*notes(shared, [len(runs)]), ALONE.format(runs=len(runs)), *unknown]
     return plain(told)
@@ -106,7 +107,9 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     same = changed is not None and set(changed) <= {SEED}
     compared = heading([first, second], shared) | {"runs": _described([*first, *second], shared)}
     compared["params"] = {key: values for key, values in compared["params"].items() if key != SEED}
-    compared |= rows(shared.dataset, lambda *place: _judge(shared, len(first), *place, same=same))
+    compared |= rows(
+        shared.dataset.names, shared.foreground, lambda *place: _judge(shared, len(first), *place, same=same)
+    )
     compared["notes"] = [*notes(shared, [len(first), len(second)]), BOTH]
     compared["notes"] += [UNKNOWN] if changed is None else [ONE_SETTING] if same else []
     if any(row.get("more_images") or row.get("more_seeds") for row in all_rows(compared).values()):
@@ -144,10 +147,11 @@ def _judge(shared: Common, split: int, measure: str, classes: Sequence[int], lev
 def freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
     """Degrees of freedom of a standard error over groups: those that count in any table, less one; 0 if too few.
 
-    Too few: one of the tables has scores in fewer than `FEWEST_GROUPS` groups.
+    Too few: a class of one of the tables counts in fewer than `FEWEST_GROUPS` groups.
     """
-    counted = [set(groups[~np.isnan(scores).all(axis=1)].tolist()) for scores in tables]
-    return len(set.union(*counted)) - 1 if min(map(len, counted)) >= FEWEST_GROUPS else 0
+    counted = [set(groups[column].tolist()) for scores in tables for column in ~np.isnan(scores).T]
+    sizes = [len(found) for found in counted if found]
+    return len(set.union(*counted)) - 1 if min(sizes, default=0) >= FEWEST_GROUPS else 0
 
 
 def welch_quantile(errors: Sequence[float], degrees: Sequence[int], level: float) -> float:
@@ -167,7 +171,7 @@ def _described(runs: Sequence[Run], shared: Common) -> dict[str, dict[str, Any]]
     """Name → seed and headlines of each run, in the order given."""
     return {
         run.name: {"seed": run.params.get(SEED)}
-        | {measure: headline(scores, shared.dataset.foreground) for measure, scores in values.items()}
+        | {measure: headline(scores, shared.foreground) for measure, scores in values.items()}
         for run, values in zip(runs, shared.values, strict=True)
     }
 

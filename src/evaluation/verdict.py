@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from src.data.dataset import Dataset
 from src.evaluation.table import MEASURES
 
 BETTER, WORSE = "better", "worse"
@@ -20,17 +19,17 @@ Row = Mapping[str, Any]
 Judge = Callable[[str, Sequence[int], float], Row]
 
 
-def rows(dataset: Dataset, judge: Judge) -> dict[str, dict[str, Any]]:
+def rows(names: Sequence[str], foreground: Sequence[int], judge: Judge) -> dict[str, dict[str, Any]]:
     """measure → mean: its row, classes: name → row, as `judge(measure, class indices, level)` makes them.
 
     The mean over the foreground is judged at `LEVEL`. One of several classes is easily better by chance, so theirs is
     corrected for the number of foreground classes (Bonferroni): all of their intervals hold at once with 95 %.
     """
-    level = 1 - (1 - LEVEL) / len(dataset.foreground)
+    level = 1 - (1 - LEVEL) / max(len(foreground), 1)
     return {
         measure: {
-            "mean": judge(measure, dataset.foreground, LEVEL),
-            "classes": {name: judge(measure, [label], level) for label, name in enumerate(dataset.names)},
+            "mean": judge(measure, foreground, LEVEL),
+            "classes": {name: judge(measure, [label], level) for label, name in enumerate(names)},
         }
         for measure in MEASURES
     }

@@ -11,7 +11,7 @@ from src.evaluation.absorb import absorbed
 from src.evaluation.bootstrap import FEWEST_GROUPS
 from src.evaluation.calibration import surprise
 from src.evaluation.choice import Verdict, choose
-from src.evaluation.confusion import Counts, Scores, confusion, dice, overlap
+from src.evaluation.confusion import Counts, Scores, confusion, dice, held, overlap
 from src.model.infer import Logits, Predictor, classes_of
 from src.params import Decide
 from src.progress import progress
@@ -21,6 +21,7 @@ CUTS = np.log(LEVELS / (1 - LEVELS))  # thresholds that are tried, as logits
 HALF = len(CUTS) // 2  # the place of 0.5
 TEMPERATURES = 2 ** (np.arange(-60, 61) / 20)  # from an eighth to eight, in steps of 3.5 %
 SIZES = (0, *(2**power for power in range(2, 11)))  # pixels of objects and holes
+LARGEST_TIDIED = 2**24  # pixels of an image for which so many sizes can be tried in seconds
 SAMPLED = 200_000  # pixels that the temperature is fitted to, as many of each image
 
 
@@ -50,12 +51,17 @@ def decide(
     validated: positions in the store; groups: the group of each. With too few groups there is no verdict on anything.
     """
     group, verdicts = np.array(groups), dict[str, Verdict]()
+    if len(set(groups)) < FEWEST_GROUPS:
+        print(
+            f"nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images: probabilities as they are"
+        )
+        return predictor, verdicts
 
     def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
         choice = choose(scores, group, default, seed)
         if choice is None:
             print(
-                f"{name}: not decided, since there are fewer than {FEWEST_GROUPS} groups of validation images that tell"
+                f"{name}: not decided, since a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
             )
             return values[default]
         value = values[choice.candidate]
@@ -63,9 +69,10 @@ def decide(
         print(verdicts[name].words(name), flush=True)
         return value
 
-    seen = look(predictor, store, validated, seed)
+    foreground = held(np.array([store.records[index].pixels for index in validated]), store.dataset.foreground)
+    seen = look(predictor, store, validated, foreground, seed)
     if tried.mirror:
-        mirrored = look(predictor.deciding(mirror=True), store, validated, seed)
+        mirrored = look(predictor.deciding(mirror=True), store, validated, foreground, seed)
         if judge("mirror", np.stack([way.scores[way.plain] for way in (seen, mirrored)]), (0, 1), 0):
             seen, predictor = mirrored, predictor.deciding(mirror=True)
     if tried.temperature:
@@ -76,15 +83,24 @@ def decide(
         predictor = predictor.deciding(temperature=temperature)
     if tried.threshold and len(seen.scores) > 1:
         levels = 1 / (1 + np.exp(-CUTS / predictor.project.decisions.temperature))
-        predictor = predictor.deciding(threshold=judge("threshold", seen.scores, levels.tolist(), HALF))
-    sizes = try_sizes(predictor, store, validated, tried)
-    for name, scores in sizes.items():
-        predictor = predictor.deciding(**{name: judge(name, scores, SIZES, 0)})
+        sane = (levels > LEVELS[0] - 1e-9) & (levels < LEVELS[-1] + 1e-9)
+        level = judge("threshold", seen.scores[sane], levels[sane].tolist(), int(sane.sum()) // 2)
+        predictor = predictor.deciding(threshold=level)
+    if max(store.mask(index).size for index in validated) > LARGEST_TIDIED:
+        print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
+        return predictor, verdicts
+    if tried.min_object:
+        scores = try_sizes(predictor, store, validated, store.dataset.foreground, foreground, inside=False)
+        predictor = predictor.deciding(min_object=judge("min_object", scores, SIZES, 0))
+    background = store.dataset.background_index
+    if tried.fill_holes and background is not None:
+        scores = try_sizes(predictor, store, validated, [background], foreground, inside=True)
+        predictor = predictor.deciding(fill_holes=judge("fill_holes", scores, SIZES, 0))
     return predictor, verdicts
 
 
-def look(predictor: Predictor, store: Store, validated: Sequence[int], seed: int) -> Seen:
-    """One pass over the validation images."""
+def look(predictor: Predictor, store: Store, validated: Sequence[int], foreground: Sequence[int], seed: int) -> Seen:
+    """One pass over the validation images; foreground: the classes that Dice is taken of."""
     rng, classes = np.random.default_rng(seed), len(store.dataset.names)
     scores, logits, labels = [], [], []
     cuts, each = CUTS if predictor.outputs == 1 else CUTS[HALF : HALF + 1], SAMPLED // len(validated)
@@ -97,7 +113,7 @@ def look(predictor: Predictor, store: Store, validated: Sequence[int], seed: int
             places = rng.integers(true.size, size=-(-each * true.size // truth.size))
             places = places[true.ravel()[places] < classes]
             parts.append((part.reshape(true.size, -1)[places], true.ravel()[places]))
-        scores.append(dice(overlap(counts))[:, store.dataset.foreground])
+        scores.append(dice(overlap(counts))[:, foreground])
         logits.append(np.concatenate([part for part, _ in parts]))
         labels.append(np.concatenate([part for _, part in parts]))
         store.release()
@@ -115,21 +131,27 @@ def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.u
     return np.stack([negative, pixels.sum(axis=0) - negative], axis=-1)
 
 
-def try_sizes(predictor: Predictor, store: Store, validated: Sequence[int], tried: Decide) -> dict[str, Scores]:
-    """Of each decision on small parts that is asked for: Dice float64 [SIZES, images, foreground classes]."""
-    dataset = store.dataset
-    kinds = {"min_object": (dataset.foreground, False)} if tried.min_object else {}
-    if tried.fill_holes and dataset.background_index is not None:
-        kinds["fill_holes"] = ([dataset.background_index], True)
-    scores: dict[str, list[Scores]] = {name: [] for name in kinds}
-    for index in _shown(validated if kinds else (), "small parts"):
+def try_sizes(
+    predictor: Predictor,
+    store: Store,
+    validated: Sequence[int],
+    labels: Sequence[int],
+    foreground: Sequence[int],
+    *,
+    inside: bool,
+) -> Scores:
+    """Dice float64 [SIZES, images, foreground classes] with parts of the classes in `labels` up to each size absorbed.
+
+    foreground: the classes that Dice is taken of; inside: parts are holes.
+    """
+    classes, scores = len(store.dataset.names), []
+    for index in _shown(validated, "holes" if inside else "small objects"):
         predicted, truth = predictor(store.image(index)), store.mask(index)
-        for name, (labels, inside) in kinds.items():
-            ways = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
-            counts = np.stack([confusion(truth, way, len(dataset.names)) for way in ways])
-            scores[name].append(dice(overlap(counts))[:, dataset.foreground])
+        ways = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
+        counts = np.stack([confusion(truth, way, classes) for way in ways])
+        scores.append(dice(overlap(counts))[:, foreground])
         store.release()
-    return {name: np.stack(values, axis=1) for name, values in scores.items()}
+    return np.stack(scores, axis=1)
 
 
 def _shown(validated: Sequence[int], what: str) -> Iterable[int]:

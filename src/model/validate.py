@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from src.data.dataset import Dataset
 from src.data.store import Store
-from src.evaluation.confusion import accuracy, confusion, dice, headline, iou, overlap
+from src.evaluation.confusion import accuracy, confusion, dice, headline, held, iou, overlap
 from src.model.infer import Predictor, classes_of
 from src.model.losses import Sums, loss_sums, total_loss
 from src.model.training import Row
@@ -40,5 +40,8 @@ def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
     """
     pixels = overlap(counts)
     scores = {"dice": dice(pixels), "iou": iou(pixels)}
-    values = {name: float(np.nan_to_num(headline(score, dataset.foreground))) for name, score in scores.items()}
+    values = {
+        name: float(np.nan_to_num(headline(score, held(pixels.true, dataset.foreground))))
+        for name, score in scores.items()
+    }
     return {"loss": loss, **values, "accuracy": float(accuracy(overlap(counts.sum(axis=0))))}

@@ -17,7 +17,7 @@ def score(measure: Mapping[str, float], digits: int = 3) -> str:
         return "not to be told (no test image holds a class that counts)"
     text = f"{measure['mean']:.{digits}f}"
     if "low" not in measure:
-        return f"{text} (no interval: fewer than 5 test groups hold a class that counts)"
+        return f"{text} (no interval: a class counts in fewer than 5 groups, or all groups score alike)"
     return f"{text} (95 % interval {measure['low']:.{digits}f} – {measure['high']:.{digits}f})"
 
 
@@ -47,34 +47,36 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pi
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
-        *measured(test, unit),
+        *measured(test, unit, "test images"),
     ]
-    lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline.get('dice', {}).get('mean'))}.")
+    if "mean" in baseline.get("dice", {}):
+        lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline['dice']['mean'])}.")
     for name, share in baseline.get("largest_class", {}).items():
         lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
-    return [*lines, *decisions(test), *few_groups(test)]
+    return [*lines, *decisions(test)]
 
 
-def few_groups(test: Mapping[str, Any]) -> list[str]:
-    """A warning of classes that occur in so few groups that an interval cannot know how much they vary."""
+def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[str]:
+    """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored."""
+    groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
+    lines = [
+        f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
+        f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
+    ]
     few = [
         f"{name} in {scores['groups']}" for name, scores in test["classes"].items() if 0 < scores.get("groups", 9) < 5
     ]
-    if not few or "low" not in test.get("dice", {}):
-        return []
-    return [f"Too few groups hold {', '.join(few)}: the intervals of means over classes may be too narrow."]
-
-
-def measured(test: Mapping[str, Any], unit: str) -> list[str]:
-    """How good it is, a line for regions and, if they were scored, two for boundaries; unit: of distances."""
-    lines = [
-        f"On {test['images']} test images in {test['groups']} groups, mean Dice {score(test.get('dice', {}))},",
-        f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
-    ]
+    if few and "low" not in test.get("dice", {}):
+        lines.append(f"Too few groups for intervals of such means: {', '.join(few)}; five can tell how much they vary.")
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
-    return lines
+    if test.get("left_out"):
+        lines.append(f"Boundaries and objects leave out {test['left_out']} {what} of more than 64 megapixels.")
+    alarms = [
+        f"{name} on {found['false_alarms']} of {found['images']}" for name, found in test.get("empty", {}).items()
+    ]
+    return [*lines, *([f"False alarms on {what} without the class: {', '.join(alarms)}."] if alarms else [])]
 
 
 def decisions(test: Mapping[str, Any]) -> list[str]:
@@ -85,11 +87,10 @@ def decisions(test: Mapping[str, Any]) -> list[str]:
         return []
     named = ", ".join(f"{name} {value:.4g}" for name, value in decided.items())
     between = f" ({gained['low']:+.3f} – {gained['high']:+.3f})" if "low" in gained else ""
+    changes = [f"mean Dice by {gained['gain']:+.3f}{between}"] if "gain" in gained else []
     before, after = (number(calibration.get(name)) for name in ("ece_undecided", "ece"))
-    return [
-        f"Decided on validation: {named}; on the test images that changes mean Dice by {gained.get('gain', 0):+.3f}"
-        f"{between}, the calibration error from {before} to {after}."
-    ]
+    changes.append(f"the calibration error from {before} to {after}")
+    return [f"Decided on validation: {named}; on the test images that changes {', '.join(changes)}."]
 
 
 def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels") -> str:
