@@ -8,7 +8,7 @@ from src.data.dataset import IGNORE
 from src.evaluation.absorb import absorbed
 from src.evaluation.confusion import confusion
 from src.model.archive import Decisions, load, save
-from src.model.decide import CUTS, confusions_at, decide
+from src.model.decide import CUTS, TEMPERATURES, confusions_at, decide, thresholds
 from src.model.infer import Predictor, classes_of
 from src.model.unet import build_unet
 from src.params import Decide, Model
@@ -84,11 +84,13 @@ def test_a_biased_network_gets_its_threshold(store):
     assert np.mean(found == (chances > predictor.project.decisions.threshold)) > 0.999
 
 
-def test_an_underconfident_network_gets_a_threshold_that_is_one(store):
-    """At the grid's lowest temperature the highest cut would be a probability of 1."""
-    predictor, _ = decided(store, lambda grey: 0.01 * (grey - LEVEL) + 0.5, threshold=True, temperature=True)
-    assert predictor.project.decisions.temperature < 0.5 and 0.01 <= predictor.project.decisions.threshold <= 0.99
-    assert predictor(store.image(0)).any()
+def test_thresholds_are_probabilities_at_every_temperature():
+    """At an eighth the highest cut would round to 1, which no logit reaches."""
+    for temperature in TEMPERATURES:
+        kept, levels = thresholds(temperature)
+        assert levels[0] > 0.01 - 1e-6 and levels[-1] < 0.99 + 1e-6 and levels[len(levels) // 2] == 0.5
+        cuts = temperature * np.log(np.array(levels) / (1 - np.array(levels)))
+        np.testing.assert_allclose(cuts, CUTS[kept], atol=1e-6)
 
 
 def test_specks_and_holes_are_cleared_up_where_that_helps(store):

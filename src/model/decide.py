@@ -82,9 +82,8 @@ def decide(
         temperature = judge("temperature", scores, TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
         predictor = predictor.deciding(temperature=temperature)
     if tried.threshold and len(seen.scores) > 1:
-        levels = 1 / (1 + np.exp(-CUTS / predictor.project.decisions.temperature))
-        sane = (levels > LEVELS[0] - 1e-9) & (levels < LEVELS[-1] + 1e-9)
-        level = judge("threshold", seen.scores[sane], levels[sane].tolist(), int(sane.sum()) // 2)
+        kept, levels = thresholds(predictor.project.decisions.temperature)
+        level = judge("threshold", seen.scores[kept], levels, len(levels) // 2)
         predictor = predictor.deciding(threshold=level)
     if max(store.mask(index).size for index in validated) > LARGEST_TIDIED:
         print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
@@ -118,6 +117,13 @@ def look(predictor: Predictor, store: Store, validated: Sequence[int], foregroun
         labels.append(np.concatenate([part for _, part in parts]))
         store.release()
     return Seen(np.stack(scores, axis=1), logits, labels)
+
+
+def thresholds(temperature: float) -> tuple[NDArray[np.bool_], list[float]]:
+    """The probabilities that the cuts are at this temperature, and which of them, [cuts], lie within `LEVELS`."""
+    levels = 1 / (1 + np.exp(-CUTS / temperature))
+    kept = (levels > LEVELS[0] - 1e-9) & (levels < LEVELS[-1] + 1e-9)
+    return kept, levels[kept].tolist()
 
 
 def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.uint8], classes: int) -> Counts:
