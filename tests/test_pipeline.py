@@ -20,6 +20,7 @@ from tests.conftest import ROOT, write_data_set
 
 SMALL = {
     "data": {"source": "data/my-set", "crop": 32},
+    "split": {"validation": 0.35},  # five groups, so that decisions can be made
     "model": {"filters": 4, "depth": 2},
     "train": {"epochs": 6, "crops": 64, "batch": 8, "lr": 0.01},
     "evaluate": {"resamples": 200},
@@ -53,7 +54,7 @@ def make_project(folder: Path, classes: int, values: list[int], resize: int = 0)
         if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    write_data_set(folder / "data/my-set", count=21, classes=classes, values=values)
+    write_data_set(folder / "data/my-set", count=30, classes=classes, values=values)
     (folder / "data/my-set/dataset.yaml").write_text('group: "^case (\\\\d+)-"\n')
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for section, changes in SMALL.items():
