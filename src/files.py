@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import json
 import math
 import os
@@ -98,6 +99,8 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         if path.is_dir():
+            if not temporary.is_dir():  # no file takes the place of a folder and all that is in it
+                raise IsADirectoryError(errno.EISDIR, "is a folder, not a file to write", str(path))
             shutil.rmtree(path)
         temporary.replace(path)
     finally:

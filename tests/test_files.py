@@ -50,6 +50,14 @@ def test_json_refuses_nan(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_no_file_takes_the_place_of_a_folder(tmp_path):
+    (tmp_path / "data/set").mkdir(parents=True)
+    for name in ("data", "."):
+        with pytest.raises(IsADirectoryError):
+            write_json(tmp_path / name, {"a": 1})
+    assert (tmp_path / "data/set").is_dir() and {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
 def test_csv_keeps_awkward_text(tmp_path):
     rows = [{"id": 'a "quoted", b', "what": "line\nbreak"}]
     write_csv(tmp_path / "file.csv", rows, ["id", "what"])

@@ -20,6 +20,7 @@ from src.data.pairs import by_stem, named
 from src.data.prepare import translate
 from src.data.store import MASKS, Record, Store, strips
 from src.data.unreadable import Finding, Unreadable
+from src.errors import UserError
 from src.params import Masks
 from src.progress import ahead, progress
 
@@ -70,6 +71,8 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     folder: masks named as those of a data set are; settings: the section data.masks. `UserError` lists every image
     without a mask, and every mask that cannot be read, is of another size than its image, or holds unknown values.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is no folder of masks")
     folder = folder if folder.name else folder.resolve()
     store = labelled.store
     files, findings, _ = by_stem(folder, folder)

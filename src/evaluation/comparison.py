@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from src.evaluation.bootstrap import difference
-from src.evaluation.common import Common, common
+from src.evaluation.common import OURS, Common, common
 from src.evaluation.confusion import headline
 from src.evaluation.runs import SEED, Parameters, Run, differing, scoring_changes
 from src.evaluation.table import MEASURES
@@ -50,8 +50,11 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
     compared = heading([[first], [second]], shared)
     compared |= rows(shared.dataset.names, shared.foreground, lambda *place: judge(shared, *place, same=same))
     closing = UNKNOWN if changed is None else TWO_SEEDS if same else TWO_MODELS
-    compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] else []), closing]
-    if changed and all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES):
+    equal = all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES)
+    compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] and not equal else [])]
+    if shared.methods == [OURS, OURS] and not equal:  # of two trainings
+        compared["notes"].append(closing)
+    if changed and equal:
         compared["notes"].append(STALE)
     if any(row.get("more_images") for row in all_rows(compared).values()):
         compared["notes"].append(MORE)

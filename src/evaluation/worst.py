@@ -115,7 +115,8 @@ def of_class(results: Results, image: int, label: int, dataset: Dataset, usual: 
     shares = usual.pixels[usual.pixels[:, label] > 0]
     share = pixels.true[image, label] / pixels.counted[image, label]
     if (less := _beyond(share, shares[:, label] / shares.sum(axis=1))) >= UNUSUAL:
-        yield f"little of it: {share:.2%} of its pixels are {name}, less than in {less:.0%} of the training images"
+        pixels_of_it = pixels.true[image, label]
+        yield f"little of it: {pixels_of_it} of its pixels are {name}, a smaller share than in {less:.0%} in training"
     area, others = usual.areas[image, label], np.delete(usual.areas[:, label], image)
     if _beyond(area, others[~np.isnan(others)]) >= UNUSUAL:
         yield f"small objects: {name} in parts of {area:.0f} pixels in the mean, less than in most test images"

@@ -14,7 +14,7 @@ td:first-child, th:first-child { text-align: left } img { max-width: 100%; heigh
 def score(measure: Mapping[str, float], digits: int = 3) -> str:
     """A mean with its interval in words: `0.812 (95 % interval 0.790 – 0.831)`."""
     if "mean" not in measure:
-        return "not to be told (no test image holds a class that counts)"
+        return "not to be told (no image counts for it)"
     text = f"{measure['mean']:.{digits}f}"
     if "low" not in measure:
         return f"{text} (no interval: a class counts in fewer than 5 groups, or all groups score alike)"
@@ -29,8 +29,8 @@ def number(value: float | None, digits: int = 3) -> str:
 def class_table(test: Mapping[str, Any]) -> list[list[str]]:
     """Header, and a row for each class; beside its Dice the colour classifier's, where that was scored, too."""
     colour = test.get("baseline")
-    beside = ["colour alone"] if colour else []
-    rows = [["class", "Dice", *beside, "IoU", "surface Dice", "HD95", "pooled Dice", *beside, "images"]]
+    beside, pooled = (["colour alone"], ["colour pooled"]) if colour else ([], [])
+    rows = [["class", "Dice", *beside, "IoU", "surface Dice", "HD95", "pooled Dice", *pooled, "images"]]
     for name, scores in test["classes"].items():
         alone, added = (
             [number(colour[kind].get(name, {}).get("dice"))] if colour else [] for kind in ("classes", "pooled")
@@ -122,7 +122,7 @@ def html_page(
         _table(class_table(test)),
         "<p>Dice, IoU, surface Dice and HD95 (95 % Hausdorff distance) are means over the images that hold the class, "
         "in truth or prediction; pooled, counts of all images are added first. “Colour alone” is the Dice of a "
-        "classifier that sees single pixels.</p>",
+        "classifier that sees single pixels, beside each of the two.</p>",
     ]
     if worst:
         rows = [["image", "mean Dice", "worst class", "what is unusual about it"]]
