@@ -34,6 +34,11 @@ def main(given: argparse.Namespace) -> None:
 
     if given.second is None and (given.gate or not given.seeds):
         raise UserError("name two runs, A and B; one alone is enough for --seeds without --gate")
+    names = [text for text in (given.first, given.second) if text is not None]
+    if not all(all(text.split(",")) for text in names):
+        raise UserError("a name is empty; A and B are experiments, Git revisions or folders")
+    if not given.seeds and any("," in text for text in names):
+        raise UserError("several runs of one setting, a,b,c, are compared by --seeds")
     sides, without = read(given)
     gates = read_gates(given.gate, sides[0][0].dataset.names)
     compared = compared_as(given, sides)
