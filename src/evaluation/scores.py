@@ -112,8 +112,8 @@ def things(results: Results, setting: str, foreground: Sequence[int]) -> list[in
     if setting != "auto":
         return list(foreground) if setting == "all" else []
     true = results.objects[..., 0]
-    held = {label: true[true[:, label] > 0, label] for label in foreground}
-    return [label for label, numbers in held.items() if numbers.size and np.median(numbers) >= 2]
+    numbers = {label: true[true[:, label] > 0, label] for label in foreground}
+    return [label for label, several in numbers.items() if several.size and np.median(several) >= 2]
 
 
 def _mean(
