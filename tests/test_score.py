@@ -18,7 +18,8 @@ from src.evaluation.score import check_out, score_ready, write_scores
 from src.files import read_csv, read_json, read_yaml, write_yaml
 from src.report.scored import scored_text
 from tests.conftest import ROOT, changed_params, write_data_set, write_pair
-from tools.score import arguments, main, report
+from tests.test_commands import run
+from tools.score import report
 
 RESAMPLES = {"evaluate.resamples": 200}
 
@@ -248,99 +249,6 @@ def test_a_store_in_the_classes_of_a_model(store):
         np.testing.assert_array_equal(after.image(index), store.image(index))
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A saved network of three classes, as it was drawn: it answers each of them somewhere."""
-    import keras
-
-    from src.model.archive import Project, save
-    from src.model.unet import build_unet
-    from src.params import Model
-
-    keras.utils.set_random_seed(0)
-    network = build_unet(Model(filters=4, depth=1), 1, 3)
-    path = tmp_path_factory.mktemp("model") / "unet.keras"
-    names = ["background", "cell", "debris"]
-    project = Project(
-        classes=names,
-        background=0,
-        colors={name: colour for name, colour in zip(names, ("#000000", "#00FF00", "#0000FF"), strict=True)},
-        mean=[10.0],
-        std=[4.0],
-        normalise="dataset",
-        dtype="uint8",
-        resize=0,
-        depth=1,
-    )
-    save(path, network, project)
-    return path
-
-
-def write_predictable(folder, model, values):
-    """Images, and as masks what the model says of them but for the first column, which is all of its first class.
-
-    values: of the stored masks, for each of the model's classes. Returns how many pixels the model then gets wrong.
-    """
-    from src.model.infer import load_predictor
-
-    predictor, rng, wrong = load_predictor(model), np.random.default_rng(3), []
-    for number in range(6):
-        image = cv2.GaussianBlur(rng.integers(0, 255, (16, 16), np.uint8), (5, 5), 2)
-        mask = predictor(image[..., None])
-        wrong.append((mask[:, 0] != 0).sum())
-        mask[:, 0] = 0
-        assert set(np.unique(mask)) == {0, 1, 2}
-        write_pair(folder, f"case{number}", image, np.array(values, np.uint8)[mask])
-    return sum(wrong)
-
-
-def score(folder, out, *more):
-    """The tool in this process, with the project's own params.yaml."""
-    return main(arguments().parse_args(["--data", str(folder), "--out", str(out), *map(str, more)]))
-
-
-@pytest.mark.parametrize(
-    ("described", "values"),
-    [
-        ({"classes": {7: "debris", 5: "background", 6: "cell"}}, (5, 6, 7)),
-        ({"classes": {0: "background", 100: "cell", 200: "debris", 250: "cell wall"}}, None),
-        ({}, (0, 128, 200)),
-    ],
-)
-def test_a_model_on_another_folder(tmp_path, monkeypatch, capsys, model, described, values):
-    monkeypatch.chdir(ROOT)
-    wrong = write_predictable(tmp_path / "set", model, values or (0, 100, 200))
-    write_yaml(tmp_path / "set/dataset.yaml", described | {"spacing": 0.5, "unit": "mm", "group": "^(case.)"})
-    if values is None:
-        with pytest.raises(UserError, match="the model does not know cell wall; its classes are background, cell"):
-            score(tmp_path / "set", tmp_path / "out", "--model", model)
-        assert {path.name for path in tmp_path.iterdir()} == {"set"}
-        return
-    score(tmp_path / "set", tmp_path / "out", "--model", model)
-    scores, text = read_json(tmp_path / "out/scores.json"), capsys.readouterr().out
-    assert list(scores["classes"]) == ["background", "cell", "debris"]
-    confusion = {(r["actual"], r["predicted"]): int(r["pixels"]) for r in read_csv(tmp_path / "out/confusion.csv")}
-    off = {pair: pixels for pair, pixels in confusion.items() if pair[0] != pair[1] and pixels}
-    assert {actual for actual, _ in off} <= {"background"} and sum(off.values()) == wrong > 0
-    assert scores["accuracy"] == pytest.approx(1 - wrong / (6 * 256), abs=1e-6)
-    assert {"ece", "brier"} <= scores["calibration"].keys() and "baseline" not in scores
-    assert scores["images"] == scores["groups"] == 6
-    assert {row["method"] for row in read_csv(tmp_path / "out/scores.csv")} == {"unet"}
-    written = read_yaml(tmp_path / "out/dataset.yaml")
-    assert written["classes"] == {0: "background", 1: "cell", 2: "debris"} and written["background"] == "background"
-    assert {"reliability.csv", "precision_recall.csv", "classes.csv"} < {p.name for p in (tmp_path / "out").iterdir()}
-    assert ("matched by order" in text) == (not described) and "unit" in written and "mm." in text
-
-
-def test_a_model_of_other_images(tmp_path, monkeypatch, model):
-    monkeypatch.chdir(ROOT)
-    write_data_set(tmp_path / "set", classes=3)
-    with pytest.raises(UserError, match=r"the image has 3 channel\(s\) of type uint8, the model was trained on 1"):
-        score(tmp_path / "set", tmp_path / "out", "--model", model)
-    with pytest.raises(UserError, match=r"nothing.keras: no such file"):
-        score(tmp_path / "set", tmp_path / "out", "--model", tmp_path / "nothing.keras")
-
-
 def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
@@ -372,40 +280,27 @@ def test_what_is_written_and_said(folder, tmp_path):
     assert header.split() == ["class", "Dice", "IoU", "surface", "Dice", "HD95", "pooled", "Dice", "images"]
 
 
-def run(folder, *options):
-    found = subprocess.run(
-        [sys.executable, "-m", "tools.score", *options],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "Traceback" not in found.stdout + found.stderr
-    return found
-
-
 def test_the_command_from_end_to_end(folder):
     home = folder.parent
     shutil.copy(ROOT / "params.yaml", home)
-    found = run(home, "--data", "set", "--prediction", "other")
+    found = run(home, "tools.score", "--data", "set", "--prediction", "other")
     assert found.returncode == 0 and found.stderr == ""
     assert "mean Dice 0.400" in found.stdout and "scored are the masks in set/other" in found.stdout
     assert {path.name for path in (home / "logs").iterdir()} == {"score"}  # the temporary store is gone
     assert [row["dice"] for row in read_csv(home / "logs/score/scores.csv")] == ["0.0", "0.4"] * 4
     (folder / "other/p0-0.png").unlink()
     before = (home / "logs/score/scores.json").read_bytes()
-    found = run(home, "--data", "set", "--prediction", "other")
+    found = run(home, "tools.score", "--data", "set", "--prediction", "other")
     assert found.returncode == 1 and found.stderr.startswith("score: 1 problem(s) in the predictions, set/other\n")
     assert {path.name for path in (home / "logs").iterdir()} == {"score"}
     assert (home / "logs/score/scores.json").read_bytes() == before
     for options in ([], ["--prediction", "a", "--model", "b"]):
-        assert run(home, "--data", "set", *options).returncode == 2
-    found = run(home, "--data", "set", "--prediction", "other", "--out", "set")
+        assert run(home, "tools.score", "--data", "set", *options).returncode == 2
+    found = run(home, "tools.score", "--data", "set", "--prediction", "other", "--out", "set")
     assert (
         found.returncode == 1 and "set: holds other things than scores" in found.stderr and (folder / "masks").exists()
     )
-    found = run(home, "--data", "nothing", "--prediction", "set/masks")
+    found = run(home, "tools.score", "--data", "nothing", "--prediction", "set/masks")
     assert found.returncode == 1 and found.stderr.startswith("score: nothing: no such folder")
 
 
@@ -431,7 +326,18 @@ def test_the_second_observer_of_the_vessels(tmp_path):
     """0.7977 on the eight usual test images is the figure given beside the data."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     folder = str(Path(os.environ["SEG_DATASETS"]).resolve() / "vessels")
-    found = run(tmp_path, "--data", folder, "--prediction", "masks_2ndHO", "--only", "test.txt", "--out", "scores")
+    found = run(
+        tmp_path,
+        "tools.score",
+        "--data",
+        folder,
+        "--prediction",
+        "masks_2ndHO",
+        "--only",
+        "test.txt",
+        "--out",
+        "scores",
+    )
     assert found.returncode == 0, found.stderr
     scores = read_json(tmp_path / "scores/scores.json")
     print(scores["dice"], scores["images"])
