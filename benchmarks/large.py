@@ -85,10 +85,13 @@ def _crops(work: Path) -> None:
     from src import params
     from src.data.crops import Crops
     from src.data.store import Store
+    from src.plan.facts import Facts
+    from src.plan.plan import plan_network
 
-    read = params.load()
-    crops = Crops(Store(work / "prepared"), [0], read.data, read.augment, read.seed)
-    for _ in crops.batches(range(CROPS // 8), CROPS, 8):
+    read, store = params.load(), Store(work / "prepared")
+    seen = plan_network(Facts.of(store, [0], [0], 0), read.data, read.model, read.train.memory_gib)
+    crops = Crops(store, [0], seen.data, read.augment, read.seed)
+    for _ in crops.batches(range(CROPS // 8), CROPS // 8, 8):
         pass
 
 

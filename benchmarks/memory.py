@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,23 +63,26 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
     from src import params
     from src.data.prepare import prepare
-    from src.model.device import Precision
-    from src.model.memory import Settings, peak_bytes
     from src.model.train import train_unet
+    from src.params import Model, Precision
+    from src.plan.facts import Facts
+    from src.plan.memory import Settings, peak_bytes
+    from src.plan.plan import plan_training
 
     make(work / "set", setting["side"], setting["classes"])
     chosen = params.load()
+    sizes = {name: setting[name] for name in ("filters", "depth", "crop", "batch")}
     data = chosen.data.model_copy(update={"source": str(work / "set"), "crop": setting["crop"]})
-    unet = chosen.model.model_copy(update={name: setting[name] for name in ("filters", "depth")})
     precision: Precision = "bfloat16" if setting["bfloat16"] else "float32"
-    train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "crops": setting["batch"] * STEPS}
-    parts: dict[str, Any] = {"data": data, "unet": unet, "params": chosen.train.model_copy(update=train)}
+    train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "steps": STEPS, "memory_gib": 1e3}
     store = prepare(data, work / "prepared", lambda gate: None)
-    validated, checkpoints = [PAIRS - 1], work / "checkpoints"
-    train_unet(store, range(PAIRS - 1), validated, **parts, augment=chosen.augment, seed=0, checkpoints=checkpoints)
+    trained, validated = range(PAIRS - 1), [PAIRS - 1]
+    facts, unet = Facts.of(store, trained, validated, 0), Model(filters=setting["filters"], depth=setting["depth"])
+    plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
+    train_unet(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=work / "checkpoints")
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
-    estimated = peak_bytes(Settings.of(store, validated, precision, **parts))
+    estimated = peak_bytes(Settings.of(facts, **sizes, precision=precision))
     return {"measured_mib": int(peak[1]) // 1024, "estimated_mib": estimated // 2**20}
 
 

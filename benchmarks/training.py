@@ -22,6 +22,7 @@ from benchmarks.worker import Setting, Worker
 from tools import parser, run
 
 BUSY = 0.5  # processes that run, on average of the last minute
+DEPTH = 4  # of the network
 PAIRS = 40  # to be made where there is no real data set
 HERE = "benchmarks.contestants"
 
@@ -55,11 +56,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> list[Setting]:
-    from src import params
-
-    depth = params.load().model.depth
     sizes = arguments.side, arguments.batch, arguments.steps
-    return [Setting(filters, depth, *sizes) for filters in arguments.filters]
+    return [Setting(filters, DEPTH, *sizes) for filters in arguments.filters]
 
 
 def _has_torch(python: str) -> bool:

@@ -1,6 +1,8 @@
 """params.yaml as frozen, validated models; nothing else reads that file.
 
-What each key means stands in params.yaml itself; here is what values are allowed.
+What each key means stands in params.yaml itself; here is what values are allowed. Sections named Asked… are as in the
+file, where `auto` may stand for a number that the plan finds (see src/plan/rules.py); the classes derived from them
+are as planned: numbers alone.
 """
 
 import difflib
@@ -8,7 +10,17 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from src.errors import UserError, listing
 from src.files import read_yaml
@@ -18,8 +30,20 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Crop = Annotated[int, Field(ge=16, le=4096)]
+Filters = Annotated[int, Field(ge=1, le=1024)]
+Depth = Annotated[int, Field(ge=1, le=7)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+Precision = Literal["float32", "bfloat16", "float16"]
 
+Number = TypeVar("Number")
+NUMBER = "a number"  # the part of a union that a complaint is about, unless the value is auto
+Auto = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
+    Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
+]
 
+INITIAL = Path("models/initial")
 OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
 
 
@@ -40,15 +64,15 @@ class Masks(Section):
         return self
 
 
-class Data(Section):
+class AskedData(Section):
     source: Annotated[str, Field(min_length=1)]
     on_error: Literal["fail", "skip"]
     channels: Annotated[int, Field(ge=0, le=16)]
     masks: Masks
-    normalise: Literal["dataset", "image"]
+    normalise: Literal["auto", "dataset", "image"]
     resize: Annotated[int, Field(ge=0, le=16384)]
-    crop: Annotated[int, Field(ge=16, le=4096)]
-    rare: Share
+    crop: Auto[Crop]
+    rare: Auto[Share]
 
     @field_validator("source")
     @classmethod
@@ -57,6 +81,12 @@ class Data(Section):
         if path in (Path().resolve(), Path("data").resolve()) or any(path.is_relative_to(output) for output in outputs):
             raise ValueError("the pipeline writes its outputs there; put the data set in a folder of its own")
         return source
+
+
+class Data(AskedData):
+    normalise: Literal["dataset", "image"]
+    crop: Crop
+    rare: Share
 
 
 def table_column(rule: str) -> tuple[str, str] | None:
@@ -127,9 +157,14 @@ class Augment(Section):
     noise: Amount
 
 
-class Model(Section):
-    filters: Annotated[int, Field(ge=1, le=1024)]
-    depth: Annotated[int, Field(ge=1, le=7)]
+class AskedModel(Section):
+    filters: Auto[Filters]
+    depth: Auto[Depth]
+
+
+class Model(AskedModel):
+    filters: Filters
+    depth: Depth
 
 
 class Loss(Section):
@@ -151,22 +186,39 @@ class Decide(Section):
     fill_holes: bool
 
 
-class Train(Section):
-    epochs: Count
-    crops: Count
-    batch: Count
-    lr: Annotated[float, Field(gt=0, le=10)]
-    warmup: Share
+class AskedTrain(Section):
+    initial: str
+    memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    steps: Auto[Count]
+    epochs: Auto[Count]
+    batch: Auto[Count]
+    lr: Auto[Rate]
+    warmup: Auto[Share]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss
     decisions: Decide
 
+    @field_validator("initial")
+    @classmethod
+    def where_dvc_looks(cls, initial: str) -> str:
+        if initial != "none" and (Path(initial).parent != INITIAL or Path(initial).suffix != ".keras"):
+            raise ValueError(f"must be none, or a .keras file in {INITIAL}/, the folder that training depends on")
+        return initial
+
     @model_validator(mode="after")
-    def at_least_one_step(self) -> "Train":
-        if self.crops < self.batch:
-            raise ValueError(f"crops must be at least batch ({self.batch}): an epoch has whole steps only")
+    def at_least_one_step(self) -> "AskedTrain":
+        if self.steps != "auto" and self.epochs != "auto" and self.steps < self.epochs:
+            raise ValueError(f"steps must be at least epochs ({self.epochs}): an epoch has one step or more")
         return self
+
+
+class Train(AskedTrain):
+    steps: Count
+    epochs: Count
+    batch: Count
+    lr: Rate
+    warmup: Share
 
 
 class Evaluate(Section):
@@ -183,24 +235,28 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: Seed
-    data: Data
+    data: AskedData
     split: Split
     augment: Augment
-    model: Model
-    train: Train
+    model: AskedModel
+    train: AskedTrain
     evaluate: Evaluate
     report: Report
 
     @model_validator(mode="after")
     def crop_fits_network(self) -> "Params":
-        if self.data.crop % 2**self.model.depth:
-            raise ValueError(
-                f"data.crop ({self.data.crop}) must be a multiple of {2**self.model.depth}, "
-                f"since model.depth ({self.model.depth}) halves it that many times"
-            )
-        if self.train.batch * (self.data.crop // 2**self.model.depth) ** 2 < 2:
-            raise ValueError("at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop")
+        if self.data.crop != "auto" and self.model.depth != "auto":
+            check_crop(self.data.crop, self.model.depth)
         return self
+
+
+def check_crop(crop: int, depth: int) -> None:
+    """`ValueError` if a network of this depth cannot halve a crop of this side."""
+    if crop % 2**depth:
+        raise ValueError(
+            f"data.crop ({crop}) must be a multiple of {2**depth}, "
+            f"since model.depth ({depth}) halves it that many times"
+        )
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -219,7 +275,8 @@ def validate(model: type[Checked], content: Any, path: Path) -> Checked:
 
 def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
-    key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "the file"
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or "the file"
+    or_auto = ", or auto" if NUMBER in problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
         allowed = _keys(model, problem["loc"][:-1])
         close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
@@ -229,7 +286,7 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
-    return f"{key}: {message}{given}"
+    return f"{key}: {message}{or_auto}{given}"
 
 
 def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:

@@ -16,34 +16,25 @@ def main(params: Params) -> None:
     from src.model.resume import checkpoints_of
     from src.model.train import train_unet
     from src.model.training import HISTORY
+    from src.plan.facts import Facts
+    from src.plan.initial import initial_network
+    from src.plan.plan import plan_training
 
     store = Store(PREPARED)
-    subsets = {name: read_subset(SPLITS, store, name) for name in ("train", "validation")}
-    training = train_unet(
-        store,
-        subsets["train"],
-        subsets["validation"],
-        data=params.data,
-        augment=params.augment,
-        unet=params.model,
-        params=params.train,
-        seed=params.seed,
-        checkpoints=checkpoints_of(Path.cwd()),
-    )
-    predictor, verdicts = decide(
-        Predictor(training.model, training.project),
-        store,
-        subsets["validation"],
-        read_groups(SPLITS, store, subsets["validation"]),
-        params.train.decisions,
-        params.seed,
-    )
+    trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
+    facts, initial = Facts.of(store, trained, validated, params.data.resize), initial_network(params.train.initial)
+    plan = plan_training(facts, params.data, params.model, params.train, initial)
+    print(plan, flush=True)
+    checkpoints = checkpoints_of(Path.cwd())
+    training = train_unet(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    predictor, groups = Predictor(training.model, training.project), read_groups(SPLITS, store, validated)
+    predictor, verdicts = decide(predictor, store, validated, groups, params.train.decisions, params.seed)
     if training.workers.chief:
         save(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
-        metrics = training.metrics({name: len(ids) for name, ids in subsets.items()})
+        metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}))
+        write_json(METRICS / "train.json", plain(metrics | {"plan": plan.numbers, "decisions": decided}))
         training.checkpoint.discard()
 
 

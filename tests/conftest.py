@@ -1,6 +1,6 @@
 """Small made data sets and parameters that the tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from src.data.gate import Gate
 from src.data.prepare import prepare
 from src.data.store import Store
 from src.files import read_yaml
-from src.params import Data, Params
+from src.params import AskedData, Params
+from src.plan.facts import Facts
+from src.plan.initial import initial_network
+from src.plan.plan import Plan, plan_training
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,10 +51,10 @@ def write_data_set(folder: Path, count: int = 12, classes: int = 2, values: Any 
     return folder
 
 
-def data_section(source: Path, **changes: Any) -> Data:
+def data_section(source: Path, **changes: Any) -> AskedData:
     """The section data of the project's own params.yaml, for the data set at `source`."""
     content = read_yaml(ROOT / "params.yaml")["data"] | {"source": str(source)} | changes
-    return Data.model_validate(content)
+    return AskedData.model_validate(content)
 
 
 def prepared(source: Path, folder: Path, **changes: Any) -> Store:
@@ -64,16 +67,26 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
+BY_HAND = {"data.normalise": "dataset", "data.crop": 128, "data.rare": 0.5, "model.filters": 16, "model.depth": 4}
+BY_HAND |= {"train.steps": 1600, "train.epochs": 20, "train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
+
+
 def changed_params(**changes: Any) -> Params:
-    """The project's own params.yaml with some keys changed: changed_params(**{"train.lr": 1e-4})."""
+    """The project's own params.yaml with some keys changed, and nothing auto: changed_params(**{"train.lr": 1e-4})."""
     content = read_yaml(ROOT / "params.yaml")
-    for key, value in changes.items():
+    for key, value in (BY_HAND | changes).items():
         *sections, name = key.split(".")
         place = content
         for section in sections:
             place = place[section]
         place[name] = value
     return Params.model_validate(content)
+
+
+def planned(params: Params, store: Store, trained: Sequence[int], validated: Sequence[int]) -> Plan:
+    """The plan of a training on these images of the store."""
+    facts = Facts.of(store, trained, validated, params.data.resize)
+    return plan_training(facts, params.data, params.model, params.train, initial_network(params.train.initial))
 
 
 @pytest.fixture

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import yaml
 
-SMALL = {"data.crop": 16, "train.crops": 16, "train.batch": 4, "train.lr": 0.01, "train.epochs": 3}
+STEPS = 4  # an epoch
+SMALL = {"data.crop": 16, "train.batch": 4, "train.lr": 0.01, "train.epochs": 3, "train.steps": 3 * STEPS}
 SMALL |= {"model.filters": 4, "model.depth": 1, "train.precision": "float32"}
+
+
+def small_params(**changes):
+    """`changes` to `SMALL`; an epoch has `STEPS` steps."""
+    from tests.conftest import changed_params
+
+    chosen = SMALL | changes
+    return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]}))
 
 
 def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
@@ -21,18 +30,16 @@ def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
     from src.data.store import Store
     from src.errors import UserError
     from src.model.train import train_unet
-    from tests.conftest import changed_params
+    from tests.conftest import planned
 
-    changes = SMALL | dict(_setting(text) for text in settings)
+    changes = dict(_setting(text) for text in settings)
     devices = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration()] * changes.pop("devices", 1)
     tf.config.set_logical_device_configuration(devices[0], parts)
-    params = changed_params(**changes)
-    sections = {"data": params.data, "augment": params.augment, "unet": params.model, "params": params.train}
+    params, images = small_params(**changes), (Store(Path(store)), range(8), range(8, 12))
+    places = {"seed": params.seed, "checkpoints": Path(checkpoints)}
     try:
-        training = train_unet(
-            Store(Path(store)), range(8), range(8, 12), **sections, seed=params.seed, checkpoints=Path(checkpoints)
-        )
+        training = train_unet(*images, planned(params, *images), params.augment, **places)
     except UserError as error:
         sys.exit(str(error))
     Path(out).write_text(json.dumps({"history": training.history, "metrics": training.metrics({})}))

@@ -44,7 +44,7 @@ def killed_in_training(project: Path, command: list[str], wait: float) -> str:
 def test_killed_ten_times_it_ends_with_the_same_bytes(tmp_path):
     project = make_project(tmp_path / "project", 2, [0, 255])
     params = yaml.safe_load((project / "params.yaml").read_text())
-    params["train"] |= {"epochs": 90, "crops": 256}  # longer than all the waits together
+    params["train"] |= {"epochs": 90, "steps": 2880}  # longer than all the waits together
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     run(project, "git", "branch", "-M", "main")
     run(project, "dvc", "repro", "split")

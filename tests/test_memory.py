@@ -8,13 +8,15 @@ import keras
 import pytest
 import tensorflow as tf
 
-import src.model.memory as memory
+import src.plan.memory as memory
 from benchmarks.memory import measured
 from src.errors import UserError
 from src.model.free import machine_bytes
-from src.model.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
 from src.model.unet import build_unet
 from src.params import Model
+from src.plan.facts import Facts
+from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
+from src.plan.tiles import tile_pixels
 
 DEFAULT = Settings(  # of params.yaml on the bundled sample
     filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256
@@ -60,18 +62,17 @@ def test_counts_the_values_that_the_network_keeps():
     ],
 )
 def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
-    assert memory.tile_pixels(height, width, depth) == pixels
+    assert tile_pixels(height, width, depth) == pixels
 
 
-def test_settings_are_read_from_the_store(store, params):
-    chosen = params(**{"data.crop": 64, "train.batch": 4})
-    parts = {"data": chosen.data, "unet": chosen.model, "params": chosen.train}
+def test_settings_are_read_from_the_store(store):
+    sizes = {"filters": 16, "depth": 4, "crop": 64, "batch": 4}
+    facts = Facts.of(store, range(3), range(3), 0)
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
-        found = Settings.of(store, range(3), precision, **parts)
+        found = Settings.of(facts, **sizes, precision=precision)
         assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50)
-    resized = parts | {"data": chosen.data.model_copy(update={"resize": 512})}
-    assert Settings.of(store, range(3), "float32", **resized).height == 512
+    assert Settings.of(Facts.of(store, range(3), range(3), 512), **sizes).height == 512
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_suggests_the_largest_that_fits(settings, gib, name, step):
     available = int(gib * GIB)
     section = {"batch": "train", "crop": "data", "filters": "model"}[name]
     with pytest.raises(UserError, match=rf"training needs about [\d.]+ GiB, {gib:.1f} GiB are free: ") as refused:
-        refuse_what_cannot_fit(settings, available)
+        refuse_what_cannot_fit(settings, available, 1e3)
     words = str(refused.value).rpartition(": ")[2].split()
     assert str(refused.value).rpartition(": ")[0].endswith(f"free: {section}.{name}")
     assert words[1:] == ["would", "fit", "(now", f"{getattr(settings, name)})"]
@@ -96,14 +97,19 @@ def test_suggests_the_largest_that_fits(settings, gib, name, step):
     assert peak_bytes(replace(settings, **{name: suggested + step})) > available
 
 
+def test_the_parameter_is_a_limit_as_well():
+    with pytest.raises(UserError, match=r"training needs about .*, train\.memory_gib allows 1 GiB: train\.batch: \d"):
+        refuse_what_cannot_fit(DEFAULT, None, 1)
+
+
 def test_says_when_no_single_setting_would_do():
     with pytest.raises(UserError, match=r"no smaller train\.batch, data\.crop or model\.filters alone would fit"):
-        refuse_what_cannot_fit(DEFAULT, GIB // 2)
+        refuse_what_cannot_fit(DEFAULT, GIB // 2, 1e3)
 
 
 @pytest.mark.parametrize("available", [None, 64 * GIB])
 def test_says_what_is_needed_where_it_fits(available):
-    said = refuse_what_cannot_fit(DEFAULT, available)
+    said = refuse_what_cannot_fit(DEFAULT, available, 1e3)
     assert said == f"about {peak_bytes(DEFAULT) / GIB:.1f} GiB of memory at the peak"
 
 

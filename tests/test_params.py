@@ -25,14 +25,16 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
     [
         (r"^  lr:", "  learning_rate:", ["train.learning_rate: no such key", "train.lr: missing"]),
         (r"^  rotate: \S+", "  rotat: 5", ["augment.rotat: no such key; did you mean rotate?"]),
-        (r"^  batch: \S+", "  batch: 2.5", ["train.batch", "integer", "2.5"]),
+        (r"^  batch: \S+", "  batch: 2.5", ["train.batch", "integer, or auto", "2.5"]),
         (r"^  batch: \S+", "  batch: '8'", ["train.batch", "integer", "'8'"]),
-        (r"^  lr: \S+", "  lr: fast", ["train.lr", "number", "fast"]),
+        (r"^  lr: \S+", "  lr: fast", ["train.lr", "number, or auto", "fast"]),
         (r"^  lr: \S+", "  lr: 0", ["train.lr", "greater than 0"]),
         (r"^  lr: \S+", "  lr: .nan", ["train.lr"]),
         (r"^  flip: \S+", "  flip: diagonal", ["augment.flip", "'horizontal'", "diagonal"]),
         (r"^  rotate: \S+", "  rotate: yes", ["augment.rotate", "number", "'yes'"]),
-        (r"^  crop: \S+", "  crop: 100", ["data.crop (100)", "multiple of 16", "model.depth (4)"]),
+        (r"^  normalise: \S+", "  normalise: no", ["data.normalise", "'auto', 'dataset' or 'image'"]),
+        (r"^  initial: \S+", "  initial: ../other.keras", ["train.initial", "in models/initial/"]),
+        (r"^  initial: \S+", "  initial: models/initial/notes.txt", ["train.initial", "a .keras file"]),
         (r"^  test: \S+", "  test: 0.9", ["validation + test must be less than 1"]),
         (r"^  fold: \S+", "  fold: 1", ["fold must be one of 0 … 0"]),
         (r"^  folds: \S+", "  folds: 2", ["folds must be 0"]),
@@ -51,8 +53,20 @@ def test_refuses(tmp_path, pattern, replacement, words):
         assert word in str(error.value)
 
 
+def test_refuses_a_crop_that_the_network_cannot_halve(tmp_path):
+    (tmp_path / "params.yaml").write_text(TEXT.replace("crop: auto", "crop: 100").replace("depth: auto", "depth: 4"))
+    with pytest.raises(UserError, match=r"data.crop \(100\) must be a multiple of 16, since model.depth \(4\)"):
+        load(tmp_path / "params.yaml")
+
+
+def test_refuses_more_epochs_than_steps(tmp_path):
+    (tmp_path / "params.yaml").write_text(TEXT.replace("steps: auto", "steps: 5").replace("epochs: auto", "epochs: 6"))
+    with pytest.raises(UserError, match=r"steps must be at least epochs \(6\)"):
+        load(tmp_path / "params.yaml")
+
+
 def test_lists_every_offender(tmp_path):
-    (tmp_path / "params.yaml").write_text(TEXT.replace("lr: 2e-3", "lr: -1").replace("depth: 4", "depth: four"))
+    (tmp_path / "params.yaml").write_text(TEXT.replace("lr: auto", "lr: -1").replace("depth: auto", "depth: four"))
     with pytest.raises(UserError, match=r"2 setting\(s\) refused") as error:
         load(tmp_path / "params.yaml")
     assert "train.lr" in str(error.value) and "model.depth" in str(error.value)

@@ -22,7 +22,7 @@ SMALL = {
     "data": {"source": "data/my-set", "crop": 32},
     "split": {"validation": 0.35},  # five groups, so that decisions can be made
     "model": {"filters": 4, "depth": 2},
-    "train": {"epochs": 6, "crops": 64, "batch": 8, "lr": 0.01},
+    "train": {"epochs": 6, "steps": 48, "batch": 8, "lr": 0.01},
     "evaluate": {"resamples": 200},
     "report": {"panels": 1},
 }

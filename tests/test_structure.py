@@ -26,9 +26,19 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "simplejpeg",
         "pydantic",
     },
+    "src/plan": {"src.plan", "src.data", "src.params", "src.errors", "src.files", "numpy"},
     "src/evaluation": {"src.evaluation", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
     | {"numpy", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
-    "src/model": {"src.model", "src.data", "src.evaluation", "src.params", "src.errors", "src.files", "src.progress"}
+    "src/model": {
+        "src.model",
+        "src.plan",
+        "src.data",
+        "src.evaluation",
+        "src.params",
+        "src.errors",
+        "src.files",
+        "src.progress",
+    }
     | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"},
     "src/convert": {"src.convert", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
     | {"numpy", "PIL", "pydantic"},
@@ -63,7 +73,7 @@ def test_every_parameter_is_read_by_a_stage():
 
 
 def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
-    written: set[str] = set()
+    written = {"models/initial"}  # a committed folder
     for stage in STAGES:
         data = {dep for dep in declared(stage, "deps") if not dep.endswith(".py") and not dep.startswith("$")}
         assert data <= written, stage
@@ -118,7 +128,7 @@ def test_tensorflow_is_not_loaded_where_no_model_is_used(stage):
 
 
 def test_a_refused_parameter_stops_a_stage_before_any_work(tmp_path):
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("lr: 2e-3", "lr: high"))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text().replace("lr: auto", "lr: high"))
     found = subprocess.run(
         [sys.executable, "-m", "stages.prepare"],
         cwd=tmp_path,

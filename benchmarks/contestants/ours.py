@@ -16,19 +16,24 @@ from src.model.device import prepare_device
 from src.model.step import training_step
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
+from src.params import Model, Train
+from src.plan.facts import Facts
+from src.plan.plan import plan_network
 
 SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a round takes
+RATE = 1e-3
 
 
 def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any], float]]:
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
-    unet = read.model.model_copy(update={"filters": setting.filters, "depth": setting.depth})
-    model = build_unet(unet, CHANNELS, 2)
+    numbers = {"steps": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
+    train = Train.model_validate(read.train.model_dump() | numbers)
+    model = build_unet(Model(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scaled)
-    step = training_step(model, adam, read.train, [1], workers)
-    return model, lambda images, masks: step(images, masks, read.train.lr)[0]
+    step = training_step(model, adam, train, [1], workers)
+    return model, lambda images, masks: step(images, masks, RATE)[0]
 
 
 def resident(setting: Setting) -> tuple[Any, Any]:
@@ -74,6 +79,9 @@ class Contestant:
 def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     """Batches as in training, epochs without end, augmented as params.yaml says."""
     read, store = params.load(), Store(Path(setting.store))
-    data = read.data.model_copy(update={"crop": setting.side})
-    crops = Crops(store, range(len(store)), data, read.augment, read.seed)
-    yield from crops.batches(range(10**9), read.train.crops, setting.batch)
+    everything = range(len(store))
+    facts, asked = Facts.of(store, everything, everything, 0), {"crop": setting.side, "rare": 0.5}
+    unet = Model(filters=setting.filters, depth=setting.depth)
+    seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
+    crops = Crops(store, everything, seen.data, read.augment, read.seed)
+    yield from crops.batches(range(10**9), 10**6, setting.batch)

@@ -121,16 +121,15 @@ class Crops:
         return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
 
     def batches(
-        self, steps: range, crops: int, batch: int, part: slice = slice(None)
+        self, steps: range, steps_an_epoch: int, batch: int, part: slice = slice(None)
     ) -> Generator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         """Images float32 [batch, side, side, channels] and masks uint8 of these steps, counted from 0 over all epochs.
 
-        crops: of an epoch; a last, smaller batch is left out of it: batch normalisation would see it differently. part:
-        which crops of each batch to make. A thread works ahead, over the ends of epochs too.
+        part: which crops of each batch to make. A thread works ahead, over the ends of epochs too.
         """
 
         def make(step: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            epoch, first = step // (crops // batch) + 1, step % (crops // batch) * batch
+            epoch, first = step // steps_an_epoch + 1, step % steps_an_epoch * batch
             drawn = [self.draw(epoch, index) for index in range(first, first + batch)[part]]
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])

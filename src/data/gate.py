@@ -20,7 +20,7 @@ from src.data.pairs import WHOLE, Pair, View, folder_pairs
 from src.data.twins import find_twins
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
-from src.params import Data
+from src.params import AskedData
 from src.progress import ahead, progress
 
 THREADS = os.cpu_count() or 1
@@ -57,7 +57,7 @@ class Gate:
         return list(counts.values())
 
 
-def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE) -> Gate:
+def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = None, view: View = WHOLE) -> Gate:
     """Read and check every pair of the data set at `source`, handing its pixels to `sink` in the order of the ids.
 
     scratch: a folder for pixels that are too large for memory. view: even if it wants a few pairs, all are read where
@@ -96,7 +96,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, v
     return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data)
 
 
-def _described(source: Path, data: Data) -> Dataset:
+def _described(source: Path, data: AskedData) -> Dataset:
     """dataset.yaml, where it goes together with params.yaml."""
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
@@ -124,7 +124,7 @@ def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[F
     return findings
 
 
-def _judged(gate: Gate, data: Data) -> Gate:
+def _judged(gate: Gate, data: AskedData) -> Gate:
     """The gate after what only all pairs together tell; with data.on_error: skip without the bad ones."""
     odd = _odd(gate.entries, data)
     entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
@@ -148,7 +148,7 @@ def _without(entries: Mapping[str, Entry], findings: list[Finding]) -> dict[str,
     return {name: entry for name, entry in entries.items() if name not in bad}
 
 
-def _odd(entries: Mapping[str, Entry], data: Data) -> list[Finding]:
+def _odd(entries: Mapping[str, Entry], data: AskedData) -> list[Finding]:
     """An error for every image whose channels, or number type, are not those of the most."""
     findings = []
     facts: dict[str, Callable[[Entry], Any]] = {

@@ -15,7 +15,7 @@ from src.data.masks import Labels, read_mask
 from src.data.matching import Rule, find_rule, partners
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
-from src.params import Data
+from src.params import AskedData
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
@@ -52,7 +52,7 @@ WHOLE = View()
 
 
 def folder_pairs(
-    folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE
+    folder: Path, data: AskedData, colours: bool, ignore: int | None, view: View = WHOLE
 ) -> tuple[list[Pair], list[Finding], Rule]:
     """Pair the files of `folder`/images with those of `folder`/masks, in the order of their ids.
 
@@ -152,7 +152,13 @@ def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
 
 
 def _read(
-    folder: Path, image_path: Path, mask_path: Path, data: Data, colours: bool, ignore: int | None, scratch: Path | None
+    folder: Path,
+    image_path: Path,
+    mask_path: Path,
+    data: AskedData,
+    colours: bool,
+    ignore: int | None,
+    scratch: Path | None,
 ) -> tuple[NDArray[Any], Labels]:
     image = named(folder, image_path, lambda: read_image(image_path, data.channels, scratch))
     labels = named(folder, mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))

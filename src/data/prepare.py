@@ -15,12 +15,12 @@ from src.data.groups import copy_tables
 from src.data.pairs import WHOLE, View
 from src.data.store import IMAGES, MASKS, Record, Store, strips, write_index
 from src.files import atomic
-from src.params import Data
+from src.params import AskedData
 
 Stored = tuple[int, int, int, NDArray[np.uint8]]  # of a mask: the bytes before it, height, width, and a lookup [256]
 
 
-def prepare(data: Data, prepared: Path, report: Callable[[Gate], None], view: View = WHOLE) -> Store:
+def prepare(data: AskedData, prepared: Path, report: Callable[[Gate], None], view: View = WHOLE) -> Store:
     """Read the data set at data.source, or what `view` wants of it, into the folder `prepared`.
 
     report: is shown what the gate found before anything else happens, and raises `UserError` to stop; then `prepared`

@@ -13,8 +13,8 @@ from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
 from src.params import Section
+from src.plan.initial import MEMBER
 
-MEMBER = "project.json"
 CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 
@@ -34,6 +34,13 @@ class Decisions(Section):
     fill_holes: Annotated[int, Field(ge=0)] = 0
 
 
+class Chosen(Section):
+    """A setting of the plan, and why it has this value."""
+
+    value: int | float | str
+    why: str
+
+
 class Project(Section):
     """What the network's inputs and outputs mean; stored beside Keras's own members as project.json.
 
@@ -42,6 +49,7 @@ class Project(Section):
     mean, std: of the training pixels' scaled intensities, for each channel (see src/data/normalise.py).
     normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
+    plan: the settings that it was trained with, each with the reason for it (see src/plan/plan.py).
     decisions: see `Decisions`.
     """
 
@@ -54,6 +62,7 @@ class Project(Section):
     dtype: str
     resize: int
     depth: int
+    plan: dict[str, Chosen] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
 
     @property

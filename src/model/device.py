@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-Precision = Literal["float32", "bfloat16", "float16"]
+from src.params import Precision
 
 
 @dataclass(frozen=True)

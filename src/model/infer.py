@@ -18,11 +18,10 @@ from src.errors import UserError
 from src.evaluation.absorb import absorbed
 from src.model.archive import Decisions, Project, load
 from src.model.device import repeatable
+from src.plan.tiles import HALO, TILE
 
 Window = tuple[slice, slice]  # rows and columns of an image
 Logits = NDArray[np.float32]
-TILE = 1024  # pixels: larger images are predicted in tiles of this side
-HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
 
 
 def load_predictor(path: Path) -> "Predictor":

@@ -16,11 +16,11 @@ from src.data.crops import Crops
 from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.errors import UserError
 from src.model.adam import Adam
-from src.model.archive import Project
+from src.model.archive import Chosen, Project
 from src.model.device import prepare_device
 from src.model.free import machine_bytes
 from src.model.infer import Predictor
-from src.model.memory import Settings, refuse_what_cannot_fit
+from src.model.initial import take_over
 from src.model.resume import Checkpoint, key_of, stoppable
 from src.model.step import Step, learning_rate, training_step
 from src.model.training import Training
@@ -28,7 +28,10 @@ from src.model.unet import build_unet
 from src.model.validate import measures, validate
 from src.model.watch import complaints, not_finite
 from src.model.workers import Workers, choose_workers
-from src.params import Augment, Data, Model, Train
+from src.params import Augment, Train
+from src.plan.facts import Facts
+from src.plan.memory import Settings, refuse_what_cannot_fit
+from src.plan.plan import Plan
 from src.progress import progress
 
 
@@ -36,25 +39,26 @@ def train_unet(
     store: Store,
     trained: Sequence[int],
     validated: Sequence[int],
-    *,
-    data: Data,
+    plan: Plan,
     augment: Augment,
-    unet: Model,
-    params: Train,
+    *,
     seed: int,
     checkpoints: Path,
 ) -> Training:
-    """Build a U-Net and train it on the images at `trained`; everything drawn comes from `seed`.
+    """Build a U-Net and train it on the images at `trained` as planned; everything drawn comes from `seed`.
 
     checkpoints: folder in which a training of the same settings, code and data that was interrupted has left where it
     stood, and where this one does; `Training.checkpoint` is to be discarded when the result is safe.
     """
+    data, unet, params = plan.data, plan.unet, plan.params
     workers = choose_workers(params.strategy)
     arithmetic = prepare_device(seed, params.precision)
     crops = Crops(store, trained, data, augment, seed)
     names = store.dataset.names
     with workers.strategy.scope():
         model = build_unet(unet, store.channels, len(names))
+        if params.initial != "none":
+            print(take_over(model, Path(params.initial)), flush=True)
         adam = Adam(model.trainable_variables, arithmetic.scaled)
     project = Project(
         classes=names,
@@ -66,10 +70,13 @@ def train_unet(
         dtype=store.dtype.name,
         resize=data.resize,
         depth=unet.depth,
+        plan={choice.key: Chosen(value=choice.value, why=choice.why) for choice in plan.choices},
     )
     if workers.replicas == 1 and not arithmetic.gpus:
-        needs = Settings.of(store, validated, arithmetic.precision, data=data, unet=unet, params=params)
-        print(refuse_what_cannot_fit(needs, machine_bytes()), flush=True)
+        facts = Facts.of(store, trained, validated, data.resize)
+        sizes = {"filters": unet.filters, "depth": unet.depth, "crop": data.crop, "batch": params.batch}
+        needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
+        print(refuse_what_cannot_fit(needs, machine_bytes(), params.memory_gib), flush=True)
     settings = {
         "data": [data.crop, data.normalise, data.rare, data.resize, list(trained), list(validated)],
         "augment": augment.model_dump(),
@@ -77,7 +84,8 @@ def train_unet(
         "train": params.model_dump() | {"precision": arithmetic.precision, "replicas": workers.replicas},
         "seed": seed,
     }
-    key = key_of(settings, [store.folder / name for name in (INDEX, IMAGES, MASKS)])
+    initial = [Path(params.initial)] if params.initial != "none" else []
+    key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     training = Training(model, project, adam, arithmetic, workers, Checkpoint(checkpoints / key))
     print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
     with training.checkpoint.held() if workers.chief else nullcontext():
@@ -124,9 +132,9 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     dataset, workers = crops.store.dataset, training.workers
     step = training_step(training.model, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    steps = params.crops // params.batch
+    steps = params.steps // params.epochs
     todo = range(training.step, params.epochs * steps)
-    batches = crops.batches(todo, params.crops, params.batch, workers.part(params.batch))
+    batches = crops.batches(todo, steps, params.batch, workers.part(params.batch))
     with closing(batches), stoppable() as stopped:
         keep = partial(keep_or_stop, training, stopped)
         told: set[str] = set()
@@ -165,7 +173,7 @@ def train_epoch(
 
     `UserError` as soon as a loss is not finite.
     """
-    steps = params.crops // params.batch
+    steps = params.steps // params.epochs
     done = training.step - (epoch - 1) * steps
     started = time.perf_counter()
     for images, masks in progress(islice(batches, steps - done), steps, f"epoch {epoch}/{params.epochs}", done):

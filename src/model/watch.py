@@ -85,7 +85,7 @@ def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequenc
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
-        hint = f"the obvious guess where the others are so rare: raise data.rare or train.epochs ({params.epochs})"
+        hint = f"the obvious guess where the others are so rare: raise data.rare or train.steps ({params.steps})"
     else:
         hint = f"{_rate(params)}; {MASKS}"
     return f"{what}: {hint}"
@@ -102,7 +102,7 @@ def _never_predicted(rows: Sequence[Row], crops: Counts, images: Counts, names: 
         for label in missed
     ]
     rare = shares[missed].max() < 0.5 / len(names)  # what data.rare draws more often, see rare_classes in crops.py
-    remedy = f"raise data.rare or train.epochs ({params.epochs})" if rare else _rate(params)
+    remedy = f"raise data.rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
         hint += " What no crop holds cannot be learned: do the training images hold it (plots/splits.csv)?"
@@ -139,7 +139,7 @@ def _overfitting(rows: Sequence[Row], params: Train) -> str:
         return ""
     return (
         f"validation was best in epoch {best['epoch']:.0f} of {len(rows)} (Dice {best['val_dice']:.3f}, later "
-        f"{late:.3f}) while training went on getting better: fewer train.epochs or more augmentation (augment) would do"
+        f"{late:.3f}) while training went on getting better: fewer train.steps or more augmentation (augment) would do"
     )
 
 

@@ -6,17 +6,15 @@ sets it beside them. There it lay 3 to 21 % above them, rather too high than too
 needs were not measured, and there TensorFlow itself ends a training that does not fit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
 from src.data.crops import AHEAD
-from src.data.store import Store
 from src.errors import UserError
-from src.model.device import Precision
-from src.model.infer import HALO, TILE
-from src.params import Data, Model, Train
+from src.params import Precision
+from src.plan.facts import Facts
+from src.plan.tiles import TILE, tile_pixels
 
 MIB, GIB = 2**20, 2**30
 FLOAT = 4  # bytes of a float32
@@ -52,31 +50,22 @@ class Settings:
 
     @classmethod
     def of(
-        cls, store: Store, validated: Sequence[int], precision: Precision, *, data: Data, unet: Model, params: Train
+        cls, facts: Facts, *, filters: int, depth: int, crop: int, batch: int, precision: Precision = "float32"
     ) -> Self:
-        """Of a training that validates on the images at `validated`."""
-        records = [store.records[index] for index in validated]
-        sizes = [(data.resize, data.resize) if data.resize else (record.height, record.width) for record in records]
-        height, width = max(sizes, key=lambda size: tile_pixels(size[0], size[1], unet.depth))
-        return cls(
-            filters=unet.filters,
-            depth=unet.depth,
-            crop=data.crop,
-            batch=params.batch,
-            channels=store.channels,
-            classes=len(store.dataset.names),
-            activation=FLOAT if precision == "float32" else FLOAT // 2,
-            height=height,
-            width=width,
-        )
+        """Of a training; unless the arithmetic is known, of the one that takes most."""
+        height, width = max(facts.validated, key=lambda size: tile_pixels(size[0], size[1], depth))
+        activation = FLOAT if precision == "float32" else FLOAT // 2
+        classes = len(facts.classes)
+        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width)
 
 
-def refuse_what_cannot_fit(settings: Settings, available: int | None) -> str:
-    """The peak in words; `UserError` if more than the `available` bytes (None: not known) are needed."""
-    needed = peak_bytes(settings)
-    if available is not None and needed > available:
-        advice = what_would_fit(settings, available)
-        raise UserError(f"training needs about {in_gib(needed)}, {in_gib(available)} are free: {advice}")
+def refuse_what_cannot_fit(settings: Settings, free: int | None, gib: float) -> str:
+    """The peak in words; `UserError` if more is needed than the `free` bytes (None: not known) or train.memory_gib."""
+    needed, allowed = peak_bytes(settings), int(gib * GIB)
+    for limit, words in ((allowed, f"train.memory_gib allows {gib:g} GiB"), (free, "{} are free")):
+        if limit is not None and needed > limit:
+            advice = what_would_fit(settings, limit)
+            raise UserError(f"training needs about {in_gib(needed)}, {words.format(in_gib(limit))}: {advice}")
     return f"about {in_gib(needed)} of memory at the peak"
 
 
@@ -160,11 +149,3 @@ def validation_bytes(settings: Settings) -> int:
     pixels = tile_pixels(settings.height, settings.width, settings.depth)
     forward = (FORWARD * settings.activation * settings.filters + 3 * FLOAT * settings.channels) * pixels
     return max(forward, loss_bytes(settings, min(settings.height, TILE) * min(settings.width, TILE)))
-
-
-def tile_pixels(height: int, width: int, depth: int) -> int:
-    """Pixels of the largest part of an image that `Predictor` shows the network at once, halo and padding included."""
-    multiple = 2**depth
-    tile = TILE // multiple * multiple + 2 * HALO * multiple
-    rows, columns = (min(-(-side // multiple) * multiple, tile) for side in (height, width))
-    return rows * columns

@@ -1,0 +1,117 @@
+"""The plan of a training: every setting as a number with its reason, those that were `auto` by src/plan/rules.py."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from src.errors import UserError
+from src.params import AskedData, AskedModel, AskedTrain, Data, Model, Train, check_crop
+from src.plan import rules
+from src.plan.facts import Facts
+
+Value = TypeVar("Value")
+BY_HAND = "set by hand"
+THAT_OF_INITIAL = "that of train.initial"
+
+
+class Choice(NamedTuple):
+    """A setting by its name in params.yaml, its value, and why."""
+
+    key: str
+    value: Any
+    why: str
+
+
+@dataclass
+class Choices:
+    """What was chosen so far, in order."""
+
+    made: list[Choice] = field(default_factory=list)
+
+    def __call__(self, key: str, asked: Any, rule: Callable[[], tuple[Value, str]]) -> Value:
+        """What was asked for, else what the rule says; noted."""
+        value, why = rule() if asked == "auto" else (asked, BY_HAND)
+        self.made.append(Choice(key, value, why))
+        return value
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan."""
+
+    data: Data
+    unet: Model
+    choices: Sequence[Choice]
+
+
+@dataclass(frozen=True)
+class Plan(Seen):
+    """All that a training needs."""
+
+    params: Train
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Setting → value."""
+        return {choice.key: choice.value for choice in self.choices}
+
+    def __str__(self) -> str:
+        """A table: setting, value, reason."""
+        width = max(len(choice.key) for choice in self.choices)
+        lines = [f"{choice.key:<{width}}  {choice.value!s:>7}  {choice.why}" for choice in self.choices]
+        return "\n".join(lines)
+
+
+def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Seen:
+    """The first half of a plan. gib: train.memory_gib; initial: the network whose weights training begins from.
+
+    `UserError` if what is set by hand contradicts the initial network, or itself.
+    """
+    choose = Choices()
+    normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
+    if initial:
+        _refuse_another(unet, initial)
+        depth = choose("model.depth", "auto", lambda: (initial.depth, THAT_OF_INITIAL))
+        filters = choose("model.filters", "auto", lambda: (initial.filters, THAT_OF_INITIAL))
+    else:
+        depth = choose("model.depth", unet.depth, lambda: rules.depth(facts, data.crop))
+        filters = choose("model.filters", unet.filters, lambda: rules.filters(facts, depth, gib))
+    crop = choose("data.crop", data.crop, lambda: rules.crop(facts, filters, depth, gib))
+    try:
+        check_crop(crop, depth)
+    except ValueError as error:
+        raise UserError(f"the plan: {error}") from None
+    rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
+    planned = Data.model_validate(data.model_dump() | {"normalise": normalise, "crop": crop, "rare": rare})
+    return Seen(planned, Model(filters=filters, depth=depth), choose.made)
+
+
+def plan_training(
+    facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain, initial: Model | None = None
+) -> Plan:
+    """The whole plan; initial: see `plan_network`. `UserError` also if there are fewer steps than epochs."""
+    seen = plan_network(facts, data, unet, params.memory_gib, initial)
+    choose, crop = Choices(list(seen.choices)), seen.data.crop
+    network = seen.unet.filters, seen.unet.depth
+    batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
+    if batch * (crop // 2**seen.unet.depth) ** 2 < 2:
+        raise UserError(
+            "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
+        )
+    steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch))
+    epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, crop, batch, steps))
+    if steps < epochs:
+        raise UserError(f"the plan: train.steps ({steps}) must be at least train.epochs ({epochs})")
+    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, initial is not None))
+    warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
+    numbers = {"batch": batch, "steps": steps, "epochs": epochs, "lr": lr, "warmup": warmup}
+    return Plan(seen.data, seen.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+
+
+def _refuse_another(unet: AskedModel, initial: Model) -> None:
+    """`UserError` if another network than the initial one is asked for."""
+    asked, had = unet.model_dump(), initial.model_dump()
+    others = [name for name in had if asked[name] not in ("auto", had[name])]
+    wrong = [f"model.{name} ({asked[name]}; it has {had[name]})" for name in others]
+    if wrong:
+        raise UserError(f"train.initial: not the network that is asked for: set to auto {' and '.join(wrong)}")

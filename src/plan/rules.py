@@ -1,0 +1,117 @@
+"""The rules of the plan: each setting that is `auto` in params.yaml, as a value and the reason for it.
+
+The numbers were measured: `benchmarks/recipe.md` has the trials. What they rest on is said beside each. No rule looks
+at the machine, so that a plan is the same everywhere; memory is a parameter, `train.memory_gib`.
+"""
+
+import math
+from collections.abc import Callable
+
+from src.plan.facts import Facts
+from src.plan.memory import GIB, Settings, peak_bytes
+
+CROP = 128  # pixels: of as many pixels a minute, smaller crops are more of them, and so more steps
+BOTTOM = 8  # pixels that are left of a crop's side at the bottom of the network
+DEEPEST = 4  # more levels see more than a crop shows
+WIDTH = 16  # filters: the width at which two cores learn most in minutes
+EXPOSURE = 10.0  # see `Facts.exposure`; far more than sets of one kind of microscope, camera or satellite have
+RARE = 0.5  # share of crops that are centred on a rare class
+BATCH = 8  # crops of `CROP`; of smaller ones as many more as fill the same pixels, so that the processor has work
+LARGEST_BATCH = 64
+SMALLEST_BATCH = 2  # batch normalisation over a single crop learns poorly
+PASSES = 30  # how often training looks at each pixel
+FEWEST_STEPS, MOST_STEPS = 1_000, 10_000  # tiny sets need that many to learn anything; large ones end within an hour
+MOST_EPOCHS = 20  # validations: enough to draw a curve
+VALIDATION = 0.15  # share of the pixels of training that validation may cost, which is a third for each of them
+FORWARD = 1 / 3  # the work of predicting a pixel, in that of training on it
+RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch, as the noise of its gradients does
+TUNING = 0.25  # share of it where training begins from earlier weights
+WARMUP, WARMUP_STEPS = 0.05, 50  # the larger of both
+
+
+def normalise(facts: Facts) -> tuple[str, str]:
+    between = f"mean intensities differ between images by {facts.exposure:.1f} times what they do within one"
+    return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
+
+
+def rare(facts: Facts) -> tuple[float, str]:
+    names = ", ".join(facts.rare)
+    return (RARE, f"rare: {names}") if facts.rare else (0.0, "no class is rare: crops lie anywhere")
+
+
+def depth(facts: Facts, crop: int | str) -> tuple[int, str]:
+    """The deepest that leaves `BOTTOM` pixels of a crop, and that its side can be halved to."""
+    side = min(facts.side, CROP) if isinstance(crop, str) else crop
+    halved = max(1, min(DEEPEST, int(math.log2(max(side / BOTTOM, 1)))))
+    while isinstance(crop, int) and halved > 1 and crop % 2**halved:
+        halved -= 1
+    return halved, f"{math.ceil(side / 2**halved)} pixels of a crop are left at the bottom"
+
+
+def filters(facts: Facts, depth: int, gib: float) -> tuple[int, str]:
+    width = _halved(WIDTH, 4, lambda width: _fits(facts, gib, width, depth, _least(depth), SMALLEST_BATCH))
+    return width, _memory(gib) if width < WIDTH else "learns most in minutes; wider networks need longer trainings"
+
+
+def crop(facts: Facts, filters: int, depth: int, gib: float) -> tuple[int, str]:
+    """As large as the images, but at most `CROP`; whatever is set is a multiple of 2 ** depth."""
+    step = 2**depth
+    wanted = max(-(-min(facts.side, CROP) // step) * step, _least(depth))
+    side = _halved(wanted, _least(depth), lambda side: _fits(facts, gib, filters, depth, side, SMALLEST_BATCH), step)
+    typical = f"the median image's shorter side is {facts.side}"
+    if side < wanted:
+        return side, _memory(gib)
+    return side, typical if side >= facts.side else f"{typical}; many small crops teach more than few large ones"
+
+
+def batch(facts: Facts, filters: int, depth: int, crop: int, gib: float) -> tuple[int, str]:
+    wanted = min(max(BATCH, BATCH * CROP**2 // crop**2), LARGEST_BATCH)
+    number = _halved(wanted, SMALLEST_BATCH, lambda number: _fits(facts, gib, filters, depth, crop, number))
+    if number < wanted:
+        return number, _memory(gib)
+    return number, f"crops that fill {BATCH} × {CROP}² pixels" if number > BATCH else "more would mean fewer steps"
+
+
+def steps(facts: Facts, crop: int, batch: int) -> tuple[int, str]:
+    wanted = PASSES * facts.pixels / (batch * crop**2)
+    number = int(min(max(wanted, FEWEST_STEPS), MOST_STEPS))
+    passes = number * batch * crop**2 / facts.pixels
+    return number, f"each of {facts.pixels / 1e6:.3g} million pixels is seen about {passes:.2g} times"
+
+
+def epochs(facts: Facts, crop: int, batch: int, steps: int) -> tuple[int, str]:
+    validated = FORWARD * sum(height * width for height, width in facts.validated)
+    number = int(min(VALIDATION * steps * batch * crop**2 / validated, MOST_EPOCHS, steps))
+    share = max(number, 1) * validated / (steps * batch * crop**2)
+    return max(number, 1), f"validation takes about {share:.0%} of the work of training"
+
+
+def lr(batch: int, initial: bool) -> tuple[float, str]:
+    rate = RATE * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
+    why = f"{RATE:g} for a batch of {BATCH}, with the root of the batch"
+    return float(f"{rate:.2g}"), f"{why}; a quarter of it for weights that are trained already" if initial else why
+
+
+def warmup(steps: int) -> tuple[float, str]:
+    share = min(max(WARMUP, WARMUP_STEPS / steps), 0.5)
+    return float(f"{share:.2g}"), f"{share * steps:.0f} steps"
+
+
+def _least(depth: int) -> int:
+    """The smallest crop: params.py takes none below 16, and of a single pixel nothing is left when it is normalised."""
+    return max(2 * 2**depth, 16)
+
+
+def _fits(facts: Facts, gib: float, filters: int, depth: int, crop: int, batch: int) -> bool:
+    return peak_bytes(Settings.of(facts, filters=filters, depth=depth, crop=crop, batch=batch)) <= gib * GIB
+
+
+def _halved(wanted: int, least: int, fits: Callable[[int], bool], step: int = 1) -> int:
+    """`wanted`, or half of it, and so on, the first that fits, else `least`; multiples of `step`."""
+    while wanted > least and not fits(wanted):
+        wanted = max(wanted // 2 // step * step, least)
+    return wanted
+
+
+def _memory(gib: float) -> str:
+    return f"less than usual, to stay below train.memory_gib ({gib:g})"
