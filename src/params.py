@@ -5,27 +5,16 @@ file, where `auto` may stand for a number that the plan finds (see src/plan/rule
 are as planned: numbers alone.
 """
 
-import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from src.errors import UserError, listing
-from src.files import read_yaml
+from src.errors import UserError
+from src.files import parse_yaml, read_text, read_yaml, write_text
+from src.section import Auto, Section, validate
 
-Checked = TypeVar("Checked", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -36,21 +25,8 @@ Depth = Annotated[int, Field(ge=1, le=7)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-Number = TypeVar("Number")
-NUMBER = "a number"  # the part of a union that a complaint is about, unless the value is auto
-Auto = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
-    Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
-]
-
 INITIAL = Path("models/initial")
 OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
-
-
-class Section(BaseModel):
-    """Unknown keys, wrong types and values out of range are refused; nothing can be changed afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Masks(Section):
@@ -264,35 +240,15 @@ def load(path: Path = Path("params.yaml")) -> Params:
     return validate(Params, read_yaml(path), path)
 
 
-def validate(model: type[Checked], content: Any, path: Path) -> Checked:
-    """Check the content of a YAML file against `model`; `UserError` lists every offending key of the file at `path`."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        lines = [_sentence(model, dict(problem)) for problem in error.errors()]
-        raise UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}") from None
+def write_setting(path: Path, section: str, key: str, value: Any) -> None:
+    """Replace the value in one line of params.yaml; all else stays, comments too. `UserError` if it is refused.
 
-
-def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
-    """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or "the file"
-    or_auto = ", or auto" if NUMBER in problem["loc"] else ""
-    if problem["type"] == "extra_forbidden":
-        allowed = _keys(model, problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
-    if problem["type"] == "missing":
-        return f"{key}: missing"
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
-    return f"{key}: {message}{or_auto}{given}"
-
-
-def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
-    for name in place:
-        annotation = model.model_fields[str(name)].annotation
-        model = next(
-            part for part in (annotation, *get_args(annotation)) if part is not None and hasattr(part, "model_fields")
-        )
-    return list(model.model_fields)
+    The line must be as in the file of this project: two spaces, the key, the value.
+    """
+    text = read_text(path)
+    found = re.search(rf"^{section}:\n(?:[ #].*\n|\n)*?  {key}: *(\S+ *)", text, re.MULTILINE)
+    if not found:
+        raise UserError(f"{path}: no line for {section}.{key}; write {section}.{key}: {value} into it")
+    changed = text[: found.start(1)] + str(value).ljust(len(found[1])) + text[found.end(1) :]
+    validate(Params, parse_yaml(changed, path), path)
+    write_text(path, changed)

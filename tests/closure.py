@@ -4,7 +4,8 @@ import ast
 from itertools import pairwise
 from pathlib import Path
 
-from src.params import Params, Section
+from src.params import Params
+from src.section import Section
 
 ROOT = Path(__file__).parent.parent
 

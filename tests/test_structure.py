@@ -10,12 +10,13 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "score", "summarize")
+TOOLS = ("check", "compare", "convert", "plan", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src/data": {
         "src.data",
         "src.params",
+        "src.section",
         "src.errors",
         "src.files",
         "src.progress",
@@ -26,8 +27,16 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "simplejpeg",
         "pydantic",
     },
-    "src/plan": {"src.plan", "src.data", "src.params", "src.errors", "src.files", "numpy"},
-    "src/evaluation": {"src.evaluation", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
+    "src/plan": {"src.plan", "src.data", "src.params", "src.section", "src.errors", "src.files", "numpy"},
+    "src/evaluation": {
+        "src.evaluation",
+        "src.data",
+        "src.params",
+        "src.section",
+        "src.errors",
+        "src.files",
+        "src.progress",
+    }
     | {"numpy", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/model": {
         "src.model",
@@ -35,14 +44,15 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "src.data",
         "src.evaluation",
         "src.params",
+        "src.section",
         "src.errors",
         "src.files",
         "src.progress",
     }
     | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"},
-    "src/convert": {"src.convert", "src.data", "src.params", "src.errors", "src.files", "src.progress"}
+    "src/convert": {"src.convert", "src.data", "src.params", "src.section", "src.errors", "src.files", "src.progress"}
     | {"numpy", "PIL", "pydantic"},
-    "src": {"src.params", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
+    "src": {"src.params", "src.section", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}

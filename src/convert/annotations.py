@@ -12,7 +12,7 @@ from src.convert.problems import Findings, Refused, quoted
 from src.convert.regions import Points, Region, fill_polygons
 from src.data.dataset import IGNORE, NAME, Dataset
 from src.errors import UserError
-from src.params import validate
+from src.section import validate
 
 BACKGROUND_NAMES = {"background", "_background_"}  # the second is labelme's own
 IGNORE_NAME = "__ignore__"  # labelme's own

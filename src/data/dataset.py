@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from src.files import read_text, read_yaml, write_yaml
-from src.params import GroupRule, Section, validate
+from src.params import GroupRule
+from src.section import Section, validate
 
 IGNORE = 255  # the value in stored masks that counts in no loss, no statistic and no score
 NAME = "dataset.yaml"

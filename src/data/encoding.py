@@ -13,7 +13,7 @@ from src.data.masks import Kind, Values
 from src.data.readings import Reading, readings
 from src.data.unreadable import Finding
 from src.errors import UserError
-from src.params import validate
+from src.section import validate
 
 MOST_NAMED = 5  # values for which a message names a mask
 FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set

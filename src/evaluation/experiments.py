@@ -15,7 +15,7 @@ from src.data.dataset import NAME, Dataset
 from src.errors import UserError, listing
 from src.evaluation.runs import SEED, Run, scoring_changes, sweeps
 from src.files import parse_yaml, read_text, read_yaml
-from src.params import validate
+from src.section import validate
 
 SCORES = "data/evaluation/scores.csv"
 DATASET = f"data/prepared/{NAME}"

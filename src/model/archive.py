@@ -12,8 +12,8 @@ from pydantic import Field
 from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
-from src.params import Section
 from src.plan.initial import MEMBER
+from src.section import Section
 
 CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold

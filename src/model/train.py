@@ -13,24 +13,17 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops import Crops
-from src.data.store import IMAGES, INDEX, MASKS, Store
+from src.data.store import Store
 from src.errors import UserError
-from src.model.adam import Adam
-from src.model.archive import Chosen, Project
-from src.model.device import prepare_device
-from src.model.free import machine_bytes
+from src.model.begin import begin
 from src.model.infer import Predictor
-from src.model.initial import take_over
-from src.model.resume import Checkpoint, key_of, stoppable
+from src.model.resume import stoppable
 from src.model.step import Step, learning_rate, training_step
 from src.model.training import Training
-from src.model.unet import build_unet
 from src.model.validate import measures, validate
 from src.model.watch import complaints, not_finite
-from src.model.workers import Workers, choose_workers
+from src.model.workers import Workers
 from src.params import Augment, Train
-from src.plan.facts import Facts
-from src.plan.memory import Settings, refuse_what_cannot_fit
 from src.plan.plan import Plan
 from src.progress import progress
 
@@ -50,53 +43,16 @@ def train_unet(
     checkpoints: folder in which a training of the same settings, code and data that was interrupted has left where it
     stood, and where this one does; `Training.checkpoint` is to be discarded when the result is safe.
     """
-    data, unet, params = plan.data, plan.unet, plan.params
-    workers = choose_workers(params.strategy)
-    arithmetic = prepare_device(seed, params.precision)
-    crops = Crops(store, trained, data, augment, seed)
-    names = store.dataset.names
-    with workers.strategy.scope():
-        model = build_unet(unet, store.channels, len(names))
-        if params.initial != "none":
-            print(take_over(model, Path(params.initial)), flush=True)
-        adam = Adam(model.trainable_variables, arithmetic.scaled)
-    project = Project(
-        classes=names,
-        background=store.dataset.background_index,
-        colors=store.dataset.class_colours,
-        mean=crops.normalisation.mean,
-        std=crops.normalisation.std,
-        normalise=data.normalise,
-        dtype=store.dtype.name,
-        resize=data.resize,
-        depth=unet.depth,
-        plan={choice.key: Chosen(value=choice.value, why=choice.why) for choice in plan.choices},
-    )
-    if workers.replicas == 1 and not arithmetic.gpus:
-        facts = Facts.of(store, trained, validated, data.resize)
-        sizes = {"filters": unet.filters, "depth": unet.depth, "crop": data.crop, "batch": params.batch}
-        needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
-        print(refuse_what_cannot_fit(needs, machine_bytes(), params.memory_gib), flush=True)
-    settings = {
-        "data": [data.crop, data.normalise, data.rare, data.resize, list(trained), list(validated)],
-        "augment": augment.model_dump(),
-        "unet": unet.model_dump(),
-        "train": params.model_dump() | {"precision": arithmetic.precision, "replicas": workers.replicas},
-        "seed": seed,
-    }
-    initial = [Path(params.initial)] if params.initial != "none" else []
-    key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
-    training = Training(model, project, adam, arithmetic, workers, Checkpoint(checkpoints / key))
-    print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
-    with training.checkpoint.held() if workers.chief else nullcontext():
+    training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=checkpoints)
+    with training.checkpoint.held() if training.workers.chief else nullcontext():
         try:
             take_up(training)
-            fit(training, crops, validated, params)
+            fit(training, crops, validated, plan.params)
         except tf.errors.OpError as error:
-            raise _in_words(error, workers) from error
+            raise _in_words(error, training.workers) from error
     if training.timed:
-        pace = training.timed * params.batch / training.seconds
-        print(f"{pace:.1f} crops of {data.crop} × {data.crop} pixels a second in training, validation apart")
+        pace, side = training.timed * plan.params.batch / training.seconds, plan.data.crop
+        print(f"{pace:.1f} crops of {side} × {side} pixels a second in training, validation apart")
     return training
 
 

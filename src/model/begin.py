@@ -1,0 +1,78 @@
+"""The beginning of a training: the network, its optimizer, the crops, and the name of its checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from src.data.crops import Crops
+from src.data.store import IMAGES, INDEX, MASKS, Store
+from src.model.adam import Adam
+from src.model.archive import Chosen, Project
+from src.model.device import Arithmetic, prepare_device
+from src.model.free import machine_bytes
+from src.model.initial import take_over
+from src.model.resume import Checkpoint, key_of
+from src.model.training import Training
+from src.model.unet import build_unet
+from src.model.workers import choose_workers
+from src.params import Augment
+from src.plan.facts import Facts
+from src.plan.memory import Settings, refuse_what_cannot_fit
+from src.plan.plan import Plan
+
+
+def begin(
+    store: Store,
+    trained: Sequence[int],
+    validated: Sequence[int],
+    plan: Plan,
+    augment: Augment,
+    *,
+    seed: int,
+    checkpoints: Path,
+) -> tuple[Training, Crops]:
+    """A training before its first step, and its crops. `UserError` if its memory cannot suffice."""
+    workers = choose_workers(plan.params.strategy)
+    arithmetic = prepare_device(seed, plan.params.precision)
+    if workers.replicas == 1 and not arithmetic.gpus:
+        print(_memory(Facts.of(store, trained, validated, plan.data.resize), plan, arithmetic), flush=True)
+    crops = Crops(store, trained, plan.data, augment, seed)
+    with workers.strategy.scope():
+        model = build_unet(plan.unet, store.channels, len(store.dataset.names))
+        if plan.params.initial != "none":
+            print(take_over(model, Path(plan.params.initial)), flush=True)
+        adam = Adam(model.trainable_variables, arithmetic.scaled)
+    settings = {
+        "data": [plan.data.crop, plan.data.normalise, plan.data.rare, plan.data.resize, list(trained), list(validated)],
+        "augment": augment.model_dump(),
+        "unet": plan.unet.model_dump(),
+        "train": plan.params.model_dump() | {"precision": arithmetic.precision, "replicas": workers.replicas},
+        "seed": seed,
+    }
+    initial = [Path(plan.params.initial)] if plan.params.initial != "none" else []
+    key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
+    print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
+    checkpoint = Checkpoint(checkpoints / key)
+    return Training(model, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
+
+
+def _memory(facts: Facts, plan: Plan, arithmetic: Arithmetic) -> str:
+    """What the training needs, in words; `UserError` if that is not there."""
+    sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.params.batch}
+    needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
+    return refuse_what_cannot_fit(needs, machine_bytes(), plan.params.memory_gib)
+
+
+def _project(crops: Crops, plan: Plan) -> Project:
+    dataset = crops.store.dataset
+    return Project(
+        classes=dataset.names,
+        background=dataset.background_index,
+        colors=dataset.class_colours,
+        mean=crops.normalisation.mean,
+        std=crops.normalisation.std,
+        normalise=plan.data.normalise,
+        dtype=crops.store.dtype.name,
+        resize=plan.data.resize,
+        depth=plan.unet.depth,
+        plan={choice.key: Chosen(value=choice.value, why=choice.why) for choice in plan.choices},
+    )

@@ -1,0 +1,73 @@
+"""How long a step of training and a validation take here: what tools.plan makes a number of steps from."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.data.crops import AHEAD
+from src.data.store import Store
+from src.model.begin import begin
+from src.model.infer import Predictor
+from src.model.step import training_step
+from src.model.validate import validate
+from src.params import Augment
+from src.plan.plan import Plan
+
+SECONDS = 10.0  # that steps are measured for
+MOST = 10**6  # steps, far more than fit
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: before the second step (TensorFlow builds its graphs), of each step, of one validation."""
+
+    start: float
+    step: float
+    validation: float
+
+    def steps(self, seconds: float, epochs: Callable[[int], int]) -> int:
+        """How many fit, in whole epochs, one in each at least; epochs: how many there are with so many steps."""
+        steps, number = 0, 1
+        for _ in range(5):  # fewer epochs leave room for more steps; few rounds find where that ends
+            steps = max(int((seconds - self.start - number * self.validation) / self.step) // number, 1) * number
+            number = min(epochs(steps), steps)
+        return steps
+
+
+def measure(
+    store: Store, trained: Sequence[int], validated: Sequence[int], plan: Plan, augment: Augment, seed: int
+) -> Pace:
+    """The pace of the training that `train_unet` would do with these arguments. Nothing else should run meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        step = training_step(training.model, training.adam, plan.params, store.dataset.foreground, training.workers)
+        part = training.workers.part(plan.params.batch)
+        with closing(crops.batches(range(MOST), MOST, plan.params.batch, part)) as batches:
+
+            def next_step() -> None:
+                step(*next(batches), plan.params.lr)
+
+            start = _seconds(next_step)
+            for _ in range(AHEAD):  # on batches that were made while the graph was built
+                next_step()
+            each = _mean_seconds(next_step)
+        predictor = Predictor(training.model, training.project)
+        start += _seconds(lambda: validate(predictor, store, validated[:1], plan.params.loss))
+        return Pace(start, each, _seconds(lambda: validate(predictor, store, validated, plan.params.loss)))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _mean_seconds(work: Callable[[], object]) -> float:
+    """Of as many calls as `SECONDS` hold, one at least."""
+    calls, spent = 0, 0.0
+    while spent < SECONDS:
+        spent, calls = spent + _seconds(work), calls + 1
+    return spent / calls

@@ -1,0 +1,57 @@
+"""Sections of YAML files as frozen, validated models, and what is wrong with one in words."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
+
+from src.errors import UserError, listing
+
+Checked = TypeVar("Checked", bound=BaseModel)
+Number = TypeVar("Number")
+NUMBER = "a number"  # the part of a union that a complaint is about, unless the value is auto
+Auto = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
+    Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
+]
+
+
+class Section(BaseModel):
+    """Unknown keys, wrong types and values out of range are refused; nothing can be changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def validate(model: type[Checked], content: Any, path: Path) -> Checked:
+    """Check the content of a YAML file against `model`; `UserError` lists every offending key of the file at `path`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [_sentence(model, dict(problem)) for problem in error.errors()]
+        raise UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}") from None
+
+
+def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
+    """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or "the file"
+    or_auto = ", or auto" if NUMBER in problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys(model, problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
+    return f"{key}: {message}{or_auto}{given}"
+
+
+def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    for name in place:
+        annotation = model.model_fields[str(name)].annotation
+        model = next(
+            part for part in (annotation, *get_args(annotation)) if part is not None and hasattr(part, "model_fields")
+        )
+    return list(model.model_fields)

@@ -1,0 +1,92 @@
+"""Print the plan: which settings training starts with, and why; and find how many steps fit into some minutes.
+
+Settings that are `auto` in params.yaml are worked out from the training images, as in training itself. With --minutes
+a few steps and a validation are timed here, and the number of steps that fit is written into params.yaml, since
+training never measures anything itself: what is repeated is the number, on any machine.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools import parser, run
+
+if TYPE_CHECKING:
+    from src.data.store import Store
+    from src.params import Params
+    from src.plan.facts import Facts
+    from src.plan.plan import Plan
+
+EXAMPLES = """dvc repro split must have run.
+
+examples:
+  python -m tools.plan
+  python -m tools.plan --minutes 5 && dvc repro
+"""
+PARAMS = Path("params.yaml")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from src import params
+    from src.data.splits import read_subset
+    from src.data.store import Store
+    from src.errors import UserError
+    from src.plan.facts import Facts
+    from stages import PREPARED, SPLITS
+
+    read, store = params.load(PARAMS), Store(PREPARED)
+    if not SPLITS.exists():
+        raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
+    trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
+    facts = Facts.of(store, trained, validated, read.data.resize)
+    if arguments.minutes:
+        steps = steps_that_fit(arguments.minutes, read, store, facts, trained, validated)
+        params.write_setting(PARAMS, "train", "steps", steps)
+        read = params.load(PARAMS)
+    print(plan_of(read, facts))
+
+
+def steps_that_fit(
+    minutes: float, read: "Params", store: "Store", facts: "Facts", trained: Sequence[int], validated: Sequence[int]
+) -> int:
+    from src.model.pace import measure
+    from src.plan import rules
+
+    asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto"})})
+    plan = plan_of(asked, facts)
+    pace = measure(store, trained, validated, plan, read.augment, read.seed)
+    crop, batch = plan.data.crop, plan.params.batch
+
+    def epochs(steps: int) -> int:
+        return rules.epochs(facts, crop, batch, steps)[0] if read.train.epochs == "auto" else int(read.train.epochs)
+
+    steps = pace.steps(60 * minutes, epochs)
+    times = f"a step takes {1000 * pace.step:.0f} ms, a validation {pace.validation:.1f} s"
+    print(f"{times}: {steps} steps and {epochs(steps)} validations fit into {minutes:g} minutes\n")
+    return steps
+
+
+def plan_of(read: "Params", facts: "Facts") -> "Plan":
+    from src.plan.initial import initial_network
+    from src.plan.plan import plan_training
+
+    return plan_training(facts, read.data, read.model, read.train, initial_network(read.train.initial))
+
+
+def positive(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return minutes
+
+
+if __name__ == "__main__":
+    arguments = parser("plan", __doc__, EXAMPLES)
+    arguments.add_argument(
+        "--minutes",
+        type=positive,
+        metavar="M",
+        help="measure here, and write train.steps so that training takes M minutes",
+    )
+    run(arguments, main)
