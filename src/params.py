@@ -173,6 +173,7 @@ class AskedTrain(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss
+    supervision: Annotated[int, Field(ge=0, le=6)]
     decisions: Decide
 
     @field_validator("initial")

@@ -12,7 +12,7 @@ import yaml
 
 STEPS = 4  # an epoch
 SMALL = {"data.crop": 16, "train.batch": 4, "train.lr": 0.01, "train.epochs": 3, "train.steps": 3 * STEPS}
-SMALL |= {"model.filters": 4, "model.depth": 1, "train.precision": "float32"}
+SMALL |= {"model.filters": 4, "model.depth": 2, "train.precision": "float32"}
 
 
 def small_params(**changes):

@@ -69,7 +69,7 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
         normalise="dataset",
         dtype="uint8",
         resize=0,
-        depth=1,
+        depth=2,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project)
     loss, confusions = validate(predictor, store, range(5), chosen.train.loss)
@@ -106,7 +106,7 @@ def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch)
 
 def test_of_equal_epochs_the_first_is_kept():
     model = SimpleNamespace(get_weights=lambda: [])
-    training = Training(model, *[None] * 5)
+    training = Training(model, *[None] * 6)
     kept = [training.add({"epoch": epoch, "val_dice": value}) for epoch, value in enumerate([0.1, 0.3, 0.3, 0.2], 1)]
     assert kept == [True, True, False, False] and training.best["epoch"] == 2
 

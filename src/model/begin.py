@@ -11,6 +11,7 @@ from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
 from src.model.initial import take_over
 from src.model.resume import Checkpoint, key_of
+from src.model.supervision import supervised
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
@@ -40,7 +41,8 @@ def begin(
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
         if plan.params.initial != "none":
             print(take_over(model, Path(plan.params.initial)), flush=True)
-        adam = Adam(model.trainable_variables, arithmetic.scaled)
+        network = supervised(model, min(plan.params.supervision, plan.unet.depth - 1))
+        adam = Adam(network.trainable_variables, arithmetic.scaled)
     settings = {
         "data": [plan.data.crop, plan.data.normalise, plan.data.rare, plan.data.resize, list(trained), list(validated)],
         "augment": augment.model_dump(),
@@ -52,7 +54,7 @@ def begin(
     key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
     checkpoint = Checkpoint(checkpoints / key)
-    return Training(model, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
+    return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
 
 
 def _memory(facts: Facts, plan: Plan, arithmetic: Arithmetic) -> str:

@@ -43,7 +43,7 @@ def measure(
     """The pace of the training that `train_unet` would do with these arguments. Nothing else should run meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
-        step = training_step(training.model, training.adam, plan.params, store.dataset.foreground, training.workers)
+        step = training_step(training.network, training.adam, plan.params, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.params.batch)
         with closing(crops.batches(range(MOST), MOST, plan.params.batch, part)) as batches:
 

@@ -10,8 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.model.adam import Adam
-from src.model.losses import confusions, loss_sums, total_loss
-from src.model.replicas import joined_over_replicas, replicas, sum_over_replicas
+from src.model.losses import confusions
+from src.model.replicas import joined_over_replicas, replicas
+from src.model.supervision import deep_losses
 from src.model.workers import Workers
 from src.params import Train
 
@@ -21,18 +22,20 @@ Step = Callable[[NDArray[np.float32], NDArray[np.uint8], float], tuple[float, ND
 def training_step(model: keras.Model, adam: Adam, params: Train, foreground: Sequence[int], workers: Workers) -> Step:
     """(images, masks, learning rate) → the batch's loss and the confusion of each crop [batch, classes, classes].
 
+    model: its first output are the logits; any others are supervised, too, and left out of the loss that is returned.
     images float32 [part, side, side, channels], masks uint8 [part, side, side]: the part of the batch that this process
     holds. The loss is that of the whole batch, whatever the number of replicas that share it.
     """
 
     def update(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            loss = total_loss(sum_over_replicas(loss_sums(logits, masks)), params.loss, foreground)
+            outputs = model(images, training=True)
+            outputs = outputs if isinstance(outputs, list) else [outputs]
+            learned, loss = deep_losses(outputs, masks, params.loss, foreground)
             # Every replica has the whole loss, and their gradients are added up: each brings its share.
-            share = loss / replicas() * tf.convert_to_tensor(adam.scale)
+            share = learned / replicas() * tf.convert_to_tensor(adam.scale)
         adam.apply(tape.gradient(share, adam.weights), rate)
-        return loss, joined_over_replicas(confusions(logits, masks))
+        return loss, joined_over_replicas(confusions(outputs[0], masks))
 
     @tf.function(jit_compile=False, autograph=False)
     def everywhere(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:

@@ -86,7 +86,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
     """
     dataset, workers = crops.store.dataset, training.workers
-    step = training_step(training.model, training.adam, params, dataset.foreground, workers)
+    step = training_step(training.network, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
     steps = params.steps // params.epochs
     todo = range(training.step, params.epochs * steps)

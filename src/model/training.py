@@ -25,12 +25,14 @@ HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in (""
 class Training:
     """A model, what it is for, how it is trained, and where that stands.
 
+    network: the model with the further outputs that it is supervised by, if any (see src/model/supervision.py).
     step: how many are done; losses, counts: of the steps of the epoch in work, counts [batch, classes, classes] each.
     history: a row of `HISTORY` for each epoch that is done; weights: the model's after the best of them.
     seconds, timed: of training steps in this process, and how many they were; a checkpoint does not hold them.
     """
 
     model: keras.Model
+    network: keras.Model
     project: Project
     adam: Adam
     arithmetic: Arithmetic
@@ -96,4 +98,4 @@ class Training:
         }
 
     def _variables(self) -> list[Any]:
-        return [*(weight.value for weight in self.model.weights), *self.adam.state]
+        return [*(weight.value for weight in self.network.weights), *self.adam.state]
