@@ -1,0 +1,149 @@
+"""The plan: sensible for data of any shape, below the memory it may take, and what is set by hand stays."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.params import Model
+from src.plan import rules
+from src.plan.facts import Facts, exposure
+from src.plan.memory import GIB, Settings, peak_bytes
+from src.plan.plan import BY_HAND, plan_network, plan_training
+from tests.conftest import BY_HAND as NUMBERS
+from tests.conftest import changed_params, planned, prepared, write_data_set
+
+AUTO = dict.fromkeys(NUMBERS, "auto")
+
+
+def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spread=0.3, validated=None):
+    names = [f"class {number}" for number in range(classes)]
+    sizes = [(height, width)]
+    return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread)
+
+
+def plan(found, initial=None, **changes):
+    chosen = changed_params(**(AUTO | changes))
+    return plan_training(found, chosen.data, chosen.model, chosen.train, initial)
+
+
+SHAPES = {
+    "few and small": facts(12, 128, 128, 1),
+    "many and small": facts(12_000, 128, 128, 3),
+    "few and large": facts(12, 4000, 4000, 3),
+    "many and large": facts(12_000, 4000, 4000, 3, 5, ("class 3",)),
+    "eight channels": facts(60, 512, 512, 8),
+    "stamps": facts(60, 16, 16, 1),
+    "strips": facts(60, 2000, 100, 1),
+    "one enormous image": facts(1, 30_000, 30_000, 3, validated=1),
+    "hundred classes": facts(60, 512, 512, 3, 100),
+    "single pixels": facts(5, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("gib", [1.5, 8.0])
+def test_every_shape_of_data_starts_sensibly(shape, gib):
+    found = SHAPES[shape]
+    made = plan(found, **{"train.memory_gib": gib})
+    crop, depth, batch = made.data.crop, made.unet.depth, made.params.batch
+    needed = peak_bytes(Settings.of(found, filters=made.unet.filters, depth=depth, crop=crop, batch=batch))
+    assert needed <= gib * GIB
+    assert crop % 2**depth == 0 and crop // 2**depth >= 2 and batch >= 2
+    assert crop <= max(found.side + 2**depth, 16)  # not much more than what the images show
+    assert 1 <= made.params.epochs <= made.params.steps and 500 <= made.params.steps <= 20_000
+    assert 1e-4 <= made.params.lr <= 1e-2 and 0 < made.params.warmup <= 0.5
+    assert (made.data.rare > 0) == bool(found.rare)
+    assert [choice.key for choice in made.choices if not choice.why] == []
+    assert set(made.numbers) == set(NUMBERS)
+
+
+def test_more_data_is_learned_from_for_longer_up_to_a_limit():
+    steps = [plan(facts(images)).params.steps for images in (2, 20, 200, 2_000, 20_000)]
+    assert steps == sorted(steps) and steps[0] == rules.FEWEST_STEPS and steps[-1] == rules.MOST_STEPS
+    assert len(set(steps)) >= 3
+
+
+def test_less_memory_takes_the_batch_then_the_crop_then_the_filters():
+    large = facts(60, 512, 512, 3, 60)
+    plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.linspace(8, 0.9, 40)]
+    sizes = [(made.unet.filters, made.data.crop, made.params.batch * made.data.crop**2) for made in plans]
+    assert len(set(sizes)) >= 5
+    for more, less in itertools.pairwise(sizes):
+        assert less <= more  # in this order
+    assert "train.memory_gib (0.9)" in str(plans[-1])
+
+
+def test_validation_takes_a_small_share_of_the_work():
+    for validated in (1, 20, 200):
+        found = facts(60, 512, 512, validated=validated)
+        made = plan(found)
+        work = made.params.steps * made.params.batch * made.data.crop**2
+        cost = made.params.epochs * rules.FORWARD * validated * 512**2
+        assert cost <= rules.VALIDATION * work or made.params.epochs == 1
+    assert plan(facts(validated=1)).params.epochs == rules.MOST_EPOCHS
+
+
+@pytest.mark.parametrize(("key", "value"), NUMBERS.items())
+def test_what_is_set_by_hand_stays_and_is_marked(key, value):
+    made = plan(facts(60, 512, 512), **{key: value})
+    assert made.numbers[key] == value
+    assert [choice.key for choice in made.choices if choice.why == BY_HAND] == [key]
+
+
+@pytest.mark.parametrize(("crop", "depth"), [(128, 4), (100, 2), (24, 1), (72, 3), (16, 1)])
+def test_the_depth_fits_a_crop_that_is_set(crop, depth):
+    assert plan(facts(), **{"data.crop": crop}).unet.depth == depth
+
+
+@pytest.mark.parametrize(("depth", "crop"), [(1, 128), (5, 128), (7, 256)])
+def test_the_crop_fits_a_depth_that_is_set(depth, crop):
+    assert plan(facts(), **{"model.depth": depth}).data.crop == crop
+
+
+def test_contradictions_are_refused():
+    with pytest.raises(UserError, match=r"data\.crop \(17\) must be a multiple of 2"):
+        plan(facts(), **{"data.crop": 17})
+    with pytest.raises(UserError, match="comes down to one pixel"):
+        plan(facts(), **{"data.crop": 16, "model.depth": 4, "train.batch": 1})
+    with pytest.raises(UserError, match=r"train\.steps \(\d+\) must be at least train\.epochs \(20000\)"):
+        plan(facts(), **{"train.epochs": 20_000})
+
+
+def test_few_steps_have_few_epochs():
+    assert plan(facts(validated=1), **{"train.steps": 3}).params.epochs <= 3
+
+
+def test_exposures_that_cannot_be_compared_are_normalised_by_image(store):
+    assert plan(facts(spread=0.5)).data.normalise == "dataset"
+    assert plan(facts(spread=100.0)).data.normalise == "image"
+    pixels = [np.sqrt(np.array(store.image(index), float)).reshape(-1, 3) for index in range(len(store))]
+    between = np.std([image.mean(axis=0) for image in pixels], axis=0)
+    within = np.sqrt(np.mean([image.var(axis=0) for image in pixels], axis=0))
+    assert exposure(store.records) == pytest.approx((between / within).max(), rel=1e-3)
+
+
+def test_the_facts_are_those_of_the_training_images_alone(store):
+    found = Facts.of(store, [0, 1], [2], 0)
+    assert found.trained == [(48, 64), (70, 50)] and found.validated == [(64, 64)]
+    assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
+    assert Facts.of(store, [0, 1], [2], 32).trained == [(32, 32)] * 2
+    assert Facts.of(store, [0], [1], 0) == Facts.of(store, [0], [4], 0)  # sizes repeat every three images
+
+
+def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
+    store = prepared(write_data_set(tmp_path / "set"), tmp_path)
+    made = planned(changed_params(**AUTO), store, range(8), range(8, 12))
+    assert made.data.crop >= 48 and made.unet.depth >= 2
+    for choice in made.choices:
+        assert f"{choice.key} " in str(made) and choice.why in str(made)
+
+
+def test_an_initial_network_decides_its_shape():
+    made = plan(facts(), initial=Model(filters=24, depth=3))
+    assert made.unet == Model(filters=24, depth=3)
+    assert made.params.lr < plan(facts()).params.lr
+    chosen = changed_params(**(AUTO | {"model.filters": 16}))
+    with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
+        plan_network(facts(), chosen.data, chosen.model, 8.0, Model(filters=24, depth=3))
