@@ -66,10 +66,10 @@ def test_more_data_is_learned_from_for_longer_up_to_a_limit():
 
 
 def test_less_memory_takes_the_batch_then_the_crop_then_the_filters():
-    large = facts(60, 512, 512, 3, 60)
-    plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.linspace(8, 0.9, 40)]
+    large = facts(60, 128, 128, 3, 60)
+    plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.geomspace(2, 0.9, 300)]
     sizes = [(made.unet.filters, made.data.crop, made.params.batch * made.data.crop**2) for made in plans]
-    assert len(set(sizes)) >= 5
+    assert len(set(sizes)) >= 4
     for more, less in itertools.pairwise(sizes):
         assert less <= more  # in this order
     assert "train.memory_gib (0.9)" in str(plans[-1])
