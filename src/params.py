@@ -244,12 +244,16 @@ def load(path: Path = Path("params.yaml")) -> Params:
 def write_setting(path: Path, section: str, key: str, value: Any) -> None:
     """Replace the value in one line of params.yaml; all else stays, comments too. `UserError` if it is refused.
 
-    The line must be as in the file of this project: two spaces, the key, the value.
+    The line must be as in the file of this project: two spaces, the key, the value, and maybe a comment.
     """
     text = read_text(path)
-    found = re.search(rf"^{section}:\n(?:[ #].*\n|\n)*?  {key}: *(\S+ *)", text, re.MULTILINE)
+    line = rf"  {key}: *([^\s#].*?)(?:( +)(#.*)| *)$"
+    found = re.search(rf"^{section}: *(?:#.*)?\n(?:[ #].*\n|\n)*?{line}", text, re.MULTILINE)
     if not found:
         raise UserError(f"{path}: no line for {section}.{key}; write {section}.{key}: {value} into it")
-    changed = text[: found.start(1)] + str(value).ljust(len(found[1])) + text[found.end(1) :]
+    before, gap, comment = found[1], found[2], found[3]
+    column = len(before + gap) - 1 if comment else 0  # of the space before the comment, which stays where it is
+    written = f"{value!s:<{column}} {comment}" if comment else str(value)
+    changed = text[: found.start(1)] + written + text[found.end() :]
     validate(Params, parse_yaml(changed, path), path)
     write_text(path, changed)

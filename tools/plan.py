@@ -53,7 +53,7 @@ def steps_that_fit(
     from src.model.pace import measure
     from src.plan import rules
 
-    asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto"})})
+    asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     pace = measure(store, trained, validated, plan, read.augment, read.seed)
     crop, batch = plan.data.crop, plan.params.batch
@@ -63,7 +63,9 @@ def steps_that_fit(
 
     steps = pace.steps(60 * minutes, epochs)
     times = f"a step takes {1000 * pace.step:.0f} ms, a validation {pace.validation:.1f} s"
-    print(f"{times}: {steps} steps and {epochs(steps)} validations fit into {minutes:g} minutes\n")
+    fit = pace.training(steps, epochs(steps)) <= 60 * minutes
+    words = "fit into" if fit else "are the fewest there can be, but take longer than"
+    print(f"{times}: {steps} steps and {epochs(steps)} validations {words} {minutes:g} minutes\n")
     return steps
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from src.errors import UserError
 from src.model.archive import load
 
 
@@ -13,7 +14,10 @@ def take_over(model: keras.Model, path: Path) -> str:
     Others stay as they were drawn: those of the first convolution if the number of channels is another, those of the
     last if the number of classes is. `UserError` if the file is not a model of this project.
     """
-    earlier = {weight.path: weight for weight in load(path)[0].weights}
+    try:
+        earlier = {weight.path: weight for weight in load(path)[0].weights}
+    except UserError as error:
+        raise UserError(f"train.initial: {error}") from None
     fitting = [weight for weight in model.weights if weight.path in earlier]
     fitting = [weight for weight in fitting if weight.shape == earlier[weight.path].shape]
     for weight in fitting:

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,13 +29,20 @@ class Pace:
     step: float
     validation: float
 
+    def training(self, steps: int, epochs: int) -> float:
+        """Seconds of a training with so many steps and epochs."""
+        return self.start + steps * self.step + epochs * self.validation
+
     def steps(self, seconds: float, epochs: Callable[[int], int]) -> int:
-        """How many fit, in whole epochs, one in each at least; epochs: how many there are with so many steps."""
-        steps, number = 0, 1
-        for _ in range(5):  # fewer epochs leave room for more steps; few rounds find where that ends
-            steps = max(int((seconds - self.start - number * self.validation) / self.step) // number, 1) * number
-            number = min(epochs(steps), steps)
-        return steps
+        """The most that fit, in whole epochs, one in each at least, even if that takes longer.
+
+        epochs: how many there are with so many steps; with more steps never fewer.
+        """
+        steps = bisect_right(range(1, MOST + 1), seconds, key=lambda steps: self.training(steps, epochs(steps)))
+        steps = max(steps, 1)
+        while steps % epochs(steps):
+            steps -= 1
+        return max(steps, epochs(1))
 
 
 def measure(

@@ -1,0 +1,194 @@
+"""Fine-tuning: which weights a training takes from an earlier model, what is refused, and that it helps."""
+
+import json
+import re
+import shutil
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.model.archive import load, save
+from src.model.begin import begin
+from src.plan.initial import MEMBER, initial_network
+from src.plan.plan import THAT_OF_INITIAL
+from tests.conftest import planned, prepared, write_data_set
+from tests.small_training import small_params
+from tests.test_train import float32, train_small  # noqa: F401
+
+NAME = "models/initial/earlier.keras"
+INITIAL = {"train.initial": NAME}
+IMAGES = range(8), range(8, 12)  # trained and validated
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A store of three classes, the training of a small network on it, and the archive of that."""
+    folder = tmp_path_factory.mktemp("earlier")
+    store = prepared(write_data_set(folder / "set", classes=3), folder)
+    training = train_small(store, **{"train.epochs": 8})
+    training.checkpoint.discard()
+    save(folder / "unet.keras", training.model, training.project)
+    return SimpleNamespace(store=store, training=training, path=folder / "unet.keras")
+
+
+@pytest.fixture
+def initial(earlier, tmp_path, monkeypatch):
+    """A project of its own, with the earlier model at `NAME`."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / NAME
+    path.parent.mkdir(parents=True)
+    shutil.copy(earlier.path, path)
+    return path
+
+
+def plan_of(store, **changes):
+    return planned(small_params(**changes), store, *IMAGES)
+
+
+def begun(store, folder, **changes):
+    """A training before its first step."""
+    chosen = small_params(**changes)
+    plan = planned(chosen, store, *IMAGES)
+    return begin(store, *IMAGES, plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
+
+
+def weights_of(training):
+    return {weight.path: weight.numpy() for weight in training.model.weights}
+
+
+def test_training_begins_from_the_best_epoch_of_the_earlier_model(earlier, initial, tmp_path, capsys):
+    weights, expected = weights_of(begun(earlier.store, tmp_path, **INITIAL)), weights_of(earlier.training)
+    assert weights.keys() == expected.keys()
+    for path, weight in weights.items():  # moving statistics too
+        np.testing.assert_array_equal(weight, expected[path], err_msg=path)
+    assert f"{len(weights)} of {len(weights)} weights from {NAME}\n" in capsys.readouterr().out
+    drawn = weights_of(begun(earlier.store, tmp_path))
+    assert sum(np.array_equal(drawn[path], expected[path]) for path in drawn) == 0
+
+
+@pytest.mark.parametrize(
+    ("classes", "channels", "new"),
+    [
+        (4, 0, ["logits_conv/kernel", "logits_conv/bias"]),
+        (2, 0, ["logits_conv/kernel", "logits_conv/bias"]),
+        (3, 1, ["down0_conv_a/kernel"]),
+        (2, 1, ["down0_conv_a/kernel", "logits_conv/kernel", "logits_conv/bias"]),
+    ],
+)
+def test_of_other_classes_or_channels_only_the_ends_are_new(earlier, initial, tmp_path, capsys, classes, channels, new):
+    store = prepared(write_data_set(tmp_path / "set", classes=classes), tmp_path, channels=channels)
+    drawn, expected = weights_of(begun(store, tmp_path)), weights_of(earlier.training)
+    capsys.readouterr()
+    for path, weight in weights_of(begun(store, tmp_path, **INITIAL)).items():
+        np.testing.assert_array_equal(weight, drawn[path] if path in new else expected[path], err_msg=path)
+    taken = f"{len(expected) - len(new)} of {len(expected)} weights from {NAME}"
+    assert f"{taken}; drawn anew, since their shapes differ: {', '.join(new)}\n" in capsys.readouterr().out
+
+
+def test_the_network_is_that_of_the_earlier_model(earlier, initial):
+    plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
+    assert (plan.unet.filters, plan.unet.depth) == (4, 1)
+    why = {choice.key: choice.why for choice in plan.choices}
+    assert why["model.filters"] == why["model.depth"] == THAT_OF_INITIAL
+    assert initial_network(NAME) == plan.unet and initial_network("none") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model.filters": 8}, ["model.filters (8; it has 4)"]),
+        ({"model.depth": 2}, ["model.depth (2; it has 1)"]),
+        ({"model.filters": 8, "model.depth": 2}, ["model.filters (8; it has 4)", "model.depth (2; it has 1)"]),
+    ],
+)
+def test_another_network_is_refused(earlier, initial, changes, words):
+    with pytest.raises(UserError, match=r"^train\.initial: .* set to auto ") as error:
+        plan_of(earlier.store, **INITIAL, **changes)
+    assert [word for word in words if word in str(error.value)] == words
+    assert str(error.value).count("it has") == len(words)
+
+
+def rewritten(path, change):
+    """The archive with other members: change(name, content) gives a member's new content, None for no such member."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: change(name, archive.read(name)) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            if content is not None:
+                archive.writestr(name, content)
+
+
+def without_plan(name, content):
+    return json.dumps({**json.loads(content), "plan": {}}) if name == MEMBER else content
+
+
+def with_other_filters(name, content):
+    return content.replace(b'"value": 4', b'"value": "four"') if name == MEMBER else content
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.unlink(), "no such file; copy a models/unet.keras there"),
+        (lambda path: path.write_text("no archive"), "not a model of this project: File is not a zip file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a model of this project: "),
+        (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: .*Is a directory"),
+        (lambda path: rewritten(path, lambda *_: None), "not a model of this project: .*no item named"),
+        (lambda path: rewritten(path, without_plan), "not a model of this project: 'model.filters'"),
+        (lambda path: rewritten(path, with_other_filters), "not a model of this project: .*filters"),
+    ],
+)
+def test_what_is_no_model_is_refused(earlier, initial, spoil, words):
+    spoil(initial)
+    with pytest.raises(UserError, match=rf"(?s)^train\.initial: {re.escape(NAME)}: {words}"):
+        plan_of(earlier.store, **INITIAL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, content: None if name == "model.weights.h5" else content,
+        lambda name, content: content[:1000] if name == "model.weights.h5" else content,
+        lambda name, content: b"{}" if name == "config.json" else content,
+    ],
+)
+def test_a_model_without_its_weights_is_refused(earlier, initial, tmp_path, change):
+    rewritten(initial, change)
+    with pytest.raises(UserError, match=rf"^train\.initial: {re.escape(NAME)}: not a model of this project"):
+        begun(earlier.store, tmp_path, **INITIAL)
+
+
+def test_the_checkpoint_knows_the_earlier_model(earlier, initial, tmp_path):
+    def key(**changes):
+        return begun(earlier.store, tmp_path, **changes).checkpoint.folder.name
+
+    first = key(**INITIAL)
+    assert key(**INITIAL) == first != key()
+    network, project = load(initial)
+    network.weights[0].assign(network.weights[0] + 1)
+    save(initial, network, project)
+    assert key(**INITIAL) != first
+
+
+def test_training_goes_on_where_the_earlier_one_ended(earlier, initial):
+    found = {}
+    for name in (NAME, "none"):
+        training = train_small(earlier.store, **{"train.initial": name, "train.epochs": 2})
+        training.checkpoint.discard()
+        found[name] = training.history[0]
+        assert (training.project.plan["model.filters"].why == THAT_OF_INITIAL) == (name == NAME)
+    for measure in ("loss", "val_loss"):
+        assert found[NAME][measure] < 0.8 * found["none"][measure]
+
+
+@pytest.mark.parametrize("batch", [4, 8, 32])
+def test_the_learning_rate_is_a_quarter(earlier, initial, batch):
+    rates = [
+        plan_of(earlier.store, **changes, **{"train.lr": "auto", "train.batch": batch}).params.lr
+        for changes in ({}, INITIAL)
+    ]
+    assert rates[1] == pytest.approx(rates[0] / 4, rel=0.05)  # both are of two digits
+    assert plan_of(earlier.store, **INITIAL, **{"train.lr": 0.01}).params.lr == 0.01

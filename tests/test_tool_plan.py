@@ -1,0 +1,174 @@
+"""tools.plan: what it prints and writes, and the number of steps that it makes from a pace."""
+
+import re
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+
+import pytest
+
+import src.model.pace as pace
+import tools.plan
+from src.data.divide import split
+from src.data.splits import write_splits
+from src.model.pace import Pace
+from src.params import Data, Model, Train, load
+from src.plan.plan import BY_HAND
+from tests.conftest import ROOT, prepared, write_data_set
+from tests.test_commands import run
+from tests.test_train import float32  # noqa: F401
+from tests.test_write_setting import differing
+
+TEXT = (ROOT / "params.yaml").read_text()
+PLANNED = {
+    f"{name}.{key}"
+    for name, part in (("data", Data), ("model", Model), ("train", Train))
+    for key in part.__annotations__
+}
+SET = {"data.crop": "16", "model.filters": "4", "train.batch": "4"}  # by hand, in the project of these tests
+
+
+def with_values(text, **values):
+    """The text of params.yaml with other values in the lines of these keys, whatever their section."""
+    for key, value in values.items():
+        text, count = re.subn(rf"^(  {key}: )\S+", rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
+        assert count == 1, key
+    return text
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    values = {key.split(".")[1]: value for key, value in SET.items()}
+    (folder / "params.yaml").write_text(with_values(TEXT, source="data/set", precision="float32", **values))
+    store, params = prepared(write_data_set(folder / "data/set"), folder / "data"), load(folder / "params.yaml")
+    write_splits(folder / "data/splits.csv", split(store, params.split, params.split.seed))
+    return folder
+
+
+@pytest.fixture
+def project(made, tmp_path, monkeypatch):
+    """A project of its own, prepared and split; the current directory."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows_of(printed):
+    """Setting → value and reason, of the lines that are columns."""
+    lines = [re.fullmatch(r"(\w+\.\w+) +(\S+)  (\S.*)", line) for line in printed.splitlines()]
+    return {line[1]: (line[2], line[3]) for line in lines if line}
+
+
+def test_prints_every_setting_and_why(project):
+    before = (project / "params.yaml").read_bytes()
+    found = run(project, "tools.plan")
+    assert found.returncode == 0 and found.stderr == ""
+    rows = rows_of(found.stdout)
+    assert rows.keys() == PLANNED and len(rows) == len(found.stdout.splitlines())
+    by_hand = {key: value for key, (value, why) in rows.items() if why == BY_HAND}
+    assert by_hand == SET and BY_HAND == "set by hand"
+    assert not any(value == "auto" for value, _ in rows.values())
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_loads_no_tensorflow_unless_it_measures(project):
+    code = """
+import runpy, sys
+sys.argv = ["plan"]
+try:
+    runpy.run_module("tools.plan", run_name="__main__")
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print("loaded:", *(name for name in ("tensorflow", "keras") if name in sys.modules))
+"""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    found = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "train.steps" in found.stdout and found.stdout.endswith("loaded:\n")
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("splits.csv", "run `dvc repro split`"), ("prepared", "run `dvc repro`")]
+)
+def test_says_what_must_run_before(project, missing, words):
+    (project / "data" / missing).rename(project / "elsewhere")
+    found = run(project, "tools.plan")
+    assert found.returncode == 1 and found.stdout == ""
+    assert found.stderr.startswith(f"plan: data/{missing}: ") and found.stderr.endswith(f"{words}\n")
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "five"])
+def test_minutes_that_are_none(project, minutes):
+    found = run(project, "tools.plan", f"--minutes={minutes}")
+    assert found.returncode == 2 and "argument --minutes: " in found.stderr
+
+
+def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
+    measured, measure = [], pace.measure
+    monkeypatch.setattr(pace, "SECONDS", 0.1)
+    monkeypatch.setattr(pace, "measure", lambda *arguments: measured.append(measure(*arguments)) or measured[0])
+    before, files = (project / "params.yaml").read_bytes().decode(), set(project.rglob("*"))
+    tools.plan.main(Namespace(minutes=0.05))
+    printed = capsys.readouterr().out
+    ((old, new),) = differing(before, (project / "params.yaml").read_bytes().decode())
+    steps = int(re.fullmatch(r"  steps: (\d+) +(# .*)\n", new)[1])
+    assert old.startswith("  steps: auto  ") and old.index("#") == new.index("#") and steps >= 1
+    assert re.search(rf"a step takes \d+ ms, .* {steps} steps and \d+ validations .* 0.05 minutes\n", printed)
+    assert rows_of(printed)["train.steps"] == (str(steps), BY_HAND)
+    assert measured[0].start > measured[0].step > 0 < measured[0].validation
+    assert set(project.rglob("*")) == files  # nothing else is left of the measurement
+    again = rows_of(run(project, "tools.plan").stdout)
+    assert again == rows_of(printed)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "minutes", "steps", "words"),
+    [
+        ("auto", 1, 2480, "fit into"),  # 1.03 s + 2480 × 0.01 s + 20 × 1.7 s = 59.83 s, 2500 take 0.03 s too much
+        (5, 1, 5045, "fit into"),  # 1.03 s + 5045 × 0.01 s + 5 × 1.7 s = 59.98 s
+        (2000, 1, 2000, "are the fewest there can be, but take longer than"),
+        ("auto", 0.01, 1, "are the fewest there can be, but take longer than"),
+    ],
+)
+def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
+    """Also anew: a number that stands there already counts for nothing."""
+    monkeypatch.setattr(pace, "measure", lambda *_: Pace(1.03, 0.01, 1.7))
+    path = project / "params.yaml"
+    path.write_text(with_values(path.read_text(), steps=3000, epochs=epochs))
+    tools.plan.main(Namespace(minutes=minutes))
+    printed = capsys.readouterr().out
+    assert load(path).train.steps == steps
+    assert f"a step takes 10 ms, a validation 1.7 s: {steps} steps and " in printed
+    assert f" validations {words} {minutes:g} minutes\n" in printed
+
+
+def growing(pixels, most=20):
+    """Epochs as src/plan/rules.py has them: one for so many steps, one at least and `most` at most."""
+    return lambda steps: max(1, min(steps // pixels, most))
+
+
+EPOCHS = {
+    "one": lambda _: 1,
+    "seven": lambda _: 7,
+    "slowly": growing(50),
+    "at once": growing(1),
+    "more": growing(3, 90),
+}
+
+
+@pytest.mark.parametrize("epochs", EPOCHS.values(), ids=EPOCHS)
+@pytest.mark.parametrize("measured", [Pace(2, 0.1, 0.5), Pace(10, 0.05, 10), Pace(0, 1.5, 0.01), Pace(40, 3, 100)])
+@pytest.mark.parametrize("seconds", [0.01, 30, 61, 200])
+def test_as_many_steps_as_fit(epochs, measured, seconds):
+    """Against trying all numbers of steps that are whole epochs."""
+
+    def whole(steps):
+        return epochs(steps) <= steps and steps % epochs(steps) == 0
+
+    def takes(steps):
+        return measured.start + steps * measured.step + epochs(steps) * measured.validation
+
+    fitting = [steps for steps in range(1, 5000) if whole(steps) and takes(steps) <= seconds]
+    assert measured.steps(seconds, epochs) == max(fitting, default=epochs(1)) < 4900
