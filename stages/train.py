@@ -28,7 +28,8 @@ def main(params: Params) -> None:
     checkpoints = checkpoints_of(Path.cwd())
     training = train_unet(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     predictor, groups = Predictor(training.model, training.project), read_groups(SPLITS, store, validated)
-    predictor, verdicts = decide(predictor, store, validated, groups, params.train.decisions, params.seed)
+    tried, flipped = params.train.decisions, params.augment.flip == "both"
+    predictor, verdicts = decide(predictor, store, validated, groups, tried, params.seed, flipped=flipped)
     if training.workers.chief:
         save(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)

@@ -31,7 +31,11 @@ class Made(Predictor):
         return Made(other.model, other.project, self.made)
 
     def _padded(self, pixels, normalisation):
-        return self.made(pixels.astype(np.float32).mean(axis=2))[..., None].astype(np.float32)
+        grey = pixels.astype(np.float32).mean(axis=2)
+        ways = [(), (0,), (1,), (0, 1)] if self.project.decisions.mirror else [()]
+        return np.mean([np.flip(self.made(np.flip(grey, axes)), axes) for axes in ways], axis=0, dtype=np.float32)[
+            ..., None
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def specks(grey, share=0.01):
 
 def test_a_good_network_stays_as_it_is(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
-    assert predictor.project.decisions == Decisions() and predictor.decided == {}
+    assert predictor.project.decisions == Decisions(mirror=True) and predictor.decided == {"mirror": 1.0}
     assert set(verdicts) == set(EVERYTHING) and all(verdict.choice.low <= 0 for verdict in verdicts.values())
 
 
@@ -107,9 +111,33 @@ def test_specks_and_holes_are_cleared_up_where_that_helps(store):
 
 def test_too_few_groups_decide_nothing(store, capsys):
     groups = [str(number % 4) for number in range(24)]
-    predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **EVERYTHING)
-    assert predictor.decided == {} and verdicts == {}
-    assert capsys.readouterr().out.startswith("nothing is decided on fewer than 5 groups")
+    for mirror in (True, False):
+        tried = EVERYTHING | {"mirror": mirror}
+        predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **tried)
+        assert predictor.decided == ({"mirror": 1.0} if mirror else {}) and verdicts == {}
+        assert ("mirrored copies are averaged; nothing is decided" in capsys.readouterr().out) == mirror
+
+
+def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
+    """Its logits are right only in images that it is shown the right way up: these grow brighter downwards."""
+
+    def upright(grey):
+        rows = np.arange(len(grey)) > len(grey) / 2
+        return np.where(rows[:, None], 1, -1) * 3.0 + 0.05 * (grey - LEVEL)
+
+    class Rows:
+        """The store, with every mask's lower half as its foreground."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def mask(self, index):
+            mask = np.zeros_like(store.mask(index))
+            mask[len(mask) // 2 + 1 :] = 1
+            return mask
+
+    predictor, verdicts = decided(Rows(), upright, mirror=True)
+    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.gain > 0
 
 
 def test_nothing_is_tried_that_is_switched_off(store):
@@ -117,10 +145,20 @@ def test_nothing_is_tried_that_is_switched_off(store):
     assert predictor.decided == {} and verdicts == {}
 
 
+def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
+    network = Made(
+        build_unet(Model(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), lambda grey: grey
+    )
+    tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
+    for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
+        predictor, verdicts = decide(network, store, range(24), groups, tried, seed=0, flipped=False)
+        assert predictor.decided == {} and verdicts == {}
+
+
 def test_verdicts_are_told_in_words_and_numbers(store, capsys):
     _, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("min_object"))
-    assert line.startswith(f"min_object: kept, {verdicts['min_object'].value}; Dice +0.")
+    assert line.startswith(f"min_object: changed to {verdicts['min_object'].value}; Dice +0.")
     assert list(verdicts["min_object"].numbers()) == ["value", "gain", "low", "high"]
 
 

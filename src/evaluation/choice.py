@@ -34,8 +34,10 @@ class Verdict(NamedTuple):
         """A line for the terminal."""
         _, gain, low, high = self.choice
         measure = "log-likelihood" if name == "temperature" else "Dice"
-        kept = f"kept, {self.value:.4g}" if low > 0 else "no gain beyond noise, not kept"
-        return f"{name}: {kept}; {measure} {gain:+.4f} (95 % interval {low:+.4f} – {high:+.4f})"
+        chosen = (
+            f"changed to {self.value:.4g}" if low > 0 else f"stays {self.value:.4g}, no gain beyond noise in another"
+        )
+        return f"{name}: {chosen}; {measure} {gain:+.4f} (95 % interval {low:+.4f} – {high:+.4f})"
 
 
 def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Choice | None:

@@ -44,17 +44,27 @@ class Seen:
 
 
 def decide(
-    predictor: Predictor, store: Store, validated: Sequence[int], groups: Sequence[str], tried: Decide, seed: int
+    predictor: Predictor,
+    store: Store,
+    validated: Sequence[int],
+    groups: Sequence[str],
+    tried: Decide,
+    seed: int,
+    *,
+    flipped: bool = True,
 ) -> tuple[Predictor, dict[str, Verdict]]:
     """The predictor with what is kept of the decisions that `tried` asks for, and the verdict on each of them.
 
     validated: positions in the store; groups: the group of each. With too few groups there is no verdict on anything.
+    Mirrored copies are averaged unless validation speaks against it, or training was not `flipped` both ways; all else
+    is left out unless validation speaks for it.
     """
     group, verdicts = np.array(groups), dict[str, Verdict]()
+    mirror = tried.mirror and flipped
+    predictor = predictor.deciding(mirror=mirror)
     if len(set(groups)) < FEWEST_GROUPS:
-        print(
-            f"nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images: probabilities as they are"
-        )
+        mirrored = "mirrored copies are averaged; " if mirror else ""
+        print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, verdicts
 
     def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
@@ -71,10 +81,10 @@ def decide(
 
     foreground = held(np.array([store.records[index].pixels for index in validated]), store.dataset.foreground)
     seen = look(predictor, store, validated, foreground, seed)
-    if tried.mirror:
-        mirrored = look(predictor.deciding(mirror=True), store, validated, foreground, seed)
-        if judge("mirror", np.stack([way.scores[way.plain] for way in (seen, mirrored)]), (0, 1), 0):
-            seen, predictor = mirrored, predictor.deciding(mirror=True)
+    if mirror:
+        plain = look(predictor.deciding(mirror=False), store, validated, foreground, seed)
+        if not judge("mirror", np.stack([way.scores[way.plain] for way in (seen, plain)]), (1, 0), 0):
+            seen, predictor = plain, predictor.deciding(mirror=False)
     if tried.temperature:
         sampled = list(zip(seen.logits, seen.labels, strict=True))
         likely = [[-surprise(*image, temperature) for image in sampled] for temperature in TEMPERATURES]

@@ -74,7 +74,7 @@ def batch(facts: Facts, filters: int, depth: int, crop: int, gib: float) -> tupl
 
 def steps(facts: Facts, crop: int, batch: int) -> tuple[int, str]:
     wanted = PASSES * facts.pixels / (batch * crop**2)
-    number = int(min(max(wanted, FEWEST_STEPS), MOST_STEPS))
+    number = int(min(max(wanted, FEWEST_STEPS), MOST_STEPS)) // MOST_EPOCHS * MOST_EPOCHS  # in whole epochs
     passes = number * batch * crop**2 / facts.pixels
     return number, f"each of {facts.pixels / 1e6:.3g} million pixels is seen about {passes:.2g} times"
 
