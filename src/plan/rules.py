@@ -10,8 +10,8 @@ from collections.abc import Callable
 from src.plan.facts import Facts
 from src.plan.memory import GIB, Settings, peak_bytes
 
-CROP = 128  # pixels: of as many pixels a minute, smaller crops are more of them, and so more steps
-BOTTOM = 8  # pixels that are left of a crop's side at the bottom of the network
+CROP = 96  # pixels: in equal time smaller crops are more steps, and more of them begin on a rare class
+BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
 DEEPEST = 4  # more levels see more than a crop shows
 WIDTH = 16  # filters: the width at which two cores learn most in minutes
 EXPOSURE = 10.0  # see `Facts.exposure`; far more than sets of one kind of microscope, camera or satellite have
@@ -20,7 +20,7 @@ BATCH = 8  # crops of `CROP`; of smaller ones as many more as fill the same pixe
 LARGEST_BATCH = 64
 SMALLEST_BATCH = 2  # batch normalisation over a single crop learns poorly
 PASSES = 30  # how often training looks at each pixel
-FEWEST_STEPS, MOST_STEPS = 1_000, 10_000  # tiny sets need that many to learn anything; large ones end within an hour
+FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # tiny sets need that many to learn anything; large ones end within an hour
 MOST_EPOCHS = 20  # validations: enough to draw a curve
 VALIDATION = 0.15  # share of the pixels of training that validation may cost, which is a third for each of them
 FORWARD = 1 / 3  # the work of predicting a pixel, in that of training on it
