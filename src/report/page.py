@@ -90,7 +90,7 @@ def decisions(test: Mapping[str, Any]) -> list[str]:
     changes = [f"mean Dice by {gained['gain']:+.3f}{between}"] if "gain" in gained else []
     before, after = (number(calibration.get(name)) for name in ("ece_undecided", "ece"))
     changes.append(f"the calibration error from {before} to {after}")
-    return [f"Decided on validation: {named}; on the test images that changes {', '.join(changes)}."]
+    return [f"Added to the plain network: {named}; on the test images that changes {', '.join(changes)}."]
 
 
 def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels") -> str:
