@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 
 from src.plan.facts import Facts
-from src.plan.memory import GIB, Settings, peak_bytes
+from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, Settings, peak_bytes
 
 CROP = 96  # pixels: in equal time smaller crops are more steps, and more of them begin on a rare class
 BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
@@ -18,7 +18,6 @@ EXPOSURE = 10.0  # see `Facts.exposure`; far more than sets of one kind of micro
 RARE = 0.5  # share of crops that are centred on a rare class
 BATCH = 8  # crops of `CROP`; of smaller ones as many more as fill the same pixels, so that the processor has work
 LARGEST_BATCH = 64
-SMALLEST_BATCH = 2  # batch normalisation over a single crop learns poorly
 PASSES = 30  # how often training looks at each pixel
 FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # tiny sets need that many to learn anything; large ones end within an hour
 MOST_EPOCHS = 20  # validations: enough to draw a curve
@@ -98,8 +97,8 @@ def warmup(steps: int) -> tuple[float, str]:
 
 
 def _least(depth: int) -> int:
-    """The smallest crop: params.py takes none below 16, and of a single pixel nothing is left when it is normalised."""
-    return max(2 * 2**depth, 16)
+    """The smallest crop: of a single pixel at the bottom, nothing would be left when it is normalised."""
+    return max(2 * 2**depth, SMALLEST_CROP)
 
 
 def _fits(facts: Facts, gib: float, filters: int, depth: int, crop: int, batch: int) -> bool:
