@@ -125,11 +125,18 @@ class Augment(Section):
     brightness: Amount
     contrast: Annotated[float, Field(ge=0, le=3)]
     noise: Amount
+    gamma: Amount
+    invert: Share
+    blur: Amount
+    coarse: Share
+    colour: Amount
 
 
 class Model(Section):
     filters: Annotated[int, Field(ge=1, le=1024)]
     depth: Annotated[int, Field(ge=1, le=7)]
+    norm: Literal['batch','instance']
+    supervision: Annotated[int, Field(ge=0, le=4)]
 
 
 class Loss(Section):
@@ -157,6 +164,8 @@ class Train(Section):
     batch: Count
     lr: Annotated[float, Field(gt=0, le=10)]
     warmup: Share
+    average: Share
+    decay: Amount
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss

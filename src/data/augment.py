@@ -71,4 +71,29 @@ def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator
         image = image + np.float32(params.brightness * brightness)
     if noisy:
         image = image + np.float32(rng.uniform(0, params.noise)) * rng.standard_normal(image.shape, np.float32)
-    return image
+    return more(image, params, rng)
+
+
+def more(image, params, rng):
+    bent, blurred, coarse, coloured = rng.random(4) < params.share
+    inverted = rng.random() < params.invert
+    exponent, sigma, low = (1 + params.gamma) ** rng.uniform(-1, 1), rng.uniform(0.3, max(params.blur, 0.3)), rng.uniform(1 - params.coarse, 1)
+    tint = rng.uniform(-1, 1, (2, image.shape[-1])).astype(np.float32)
+    if (bent and params.gamma) or inverted:
+        sign = np.float32(-1 if inverted else 1)
+        image = image * sign
+        lowest, highest = image.min(), image.max()
+        if highest > lowest and bent and params.gamma:
+            mean, std = image.mean(), image.std()
+            image = ((image - lowest) / (highest - lowest)) ** np.float32(exponent)
+            image = (image - image.mean()) * (std / max(image.std(), np.float32(1e-6))) + mean
+        image = image * sign if not inverted else image
+    if coloured and params.colour:
+        image = image * np.float32(1 + params.colour) ** tint[0] + np.float32(params.colour) * tint[1]
+    if blurred and params.blur:
+        image = cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
+    if coarse and params.coarse:
+        side = max(round(low * len(image)), 1)
+        small = cv2.resize(image, (side, side), interpolation=cv2.INTER_NEAREST)
+        image = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_CUBIC).reshape(image.shape)
+    return np.asarray(image, np.float32)

@@ -21,7 +21,8 @@ class Adam:
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
     PATIENCE = 1000  # steps
 
-    def __init__(self, weights: Sequence[keras.Variable], scaled: bool = False) -> None:
+    def __init__(self, weights: Sequence[keras.Variable], scaled: bool = False, decay=0.0) -> None:
+        self.decay = decay
         self.weights, self.scaled = list(weights), scaled
         self.moments = [[tf.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights] for _ in range(2)]
         self.scale = tf.Variable(2.0**15 if scaled else 1.0, trainable=False)
@@ -53,6 +54,8 @@ class Adam:
         updates = tf.convert_to_tensor(self.updates) + 1
         _assign(self.updates, updates)
         for weight, mean, square, gradient in zip(self.weights, *self.moments, gradients, strict=True):
+            if self.decay and len(weight.shape) == 4:
+                tf.raw_ops.AssignSubVariableOp(resource=weight.value.handle, value=rate * self.decay * weight.value)
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.value.handle,
                 m=mean.handle,

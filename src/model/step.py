@@ -27,11 +27,20 @@ def training_step(model: keras.Model, adam: Adam, params: Train, foreground: Seq
 
     def update(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            loss = total_loss(sum_over_replicas(loss_sums(logits, masks)), params.loss, foreground)
+            outs = (model._full or model)(images, training=True)
+            outs = outs if isinstance(outs, list) else [outs]
+            logits = outs[0]
+            scale = [0.5**i for i in range(len(outs))]
+            losses = [total_loss(sum_over_replicas(loss_sums(o, masks[:, :: 2**i, :: 2**i])), params.loss, foreground) for i, o in enumerate(outs)]
+            loss = sum(w / sum(scale) * l for w, l in zip(scale, losses))
             # Every replica has the whole loss, and their gradients are added up: each brings its share.
             share = loss / replicas() * tf.convert_to_tensor(adam.scale)
         adam.apply(tape.gradient(share, adam.weights), rate)
+        if params.average:
+            done = tf.convert_to_tensor(adam.updates)
+            keep = tf.minimum(params.average, (1 + done) / (10 + done))
+            for weight, mean in zip(model.weights, adam.averaged):
+                tf.raw_ops.AssignSubVariableOp(resource=mean.handle, value=(1 - keep) * (mean - tf.convert_to_tensor(weight.value)))
         return loss, joined_over_replicas(confusions(logits, masks))
 
     @tf.function(jit_compile=False, autograph=False)

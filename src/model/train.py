@@ -55,7 +55,8 @@ def train_unet(
     names = store.dataset.names
     with workers.strategy.scope():
         model = build_unet(unet, store.channels, len(names))
-        adam = Adam(model.trainable_variables, arithmetic.scaled)
+        adam = Adam((model._full or model).trainable_variables, arithmetic.scaled, params.decay)
+        adam.averaged = [tf.Variable(w.value) for w in model.weights] if params.average else []
     project = Project(
         classes=names,
         background=store.dataset.background_index,
@@ -134,6 +135,9 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
             pace = train_epoch(training, step, batches, epoch, params, keep)
             counts = np.concatenate(training.counts)
             images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
+            raw = training.model.get_weights()
+            if training.adam.averaged:
+                training.model.set_weights([v.numpy() for v in training.adam.averaged])
             loss, confusions = validate(predictor, crops.store, _after(keep, images), params.loss)
             if not math.isfinite(loss):
                 raise UserError(not_finite(loss, epoch, steps, params, "validation loss"))
@@ -141,6 +145,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
             row |= measures(float(np.mean(training.losses)), counts, dataset)
             row |= {f"val_{name}": value for name, value in measures(loss, confusions, dataset).items()}
             mark = " ← best" if training.add(row) else ""
+            training.model.set_weights(raw)
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
             print(f"epoch {epoch}/{params.epochs}  {shown}  {pace}{mark}", flush=True)
             found = complaints(training.history, counts, confusions, dataset, params)

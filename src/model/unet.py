@@ -82,28 +82,34 @@ def build_unet(params: Model, channels: int, classes: int) -> keras.Model:
     inputs = x = keras.Input((None, None, channels), name="image")
     skips = []
     for level in range(params.depth):
-        x = _block(x, params.filters * 2**level, f"down{level}")
+        x = _block(x, params.filters * 2**level, f"down{level}", params.norm)
         skips.append(x)
         x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
-    x = _block(x, params.filters * 2**params.depth, "bottom")
+    x = _block(x, params.filters * 2**params.depth, "bottom", params.norm)
+    heads = []
     for level in reversed(range(params.depth)):
         filters = params.filters * 2**level
         x = layers.Conv2DTranspose(  # without a bias: the normalisation that follows would take it out again
             filters, 2, strides=2, use_bias=False, kernel_initializer="he_normal", name=f"up{level}_grow"
         )(x)
         x = layers.Concatenate(name=f"up{level}_skip")([skips[level], x])
-        x = _block(x, filters, f"up{level}")
+        x = _block(x, filters, f"up{level}", params.norm)
+        if 0 < level <= params.supervision:
+            h = layers.Conv2D(1 if classes == 2 else classes, 1, name=f"head{level}_conv")(x)
+            heads.append(layers.Activation("linear", dtype="float32", name=f"head{level}")(h))
     x = layers.Conv2D(1 if classes == 2 else classes, 1, name="logits_conv")(x)
     outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
-    return keras.Model(inputs, outputs, name="unet")
+    model = keras.Model(inputs, outputs, name="unet")
+    model._full = keras.Model(inputs, [outputs, *reversed(heads)], name="unet_heads") if heads else None
+    return model
 
 
-def _block(x: Any, filters: int, name: str) -> Any:
+def _block(x: Any, filters: int, name: str, norm: str) -> Any:
     """Twice: convolution 3 × 3, batch normalisation, ReLU."""
     for part in "ab":
         x = layers.Conv2D(
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv_{part}"
         )(x)
-        x = FusedBatchNormalization(name=f"{name}_norm_{part}")(x)
+        x = (FusedBatchNormalization(name=f"{name}_norm_{part}") if norm == "batch" else layers.GroupNormalization(-1, name=f"{name}_norm_{part}"))(x)
         x = layers.ReLU(name=f"{name}_relu_{part}")(x)
     return x
