@@ -28,7 +28,7 @@ SAMPLE = "blue-marble"
 GROUPS = {"vessels": r"Image_(\d+)"}  # both eyes of one child
 EXAMPLES = """examples:
   python -m benchmarks.recipe --minutes 5 --seeds 0 1 2
-  python -m benchmarks.recipe --validation --trial "as it is" --trial "no supervision" model.supervision=0
+  python -m benchmarks.recipe --validation --trial "as it is" --trial "no supervision" train.supervision=0
 """
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from src.errors import UserError
-from src.files import parse_yaml, read_text, read_yaml, write_text
+from src.files import parse_yaml, read_yaml, write_text
 from src.section import Auto, Section, validate
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -184,9 +184,11 @@ class AskedTrain(Section):
         return initial
 
     @model_validator(mode="after")
-    def at_least_one_step(self) -> "AskedTrain":
-        if self.steps != "auto" and self.epochs != "auto" and self.steps < self.epochs:
-            raise ValueError(f"steps must be at least epochs ({self.epochs}): an epoch has one step or more")
+    def whole_epochs(self) -> "AskedTrain":
+        if self.steps != "auto" and self.epochs != "auto" and self.steps % self.epochs:
+            raise ValueError(
+                f"steps ({self.steps}) must be a multiple of epochs ({self.epochs}), which are equally long"
+            )
         return self
 
 
@@ -246,14 +248,19 @@ def write_setting(path: Path, section: str, key: str, value: Any) -> None:
 
     The line must be as in the file of this project: two spaces, the key, the value, and maybe a comment.
     """
-    text = read_text(path)
-    line = rf"  {key}: *([^\s#].*?)(?:( +)(#.*)| *)$"
-    found = re.search(rf"^{section}: *(?:#.*)?\n(?:[ #].*\n|\n)*?{line}", text, re.MULTILINE)
+    with path.open(encoding="utf-8", newline="") as file:  # line ends stay as they are
+        text = file.read()
+    line = rf"  {key}: *([^\s#].*?)(?:([ \t]+)(#[^\r\n]*)|[ \t]*)(?=\r?$)"
+    found = re.search(rf"^{section}:[ \t]*(?:#.*)?\r?\n(?:[ #].*\n|\r?\n)*?{line}", text, re.MULTILINE)
     if not found:
         raise UserError(f"{path}: no line for {section}.{key}; write {section}.{key}: {value} into it")
     before, gap, comment = found[1], found[2], found[3]
     column = len(before + gap) - 1 if comment else 0  # of the space before the comment, which stays where it is
     written = f"{value!s:<{column}} {comment}" if comment else str(value)
     changed = text[: found.start(1)] + written + text[found.end() :]
-    validate(Params, parse_yaml(changed, path), path)
+    wanted = parse_yaml(text, path)
+    wanted[section][key] = value
+    validate(Params, wanted, path)
+    if parse_yaml(changed, path) != wanted:
+        raise UserError(f"{path}: the line of {section}.{key} is not understood; write {key}: {value} into it by hand")
     write_text(path, changed)

@@ -35,7 +35,7 @@ def main(params: Params) -> None:
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"plan": plan.numbers, "decisions": decided}))
+        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}) | {"plan": plan.numbers})
         training.checkpoint.discard()
 
 

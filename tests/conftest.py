@@ -67,14 +67,14 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
-BY_HAND = {"data.normalise": "dataset", "data.crop": 128, "data.rare": 0.5, "model.filters": 16, "model.depth": 4}
-BY_HAND |= {"train.steps": 1600, "train.epochs": 20, "train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
+NUMBERS = {"data.normalise": "dataset", "data.crop": 128, "data.rare": 0.5, "model.filters": 16, "model.depth": 4}
+NUMBERS |= {"train.steps": 1600, "train.epochs": 20, "train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
 
 
 def changed_params(**changes: Any) -> Params:
     """The project's own params.yaml with some keys changed, and nothing auto: changed_params(**{"train.lr": 1e-4})."""
     content = read_yaml(ROOT / "params.yaml")
-    for key, value in (BY_HAND | changes).items():
+    for key, value in (NUMBERS | changes).items():
         *sections, name = key.split(".")
         place = content
         for section in sections:

@@ -137,7 +137,7 @@ def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
             return mask
 
     predictor, verdicts = decided(Rows(), upright, mirror=True)
-    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.gain > 0
+    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.high < 0
 
 
 def test_nothing_is_tried_that_is_switched_off(store):

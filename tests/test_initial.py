@@ -90,7 +90,7 @@ def test_of_other_classes_or_channels_only_the_ends_are_new(earlier, initial, tm
 
 def test_the_network_is_that_of_the_earlier_model(earlier, initial):
     plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
-    assert (plan.unet.filters, plan.unet.depth) == (4, 1)
+    assert (plan.unet.filters, plan.unet.depth) == (4, 2)
     why = {choice.key: choice.why for choice in plan.choices}
     assert why["model.filters"] == why["model.depth"] == THAT_OF_INITIAL
     assert initial_network(NAME) == plan.unet and initial_network("none") is None
@@ -100,8 +100,8 @@ def test_the_network_is_that_of_the_earlier_model(earlier, initial):
     ("changes", "words"),
     [
         ({"model.filters": 8}, ["model.filters (8; it has 4)"]),
-        ({"model.depth": 2}, ["model.depth (2; it has 1)"]),
-        ({"model.filters": 8, "model.depth": 2}, ["model.filters (8; it has 4)", "model.depth (2; it has 1)"]),
+        ({"model.depth": 3}, ["model.depth (3; it has 2)"]),
+        ({"model.filters": 8, "model.depth": 3}, ["model.filters (8; it has 4)", "model.depth (3; it has 2)"]),
     ],
 )
 def test_another_network_is_refused(earlier, initial, changes, words):
@@ -187,8 +187,8 @@ def test_training_goes_on_where_the_earlier_one_ended(earlier, initial):
 @pytest.mark.parametrize("batch", [4, 8, 32])
 def test_the_learning_rate_is_a_quarter(earlier, initial, batch):
     rates = [
-        plan_of(earlier.store, **changes, **{"train.lr": "auto", "train.batch": batch}).params.lr
+        plan_of(earlier.store, **changes, **{"train.lr": "auto", "train.batch": batch}).train.lr
         for changes in ({}, INITIAL)
     ]
     assert rates[1] == pytest.approx(rates[0] / 4, rel=0.05)  # both are of two digits
-    assert plan_of(earlier.store, **INITIAL, **{"train.lr": 0.01}).params.lr == 0.01
+    assert plan_of(earlier.store, **INITIAL, **{"train.lr": 0.01}).train.lr == 0.01

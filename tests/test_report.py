@@ -94,7 +94,9 @@ def test_what_was_decided_and_brought_is_told():
     decided = {"temperature": 1.5, "min_object": 8.0, "dice": {"gain": 0.012, "low": 0.001, "high": 0.02}}
     test = TEST | {"decisions": decided, "calibration": {"ece": 0.01, "ece_undecided": 0.03}}
     text = terminal_summary(TRAIN, test, "page")
-    assert "Added to the plain network: temperature 1.5, min_object 8; on the test images that changes mean Dice" in text
+    assert (
+        "Added to the plain network: temperature 1.5, min_object 8; on the test images that changes mean Dice" in text
+    )
     assert "+0.012 (+0.001 – +0.020), the calibration error from 0.030 to 0.010." in text
     assert "plain network" not in terminal_summary(TRAIN, TEST, "page")
 

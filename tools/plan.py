@@ -2,7 +2,8 @@
 
 Settings that are `auto` in params.yaml are worked out from the training images, as in training itself. With --minutes
 a few steps and a validation are timed here, and the number of steps that fit is written into params.yaml, since
-training never measures anything itself: what is repeated is the number, on any machine.
+training never measures anything itself: what is repeated is the number, on any machine. What training decides at its
+end (train.decisions), about a dozen more passes over the validation images, comes on top.
 """
 
 import argparse
@@ -56,10 +57,10 @@ def steps_that_fit(
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     pace = measure(store, trained, validated, plan, read.augment, read.seed)
-    crop, batch = plan.data.crop, plan.params.batch
+    crop, batch = plan.data.crop, plan.train.batch
 
     def epochs(steps: int) -> int:
-        return rules.epochs(facts, crop, batch, steps)[0] if read.train.epochs == "auto" else int(read.train.epochs)
+        return rules.most_epochs(facts, crop, batch, steps) if read.train.epochs == "auto" else int(read.train.epochs)
 
     steps = pace.steps(60 * minutes, epochs)
     times = f"a step takes {1000 * pace.step:.0f} ms, a validation {pace.validation:.1f} s"
@@ -89,6 +90,6 @@ if __name__ == "__main__":
         "--minutes",
         type=positive,
         metavar="M",
-        help="measure here, and write train.steps so that training takes M minutes",
+        help="measure here, and write as many train.steps as fit into M minutes, validations included",
     )
     run(arguments, main)

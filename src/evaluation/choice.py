@@ -34,9 +34,10 @@ class Verdict(NamedTuple):
         """A line for the terminal."""
         _, gain, low, high = self.choice
         measure = "log-likelihood" if name == "temperature" else "Dice"
-        chosen = (
-            f"changed to {self.value:.4g}" if low > 0 else f"stays {self.value:.4g}, no gain beyond noise in another"
-        )
+        stays = "stays {:.4g}, no gain beyond noise" if low <= 0 else "changed to {:.4g}"
+        if name == "mirror":
+            stays = "kept" if self.value else "left out, as worse beyond noise"
+        chosen = stays.format(self.value)
         return f"{name}: {chosen}; {measure} {gain:+.4f} (95 % interval {low:+.4f} – {high:+.4f})"
 
 
@@ -58,6 +59,19 @@ def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Cho
         return None
     before, after = (headline(values, range(scores.shape[2])) for values in (scores[default], unseen))
     return Choice(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
+
+
+def unless_worse(before: Scores, after: Scores, groups: NDArray[Any], seed: int) -> Choice | None:
+    """Candidate 1, a single change of everything from `before` to `after`, unless it is worse beyond noise; then 0.
+
+    before, after: float64 [images, classes], see `choose`. There is nothing to pick from, so that no images have to be
+    kept apart. None if there are too few groups to tell.
+    """
+    bounds = difference(before, after, groups, RESAMPLES, seed, (-np.inf, np.inf))
+    if bounds is None:
+        return None
+    gain = headline(after, range(after.shape[1])) - headline(before, range(before.shape[1]))
+    return Choice(int(bounds[1] >= 0), gain, *bounds)
 
 
 def _best(scores: Scores, default: int) -> int:

@@ -34,7 +34,7 @@ class Decisions(Section):
     fill_holes: Annotated[int, Field(ge=0)] = 0
 
 
-class Chosen(Section):
+class PlannedSetting(Section):
     """A setting of the plan, and why it has this value."""
 
     value: int | float | str
@@ -62,7 +62,7 @@ class Project(Section):
     dtype: str
     resize: int
     depth: int
-    plan: dict[str, Chosen] = Field(default_factory=dict)
+    plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 from src.data.crops import Crops
 from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.model.adam import Adam
-from src.model.archive import Chosen, Project
+from src.model.archive import PlannedSetting, Project
 from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
 from src.model.initial import take_over
@@ -32,36 +32,40 @@ def begin(
     checkpoints: Path,
 ) -> tuple[Training, Crops]:
     """A training before its first step, and its crops. `UserError` if its memory cannot suffice."""
-    workers = choose_workers(plan.params.strategy)
-    arithmetic = prepare_device(seed, plan.params.precision)
+    workers = choose_workers(plan.train.strategy)
+    arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_memory(Facts.of(store, trained, validated, plan.data.resize), plan, arithmetic), flush=True)
     crops = Crops(store, trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
-        if plan.params.initial != "none":
-            print(take_over(model, Path(plan.params.initial)), flush=True)
-        network = supervised(model, min(plan.params.supervision, plan.unet.depth - 1))
+        if plan.train.initial != "none":
+            print(take_over(model, Path(plan.train.initial), store.dataset.names), flush=True)
+        network = supervised(model, min(plan.train.supervision, plan.unet.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scaled)
     settings = {
         "data": [plan.data.crop, plan.data.normalise, plan.data.rare, plan.data.resize, list(trained), list(validated)],
         "augment": augment.model_dump(),
         "unet": plan.unet.model_dump(),
-        "train": plan.params.model_dump() | {"precision": arithmetic.precision, "replicas": workers.replicas},
+        "train": plan.train.model_dump(exclude={"memory_gib"})
+        | {"precision": arithmetic.precision, "replicas": workers.replicas},
         "seed": seed,
     }
-    initial = [Path(plan.params.initial)] if plan.params.initial != "none" else []
+    initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
     key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
-    print(f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}")
+    print(
+        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}",
+        flush=True,
+    )
     checkpoint = Checkpoint(checkpoints / key)
     return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
 
 
 def _memory(facts: Facts, plan: Plan, arithmetic: Arithmetic) -> str:
     """What the training needs, in words; `UserError` if that is not there."""
-    sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.params.batch}
+    sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.train.batch}
     needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
-    return refuse_what_cannot_fit(needs, machine_bytes(), plan.params.memory_gib)
+    return refuse_what_cannot_fit(needs, machine_bytes(), plan.train.memory_gib)
 
 
 def _project(crops: Crops, plan: Plan) -> Project:
@@ -76,5 +80,5 @@ def _project(crops: Crops, plan: Plan) -> Project:
         dtype=crops.store.dtype.name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
-        plan={choice.key: Chosen(value=choice.value, why=choice.why) for choice in plan.choices},
+        plan={choice.key: PlannedSetting(value=choice.value, why=choice.why) for choice in plan.choices},
     )

@@ -10,7 +10,7 @@ from src.data.store import Store
 from src.evaluation.absorb import absorbed
 from src.evaluation.bootstrap import FEWEST_GROUPS
 from src.evaluation.calibration import surprise
-from src.evaluation.choice import Verdict, choose
+from src.evaluation.choice import Choice, Verdict, choose, unless_worse
 from src.evaluation.confusion import Counts, Scores, confusion, dice, held, overlap
 from src.model.infer import Logits, Predictor, classes_of
 from src.params import Decide
@@ -67,8 +67,7 @@ def decide(
         print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, verdicts
 
-    def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
-        choice = choose(scores, group, default, seed)
+    def tell(name: str, choice: Choice | None, values: Sequence[float], default: int) -> float:
         if choice is None:
             print(
                 f"{name}: not decided, since a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
@@ -83,8 +82,13 @@ def decide(
     seen = look(predictor, store, validated, foreground, seed)
     if mirror:
         plain = look(predictor.deciding(mirror=False), store, validated, foreground, seed)
-        if not judge("mirror", np.stack([way.scores[way.plain] for way in (seen, plain)]), (1, 0), 0):
+        before, after = plain.scores[plain.plain], seen.scores[seen.plain]
+        if not tell("mirror", unless_worse(before, after, group, seed), (0, 1), 1):
             seen, predictor = plain, predictor.deciding(mirror=False)
+
+    def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
+        return tell(name, choose(scores, group, default, seed), values, default)
+
     if tried.temperature:
         sampled = list(zip(seen.logits, seen.labels, strict=True))
         likely = [[-surprise(*image, temperature) for image in sampled] for temperature in TEMPERATURES]

@@ -1,5 +1,6 @@
 """Fine-tuning: the weights that a training begins from, taken over from an earlier model of this project."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -7,21 +8,25 @@ import keras
 from src.errors import UserError
 from src.model.archive import load
 
+LAST = "logits_conv/"  # the convolution that tells the classes apart
 
-def take_over(model: keras.Model, path: Path) -> str:
-    """Give `model` the weights of the network saved at `path` where they have the same name and shape; in words.
+
+def take_over(model: keras.Model, path: Path, classes: Sequence[str]) -> str:
+    """Give `model` the weights of the network saved at `path` that mean the same; in words.
 
     Others stay as they were drawn: those of the first convolution if the number of channels is another, those of the
-    last if the number of classes is. `UserError` if the file is not a model of this project.
+    last if the classes are not these, in this order. `UserError` if the file is not a model of this project.
     """
     try:
-        earlier = {weight.path: weight for weight in load(path)[0].weights}
+        network, project = load(path)
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None
-    fitting = [weight for weight in model.weights if weight.path in earlier]
-    fitting = [weight for weight in fitting if weight.shape == earlier[weight.path].shape]
-    for weight in fitting:
-        weight.assign(earlier[weight.path])
-    new = [weight.path for weight in model.weights if all(weight is not taken for taken in fitting)]
-    anew = f"; drawn anew, since their shapes differ: {', '.join(new)}" if new else ""
-    return f"{len(fitting)} of {len(model.weights)} weights from {path}{anew}"
+    earlier, new = {weight.path: weight for weight in network.weights}, []
+    for weight in model.weights:
+        known = weight.path in earlier and weight.shape == earlier[weight.path].shape
+        if known and (project.classes == list(classes) or not weight.path.startswith(LAST)):
+            weight.assign(earlier[weight.path])
+        else:
+            new.append(weight.path)
+    anew = f"; drawn anew, since channels or classes are others: {', '.join(new)}" if new else ""
+    return f"{len(model.weights) - len(new)} of {len(model.weights)} weights from {path}{anew}"

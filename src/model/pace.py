@@ -23,7 +23,7 @@ MOST = 10**6  # steps, far more than fit
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: before the second step (TensorFlow builds its graphs), of each step, of one validation."""
+    """Seconds: of the first step and the first validation, in which graphs are built; of each step; of a validation."""
 
     start: float
     step: float
@@ -38,7 +38,8 @@ class Pace:
 
         epochs: how many there are with so many steps; with more steps never fewer.
         """
-        steps = bisect_right(range(1, MOST + 1), seconds, key=lambda steps: self.training(steps, epochs(steps)))
+        most = range(1, int(seconds / self.step) + 2)
+        steps = bisect_right(most, seconds, key=lambda steps: self.training(steps, epochs(steps)))
         steps = max(steps, 1)
         while steps % epochs(steps):
             steps -= 1
@@ -51,20 +52,20 @@ def measure(
     """The pace of the training that `train_unet` would do with these arguments. Nothing else should run meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
-        step = training_step(training.network, training.adam, plan.params, store.dataset.foreground, training.workers)
-        part = training.workers.part(plan.params.batch)
-        with closing(crops.batches(range(MOST), MOST, plan.params.batch, part)) as batches:
+        step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
+        part = training.workers.part(plan.train.batch)
+        with closing(crops.batches(range(MOST), MOST, plan.train.batch, part)) as batches:
 
             def next_step() -> None:
-                step(*next(batches), plan.params.lr)
+                step(*next(batches), plan.train.lr)
 
             start = _seconds(next_step)
             for _ in range(AHEAD):  # on batches that were made while the graph was built
                 next_step()
             each = _mean_seconds(next_step)
         predictor = Predictor(training.model, training.project)
-        start += _seconds(lambda: validate(predictor, store, validated[:1], plan.params.loss))
-        return Pace(start, each, _seconds(lambda: validate(predictor, store, validated, plan.params.loss)))
+        start += _seconds(lambda: validate(predictor, store, validated[:1], plan.train.loss))
+        return Pace(start, each, _seconds(lambda: validate(predictor, store, validated, plan.train.loss)))
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -47,11 +47,11 @@ def train_unet(
     with training.checkpoint.held() if training.workers.chief else nullcontext():
         try:
             take_up(training)
-            fit(training, crops, validated, plan.params)
+            fit(training, crops, validated, plan.train)
         except tf.errors.OpError as error:
             raise _in_words(error, training.workers) from error
     if training.timed:
-        pace, side = training.timed * plan.params.batch / training.seconds, plan.data.crop
+        pace, side = training.timed * plan.train.batch / training.seconds, plan.data.crop
         print(f"{pace:.1f} crops of {side} × {side} pixels a second in training, validation apart")
     return training
 

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from src.data.crops import rare_classes
+from src.data.normalise import FLAT
 from src.data.store import Record, Store
 
 Size = tuple[int, int]  # height and width, in pixels
@@ -53,10 +54,12 @@ class Facts:
 
 
 def exposure(records: Sequence[Record]) -> float:
-    """See `Facts`; 0 where images are flat, or there is but one."""
-    within = np.sqrt(np.mean([np.square(record.std) for record in records], axis=0))
-    between = np.std([record.mean for record in records], axis=0)
-    return float(np.max(np.divide(between, within, out=np.zeros_like(between), where=within > 0)))
+    """See `Facts`; 0 where images are flat, or there is but one. Images without a pixel that counts are left out."""
+    counted = [record for record in records if sum(record.pixels)]
+    means = np.array([record.mean for record in counted])
+    within, between = np.sqrt(np.mean([np.square(record.std) for record in counted], axis=0)), np.std(means, axis=0)
+    contrast = within > FLAT * np.abs(means).max(axis=0)
+    return float(np.max(np.divide(between, within, out=np.zeros_like(between), where=contrast)))
 
 
 def _size(record: Record, resize: int) -> Size:

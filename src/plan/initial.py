@@ -16,7 +16,9 @@ def initial_network(initial: str) -> Model | None:
         return None
     try:
         with zipfile.ZipFile(Path(initial)) as archive:
-            plan = json.loads(archive.read(MEMBER))["plan"]
+            plan = json.loads(archive.read(MEMBER)).get("plan")
+        if not plan:
+            raise ValueError("it was saved before models kept their plan: train it anew")
         return Model(filters=plan["model.filters"]["value"], depth=plan["model.depth"]["value"])
     except FileNotFoundError:
         raise UserError(f"train.initial: {initial}: no such file; copy a models/unet.keras there") from None

@@ -120,7 +120,8 @@ def step_bytes(settings: Settings) -> int:
     """
     pixels = settings.batch * settings.crop**2
     workspace = WORKSPACE * FLOAT * settings.filters * pixels
-    return kept_values(settings) * settings.activation + workspace + loss_bytes(settings, pixels)
+    supervised = loss_bytes(settings, pixels) // 3  # at lower resolutions, ¼ + 1/16 … of the pixels: at most
+    return kept_values(settings) * settings.activation + workspace + loss_bytes(settings, pixels) + supervised
 
 
 def kept_values(settings: Settings) -> int:

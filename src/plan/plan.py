@@ -14,7 +14,7 @@ BY_HAND = "set by hand"
 THAT_OF_INITIAL = "that of train.initial"
 
 
-class Choice(NamedTuple):
+class Planned(NamedTuple):
     """A setting by its name in params.yaml, its value, and why."""
 
     key: str
@@ -23,32 +23,32 @@ class Choice(NamedTuple):
 
 
 @dataclass
-class Choices:
+class Planning:
     """What was chosen so far, in order."""
 
-    made: list[Choice] = field(default_factory=list)
+    made: list[Planned] = field(default_factory=list)
 
     def __call__(self, key: str, asked: Any, rule: Callable[[], tuple[Value, str]]) -> Value:
         """What was asked for, else what the rule says; noted."""
         value, why = rule() if asked == "auto" else (asked, BY_HAND)
-        self.made.append(Choice(key, value, why))
+        self.made.append(Planned(key, value, why))
         return value
 
 
 @dataclass(frozen=True)
-class Seen:
+class Shown:
     """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan."""
 
     data: Data
     unet: Model
-    choices: Sequence[Choice]
+    choices: Sequence[Planned]
 
 
 @dataclass(frozen=True)
-class Plan(Seen):
+class Plan(Shown):
     """All that a training needs."""
 
-    params: Train
+    train: Train
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -62,12 +62,12 @@ class Plan(Seen):
         return "\n".join(lines)
 
 
-def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Seen:
+def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Shown:
     """The first half of a plan. gib: train.memory_gib; initial: the network whose weights training begins from.
 
     `UserError` if what is set by hand contradicts the initial network, or itself.
     """
-    choose = Choices()
+    choose = Planning()
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
     if initial:
         _refuse_another(unet, initial)
@@ -83,29 +83,27 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, in
         raise UserError(f"the plan: {error}") from None
     rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
     planned = Data.model_validate(data.model_dump() | {"normalise": normalise, "crop": crop, "rare": rare})
-    return Seen(planned, Model(filters=filters, depth=depth), choose.made)
+    return Shown(planned, Model(filters=filters, depth=depth), choose.made)
 
 
 def plan_training(
     facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain, initial: Model | None = None
 ) -> Plan:
-    """The whole plan; initial: see `plan_network`. `UserError` also if there are fewer steps than epochs."""
-    seen = plan_network(facts, data, unet, params.memory_gib, initial)
-    choose, crop = Choices(list(seen.choices)), seen.data.crop
-    network = seen.unet.filters, seen.unet.depth
+    """The whole plan; initial: see `plan_network`. `UserError` also if a batch holds nothing to normalise."""
+    shown = plan_network(facts, data, unet, params.memory_gib, initial)
+    choose, crop = Planning(list(shown.choices)), shown.data.crop
+    network = shown.unet.filters, shown.unet.depth
     batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
-    if batch * (crop // 2**seen.unet.depth) ** 2 < 2:
+    if batch * (crop // 2**shown.unet.depth) ** 2 < 2:
         raise UserError(
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
         )
-    steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch))
+    steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
     epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, crop, batch, steps))
-    if steps < epochs:
-        raise UserError(f"the plan: train.steps ({steps}) must be at least train.epochs ({epochs})")
     lr = choose("train.lr", params.lr, lambda: rules.lr(batch, initial is not None))
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
     numbers = {"batch": batch, "steps": steps, "epochs": epochs, "lr": lr, "warmup": warmup}
-    return Plan(seen.data, seen.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+    return Plan(shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
 
 
 def _refuse_another(unet: AskedModel, initial: Model) -> None:

@@ -1,7 +1,8 @@
 """The rules of the plan: each setting that is `auto` in params.yaml, as a value and the reason for it.
 
-The numbers were measured: `benchmarks/recipe.md` has the trials. What they rest on is said beside each. No rule looks
-at the machine, so that a plan is the same everywhere; memory is a parameter, `train.memory_gib`.
+Size of crops and batches, width, depth and rate were tried on three data sets: benchmarks/recipe.md. The other numbers
+are judgement, said beside each. No rule looks at the machine, so that a plan is the same everywhere; memory is a
+parameter, `train.memory_gib`.
 """
 
 import math
@@ -19,10 +20,10 @@ RARE = 0.5  # share of crops that are centred on a rare class
 BATCH = 8  # crops of `CROP`; of smaller ones as many more as fill the same pixels, so that the processor has work
 LARGEST_BATCH = 64
 PASSES = 30  # how often training looks at each pixel
-FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # tiny sets need that many to learn anything; large ones end within an hour
+FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # tiny sets need that many to learn anything; more is worth deciding on
 MOST_EPOCHS = 20  # validations: enough to draw a curve
 VALIDATION = 0.15  # share of the pixels of training that validation may cost, which is a third for each of them
-FORWARD = 1 / 3  # the work of predicting a pixel, in that of training on it
+PREDICTING = 1 / 3  # the work of predicting a pixel, in that of training on it
 RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch, as the noise of its gradients does
 TUNING = 0.25  # share of it where training begins from earlier weights
 WARMUP, WARMUP_STEPS = 0.05, 50  # the larger of both
@@ -44,7 +45,7 @@ def depth(facts: Facts, crop: int | str) -> tuple[int, str]:
     halved = max(1, min(DEEPEST, int(math.log2(max(side / BOTTOM, 1)))))
     while isinstance(crop, int) and halved > 1 and crop % 2**halved:
         halved -= 1
-    return halved, f"{math.ceil(side / 2**halved)} pixels of a crop are left at the bottom"
+    return halved, f"a crop must leave about {BOTTOM} pixels at the bottom, at most {DEEPEST} levels down"
 
 
 def filters(facts: Facts, depth: int, gib: float) -> tuple[int, str]:
@@ -64,31 +65,46 @@ def crop(facts: Facts, filters: int, depth: int, gib: float) -> tuple[int, str]:
 
 
 def batch(facts: Facts, filters: int, depth: int, crop: int, gib: float) -> tuple[int, str]:
-    wanted = min(max(BATCH, BATCH * CROP**2 // crop**2), LARGEST_BATCH)
+    wanted = min(max(CROP**2 // crop**2, 1) * BATCH, LARGEST_BATCH)  # so that 2, 4 and 8 devices can share it
     number = _halved(wanted, SMALLEST_BATCH, lambda number: _fits(facts, gib, filters, depth, crop, number))
     if number < wanted:
         return number, _memory(gib)
-    return number, f"crops that fill {BATCH} × {CROP}² pixels" if number > BATCH else "more would mean fewer steps"
+    return number, "small crops: more of them a step" if number > BATCH else "more would mean fewer steps"
 
 
-def steps(facts: Facts, crop: int, batch: int) -> tuple[int, str]:
+def steps(facts: Facts, crop: int, batch: int, epochs: int | str) -> tuple[int, str]:
+    whole = MOST_EPOCHS if isinstance(epochs, str) else epochs
     wanted = PASSES * facts.pixels / (batch * crop**2)
-    number = int(min(max(wanted, FEWEST_STEPS), MOST_STEPS)) // MOST_EPOCHS * MOST_EPOCHS  # in whole epochs
+    number = max(int(min(max(wanted, FEWEST_STEPS), MOST_STEPS)) // whole, 1) * whole
     passes = number * batch * crop**2 / facts.pixels
-    return number, f"each of {facts.pixels / 1e6:.3g} million pixels is seen about {passes:.2g} times"
+    return number, f"each of {facts.pixels / 1e6:,.1f} million pixels is seen about {passes:,.1f} times"
 
 
 def epochs(facts: Facts, crop: int, batch: int, steps: int) -> tuple[int, str]:
-    validated = FORWARD * sum(height * width for height, width in facts.validated)
-    number = int(min(VALIDATION * steps * batch * crop**2 / validated, MOST_EPOCHS, steps))
-    share = max(number, 1) * validated / (steps * batch * crop**2)
-    return max(number, 1), f"validation takes about {share:.0%} of the work of training"
+    """As many as `VALIDATION` allows, of equal numbers of steps."""
+    most = most_epochs(facts, crop, batch, steps)
+    number = next(fewer for fewer in range(most, 0, -1) if steps % fewer == 0)
+    share = number * _validated(facts) / (steps * batch * crop**2)
+    much = "; a smaller split.validation would do" if share > VALIDATION else ""
+    return number, f"validation takes about {share:.0%} of the work of training{much}"
+
+
+def most_epochs(facts: Facts, crop: int, batch: int, steps: int) -> int:
+    """How often so many steps may be interrupted to validate; more steps never less often."""
+    return max(int(min(VALIDATION * steps * batch * crop**2 / _validated(facts), MOST_EPOCHS, steps)), 1)
+
+
+def _validated(facts: Facts) -> float:
+    """The work of a validation, in pixels that are trained on."""
+    return PREDICTING * sum(height * width for height, width in facts.validated)
 
 
 def lr(batch: int, initial: bool) -> tuple[float, str]:
     rate = RATE * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
     why = f"{RATE:g} for a batch of {BATCH}, with the root of the batch"
-    return float(f"{rate:.2g}"), f"{why}; a quarter of it for weights that are trained already" if initial else why
+    return min(
+        float(f"{rate:.2g}"), 1.0
+    ), f"{why}; a quarter of it for weights that are trained already" if initial else why
 
 
 def warmup(steps: int) -> tuple[float, str]:
