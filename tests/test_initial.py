@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
+from src.files import write_yaml
 from src.model.archive import load, save
 from src.model.begin import begin
 from src.plan.initial import MEMBER, initial_network
@@ -85,7 +86,16 @@ def test_of_other_classes_or_channels_only_the_ends_are_new(earlier, initial, tm
     for path, weight in weights_of(begun(store, tmp_path, **INITIAL)).items():
         np.testing.assert_array_equal(weight, drawn[path] if path in new else expected[path], err_msg=path)
     taken = f"{len(expected) - len(new)} of {len(expected)} weights from {NAME}"
-    assert f"{taken}; drawn anew, since their shapes differ: {', '.join(new)}\n" in capsys.readouterr().out
+    assert f"{taken}; drawn anew, since channels or classes are others: {', '.join(new)}\n" in capsys.readouterr().out
+
+
+def test_classes_of_another_order_are_told_apart_anew(earlier, initial, tmp_path, capsys):
+    names = {0: "class_1", 1: "class_0", 2: "class_2"}
+    source = write_data_set(tmp_path / "set", classes=3)
+    write_yaml(source / "dataset.yaml", {"classes": names})
+    assert sorted(names.values()) == sorted(earlier.training.project.classes)
+    begun(prepared(source, tmp_path), tmp_path, **INITIAL)
+    assert "are others: logits_conv/kernel, logits_conv/bias\n" in capsys.readouterr().out
 
 
 def test_the_network_is_that_of_the_earlier_model(earlier, initial):
@@ -137,7 +147,10 @@ def with_other_filters(name, content):
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a model of this project: "),
         (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: .*Is a directory"),
         (lambda path: rewritten(path, lambda *_: None), "not a model of this project: .*no item named"),
-        (lambda path: rewritten(path, without_plan), "not a model of this project: 'model.filters'"),
+        (
+            lambda path: rewritten(path, without_plan),
+            "not a model of this project: it was saved before",
+        ),
         (lambda path: rewritten(path, with_other_filters), "not a model of this project: .*filters"),
     ],
 )

@@ -136,7 +136,7 @@ def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, min
     """Also anew: a number that stands there already counts for nothing."""
     monkeypatch.setattr(pace, "measure", lambda *_: Pace(1.03, 0.01, 1.7))
     path = project / "params.yaml"
-    path.write_text(with_values(path.read_text(), steps=3000, epochs=epochs))
+    path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
     tools.plan.main(Namespace(minutes=minutes))
     printed = capsys.readouterr().out
     assert load(path).train.steps == steps
