@@ -18,9 +18,7 @@ from src.plan.facts import Facts
 from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
 from src.plan.tiles import tile_pixels
 
-DEFAULT = Settings(  # of params.yaml on the bundled sample
-    filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256
-)
+DEFAULT = Settings(filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256)
 SIDE = {"height": 2000, "width": 2000}
 
 
@@ -89,8 +87,10 @@ def test_suggests_the_largest_that_fits(settings, gib, name, step):
     section = {"batch": "train", "crop": "data", "filters": "model"}[name]
     with pytest.raises(UserError, match=rf"training needs about [\d.]+ GiB, {gib:.1f} GiB are free: ") as refused:
         refuse_what_cannot_fit(settings, available, 1e3)
-    words = str(refused.value).rpartition(": ")[2].split()
-    assert str(refused.value).rpartition(": ")[0].endswith(f"free: {section}.{name}")
+    said = str(refused.value).removesuffix("; so would auto settings with a lower train.memory_gib")
+    assert said != str(refused.value)
+    words = said.rpartition(": ")[2].split()
+    assert said.rpartition(": ")[0].endswith(f"free: {section}.{name}")
     assert words[1:] == ["would", "fit", "(now", f"{getattr(settings, name)})"]
     suggested = int(words[0])
     assert peak_bytes(replace(settings, **{name: suggested})) <= available

@@ -65,7 +65,8 @@ def refuse_what_cannot_fit(settings: Settings, free: int | None, gib: float) -> 
     for limit, words in ((allowed, f"train.memory_gib allows {gib:g} GiB"), (free, "{} are free")):
         if limit is not None and needed > limit:
             advice = what_would_fit(settings, limit)
-            raise UserError(f"training needs about {in_gib(needed)}, {words.format(in_gib(limit))}: {advice}")
+            less = "; so would auto settings with a lower train.memory_gib" if limit == free else ""
+            raise UserError(f"training needs about {in_gib(needed)}, {words.format(in_gib(limit))}: {advice}{less}")
     return f"about {in_gib(needed)} of memory at the peak"
 
 
