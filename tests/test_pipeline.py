@@ -114,12 +114,14 @@ def test_what_was_decided_is_in_the_model_and_on_record(project):
         decided = json.loads(archive.read("project.json"))["decisions"]
     tried = json.loads((folder / "metrics/train.json").read_text())["decisions"]
     assert {"mirror", "temperature", "min_object"} <= set(tried)
+    plain = {"mirror": 0, "temperature": 1.0, "threshold": 0.5, "min_object": 0, "fill_holes": 0}
     for name, verdict in tried.items():
-        kept = verdict["low"] > 0
         assert verdict["value"] == pytest.approx(float(decided[name]), abs=1e-6) and verdict["low"] <= verdict["high"]
-        assert kept or decided[name] == {"temperature": 1.0, "threshold": 0.5}.get(name, 0)
+        kept = verdict["high"] >= 0 if name == "mirror" else verdict["low"] > 0
+        assert kept or decided[name] == plain[name]
+    assert decided["mirror"] == (tried["mirror"]["high"] >= 0)
     test = json.loads((folder / "metrics/test.json").read_text())
-    anything = any(verdict["low"] > 0 for verdict in tried.values())
+    anything = decided != plain
     assert ("decisions" in test) == anything
     assert not anything or {"ece_undecided", "brier_undecided"} <= set(test["calibration"])
 
