@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
+from src.data.dataset import Value
 from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
@@ -45,7 +46,8 @@ class Project(Section):
     """What the network's inputs and outputs mean; stored beside Keras's own members as project.json.
 
     classes: names in the order of the class indices; background: the index that means leave out, if any.
-    colors: class name → "#RRGGBB".
+    values: what stands for each class in the training masks, a number or "#RRGGBB"; the index itself if left out.
+    colors: class name → "#RRGGBB". channels: what data.channels made of the images, see `read_image`.
     mean, std: of the training pixels' scaled intensities, for each channel (see src/data/normalise.py).
     normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
@@ -55,7 +57,9 @@ class Project(Section):
 
     classes: list[str]
     background: int | None
+    values: list[Value] = Field(default_factory=list)
     colors: dict[str, str]
+    channels: int = 0
     mean: list[float]
     std: list[float]
     normalise: Literal["dataset", "image"]

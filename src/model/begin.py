@@ -73,7 +73,9 @@ def _project(crops: Crops, plan: Plan) -> Project:
     return Project(
         classes=dataset.names,
         background=dataset.background_index,
+        values=list(dataset.classes),
         colors=dataset.class_colours,
+        channels=plan.data.channels,
         mean=crops.normalisation.mean,
         std=crops.normalisation.std,
         normalise=plan.data.normalise,
