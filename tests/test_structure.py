@@ -10,7 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "plan", "score", "summarize")
+TOOLS = ("check", "compare", "convert", "plan", "predict", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src/data": {

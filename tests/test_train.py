@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-import src.model.infer as infer
 import src.model.train as train
 from src.errors import UserError
 from src.evaluation.confusion import confusion, dice, headline, overlap
@@ -55,9 +54,8 @@ def test_repeats_from_the_seed(store):
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
+def test_validation_is_measured_over_whole_images(store, params):
     """Against the definitions, on images of mixed sizes, though it is summed over tiles."""
-    monkeypatch.setattr(infer, "TILE", 32)
     keras.utils.set_random_seed(0)
     chosen = params(**SMALL)
     project = Project(
@@ -71,7 +69,7 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
         resize=0,
         depth=2,
     )
-    predictor = Predictor(build_unet(chosen.model, 3, 3), project)
+    predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)
     loss, confusions = validate(predictor, store, range(5), chosen.train.loss)
     found = measures(loss, confusions, store.dataset)
     logits = [predictor.logits(store.image(index)) for index in range(5)]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
-from src.data.dataset import Value
+from src.data.dataset import Dataset, Value
 from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
@@ -68,6 +68,14 @@ class Project(Section):
     depth: int
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
+
+    @property
+    def dataset(self) -> Dataset:
+        """The classes as a data set describes them."""
+        values = self.values or range(len(self.classes))
+        known = dict(zip(values, self.classes, strict=True))
+        background = None if self.background is None else self.classes[self.background]
+        return Dataset(classes=known, background=background, colors=self.colors)
 
     @property
     def foreground(self) -> list[int]:
