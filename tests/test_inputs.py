@@ -75,6 +75,12 @@ def test_results_are_no_inputs(tmp_path):
         find_inputs([tmp_path / "out/masks"], tmp_path / "out")
 
 
+def test_a_folder_without_images_is_refused(tmp_path):
+    make(tmp_path / "set", "notes.md")
+    with pytest.raises(UserError, match="no image in .*set; images are .bmp, "):
+        find_inputs([tmp_path / "set"], tmp_path / "out")
+
+
 def test_the_parts_are_all_images_once():
     everything = list(range(23))
     for parts in (1, 2, 7, 30):

@@ -44,6 +44,8 @@ def find_inputs(given: Sequence[Path], out: Path) -> tuple[list[Input], list[Fin
     findings: list[Finding] = []
     found = dict.fromkeys(path for place in places for path in _images(place, output, findings))
     inputs = sorted((Input(path, path.relative_to(root).with_suffix("")) for path in found), key=lambda one: one.name)
+    if not inputs and not findings:
+        raise UserError(f"no image in {', '.join(map(str, places))}; images are {', '.join(sorted(SUFFIXES))}")
     return _unmistakable(inputs, findings), findings
 
 
