@@ -9,9 +9,9 @@ from src.model.adam import Adam
 from src.model.archive import PlannedSetting, Project
 from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
-from src.model.initial import take_over
 from src.model.resume import Checkpoint, key_of
 from src.model.supervision import supervised
+from src.model.takeover import take_over
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
