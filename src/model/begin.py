@@ -6,7 +6,7 @@ from pathlib import Path
 from src.data.crops import Crops
 from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.model.adam import Adam
-from src.model.archive import PlannedSetting, Project
+from src.model.archive import Project
 from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
 from src.model.resume import Checkpoint, key_of
@@ -82,5 +82,5 @@ def _project(crops: Crops, plan: Plan) -> Project:
         dtype=crops.store.dtype.name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
-        plan={choice.key: PlannedSetting(value=choice.value, why=choice.why) for choice in plan.choices},
+        plan=dict(plan.choices),
     )

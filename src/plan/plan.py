@@ -1,47 +1,43 @@
 """The plan of a training: every setting as a number with its reason, those that were `auto` by src/plan/rules.py."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from src.errors import UserError
 from src.params import AskedData, AskedModel, AskedTrain, Data, Model, Train, check_crop
 from src.plan import rules
 from src.plan.facts import Facts
+from src.plan.setting import PlannedSetting
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=int | float | str)
 BY_HAND = "set by hand"
 THAT_OF_INITIAL = "that of train.initial"
 
 
-class Planned(NamedTuple):
-    """A setting by its name in params.yaml, its value, and why."""
-
-    key: str
-    value: Any
-    why: str
-
-
 @dataclass
 class Planning:
-    """What was chosen so far, in order."""
+    """What was chosen so far, in order: the setting's name in params.yaml → its value, and why."""
 
-    made: list[Planned] = field(default_factory=list)
+    made: dict[str, PlannedSetting] = field(default_factory=dict)
 
     def __call__(self, key: str, asked: Any, rule: Callable[[], tuple[Value, str]]) -> Value:
         """What was asked for, else what the rule says; noted."""
         value, why = rule() if asked == "auto" else (asked, BY_HAND)
-        self.made.append(Planned(key, value, why))
+        self.made[key] = PlannedSetting(value=value, why=why)
         return value
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan."""
+    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan.
+
+    choices: see `Planning`.
+    """
 
     data: Data
     unet: Model
-    choices: Sequence[Planned]
+    choices: Mapping[str, PlannedSetting]
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,12 @@ class Plan(Shown):
     @property
     def numbers(self) -> dict[str, Any]:
         """Setting → value."""
-        return {choice.key: choice.value for choice in self.choices}
+        return {key: choice.value for key, choice in self.choices.items()}
 
     def __str__(self) -> str:
         """A table: setting, value, reason."""
-        width = max(len(choice.key) for choice in self.choices)
-        lines = [f"{choice.key:<{width}}  {choice.value!s:>7}  {choice.why}" for choice in self.choices]
-        return "\n".join(lines)
+        width = max(map(len, self.choices))
+        return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
 
 
 def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Shown:
@@ -91,7 +86,7 @@ def plan_training(
 ) -> Plan:
     """The whole plan; initial: see `plan_network`. `UserError` also if a batch holds nothing to normalise."""
     shown = plan_network(facts, data, unet, params.memory_gib, initial)
-    choose, crop = Planning(list(shown.choices)), shown.data.crop
+    choose, crop = Planning(dict(shown.choices)), shown.data.crop
     network = shown.unet.filters, shown.unet.depth
     batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
     if batch * (crop // 2**shown.unet.depth) ** 2 < 2:
