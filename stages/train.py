@@ -17,13 +17,12 @@ def main(params: Params) -> None:
     from src.model.train import train_unet
     from src.model.training import HISTORY
     from src.plan.facts import Facts
-    from src.plan.initial import initial_network
     from src.plan.plan import plan_training
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts, initial = Facts.of(store, trained, validated, params.data.resize), initial_network(params.train.initial)
-    plan = plan_training(facts, params.data, params.model, params.train, initial)
+    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
     checkpoints = checkpoints_of(Path.cwd())
     training = train_unet(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)

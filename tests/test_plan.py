@@ -23,9 +23,9 @@ def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spre
     return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread)
 
 
-def plan(found, initial=None, **changes):
+def plan(found, **changes):
     chosen = changed_params(**(AUTO | changes))
-    return plan_training(found, chosen.data, chosen.model, chosen.train, initial)
+    return plan_training(found, chosen.data, chosen.model, chosen.train)
 
 
 SHAPES = {
@@ -162,9 +162,10 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
 
 
 def test_an_initial_network_decides_its_shape():
-    made = plan(facts(), initial=Model(filters=24, depth=3))
+    found = replace(facts(), initial=Model(filters=24, depth=3))
+    made = plan(found)
     assert made.unet == Model(filters=24, depth=3)
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
-        plan_network(facts(), chosen.data, chosen.model, 8.0, Model(filters=24, depth=3))
+        plan_network(found, chosen.data, chosen.model, 8.0)

@@ -16,7 +16,6 @@ from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
 from src.params import Augment
-from src.plan.facts import Facts
 from src.plan.memory import Settings, refuse_what_cannot_fit
 from src.plan.plan import Plan
 
@@ -35,7 +34,7 @@ def begin(
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
-        print(_memory(Facts.of(store, trained, validated, plan.data.resize), plan, arithmetic), flush=True)
+        print(_memory(plan, arithmetic), flush=True)
     crops = Crops(store, trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
@@ -61,10 +60,10 @@ def begin(
     return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
 
 
-def _memory(facts: Facts, plan: Plan, arithmetic: Arithmetic) -> str:
+def _memory(plan: Plan, arithmetic: Arithmetic) -> str:
     """What the training needs, in words; `UserError` if that is not there."""
     sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.train.batch}
-    needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
+    needs = Settings.of(plan.facts, **sizes, precision=arithmetic.precision)
     return refuse_what_cannot_fit(needs, machine_bytes(), plan.train.memory_gib)
 
 

@@ -32,9 +32,10 @@ class Planning:
 class Shown:
     """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan.
 
-    choices: see `Planning`.
+    facts: what it is made from; choices: see `Planning`.
     """
 
+    facts: Facts
     data: Data
     unet: Model
     choices: Mapping[str, PlannedSetting]
@@ -57,12 +58,12 @@ class Plan(Shown):
         return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
 
 
-def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Shown:
-    """The first half of a plan. gib: train.memory_gib; initial: the network whose weights training begins from.
+def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) -> Shown:
+    """The first half of a plan. gib: train.memory_gib.
 
-    `UserError` if what is set by hand contradicts the initial network, or itself.
+    `UserError` if what is set by hand contradicts the network that training begins from, or itself.
     """
-    choose = Planning()
+    choose, initial = Planning(), facts.initial
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
     if initial:
         _refuse_another(unet, initial)
@@ -78,14 +79,12 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, in
         raise UserError(f"the plan: {error}") from None
     rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
     planned = Data.model_validate(data.model_dump() | {"normalise": normalise, "crop": crop, "rare": rare})
-    return Shown(planned, Model(filters=filters, depth=depth), choose.made)
+    return Shown(facts, planned, Model(filters=filters, depth=depth), choose.made)
 
 
-def plan_training(
-    facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain, initial: Model | None = None
-) -> Plan:
-    """The whole plan; initial: see `plan_network`. `UserError` also if a batch holds nothing to normalise."""
-    shown = plan_network(facts, data, unet, params.memory_gib, initial)
+def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain) -> Plan:
+    """The whole plan. `UserError` as of `plan_network`, and if a batch holds nothing to normalise."""
+    shown = plan_network(facts, data, unet, params.memory_gib)
     choose, crop = Planning(dict(shown.choices)), shown.data.crop
     network = shown.unet.filters, shown.unet.depth
     batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
@@ -95,10 +94,10 @@ def plan_training(
         )
     steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
     epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, crop, batch, steps))
-    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, initial is not None))
+    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, facts.initial is not None))
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
     numbers = {"batch": batch, "steps": steps, "epochs": epochs, "lr": lr, "warmup": warmup}
-    return Plan(shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+    return Plan(facts, shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
 
 
 def _refuse_another(unet: AskedModel, initial: Model) -> None:
