@@ -11,6 +11,7 @@ def main(params: Params) -> None:
     from src.data.store import Store
     from src.files import plain, write_csv, write_json
     from src.model.archive import save
+    from src.model.begin import begin
     from src.model.decide import decide
     from src.model.infer import Predictor
     from src.model.resume import checkpoints_of
@@ -25,7 +26,8 @@ def main(params: Params) -> None:
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
     checkpoints = checkpoints_of(Path.cwd())
-    training = train_unet(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, crops, validated, plan.train)
     predictor, groups = Predictor(training.model, training.project), read_groups(SPLITS, store, validated)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
     predictor, verdicts = decide(predictor, store, validated, groups, tried, params.seed, flipped=flipped)

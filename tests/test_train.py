@@ -15,8 +15,8 @@ from src.model.infer import Predictor, classes_of
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.validate import measures, validate
-from tests.conftest import changed_params, planned
-from tests.small_training import SMALL, small_params
+from tests.conftest import changed_params
+from tests.small_training import SMALL, small_params, train_on
 from tests.test_losses import reference
 
 
@@ -31,9 +31,7 @@ def float32():
 
 def train_small(store, **changes):
     """A small training, its checkpoints beside the store; `changes` to params.yaml."""
-    chosen, images = small_params(**changes), (store, range(8), range(8, 12))
-    places = {"seed": chosen.seed, "checkpoints": store.folder.parent / "checkpoints"}
-    return train.train_unet(*images, planned(chosen, *images), chosen.augment, **places)
+    return train_on(store, store.folder.parent / "checkpoints", small_params(**changes))
 
 
 def test_keeps_the_weights_of_the_best_epoch(store):

@@ -30,7 +30,12 @@ def begin(
     seed: int,
     checkpoints: Path,
 ) -> tuple[Training, Crops]:
-    """A training before its first step, and its crops. `UserError` if its memory cannot suffice."""
+    """A training of a U-Net on the images at `trained` before its first step, and its crops, as planned.
+
+    validated: positions of the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
+    training of the same settings, code and data that was interrupted has left where it stood, and where this one will.
+    `UserError` if its memory cannot suffice.
+    """
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:

@@ -49,7 +49,7 @@ class Pace:
 def measure(
     store: Store, trained: Sequence[int], validated: Sequence[int], plan: Plan, augment: Augment, seed: int
 ) -> Pace:
-    """The pace of the training that `train_unet` would do with these arguments. Nothing else should run meanwhile."""
+    """The pace of the training that these arguments `begin`. Nothing else should run meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)

@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops import Crops
-from src.data.store import Store
 from src.errors import UserError
-from src.model.begin import begin
 from src.model.infer import Predictor
 from src.model.resume import stoppable
 from src.model.step import Step, learning_rate, training_step
@@ -23,37 +20,24 @@ from src.model.training import Training
 from src.model.validate import measures, validate
 from src.model.watch import complaints, not_finite
 from src.model.workers import Workers
-from src.params import Augment, Train
-from src.plan.plan import Plan
+from src.params import Train
 from src.progress import progress
 
 
-def train_unet(
-    store: Store,
-    trained: Sequence[int],
-    validated: Sequence[int],
-    plan: Plan,
-    augment: Augment,
-    *,
-    seed: int,
-    checkpoints: Path,
-) -> Training:
-    """Build a U-Net and train it on the images at `trained` as planned; everything drawn comes from `seed`.
+def train_unet(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
+    """From where `training` stands, or its checkpoint if it has one, to the weights of the best epoch: see `fit`.
 
-    checkpoints: folder in which a training of the same settings, code and data that was interrupted has left where it
-    stood, and where this one does; `Training.checkpoint` is to be discarded when the result is safe.
+    `Training.checkpoint` is to be discarded when the result is safe. `UserError` says what stopped it before the end.
     """
-    training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=checkpoints)
     with training.checkpoint.held() if training.workers.chief else nullcontext():
         try:
             take_up(training)
-            fit(training, crops, validated, plan.train)
+            fit(training, crops, validated, params)
         except tf.errors.OpError as error:
             raise _in_words(error, training.workers) from error
     if training.timed:
-        pace, side = training.timed * plan.train.batch / training.seconds, plan.data.crop
+        pace, side = training.timed * params.batch / training.seconds, crops.data.crop
         print(f"{pace:.1f} crops of {side} × {side} pixels a second in training, validation apart")
-    return training
 
 
 def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
