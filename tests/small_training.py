@@ -16,11 +16,11 @@ SMALL |= {"model.filters": 4, "model.depth": 2, "train.precision": "float32"}
 
 
 def small_params(**changes):
-    """`changes` to `SMALL`; an epoch has `STEPS` steps."""
+    """`changes` to `SMALL`; an epoch has `STEPS` steps, unless train.steps is among them."""
     from tests.conftest import changed_params
 
     chosen = SMALL | changes
-    return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]}))
+    return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]} | changes))
 
 
 def train_on(store, checkpoints: Path, params):

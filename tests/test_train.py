@@ -85,8 +85,8 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
     ("good", "words"), [(0, "step 1, before anything"), (5, r"2, step 2: lower train\.lr \(0\.01\)")]
 )
 def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, words):
-    def broken(self, steps, steps_an_epoch, batch, part):
-        for step in steps:
+    def broken(self, steps, batch, part):
+        for step, _ in enumerate(steps):
             yield np.full((4, 16, 16, 3), step if step < good else np.nan, np.float32), np.zeros((4, 16, 16), np.uint8)
 
     monkeypatch.setattr("src.data.crops.Crops.batches", broken)
