@@ -14,6 +14,7 @@ from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
 from src.plan.initial import MEMBER
+from src.plan.setting import PlannedSetting
 from src.section import Section
 
 CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
@@ -33,13 +34,6 @@ class Decisions(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     min_object: Annotated[int, Field(ge=0)] = 0
     fill_holes: Annotated[int, Field(ge=0)] = 0
-
-
-class PlannedSetting(Section):
-    """A setting of the plan, and why it has this value."""
-
-    value: int | float | str
-    why: str
 
 
 class Project(Section):
