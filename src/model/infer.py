@@ -143,9 +143,10 @@ class Predictor:
 
     def _padded(self, pixels: NDArray[Any], normalisation: Normalisation) -> NDArray[np.float32]:
         """Normalise, and mirror at bottom and right to a size that the network can halve; what was added is cut off."""
-        image = normalisation(pixels)
-        height, width = image.shape[:2]
-        padded = np.pad(image, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], mode="reflect")
+        padded = normalisation(pixels)
+        height, width = padded.shape[:2]
+        if height % self.multiple or width % self.multiple:
+            padded = np.pad(padded, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], "reflect")
         logits = self._graph(padded[None])
         if self.project.decisions.mirror:
             for axes in ((1,), (2,), (1, 2)):
