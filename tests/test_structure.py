@@ -10,7 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "plan", "score", "summarize")
+TOOLS = ("card", "check", "compare", "convert", "plan", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src/data": {
@@ -27,7 +27,17 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "simplejpeg",
         "pydantic",
     },
-    "src/plan": {"src.plan", "src.data", "src.params", "src.section", "src.errors", "src.files", "numpy"},
+    "src/archive": {"src.archive", "src.data", "src.params", "src.section", "src.errors", "h5py", "pydantic"},
+    "src/plan": {
+        "src.plan",
+        "src.archive",
+        "src.data",
+        "src.params",
+        "src.section",
+        "src.errors",
+        "src.files",
+        "numpy",
+    },
     "src/evaluation": {
         "src.evaluation",
         "src.data",
@@ -40,6 +50,7 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     | {"numpy", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/model": {
         "src.model",
+        "src.archive",
         "src.plan",
         "src.data",
         "src.evaluation",
@@ -49,14 +60,14 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "src.files",
         "src.progress",
     }
-    | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"},
+    | {"numpy", "cv2", "tensorflow", "keras", "filelock"},
     "src/convert": {"src.convert", "src.data", "src.params", "src.section", "src.errors", "src.files", "src.progress"}
     | {"numpy", "PIL", "pydantic"},
     "src": {"src.params", "src.section", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
-    "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
+    "src/report": {"src.report", "src.archive", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
-HEAVY |= {"tifffile", "simplejpeg", "imagecodecs"}
+HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "h5py"}
 
 
 def declared(stage: str, kind: str) -> list[str]:
