@@ -12,7 +12,7 @@ from src.archive.members import CONFIG, METADATA, PROJECT, WEIGHTS, read_members
 from src.archive.network import Network, network_of
 from src.archive.project import Project
 from src.archive.weights import stored_shapes
-from src.errors import UserError
+from src.errors import UserError, printable
 from src.section import validate
 
 NOT_OURS = "not a model of this project"
@@ -36,7 +36,9 @@ def checked(path: Path) -> Project:
         _refuse_other_weights(network, members[WEIGHTS])
     except (UserError, *REFUSED) as error:
         what = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
-        raise UserError(f"{path}: {NOT_OURS}: {what}{error}") from None
+        lines = f"{what}{error}".split("\n")
+        words = "\n".join(map(printable, lines))  # some are foreign, and a terminal might obey them
+        raise UserError(f"{path}: {NOT_OURS}: {words}") from None
     return project
 
 
