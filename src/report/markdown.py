@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from src.errors import printable
 
-PLAIN = re.compile(r"[^0-9A-Za-z .,+\-–]|(?<=[Ww]{3})\.")  # every other character is escaped, and a www. is no link
-READABLE = re.compile(r"[^\w .,:;%()+\-–]|_|(?<=[Ww]{3})\.")  # the same in prose: what marks up, links or mentions
+BETWEEN = r"(?<![0-9A-Za-z])[/_]|[/_](?![0-9A-Za-z])|(?<=[Ww]{3})\."  # in a word a / or _ does nothing, a www. links
+PLAIN = re.compile(rf"[^0-9A-Za-z .,+\-–/_]|{BETWEEN}")  # every other character is escaped
+READABLE = re.compile(rf"[^\w .,:;%()+\-–'/]|{BETWEEN}")  # the same in prose, where fewer would be hard to read
+MOST_NAMED = 12
 Cells = list[str]
 
 
@@ -24,6 +26,12 @@ def code(text: str) -> str:
 def prose(text: str) -> str:
     """The same for words with names in them, not set as code; a line break is shown as \\n."""
     return READABLE.sub(_entity, printable(text))
+
+
+def names(texts: Sequence[str]) -> str:
+    """The first `MOST_NAMED` of them as code, and how many more there are."""
+    more = [f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
+    return ", ".join([*map(code, texts[:MOST_NAMED]), *more])
 
 
 def _entity(found: re.Match[str]) -> str:
