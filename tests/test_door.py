@@ -18,8 +18,10 @@ from src.archive.door import checked
 from src.archive.members import CONFIG, MEMBERS, METADATA, PROJECT, WEIGHTS
 from src.errors import UserError
 from src.model.archive import load, save
+from src.model.initial import take_over
 from src.model.unet import build_unet
 from src.params import Model
+from src.plan.initial import initial_network
 from tests.closure import ROOT
 from tests.test_infer import project
 
@@ -307,6 +309,7 @@ WRONG = [
     (replaced(data=np.zeros((3, 3, 3, 5), np.float32), shape=None), r".*arrays missing: \[\(3, 3, 3, 4\)\]"),
     (replaced(shape=(2**40,), chunks=(2**20,), compression="gzip"), ".*compressed, not stored"),
     (replaced(shape=(2**40,)), ".*compressed, not stored"),
+    (replaced(shape=(2**40, 2**40), chunks=(2**10, 2**10)), ""),
     (replaced(dtype="float64"), ".*no array of float32"),
     (replaced(dtype=h5py.string_dtype(), data="x", shape=()), ".*no array of float32"),
     (replaced(external=[("/etc/passwd", 0, 4 * 108)]), ".*stored elsewhere"),
@@ -388,3 +391,11 @@ def test_a_model_saved_before_the_door_passes():
     if not path.exists():
         pytest.skip("no models/unet.keras here: dvc repro makes it")
     assert checked(path).plan
+
+
+def test_weights_to_begin_from_come_through_the_same_door(hostile, members):
+    path = hostile(changed(members, lambda layers: layers["logits"].update(LAMBDA)))
+    with pytest.raises(UserError, match=r"^train\.initial: .*hostile\.keras: not a model of this project: .*Lambda"):
+        initial_network(str(path))
+    with pytest.raises(UserError, match=r"^train\.initial: .*hostile\.keras: not a model of this project: .*Lambda"):
+        take_over(build_unet(Model(filters=4, depth=2), 3, 3), path, ["a", "b", "c"])

@@ -19,7 +19,7 @@ def stored_shapes(content: bytes) -> list[Shape]:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return sorted(_shapes(file, "", set()))
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
         raise ValueError(f"model.weights.h5: {error}") from None
 
 
