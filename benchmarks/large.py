@@ -133,7 +133,7 @@ def _predict(work: Path) -> None:
 
 
 def _project(normalisation: Any) -> Any:
-    from src.model.archive import Project
+    from src.archive.project import Project
 
     return Project(
         classes=["background", "foreground"],

@@ -23,3 +23,8 @@ def listing(lines: Iterable[str]) -> str:
     if len(lines) > MOST_SHOWN:
         shown.append(f"  … and {len(lines) - MOST_SHOWN} more")
     return "\n".join(shown)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey or not show as an escape: a line break as \\n."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from src.archive.project import Decisions
 from src.data.dataset import IGNORE
 from src.evaluation.absorb import absorbed
 from src.evaluation.confusion import confusion
-from src.model.archive import Decisions, load, save
+from src.model.archive import load, save
 from src.model.decide import decide
 from src.model.infer import Predictor, classes_of
 from src.model.trials import CUTS, TEMPERATURES, confusions_at, thresholds

@@ -11,8 +11,10 @@ import tensorflow as tf
 from scipy.special import expit, softmax
 
 import src.model.infer as infer
+from src.archive.members import PROJECT as MEMBER
+from src.archive.project import Decisions, Project
 from src.errors import UserError
-from src.model.archive import MEMBER, Decisions, Project, load, save
+from src.model.archive import load, save
 from src.model.fold import folded, precision_of
 from src.model.infer import Predictor, load_predictor
 from src.model.unet import build_unet

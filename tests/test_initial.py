@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from src.archive.members import PROJECT as MEMBER
 from src.errors import UserError
 from src.files import write_yaml
 from src.model.archive import load, save
 from src.model.begin import begin
-from src.plan.initial import MEMBER, initial_network
+from src.plan.initial import initial_network
 from src.plan.plan import THAT_OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
 from tests.small_training import small_params
@@ -144,8 +145,8 @@ def with_other_filters(name, content):
         (lambda path: path.unlink(), "no such file; copy a models/unet.keras there"),
         (lambda path: path.write_text("no archive"), "not a model of this project: File is not a zip file"),
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a model of this project: "),
-        (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: .*Is a directory"),
-        (lambda path: rewritten(path, lambda *_: None), "not a model of this project: .*no item named"),
+        (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: no plain file"),
+        (lambda path: rewritten(path, lambda *_: None), "not a model of this project: .*project.json: missing"),
         (
             lambda path: rewritten(path, without_plan),
             "not a model of this project: it was saved before",

@@ -16,10 +16,11 @@ import tifffile
 from PIL import Image
 
 import src.model.predict as predict
+from src.archive.project import Decisions, Project
 from src.data.inputs import find_inputs
 from src.data.results import mask_values
 from src.errors import UserError
-from src.model.archive import Decisions, Project, save
+from src.model.archive import save
 from src.model.infer import Predictor, load_predictor
 from src.model.predict import Outputs, Prediction
 from src.model.unet import build_unet

@@ -15,7 +15,8 @@ def model(tmp_path_factory):
     """A saved network of three classes, as it was drawn: it answers each of them somewhere."""
     import keras
 
-    from src.model.archive import Project, save
+    from src.archive.project import Project
+    from src.model.archive import save
     from src.model.unet import build_unet
     from src.params import Model
 

@@ -10,7 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "plan", "predict", "score", "summarize")
+TOOLS = ("card", "check", "compare", "convert", "plan", "predict", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
 BELOW = COMMON | {"src.data", "numpy"}
@@ -18,14 +18,25 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     "src": COMMON | {"pydantic", "yaml", "tqdm"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
-    "src/plan": BELOW | {"src.plan"},
+    "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
+    "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/model": BELOW
-    | {"src.model", "src.plan", "src.evaluation", "src.progress", "cv2", "tensorflow", "keras", "filelock", "pydantic"},
-    "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
+    | {
+        "src.model",
+        "src.archive",
+        "src.plan",
+        "src.evaluation",
+        "src.progress",
+        "cv2",
+        "tensorflow",
+        "keras",
+        "filelock",
+    },
+    "src/report": {"src.report", "src.archive", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
-HEAVY |= {"tifffile", "simplejpeg", "imagecodecs"}
+HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "h5py"}
 
 
 def declared(stage: str, kind: str) -> list[str]:

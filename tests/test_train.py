@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import src.model.train as train
+from src.archive.project import Project
 from src.errors import UserError
 from src.evaluation.confusion import confusion, dice, headline, overlap
-from src.model.archive import Project
 from src.model.infer import Predictor, classes_of
 from src.model.training import Training
 from src.model.unet import build_unet

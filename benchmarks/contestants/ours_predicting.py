@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.worker import CHANNELS, Setting, rate
+from src.archive.project import Project
 from src.data.inputs import find_inputs
 from src.data.results import mask_values
-from src.model.archive import Project
 from src.model.device import fastest_precision, repeatable
 from src.model.fold import folded
 from src.model.infer import Predictor

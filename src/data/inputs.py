@@ -11,10 +11,10 @@ from PIL import Image
 
 from src.data.dataset import read_lines
 from src.data.images import SUFFIXES
-from src.data.pairs import files_below, printable
+from src.data.pairs import files_below
 from src.data.tiff import is_tiff
 from src.data.unreadable import Finding
-from src.errors import UserError
+from src.errors import UserError, printable
 
 LIST = ".txt"
 

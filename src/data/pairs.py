@@ -14,7 +14,7 @@ from src.data.images import SUFFIXES, read_image
 from src.data.masks import Labels, read_mask
 from src.data.matching import Rule, find_rule, partners
 from src.data.unreadable import Finding, Unreadable
-from src.errors import UserError
+from src.errors import UserError, printable
 from src.params import AskedData
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
@@ -115,11 +115,6 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
             found[stem] = path
             folded[stem.casefold()] = path.name
     return found, findings, several
-
-
-def printable(name: str) -> str:
-    """A name as it can be shown: what is no printable character is written as Python would."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:

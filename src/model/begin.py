@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.archive.project import Project
 from src.data.crops import Crops
 from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.model.adam import Adam
-from src.model.archive import Project
 from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
 from src.model.resume import Checkpoint, key_of

@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from src.archive.project import Decisions, Project
 from src.data.normalise import Normalisation
 from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
 from src.evaluation.absorb import absorbed
 from src.evaluation.calibration import probabilities
-from src.model.archive import Decisions, Project, load
+from src.model.archive import load
 from src.model.device import fastest_precision, repeatable
 from src.model.fold import folded, precision_of
 from src.plan.tiles import HALO, TILE

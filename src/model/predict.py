@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from src.data.dataset import Dataset
 from src.data.images import read_image
 from src.data.inputs import Input, pixels_of
-from src.data.pairs import printable
 from src.data.results import inside, mask_suffix, place_of, room, write_mask, write_probabilities
 from src.data.store import release
 from src.data.unreadable import Finding, Unreadable
-from src.errors import UserError
+from src.errors import UserError, printable
 from src.evaluation.calibration import probabilities
 from src.model.infer import Predictor, classes_of
 from src.progress import Megapixels, ahead

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from src.archive.project import Project
 from src.model.adam import Adam
-from src.model.archive import Project
 from src.model.device import Arithmetic
 from src.model.resume import Checkpoint
 from src.model.workers import Workers

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from src.archive.project import PlannedSetting
 from src.errors import UserError
 from src.params import AskedData, AskedModel, AskedTrain, Data, Model, Train, check_crop
 from src.plan import rules
 from src.plan.facts import Facts
-from src.plan.setting import PlannedSetting
 
 Value = TypeVar("Value", bound=int | float | str)
 BY_HAND = "set by hand"

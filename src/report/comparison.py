@@ -1,19 +1,18 @@
 """A comparison of runs in the terminal, and in Markdown for a pull request."""
 
-import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from src.errors import printable
 from src.report.joined import TITLES
+from src.report.markdown import Cells, code, markdown_table
 from src.report.page import aligned, number
 
 MOST_MORE = 100_000  # images or seeds; beyond it no exact number is given
 PAIR = ["", "A", "B", "B - A", "interval", "verdict"]
 SEEDS = ["", "A", "B", "B - A", "seeds", "images", "interval", "verdict"]
 ALONE = ["", "mean", "seeds", "images", "seeds needed"]
-PLAIN = re.compile(r"[^0-9A-Za-z .,+\-–]|(?<=[Ww]{3})\.")  # every other character is escaped, and a www. is no link
-Cells = list[str]
 
 
 def comparison_text(compared: Mapping[str, Any]) -> str:
@@ -43,22 +42,6 @@ def comparison_markdown(compared: Mapping[str, Any]) -> str:
     if gates := _gates(compared, code):
         parts.append("\n".join(f"- {gate}" for gate in gates))
     return "\n\n".join([*parts, *compared["notes"], *_without(compared, code)]) + "\n"
-
-
-def markdown_table(header: Cells, body: Sequence[Cells]) -> str:
-    """The first column set left, the others right; cells are escaped already."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
-
-
-def printable(text: str) -> str:
-    """The text with what a terminal would obey or not show as an escape: a line break as \\n."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def code(text: str) -> str:
-    """The text as inline code of HTML in Markdown: no character of it marks up, links or mentions anything."""
-    return f"<code>{PLAIN.sub(lambda found: f'&#{ord(found[0])};', printable(text))}</code>"
 
 
 def table(compared: Mapping[str, Any], show: Callable[[str], str]) -> list[Cells]:

@@ -1,0 +1,1 @@
+"""What models/unet.keras holds, and the door that every archive goes through before use; without TensorFlow."""

@@ -1,0 +1,49 @@
+"""model.weights.h5 of an archive: the shapes of its arrays, and that they are plain ones in this very file.
+
+HDF5 can point to other files, declare arrays of any size without storing them, and nest without end: none of that is
+let through, as Keras reads arrays before it compares their shapes.
+"""
+
+import io
+from collections.abc import Iterator
+
+import h5py
+
+Shape = tuple[int, ...]
+DEEPEST = 4  # layers/NAME/vars/NUMBER
+PLAIN = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
+
+
+def stored_shapes(content: bytes) -> list[Shape]:
+    """The shapes of all arrays in order of size; `ValueError` names the first object that is not as Keras saves it."""
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            return sorted(_shapes(file, "", set()))
+    except (OSError, KeyError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        raise ValueError(f"model.weights.h5: {error}") from None
+
+
+def _shapes(group: h5py.Group, place: str, seen: set[int]) -> Iterator[Shape]:
+    for name in group:
+        path = f"{place}/{name}"
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"model.weights.h5: {path!r} is a link to elsewhere")
+        member = group[name]
+        address = h5py.h5o.get_info(member.id).addr
+        if address in seen or path.count("/") > DEEPEST:
+            raise ValueError(f"model.weights.h5: {path!r} stands twice, or too deep")
+        seen.add(address)
+        if isinstance(member, h5py.Group):
+            yield from _shapes(member, path, seen)
+        else:
+            _refuse_others(member, path)
+            yield tuple(member.shape)
+
+
+def _refuse_others(member: object, path: str) -> None:
+    """`ValueError` unless it is an array of float32 whose numbers are all there."""
+    if not isinstance(member, h5py.Dataset) or member.dtype != "float32" or member.shape is None:
+        raise ValueError(f"model.weights.h5: {path!r} is no array of float32")
+    plain = member.id.get_create_plist().get_layout() in PLAIN and not member.external
+    if not plain or member.id.get_storage_size() != 4 * member.size:
+        raise ValueError(f"model.weights.h5: {path!r} is compressed, not stored, or stored elsewhere")
