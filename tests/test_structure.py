@@ -10,7 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "plan", "score", "summarize")
+TOOLS = ("check", "compare", "convert", "export", "plan", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src/data": {
@@ -49,14 +49,15 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
         "src.files",
         "src.progress",
     }
-    | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"},
+    | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"}
+    | {"tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/convert": {"src.convert", "src.data", "src.params", "src.section", "src.errors", "src.files", "src.progress"}
     | {"numpy", "PIL", "pydantic"},
     "src": {"src.params", "src.section", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
-HEAVY |= {"tifffile", "simplejpeg", "imagecodecs"}
+HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"}
 
 
 def declared(stage: str, kind: str) -> list[str]:
