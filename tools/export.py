@@ -35,6 +35,7 @@ what is written, for models/unet.keras:
 in all of them: input "image" [n, height, width, channels], output "probabilities" float32 [n, height, width, classes];
 of two classes, both have theirs. The signature in SavedModel and LiteRT is "serving_default". The number of images,
 height and width are free; with data.resize, height and width are that side. LiteRT: get_signature_runner() sets them.
+It keeps what it computes for each of the mirrored copies: large images are better shown to it in parts.
 
 ONNX without TensorFlow (pip install onnxruntime pillow):
 {ONNX_EXAMPLE}

@@ -20,7 +20,7 @@ from src.model.formats import Run
 from src.model.infer import Predictor, enlarged
 from src.progress import progress
 
-SIDE = 1024  # pixels: of larger images a square of this side, from the middle, is looked at
+SIDE = 512  # pixels: of larger images a square of this side from the middle; LiteRT takes gigabytes for more
 TOLERANCE = 1e-3  # of a probability; formats that compute in float32 differ by some millionths
 TINIEST = np.finfo(np.float32).tiny
 Image = NDArray[Any]  # [height, width, channels]
