@@ -1,4 +1,4 @@
-"""Prepare, draw crops from, and score one image of 30,000 × 30,000 pixels, each in its own process: the peak memory.
+"""Prepare, draw crops from, score and predict an image of 30,000 × 30,000 pixels, each in its own process: the memory.
 
 The image is a tiled RGB TIFF, its mask a tiled 8-bit one. What a step needs is measured by the operating system
 (ru_maxrss), which counts every page that is mapped, whether it could be given back or not.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tools import parser, run
 
 TILE = 512
-STEPS = ("prepare", "crops", "score")
+STEPS = ("prepare", "crops", "score", "predict")
 CROPS = 400
 
 
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
         make(Path(work) / "set", arguments.side)
         found = {}
-        for name in STEPS:
+        for name in arguments.only or STEPS:
             command = [sys.executable, "-m", "benchmarks.large", "--step", name, "--work", work]
             printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             found[name] = json.loads(printed.splitlines()[-1])
@@ -68,6 +68,7 @@ def step(name: str, work: Path) -> dict[str, Any]:
     """One step on the files in `work`: its seconds and its peak memory."""
     started = time.perf_counter()
     steps: dict[str, Callable[[Path], None]] = {"prepare": _prepare, "crops": _crops, "score": _score}
+    steps["predict"] = _predict
     steps[name](work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"seconds": round(time.perf_counter() - started, 1), "peak_gib": round(peak, 2)}
@@ -91,7 +92,7 @@ def _crops(work: Path) -> None:
     read, store = params.load(), Store(work / "prepared")
     seen = plan_network(Facts.of(store, [0], [0], 0), read.data, read.model, read.train.memory_gib)
     crops = Crops(store, [0], seen.data, read.augment, read.seed)
-    for _ in crops.batches(range(CROPS // 8), CROPS // 8, 8):
+    for _ in crops.batches([(1, number) for number in range(CROPS // 8)], 8):
         pass
 
 
@@ -101,28 +102,50 @@ def _score(work: Path) -> None:
     from src.evaluation.baseline import ColourClassifier
     from src.evaluation.keep import keep
     from src.evaluation.measure import measure_all
-    from src.model.archive import Project
     from src.model.infer import Predictor
     from src.model.unet import build_unet
     from src.params import Model
 
     store = Store(work / "prepared")
-    normalisation = Normalisation.of(store.records)
-    project = Project(
-        classes=store.dataset.names,
+    network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
+    methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
+    for predict in methods:
+        measure_all(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), ["large"], 2.0)
+
+
+def _predict(work: Path) -> None:
+    """The default network, with its probabilities."""
+    from src.data.normalise import Normalisation
+    from src.model.archive import save
+    from src.model.device import prepare_device
+    from src.model.unet import build_unet
+    from src.params import Model
+    from tools import predict
+
+    prepare_device(0, "auto")
+    save(
+        work / "unet.keras",
+        build_unet(Model(filters=16, depth=4), 3, 2),
+        _project(Normalisation([10.0] * 3, [3.0] * 3)),
+    )
+    options = ["--model", str(work / "unet.keras"), "--out", str(work / "out"), "--probabilities", "8-bit"]
+    predict.main(predict.arguments().parse_args([str(work / "set/images"), *options]))
+
+
+def _project(normalisation: Any) -> Any:
+    from src.model.archive import Project
+
+    return Project(
+        classes=["background", "foreground"],
         background=0,
         colors={},
         mean=normalisation.mean,
         std=normalisation.std,
         normalise="dataset",
-        dtype=store.dtype.name,
+        dtype="uint8",
         resize=0,
         depth=4,
     )
-    network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), project)
-    methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
-    for predict in methods:
-        measure_all(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), ["large"], 2.0)
 
 
 if __name__ == "__main__":
@@ -130,5 +153,6 @@ if __name__ == "__main__":
     arguments.prog = "python -m benchmarks.large"
     arguments.add_argument("--side", type=int, default=30_000, help="height and width of the image, in pixels")
     arguments.add_argument("--work", type=Path, help="folder for the files, by default the system's for temporary ones")
+    arguments.add_argument("--only", choices=STEPS, nargs="+", help="of the steps, in this order")
     arguments.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     run(arguments, main)

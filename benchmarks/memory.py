@@ -63,6 +63,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
     from src import params
     from src.data.prepare import prepare
+    from src.model.begin import begin
     from src.model.train import train_unet
     from src.params import Model, Precision
     from src.plan.facts import Facts
@@ -79,7 +80,9 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     trained, validated = range(PAIRS - 1), [PAIRS - 1]
     facts, unet = Facts.of(store, trained, validated, 0), Model(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
-    train_unet(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=work / "checkpoints")
+    places = work / "checkpoints"
+    training, crops = begin(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
+    train_unet(training, crops, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
     estimated = peak_bytes(Settings.of(facts, **sizes, precision=precision))

@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         print(
             f"The machine is busy, with a load of {load:.1f}: what is measured now misleads, of PyTorch most of all.\n"
         )
-    if not _has_torch(arguments.torch_python):
+    if not has_torch(arguments.torch_python):
         print("PyTorch is left out: it is not installed; pip install -r benchmarks/requirements.txt does it.\n")
     found = []
     with tempfile.TemporaryDirectory() as work:
@@ -60,7 +60,7 @@ def _settings(arguments: argparse.Namespace) -> list[Setting]:
     return [Setting(filters, DEPTH, *sizes) for filters in arguments.filters]
 
 
-def _has_torch(python: str) -> bool:
+def has_torch(python: str) -> bool:
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
     return subprocess.run([python, "-c", code]).returncode == 0
 
@@ -85,7 +85,7 @@ def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, Any]
             OURS: stack.enter_context(Worker(f"{HERE}.ours", setting)),
             STOCK: stack.enter_context(Worker(f"{HERE}.stock", setting)),
         }
-        if _has_torch(torch_python):
+        if has_torch(torch_python):
             for name, bfloat16 in zip(PYTORCH, (False, True), strict=True):
                 chosen = replace(setting, bfloat16=bfloat16)
                 workers[name] = stack.enter_context(Worker(f"{HERE}.pytorch", chosen, torch_python))

@@ -184,11 +184,9 @@ class AskedTrain(Section):
         return initial
 
     @model_validator(mode="after")
-    def whole_epochs(self) -> "AskedTrain":
-        if self.steps != "auto" and self.epochs != "auto" and self.steps % self.epochs:
-            raise ValueError(
-                f"steps ({self.steps}) must be a multiple of epochs ({self.epochs}), which are equally long"
-            )
+    def a_step_in_every_epoch(self) -> "AskedTrain":
+        if self.steps != "auto" and self.epochs != "auto" and self.steps < self.epochs:
+            raise ValueError(f"steps ({self.steps}) must be at least as many as epochs ({self.epochs})")
         return self
 
 

@@ -9,14 +9,13 @@ def main(params: Params) -> None:
     from src.data.splits import read_subset
     from src.data.store import Store
     from src.plan.facts import Facts
-    from src.plan.initial import initial_network
     from src.plan.plan import plan_network
     from src.report.augmentation import draw_augmentation
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts, initial = Facts.of(store, trained, validated, params.data.resize), initial_network(params.train.initial)
-    seen = plan_network(facts, params.data, params.model, params.train.memory_gib, initial)
+    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    seen = plan_network(facts, params.data, params.model, params.train.memory_gib)
     crops = Crops(store, trained, seen.data, params.augment, params.seed)
     draw_augmentation(PLOTS / "augmentation", crops)
 

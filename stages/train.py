@@ -11,22 +11,23 @@ def main(params: Params) -> None:
     from src.data.store import Store
     from src.files import plain, write_csv, write_json
     from src.model.archive import save
+    from src.model.begin import begin
     from src.model.decide import decide
     from src.model.infer import Predictor
     from src.model.resume import checkpoints_of
     from src.model.train import train_unet
     from src.model.training import HISTORY
     from src.plan.facts import Facts
-    from src.plan.initial import initial_network
     from src.plan.plan import plan_training
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts, initial = Facts.of(store, trained, validated, params.data.resize), initial_network(params.train.initial)
-    plan = plan_training(facts, params.data, params.model, params.train, initial)
+    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
     checkpoints = checkpoints_of(Path.cwd())
-    training = train_unet(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, crops, validated, plan.train)
     predictor, groups = Predictor(training.model, training.project), read_groups(SPLITS, store, validated)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
     predictor, verdicts = decide(predictor, store, validated, groups, tried, params.seed, flipped=flipped)

@@ -16,7 +16,6 @@ from src.data.store import Store
 from src.files import read_yaml
 from src.params import AskedData, Params
 from src.plan.facts import Facts
-from src.plan.initial import initial_network
 from src.plan.plan import Plan, plan_training
 
 ROOT = Path(__file__).parent.parent
@@ -85,8 +84,8 @@ def changed_params(**changes: Any) -> Params:
 
 def planned(params: Params, store: Store, trained: Sequence[int], validated: Sequence[int]) -> Plan:
     """The plan of a training on these images of the store."""
-    facts = Facts.of(store, trained, validated, params.data.resize)
-    return plan_training(facts, params.data, params.model, params.train, initial_network(params.train.initial))
+    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    return plan_training(facts, params.data, params.model, params.train)
 
 
 @pytest.fixture

@@ -16,11 +16,24 @@ SMALL |= {"model.filters": 4, "model.depth": 2, "train.precision": "float32"}
 
 
 def small_params(**changes):
-    """`changes` to `SMALL`; an epoch has `STEPS` steps."""
+    """`changes` to `SMALL`; an epoch has `STEPS` steps, unless train.steps is among them."""
     from tests.conftest import changed_params
 
     chosen = SMALL | changes
-    return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]}))
+    return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]} | changes))
+
+
+def train_on(store, checkpoints: Path, params):
+    """A training as the stage does it, on the first eight images of the store; the last four measure it."""
+    from src.model.begin import begin
+    from src.model.train import train_unet
+    from tests.conftest import planned
+
+    trained, validated = range(8), range(8, 12)
+    plan = planned(params, store, trained, validated)
+    training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, crops, validated, plan.train)
+    return training
 
 
 def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
@@ -29,17 +42,13 @@ def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
     import src.model  # noqa: F401
     from src.data.store import Store
     from src.errors import UserError
-    from src.model.train import train_unet
-    from tests.conftest import planned
 
     changes = dict(_setting(text) for text in settings)
     devices = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration()] * changes.pop("devices", 1)
     tf.config.set_logical_device_configuration(devices[0], parts)
-    params, images = small_params(**changes), (Store(Path(store)), range(8), range(8, 12))
-    places = {"seed": params.seed, "checkpoints": Path(checkpoints)}
     try:
-        training = train_unet(*images, planned(params, *images), params.augment, **places)
+        training = train_on(Store(Path(store)), Path(checkpoints), small_params(**changes))
     except UserError as error:
         sys.exit(str(error))
     Path(out).write_text(json.dumps({"history": training.history, "metrics": training.metrics({})}))

@@ -147,7 +147,7 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
     crops = Crops(store, [2, 5], chosen.data, chosen.augment, seed=0)
-    assert len(list(crops.batches(range(20), 40, 4))) == 20
+    assert len(list(crops.batches([(1, number) for number in range(20)], 4))) == 20
     assert len(calls) == 2
 
 
@@ -189,7 +189,7 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
 
     one = draw(0, 1, 5)
     crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
-    batches = list(crops.batches(range(2), 8, 4))
+    batches = list(crops.batches([(1, 0), (1, 1)], 4))
     np.testing.assert_array_equal(one, batches[1][0][1])
     for other in ((1, 1, 5), (0, 2, 5), (0, 1, 6)):
         assert not np.array_equal(one, draw(*other))
@@ -198,7 +198,7 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
 def test_whole_batches_only(store, params):
     chosen = params(**{"data.crop": 32})
     crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
-    assert [images.shape[0] for images, _ in crops.batches(range(2), 11, 4)] == [4, 4]
+    assert [images.shape[0] for images, _ in crops.batches([(1, 0), (2, 0)], 4)] == [4, 4]
 
 
 def test_a_rare_class_is_in_its_share_of_the_crops(store, params):

@@ -8,8 +8,9 @@ from src.data.dataset import IGNORE
 from src.evaluation.absorb import absorbed
 from src.evaluation.confusion import confusion
 from src.model.archive import Decisions, load, save
-from src.model.decide import CUTS, TEMPERATURES, confusions_at, decide, thresholds
+from src.model.decide import decide
 from src.model.infer import Predictor, classes_of
+from src.model.trials import CUTS, TEMPERATURES, confusions_at, thresholds
 from src.model.unet import build_unet
 from src.params import Decide, Model
 from tests.conftest import prepared, write_data_set

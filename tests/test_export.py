@@ -14,12 +14,11 @@ from sklearn.metrics import f1_score
 
 from src.data.splits import write_splits
 from src.errors import UserError
-from src.evaluation.calibration import probabilities
 from src.files import read_json
 from src.model import agreement, exporting
 from src.model.agreement import TOLERANCE, Check, export_way, megabytes, middle
 from src.model.archive import Decisions, Project, save
-from src.model.export import Export, in_float32, precision_of
+from src.model.export import Export
 from src.model.exporting import write_exports
 from src.model.formats import FORMATS, Format
 from src.model.infer import Predictor, classes_of
@@ -74,8 +73,7 @@ class Case:
 
     def said(self, images):
         """By the project's own prediction."""
-        temperature = self.predictor.project.decisions.temperature
-        return np.stack([probabilities(self.predictor.logits(image), temperature) for image in images])
+        return np.stack([self.predictor.probabilities(image) for image in images])
 
 
 CASES = {  # classes, channels, project
@@ -213,17 +211,6 @@ np.save("said.npy", model(image=np.asarray(Image.open("image.png"))[None])["prob
     np.testing.assert_allclose(np.load(tmp_path / "said.npy"), case.said([image])[0], atol=2e-5)
 
 
-def test_in_float32_whatever_it_was_trained_in():
-    trained, exact = network(2, 3, "mixed_bfloat16"), network(2, 3)
-    policy, plain = keras.mixed_precision.dtype_policy(), in_float32(trained)
-    assert (precision_of(trained), precision_of(plain)) == ("bfloat16", "float32")
-    assert keras.mixed_precision.dtype_policy() is policy
-    exact.set_weights(trained.get_weights())
-    image = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype(np.float32)
-    np.testing.assert_allclose(plain(image), exact(image), atol=1e-5)
-    assert np.abs(trained(image) - exact(image)).max() > 1e-3  # else there was nothing to undo
-
-
 def test_what_an_export_cannot_see_is_refused():
     told = project(3, 3, resize=32, normalise="image")
     with pytest.raises(UserError, match=r"cannot be exported: .* train with data.normalise: dataset"):
@@ -239,7 +226,7 @@ def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
     """A format that is right everywhere, beside a network that is not."""
     predictor, indices = Predictor(network(3, 3), project(3, 3)), [0, 1, 4]
     check = Check(predictor, labelled, indices, tmp_path)
-    expected = [probabilities(predictor.logits(labelled.image(index))) for index in indices]
+    expected = [predictor.probabilities(labelled.image(index)) for index in indices]
     given, truth = [answers(labelled, index) for index in indices], [labelled.mask(index) for index in indices]
     (tmp_path / "file").write_bytes(bytes(2_500_000))
     reference = check.of_keras(tmp_path / "file")
@@ -268,7 +255,7 @@ def test_one_that_differs_is_refused(labelled, tmp_path, error):
     predictor = Predictor(network(3, 3), project(3, 3))
     check = Check(predictor, labelled, [0], tmp_path)
     check.of_keras(tmp_path)
-    right = probabilities(predictor.logits(labelled.image(0)))[None]
+    right = predictor.probabilities(labelled.image(0))[None]
     assert check.of_export("made", lambda images: right + np.float32(TOLERANCE / 2), tmp_path).changed == 0
     wrong = right.copy()
     wrong[0, 40, 3, 1] += error

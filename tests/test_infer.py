@@ -7,13 +7,17 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from scipy.special import expit, softmax
 
 import src.model.infer as infer
 from src.errors import UserError
-from src.model.archive import MEMBER, Project, load, save
+from src.model.archive import MEMBER, Decisions, Project, load, save
+from src.model.fold import folded, precision_of
 from src.model.infer import Predictor, load_predictor
 from src.model.unet import build_unet
 from src.params import Model
+from src.plan.tiles import HALO
 
 
 def project(**changes) -> Project:
@@ -53,10 +57,68 @@ def test_predicts_at_the_images_own_size(model, size, resize):
 def test_tiles_change_nothing(model, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (150, 203, 1), dtype=np.uint8)
     whole = Predictor(model, project()).logits(image)
-    monkeypatch.setattr(infer, "TILE", 64)
-    np.testing.assert_allclose(Predictor(model, project()).logits(image), whole, atol=1e-4)
+    np.testing.assert_allclose(Predictor(model, project(), tile=64).logits(image), whole, atol=1e-4)
     monkeypatch.setattr(infer, "HALO", 0)
-    assert np.abs(Predictor(model, project()).logits(image) - whole).max() > 1e-2  # the halo is what makes it so
+    assert (
+        np.abs(Predictor(model, project(), tile=64).logits(image) - whole).max() > 1e-2
+    )  # so the halo is what does it
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
+def test_the_halo_is_all_that_the_network_sees(depth):
+    """A tile's logits as a function of all pixels: the gradient is 0 beyond the halo, and hardly before."""
+    keras.utils.set_random_seed(depth)
+    network, step = build_unet(Model(filters=2, depth=depth), 1, 2), 2**depth
+    for layer in network.layers:  # positive weights and no dead ReLU: nothing cancels
+        layer.set_weights([abs(weight) + 0.01 for weight in layer.get_weights()])
+    halo, tile = HALO * step, step
+    side = 2 * (halo + 2 * step) + tile
+    image = tf.Variable(np.ones((1, side, side, 1), np.float32))
+    middle = slice(halo + 2 * step, halo + 2 * step + tile)
+    with tf.GradientTape() as tape:
+        seen = tf.reduce_sum(network(image)[:, middle, middle])
+    rows = np.flatnonzero(np.abs(tape.gradient(seen, image).numpy()[0, ..., 0]).sum(axis=1))
+    reach = max(middle.start - rows[0], rows[-1] + 1 - middle.stop)
+    assert halo - 2 * step <= reach <= halo
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_folded_is_the_same_function(classes):
+    keras.utils.set_random_seed(classes)
+    network = build_unet(Model(filters=4, depth=2), 3, classes)
+    rng = np.random.default_rng(0)
+    network(rng.normal(size=(4, 32, 32, 3)), training=True)
+    for layer in network.layers:
+        if "_norm_" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    images = rng.normal(size=(2, 32, 48, 3)).astype(np.float32)
+    less = folded(network, "float32")
+    np.testing.assert_allclose(less(images), network(images), atol=1e-4 * np.abs(network(images)).max())
+    assert not any("_norm_" in layer.name for layer in less.layers)
+    assert np.abs(network(images)).max() > 0.1
+
+
+def test_folded_in_another_arithmetic_leaves_the_usual_one_alone(model):
+    before = keras.mixed_precision.global_policy().name
+    less = folded(model, "bfloat16")
+    assert precision_of(less) == "bfloat16" and keras.mixed_precision.global_policy().name == before
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 1), dtype=np.uint8)
+    exact, rough = (Predictor(network, project()).logits(image) for network in (model, less))
+    assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_add_up_and_follow_the_temperature(classes):
+    names = ["background", "cell", "debris"][:classes]
+    keras.utils.set_random_seed(0)
+    network = build_unet(Model(filters=4, depth=2), 1, classes)
+    warm = project(classes=names, decisions=Decisions(temperature=3.0))
+    image = np.random.default_rng(0).integers(0, 256, (21, 34, 1), dtype=np.uint8)
+    logits, found = Predictor(network, warm).logits(image), Predictor(network, warm).probabilities(image)
+    assert found.shape == (21, 34, classes) and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-6)
+    expected = expit(logits[..., 0] / 3) if classes == 2 else softmax(logits / 3, axis=2)[..., 1]
+    np.testing.assert_allclose(found[..., 1], expected, atol=1e-6)
 
 
 def test_normalises_as_told(model):

@@ -101,8 +101,7 @@ def test_classes_of_another_order_are_told_apart_anew(earlier, initial, tmp_path
 def test_the_network_is_that_of_the_earlier_model(earlier, initial):
     plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
     assert (plan.unet.filters, plan.unet.depth) == (4, 2)
-    why = {choice.key: choice.why for choice in plan.choices}
-    assert why["model.filters"] == why["model.depth"] == THAT_OF_INITIAL
+    assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == THAT_OF_INITIAL
     assert initial_network(NAME) == plan.unet and initial_network("none") is None
 
 

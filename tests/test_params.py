@@ -61,8 +61,10 @@ def test_refuses_a_crop_that_the_network_cannot_halve(tmp_path):
 
 def test_refuses_more_epochs_than_steps(tmp_path):
     (tmp_path / "params.yaml").write_text(TEXT.replace("steps: auto", "steps: 5").replace("epochs: auto", "epochs: 6"))
-    with pytest.raises(UserError, match=r"steps \(5\) must be a multiple of epochs \(6\)"):
+    with pytest.raises(UserError, match=r"steps \(5\) must be at least as many as epochs \(6\)"):
         load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text(TEXT.replace("steps: auto", "steps: 7").replace("epochs: auto", "epochs: 6"))
+    assert load(tmp_path / "params.yaml").train.steps == 7
 
 
 def test_lists_every_offender(tmp_path):

@@ -23,9 +23,9 @@ def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spre
     return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread)
 
 
-def plan(found, initial=None, **changes):
+def plan(found, **changes):
     chosen = changed_params(**(AUTO | changes))
-    return plan_training(found, chosen.data, chosen.model, chosen.train, initial)
+    return plan_training(found, chosen.data, chosen.model, chosen.train)
 
 
 SHAPES = {
@@ -55,7 +55,7 @@ def test_every_shape_of_data_starts_sensibly(shape, gib):
     assert 1 <= made.train.epochs <= made.train.steps and 500 <= made.train.steps <= 30_000
     assert 1e-4 <= made.train.lr <= 1e-2 and 0 < made.train.warmup <= 0.5
     assert (made.data.rare > 0) == bool(found.rare)
-    assert [choice.key for choice in made.choices if not choice.why] == []
+    assert [key for key, choice in made.choices.items() if not choice.why] == []
     assert set(made.numbers) == set(NUMBERS)
 
 
@@ -102,7 +102,7 @@ def test_two_four_and_eight_devices_can_share_a_batch(side):
 def test_what_is_set_by_hand_stays_and_is_marked(key, value):
     made = plan(facts(60, 512, 512), **{key: value})
     assert made.numbers[key] == value
-    assert [choice.key for choice in made.choices if choice.why == BY_HAND] == [key]
+    assert [key for key, choice in made.choices.items() if choice.why == BY_HAND] == [key]
 
 
 @pytest.mark.parametrize(("crop", "depth"), [(128, 4), (100, 2), (24, 2), (72, 3), (16, 1)])
@@ -157,14 +157,15 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
     store = prepared(write_data_set(tmp_path / "set"), tmp_path)
     made = planned(changed_params(**AUTO), store, range(8), range(8, 12))
     assert made.data.crop >= 48 and made.unet.depth >= 2
-    for choice in made.choices:
-        assert f"{choice.key} " in str(made) and choice.why in str(made)
+    for key, choice in made.choices.items():
+        assert f"{key} " in str(made) and choice.why in str(made)
 
 
 def test_an_initial_network_decides_its_shape():
-    made = plan(facts(), initial=Model(filters=24, depth=3))
+    found = replace(facts(), initial=Model(filters=24, depth=3))
+    made = plan(found)
     assert made.unet == Model(filters=24, depth=3)
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
-        plan_network(facts(), chosen.data, chosen.model, 8.0, Model(filters=24, depth=3))
+        plan_network(found, chosen.data, chosen.model, 8.0)

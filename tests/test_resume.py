@@ -15,6 +15,7 @@ from src.model.resume import FORGOTTEN, Checkpoint, checkpoints_of, key_of
 from tests.test_train import float32, train_small  # noqa: F401
 
 LONG = {"train.epochs": 4}  # 4 steps each
+UNEVEN = {"train.epochs": 3, "train.steps": 10}  # 3, 3 and 4 steps
 
 
 class Killed(Exception):
@@ -62,6 +63,20 @@ def test_ends_with_the_same_bits_however_often_it_is_killed(store, interrupted):
     training = train_small(store, **LONG)
     assert training.content() == reference.content()
     assert training.timed < 16  # it did go on, not begin anew
+
+
+@pytest.mark.parametrize("number", [2, 7])
+def test_epochs_of_unequal_length_go_on_as_well(store, interrupted, number):
+    """After the last step of an epoch, and within the one that is longer."""
+    reference = train_small(store, **UNEVEN)
+    reference.checkpoint.discard()
+    assert [row["epoch"] for row in reference.history] == [1, 2, 3] and reference.step == reference.timed == 10
+    interrupted(number, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(UserError, match=rf"after step {number + 1};"):
+        train_small(store, **UNEVEN)
+    interrupted(1000, kill)
+    training = train_small(store, **UNEVEN)
+    assert training.timed == 9 - number and training.content() == reference.content()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

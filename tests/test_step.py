@@ -8,7 +8,7 @@ import tensorflow as tf
 from src.model.adam import Adam
 from src.model.device import Arithmetic
 from src.model.losses import loss_sums, total_loss
-from src.model.step import learning_rate, training_step
+from src.model.step import training_step
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
 from src.params import Model
@@ -43,14 +43,6 @@ def test_a_gradient_that_overflows_is_left_out_and_halves_the_scale(monkeypatch)
     for _ in range(3):
         adam.apply([tf.fill([4], start / 2)], 0.1)
     assert (weight.numpy() < 1).all() and float(adam.scale.numpy()) == start and float(adam.updates.numpy()) == 3
-
-
-def test_the_rate_warms_up_and_falls_to_nothing():
-    params = changed_params(**{"train.warmup": 0.1, "train.lr": 0.01}).train
-    rates = np.array([learning_rate(step, 1000, params) for step in range(1000)])
-    assert rates.argmax() == 100 and rates.max() == pytest.approx(0.01)
-    assert (np.diff(rates[:101]) > 0).all() and (np.diff(rates[100:]) <= 0).all()
-    assert 0 < rates[0] < 0.001 and rates[-1] < 1e-6
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])

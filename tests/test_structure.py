@@ -10,50 +10,19 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("check", "compare", "convert", "export", "plan", "score", "summarize")
+TOOLS = ("check", "compare", "convert", "export", "plan", "predict", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
+BELOW = COMMON | {"src.data", "numpy"}
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
-    "src/data": {
-        "src.data",
-        "src.params",
-        "src.section",
-        "src.errors",
-        "src.files",
-        "src.progress",
-        "numpy",
-        "cv2",
-        "PIL",
-        "tifffile",
-        "simplejpeg",
-        "pydantic",
-    },
-    "src/plan": {"src.plan", "src.data", "src.params", "src.section", "src.errors", "src.files", "numpy"},
-    "src/evaluation": {
-        "src.evaluation",
-        "src.data",
-        "src.params",
-        "src.section",
-        "src.errors",
-        "src.files",
-        "src.progress",
-    }
-    | {"numpy", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
-    "src/model": {
-        "src.model",
-        "src.plan",
-        "src.data",
-        "src.evaluation",
-        "src.params",
-        "src.section",
-        "src.errors",
-        "src.files",
-        "src.progress",
-    }
-    | {"numpy", "cv2", "tensorflow", "keras", "filelock", "pydantic"}
+    "src": COMMON | {"pydantic", "yaml", "tqdm"},
+    "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic"},
+    "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
+    "src/plan": BELOW | {"src.plan"},
+    "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
+    "src/model": BELOW
+    | {"src.model", "src.plan", "src.evaluation", "src.progress", "cv2", "tensorflow", "keras", "filelock", "pydantic"}
     | {"tf2onnx", "onnxruntime", "ai_edge_litert"},
-    "src/convert": {"src.convert", "src.data", "src.params", "src.section", "src.errors", "src.files", "src.progress"}
-    | {"numpy", "PIL", "pydantic"},
-    "src": {"src.params", "src.section", "src.errors", "src.files", "pydantic", "yaml", "tqdm"},
     "src/report": {"src.report", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-import src.model.infer as infer
 import src.model.train as train
 from src.errors import UserError
 from src.evaluation.confusion import confusion, dice, headline, overlap
@@ -15,8 +14,8 @@ from src.model.infer import Predictor, classes_of
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.validate import measures, validate
-from tests.conftest import changed_params, planned
-from tests.small_training import SMALL, small_params
+from tests.conftest import changed_params
+from tests.small_training import SMALL, small_params, train_on
 from tests.test_losses import reference
 
 
@@ -31,9 +30,7 @@ def float32():
 
 def train_small(store, **changes):
     """A small training, its checkpoints beside the store; `changes` to params.yaml."""
-    chosen, images = small_params(**changes), (store, range(8), range(8, 12))
-    places = {"seed": chosen.seed, "checkpoints": store.folder.parent / "checkpoints"}
-    return train.train_unet(*images, planned(chosen, *images), chosen.augment, **places)
+    return train_on(store, store.folder.parent / "checkpoints", small_params(**changes))
 
 
 def test_keeps_the_weights_of_the_best_epoch(store):
@@ -55,9 +52,8 @@ def test_repeats_from_the_seed(store):
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
+def test_validation_is_measured_over_whole_images(store, params):
     """Against the definitions, on images of mixed sizes, though it is summed over tiles."""
-    monkeypatch.setattr(infer, "TILE", 32)
     keras.utils.set_random_seed(0)
     chosen = params(**SMALL)
     project = Project(
@@ -71,7 +67,7 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
         resize=0,
         depth=2,
     )
-    predictor = Predictor(build_unet(chosen.model, 3, 3), project)
+    predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)
     loss, confusions = validate(predictor, store, range(5), chosen.train.loss)
     found = measures(loss, confusions, store.dataset)
     logits = [predictor.logits(store.image(index)) for index in range(5)]
@@ -87,8 +83,8 @@ def test_validation_is_measured_over_whole_images(store, params, monkeypatch):
     ("good", "words"), [(0, "step 1, before anything"), (5, r"2, step 2: lower train\.lr \(0\.01\)")]
 )
 def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, words):
-    def broken(self, steps, steps_an_epoch, batch, part):
-        for step in steps:
+    def broken(self, steps, batch, part):
+        for step, _ in enumerate(steps):
             yield np.full((4, 16, 16, 3), step if step < good else np.nan, np.float32), np.zeros((4, 16, 16), np.uint8)
 
     monkeypatch.setattr("src.data.crops.Crops.batches", broken)

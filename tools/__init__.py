@@ -1,6 +1,7 @@
 """Tools for people, outside the DAG: thin scripts over src like the stages, with arguments instead of params.yaml."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
     name = parser.prog.rpartition(".")[2]
     from src.errors import UserError, of_system
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:
         sys.exit(main(arguments))
     except UserError as error:

@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, read.data.resize)
+    facts = Facts.of(store, trained, validated, read.data.resize, read.train.initial)
     if arguments.minutes:
         steps = steps_that_fit(arguments.minutes, read, store, facts, trained, validated)
         params.write_setting(PARAMS, "train", "steps", steps)
@@ -71,10 +71,9 @@ def steps_that_fit(
 
 
 def plan_of(read: "Params", facts: "Facts") -> "Plan":
-    from src.plan.initial import initial_network
     from src.plan.plan import plan_training
 
-    return plan_training(facts, read.data, read.model, read.train, initial_network(read.train.initial))
+    return plan_training(facts, read.data, read.model, read.train)
 
 
 def positive(text: str) -> float:

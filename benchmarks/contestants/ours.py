@@ -1,6 +1,7 @@
 """This project's network and training step; on real crops too; and matrix products in the same precision."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -84,4 +85,4 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     unet = Model(filters=setting.filters, depth=setting.depth)
     seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
     crops = Crops(store, everything, seen.data, read.augment, read.seed)
-    yield from crops.batches(range(10**9), 10**6, setting.batch)
+    yield from crops.batches(((1, number) for number in count()), setting.batch)

@@ -1,6 +1,6 @@
 """Training crops: where they lie, how they are drawn, and batches of them made ahead of the network."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,16 +121,18 @@ class Crops:
         return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
 
     def batches(
-        self, steps: range, steps_an_epoch: int, batch: int, part: slice = slice(None)
+        self, steps: Iterable[tuple[int, int]], batch: int, part: slice = slice(None)
     ) -> Generator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-        """Images float32 [batch, side, side, channels] and masks uint8 of these steps, counted from 0 over all epochs.
+        """Images float32 [batch, side, side, channels] and masks uint8 [batch, side, side] of each step.
 
-        part: which crops of each batch to make. A thread works ahead, over the ends of epochs too.
+        steps: of each its epoch, from 1, and its number in that, from 0; part: which crops of each batch to make.
+        A thread works ahead, over the ends of epochs too.
         """
 
-        def make(step: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            epoch, first = step // steps_an_epoch + 1, step % steps_an_epoch * batch
-            drawn = [self.draw(epoch, index) for index in range(first, first + batch)[part]]
+        def make(step: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+            epoch, number = step
+            indices = range(number * batch, (number + 1) * batch)[part]
+            drawn = [self.draw(epoch, index) for index in indices]
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 

@@ -86,7 +86,13 @@ class Normalisation:
 
     def __call__(self, image: Pixels) -> NDArray[np.float32]:
         """uint8, uint16 or float32 [height, width, channels] → float32 of the same shape."""
-        return np.asarray((scaled(image) - np.array(self.mean, np.float32)) / self._divisor(), np.float32)
+        if image.dtype == np.uint8:  # the same numbers, looked up
+            table = self._standardised(np.repeat(ROOTS[None, :, None], image.shape[2], axis=2))
+            return np.asarray(cv2.LUT(np.ascontiguousarray(image), table), np.float32).reshape(image.shape)
+        return self._standardised(scaled(image))
+
+    def _standardised(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray((intensities - np.array(self.mean, np.float32)) / self._divisor(), np.float32)
 
     def undo(self, normalised: NDArray[np.float32], dtype: Any) -> Pixels:
         """The reverse, as numbers of `dtype`, rounded and limited to its range if it is a whole one."""

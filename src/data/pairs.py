@@ -94,9 +94,9 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
     folded: dict[str, str] = {}
     findings = []
     several = set()
-    for path, problem in _files(folder, root.resolve()):
+    for path, problem in files_below(folder, root.resolve()):
         relative = path.relative_to(folder)
-        name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{folder.name}/{relative.as_posix()}")
+        name = printable(f"{folder.name}/{relative.as_posix()}")
         stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
         twin = found.get(stem)
         if problem:
@@ -117,7 +117,12 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
     return found, findings, several
 
 
-def _files(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+def printable(name: str) -> str:
+    """A name as it can be shown: what is no printable character is written as Python would."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
     """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -133,7 +138,7 @@ def _files(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | N
         elif entry.is_symlink():
             yield path, _wrong_link(path, root)
         elif entry.is_dir():
-            yield from _files(path, root)
+            yield from files_below(path, root)
         else:
             yield path, None if entry.is_file() else ("is no regular file", "remove it")
 

@@ -36,3 +36,5 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
+
+from src.model.infer import Predictor, load_predictor  # noqa: E402, F401  for people: from src.model import load_predictor

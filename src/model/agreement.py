@@ -54,11 +54,11 @@ class Check:
 
     def of_keras(self, path: Path) -> Agreement:
         """The Keras model in float32, which all else is set beside: comes first."""
-        return self._agreement("Keras, float32", keras_way(self.predictor), path, first=True)
+        return self._agreement("Keras, float32", self.predictor.probabilities, path, first=True)
 
     def of_saved(self, predictor: Predictor, precision: str, path: Path) -> Agreement:
         """The Keras model in the precision that it is saved with."""
-        return self._agreement(f"Keras as saved, {precision}", keras_way(predictor), path)
+        return self._agreement(f"Keras as saved, {precision}", predictor.probabilities, path)
 
     def of_export(self, title: str, run: Run, path: Path) -> Agreement:
         """A format; `UserError` if a probability differs by more than `TOLERANCE`, or is none."""
@@ -103,11 +103,6 @@ class Check:
         if said.shape[-1] == 2:
             return (said[..., 1] > self.predictor.project.decisions.threshold).astype(np.uint8)
         return said.argmax(axis=-1).astype(np.uint8)
-
-
-def keras_way(predictor: Predictor) -> Way:
-    """As the project predicts."""
-    return lambda image: probabilities(predictor.logits(image), predictor.project.decisions.temperature)
 
 
 def export_way(run: Run, project: Project) -> Way:

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
-from src.data.dataset import Value
+from src.data.dataset import Dataset, Value
 from src.errors import UserError
 from src.files import atomic
 from src.model.unet import FusedBatchNormalization
 from src.plan.initial import MEMBER
+from src.plan.setting import PlannedSetting
 from src.section import Section
 
 CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
@@ -33,13 +34,6 @@ class Decisions(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     min_object: Annotated[int, Field(ge=0)] = 0
     fill_holes: Annotated[int, Field(ge=0)] = 0
-
-
-class PlannedSetting(Section):
-    """A setting of the plan, and why it has this value."""
-
-    value: int | float | str
-    why: str
 
 
 class Project(Section):
@@ -68,6 +62,14 @@ class Project(Section):
     depth: int
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
+
+    @property
+    def dataset(self) -> Dataset:
+        """The classes as a data set describes them."""
+        values = self.values or range(len(self.classes))
+        known = dict(zip(values, self.classes, strict=True))
+        background = None if self.background is None else self.classes[self.background]
+        return Dataset(classes=known, background=background, colors=self.colors)
 
     @property
     def foreground(self) -> list[int]:

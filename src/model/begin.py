@@ -6,17 +6,16 @@ from pathlib import Path
 from src.data.crops import Crops
 from src.data.store import IMAGES, INDEX, MASKS, Store
 from src.model.adam import Adam
-from src.model.archive import PlannedSetting, Project
+from src.model.archive import Project
 from src.model.device import Arithmetic, prepare_device
 from src.model.free import machine_bytes
-from src.model.initial import take_over
 from src.model.resume import Checkpoint, key_of
 from src.model.supervision import supervised
+from src.model.takeover import take_over
 from src.model.training import Training
 from src.model.unet import build_unet
 from src.model.workers import choose_workers
 from src.params import Augment
-from src.plan.facts import Facts
 from src.plan.memory import Settings, refuse_what_cannot_fit
 from src.plan.plan import Plan
 
@@ -31,11 +30,16 @@ def begin(
     seed: int,
     checkpoints: Path,
 ) -> tuple[Training, Crops]:
-    """A training before its first step, and its crops. `UserError` if its memory cannot suffice."""
+    """A training of a U-Net on the images at `trained` before its first step, and its crops, as planned.
+
+    validated: positions of the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
+    training of the same settings, code and data that was interrupted has left where it stood, and where this one will.
+    `UserError` if its memory cannot suffice.
+    """
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
-        print(_memory(Facts.of(store, trained, validated, plan.data.resize), plan, arithmetic), flush=True)
+        print(_memory(plan, arithmetic), flush=True)
     crops = Crops(store, trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
@@ -61,10 +65,10 @@ def begin(
     return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
 
 
-def _memory(facts: Facts, plan: Plan, arithmetic: Arithmetic) -> str:
+def _memory(plan: Plan, arithmetic: Arithmetic) -> str:
     """What the training needs, in words; `UserError` if that is not there."""
     sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.train.batch}
-    needs = Settings.of(facts, **sizes, precision=arithmetic.precision)
+    needs = Settings.of(plan.facts, **sizes, precision=arithmetic.precision)
     return refuse_what_cannot_fit(needs, machine_bytes(), plan.train.memory_gib)
 
 
@@ -82,5 +86,5 @@ def _project(crops: Crops, plan: Plan) -> Project:
         dtype=crops.store.dtype.name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
-        plan={choice.key: PlannedSetting(value=choice.value, why=choice.why) for choice in plan.choices},
+        plan=dict(plan.choices),
     )

@@ -1,46 +1,18 @@
 """Training's last step: how probabilities become classes, decided on the validation images alone."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.data.store import Store
-from src.evaluation.absorb import absorbed
 from src.evaluation.bootstrap import FEWEST_GROUPS
-from src.evaluation.calibration import surprise
 from src.evaluation.choice import Choice, Verdict, choose, unless_worse
-from src.evaluation.confusion import Counts, Scores, confusion, dice, held, overlap
-from src.model.infer import Logits, Predictor, classes_of
+from src.evaluation.confusion import Scores, held
+from src.model.infer import Predictor
+from src.model.trials import SIZES, TEMPERATURES, Seen, look, thresholds, try_sizes, try_temperatures
 from src.params import Decide
-from src.progress import progress
 
-LEVELS = np.arange(1, 100) / 100
-CUTS = np.log(LEVELS / (1 - LEVELS))  # thresholds that are tried, as logits
-HALF = len(CUTS) // 2  # the place of 0.5
-TEMPERATURES = 2 ** (np.arange(-60, 61) / 20)  # from an eighth to eight, in steps of 3.5 %
-SIZES = (0, *(2**power for power in range(2, 11)))  # pixels of objects and holes
 LARGEST_TIDIED = 2**24  # pixels of an image for which so many sizes can be tried in seconds
-SAMPLED = 200_000  # pixels that the temperature is fitted to, as many of each image
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one way to predict gives on the validation images.
-
-    scores: Dice float64 [cuts, images, foreground classes], of one cut if there are more than two classes; logits:
-    of the pixels sampled from each image, float32 [n, outputs], and their labels uint8 [n].
-    """
-
-    scores: Scores
-    logits: list[Logits]
-    labels: list[NDArray[np.uint8]]
-
-    @property
-    def plain(self) -> int:
-        """The place among the cuts of the usual one."""
-        return len(self.scores) // 2
 
 
 def decide(
@@ -59,120 +31,85 @@ def decide(
     Mirrored copies are averaged unless validation speaks against it, or training was not `flipped` both ways; all else
     is left out unless validation speaks for it.
     """
-    group, verdicts = np.array(groups), dict[str, Verdict]()
     mirror = tried.mirror and flipped
     predictor = predictor.deciding(mirror=mirror)
     if len(set(groups)) < FEWEST_GROUPS:
         mirrored = "mirrored copies are averaged; " if mirror else ""
         print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
-        return predictor, verdicts
-
-    def tell(name: str, choice: Choice | None, values: Sequence[float], default: int) -> float:
-        if choice is None:
-            print(
-                f"{name}: not decided, since a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
-            )
-            return values[default]
-        value = values[choice.candidate]
-        verdicts[name] = Verdict(value, choice)
-        print(verdicts[name].words(name), flush=True)
-        return value
-
-    foreground = held(np.array([store.records[index].pixels for index in validated]), store.dataset.foreground)
-    seen = look(predictor, store, validated, foreground, seed)
-    if mirror:
-        plain = look(predictor.deciding(mirror=False), store, validated, foreground, seed)
-        before, after = plain.scores[plain.plain], seen.scores[seen.plain]
-        if not tell("mirror", unless_worse(before, after, group, seed), (0, 1), 1):
-            seen, predictor = plain, predictor.deciding(mirror=False)
-
-    def judge(name: str, scores: Scores, values: Sequence[float], default: int) -> float:
-        return tell(name, choose(scores, group, default, seed), values, default)
-
+        return predictor, {}
+    decisions = Deciding(predictor, store, validated, groups, seed)
+    seen = decisions.mirror() if mirror else decisions.look()
     if tried.temperature:
-        sampled = list(zip(seen.logits, seen.labels, strict=True))
-        likely = [[-surprise(*image, temperature) for image in sampled] for temperature in TEMPERATURES]
-        scores = np.array(likely)[..., None]
-        temperature = judge("temperature", scores, TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
-        predictor = predictor.deciding(temperature=temperature)
+        decisions.temperature(seen)
     if tried.threshold and len(seen.scores) > 1:
-        kept, levels = thresholds(predictor.project.decisions.temperature)
-        level = judge("threshold", seen.scores[kept], levels, len(levels) // 2)
-        predictor = predictor.deciding(threshold=level)
-    if max(store.mask(index).size for index in validated) > LARGEST_TIDIED:
-        print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
-        return predictor, verdicts
-    if tried.min_object:
-        scores = try_sizes(predictor, store, validated, store.dataset.foreground, foreground, inside=False)
-        predictor = predictor.deciding(min_object=judge("min_object", scores, SIZES, 0))
-    background = store.dataset.background_index
-    if tried.fill_holes and background is not None:
-        scores = try_sizes(predictor, store, validated, [background], foreground, inside=True)
-        predictor = predictor.deciding(fill_holes=judge("fill_holes", scores, SIZES, 0))
-    return predictor, verdicts
+        decisions.threshold(seen)
+    decisions.tidying(tried)
+    return decisions.predictor, decisions.verdicts
 
 
-def look(predictor: Predictor, store: Store, validated: Sequence[int], foreground: Sequence[int], seed: int) -> Seen:
-    """One pass over the validation images; foreground: the classes that Dice is taken of."""
-    rng, classes = np.random.default_rng(seed), len(store.dataset.names)
-    scores, logits, labels = [], [], []
-    cuts, each = CUTS if predictor.outputs == 1 else CUTS[HALF : HALF + 1], SAMPLED // len(validated)
-    for index in _shown(validated, "mirrored" if predictor.project.decisions.mirror else "plain"):
-        truth, parts = store.mask(index), []
-        counts = np.zeros((len(cuts), classes, classes), np.int64)
-        for window, part in predictor.tiles(store.image(index)):
-            true = truth[window]
-            counts += confusions_at(cuts, part, true, classes)
-            places = rng.integers(true.size, size=-(-each * true.size // truth.size))
-            places = places[true.ravel()[places] < classes]
-            parts.append((part.reshape(true.size, -1)[places], true.ravel()[places]))
-        scores.append(dice(overlap(counts))[:, foreground])
-        logits.append(np.concatenate([part for part, _ in parts]))
-        labels.append(np.concatenate([part for _, part in parts]))
-        store.release()
-    return Seen(np.stack(scores, axis=1), logits, labels)
+class Deciding:
+    """The predictor with what was decided so far, and the verdicts: each decision is told, and the next builds on it.
 
-
-def thresholds(temperature: float) -> tuple[NDArray[np.bool_], list[float]]:
-    """The probabilities that the cuts are at this temperature, and which of them, [cuts], lie within `LEVELS`."""
-    levels = 1 / (1 + np.exp(-CUTS / temperature))
-    kept = (levels > LEVELS[0] - 1e-9) & (levels < LEVELS[-1] + 1e-9)
-    return kept, levels[kept].tolist()
-
-
-def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.uint8], classes: int) -> Counts:
-    """The confusion at each cut, int64 [cuts, classes, classes]; of more than two classes, of the likeliest alone."""
-    if logits.shape[-1] > 1:
-        return confusion(truth, classes_of(logits), classes)[None]
-    counted = truth < 2
-    below = np.searchsorted(cuts, logits[..., 0][counted])  # how many cuts a pixel is above
-    pixels = np.bincount(2 * below + truth[counted], minlength=2 * len(cuts) + 2).reshape(-1, 2)
-    negative = pixels.cumsum(axis=0)[:-1]
-    return np.stack([negative, pixels.sum(axis=0) - negative], axis=-1)
-
-
-def try_sizes(
-    predictor: Predictor,
-    store: Store,
-    validated: Sequence[int],
-    labels: Sequence[int],
-    foreground: Sequence[int],
-    *,
-    inside: bool,
-) -> Scores:
-    """Dice float64 [SIZES, images, foreground classes] with parts of the classes in `labels` up to each size absorbed.
-
-    foreground: the classes that Dice is taken of; inside: parts are holes.
+    See `decide` for what it is made of.
     """
-    classes, scores = len(store.dataset.names), []
-    for index in _shown(validated, "holes" if inside else "small objects"):
-        predicted, truth = predictor(store.image(index)), store.mask(index)
-        ways = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
-        counts = np.stack([confusion(truth, way, classes) for way in ways])
-        scores.append(dice(overlap(counts))[:, foreground])
-        store.release()
-    return np.stack(scores, axis=1)
 
+    def __init__(
+        self, predictor: Predictor, store: Store, validated: Sequence[int], groups: Sequence[str], seed: int
+    ) -> None:
+        self.predictor, self.store, self.validated, self.seed = predictor, store, validated, seed
+        self.groups, self.verdicts = np.array(groups), dict[str, Verdict]()
+        pixels = np.array([store.records[index].pixels for index in validated])
+        self.foreground = held(pixels, store.dataset.foreground)  # the classes that Dice is taken of
 
-def _shown(validated: Sequence[int], what: str) -> Iterable[int]:
-    return progress(validated, len(validated), f"decide, {what}")
+    def look(self) -> Seen:
+        """What the predictor gives, as decided so far."""
+        return look(self.predictor, self.store, self.validated, self.foreground, self.seed)
+
+    def mirror(self) -> Seen:
+        """Stop averaging mirrored copies if that is worse; what is seen in the way that is kept."""
+        mirrored, seen = self.predictor, self.look()
+        self.predictor = mirrored.deciding(mirror=False)
+        plain = self.look()
+        if not self.tell("mirror", unless_worse(plain.usual, seen.usual, self.groups, self.seed), (0, 1), 1):
+            return plain
+        self.predictor = mirrored
+        return seen
+
+    def temperature(self, seen: Seen) -> None:
+        """Fit it to the pixels that were sampled."""
+        self.judge("temperature", try_temperatures(seen), TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
+
+    def threshold(self, seen: Seen) -> None:
+        """Of two classes; at the temperature that was decided."""
+        kept, levels = thresholds(self.predictor.project.decisions.temperature)
+        self.judge("threshold", seen.scores[kept], levels, len(levels) // 2)
+
+    def tidying(self, tried: Decide) -> None:
+        """Small objects and holes, unless an image is so large that all sizes would take too long to try."""
+        if max(self.store.mask(index).size for index in self.validated) > LARGEST_TIDIED:
+            print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
+            return
+        dataset = self.store.dataset
+        if tried.min_object:
+            self.judge("min_object", self.sizes(dataset.foreground, inside=False), SIZES, 0)
+        if tried.fill_holes and dataset.background_index is not None:
+            self.judge("fill_holes", self.sizes([dataset.background_index], inside=True), SIZES, 0)
+
+    def sizes(self, labels: Sequence[int], *, inside: bool) -> Scores:
+        """See `try_sizes`."""
+        return try_sizes(self.predictor, self.store, self.validated, labels, self.foreground, inside=inside)
+
+    def judge(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
+        """Put into force the one of `values` that the scores speak for, else the one at the place `default`."""
+        value = self.tell(name, choose(scores, self.groups, default, self.seed), values, default)
+        self.predictor = self.predictor.deciding(**{name: value})
+
+    def tell(self, name: str, choice: Choice | None, values: Sequence[float], default: int) -> float:
+        """What is chosen of `values`; with its verdict, which is noted and printed, unless there are too few groups."""
+        if choice is None:
+            few = f"a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
+            print(f"{name}: not decided, since {few}")
+            return values[default]
+        verdict = self.verdicts[name] = Verdict(values[choice.candidate], choice)
+        print(verdict.words(name), flush=True)
+        return verdict.value

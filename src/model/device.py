@@ -36,9 +36,14 @@ def prepare_device(seed: int, precision: Literal["auto"] | Precision) -> Arithme
     keras.utils.set_random_seed(seed)
     repeatable()
     chosen = fastest_precision() if precision == "auto" else precision
-    keras.mixed_precision.set_global_policy("float32" if chosen == "float32" else f"mixed_{chosen}")
+    keras.mixed_precision.set_global_policy(policy_of(chosen))
     tf.config.experimental.enable_tensor_float_32_execution(chosen != "float32")  # GPUs' shortcut, of 10 bits
     return Arithmetic(chosen, len(tf.config.list_physical_devices("GPU")))
+
+
+def policy_of(precision: Precision) -> str:
+    """What Keras calls it: weights stay float32."""
+    return "float32" if precision == "float32" else f"mixed_{precision}"
 
 
 def repeatable() -> None:

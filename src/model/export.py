@@ -25,31 +25,12 @@ class Export:
 
     @classmethod
     def of(cls, model: keras.Model, project: Project) -> "Export":
-        """Of a network that computes in float32 (see `in_float32`); `UserError` if it cannot be one function."""
+        """Of a network that computes in float32; `UserError` if it cannot be one function."""
         if project.resize and project.normalise == "image":
             reason = "it is normalised by each image as it was before data.resize, which an export does not see"
             raise UserError(f"this model cannot be exported: {reason}; train with data.normalise: dataset")
         channels, classes = model.inputs[0].shape[-1], len(project.classes)
         return cls(_frozen(_graph(model, project), _input(project, channels)), described(project, channels, classes))
-
-
-def in_float32(model: keras.Model) -> keras.Model:
-    """The same network with all of its arithmetic in float32, whatever it was trained in: also without TensorFloat-32,
-    which GPUs would take for it.
-    """
-
-    def plain(layer: keras.Layer) -> keras.Layer:
-        return layer.__class__.from_config(layer.get_config() | {"dtype": "float32"})
-
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    copy = keras.models.clone_model(model, clone_function=plain)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def precision_of(model: keras.Model) -> str:
-    """The number type that the network's convolutions compute in."""
-    return str(next(layer for layer in model.layers if layer.weights).compute_dtype)
 
 
 def described(project: Project, channels: int, classes: int) -> dict[str, Any]:

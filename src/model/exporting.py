@@ -4,13 +4,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import tensorflow as tf
+
 from src.data.store import Store
 from src.errors import UserError
 from src.files import atomic
 from src.model.agreement import SIDE, Agreement, Check
 from src.model.archive import load
 from src.model.device import repeatable
-from src.model.export import Export, in_float32, precision_of
+from src.model.export import Export
+from src.model.fold import folded, precision_of
 from src.model.formats import FORMATS, Format
 from src.model.infer import Predictor
 
@@ -24,8 +27,9 @@ def write_exports(
     that was found, and a line for each format that failed. `UserError` if there is nothing to export or to check on.
     """
     repeatable()
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # GPUs' shortcut, of 10 bits: no format takes it
     model, project = load(path)
-    plain = in_float32(model)
+    plain = folded(model, "float32")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
         check = Check(Predictor(plain, project), store, indices, Path(work))

@@ -16,25 +16,35 @@ from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
 from src.evaluation.absorb import absorbed
+from src.evaluation.calibration import probabilities
 from src.model.archive import Decisions, Project, load
-from src.model.device import repeatable
+from src.model.device import fastest_precision, repeatable
+from src.model.fold import folded, precision_of
 from src.plan.tiles import HALO, TILE
 
 Window = tuple[slice, slice]  # rows and columns of an image
 Logits = NDArray[np.float32]
 
 
-def load_predictor(path: Path) -> "Predictor":
-    """The predictor of a saved model, equal in every run; `UserError` if the file is not one."""
+def load_predictor(path: Path, tile: int = TILE) -> "Predictor":
+    """The predictor of a saved model, equal in every run; `UserError` if the file is not one.
+
+    Its arithmetic is what is fastest here, but float32 if the model was trained so. tile: see `Predictor`.
+    """
     repeatable()
-    return Predictor(*load(path))
+    model, project = load(path)
+    precision = "float32" if precision_of(model) == "float32" else fastest_precision()
+    return Predictor(folded(model, precision), project, tile)
 
 
 class Predictor:
-    """Predictions for whole images, from one graph for all sizes, as the project's decisions say."""
+    """Predictions for whole images, from one graph for all sizes, as the project's decisions say.
 
-    def __init__(self, model: keras.Model, project: Project) -> None:
-        self.model, self.project = model, project
+    tile: side in pixels of the parts in which large images are predicted; changes speed and memory, not the result.
+    """
+
+    def __init__(self, model: keras.Model, project: Project, tile: int = TILE) -> None:
+        self.model, self.project, self.tile = model, project, tile
         self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
         self.multiple = 2**project.depth
         signature = [tf.TensorSpec((1, None, None, self.channels), tf.float32)]
@@ -48,7 +58,7 @@ class Predictor:
     def deciding(self, **changes: Any) -> "Predictor":
         """The same network with other decisions: of those in force, these changed."""
         decisions = self.project.decisions.model_copy(update=changes)
-        return Predictor(self.model, self.project.model_copy(update={"decisions": decisions}))
+        return Predictor(self.model, self.project.model_copy(update={"decisions": decisions}), self.tile)
 
     @property
     def decided(self) -> dict[str, float]:
@@ -69,7 +79,7 @@ class Predictor:
             classes[window] = classes_of(logits, self.cut)
             if seen:
                 seen(window, logits)
-        return self._tidied(classes)
+        return self.tidied(classes)
 
     @property
     def cut(self) -> float:
@@ -77,7 +87,7 @@ class Predictor:
         decided = self.project.decisions
         return decided.temperature * math.log(decided.threshold / (1 - decided.threshold))
 
-    def _tidied(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def tidied(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Small objects, then small holes, taken into what surrounds them."""
         decided, background = self.project.decisions, self.project.background
         if decided.min_object:
@@ -86,8 +96,12 @@ class Predictor:
             classes = absorbed(classes, [background], decided.fill_holes, inside=True)
         return classes
 
+    def probabilities(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """[height, width, channels] → float32 [height, width, classes], which add up to 1 for each pixel."""
+        return probabilities(self.logits(image), self.project.decisions.temperature)
+
     def logits(self, image: NDArray[Any]) -> Logits:
-        """[height, width, channels] → logits float32 [height, width, n]."""
+        """[height, width, channels] → logits float32 [height, width, n], n = 1 for two classes."""
         logits = np.empty((*image.shape[:2], self.outputs), np.float32)
         for window, part in self.tiles(image):
             logits[window] = part
@@ -116,7 +130,7 @@ class Predictor:
             yield (rows, slice(None)), enlarged(logits, rows, *image.shape[:2])
 
     def _tiles(self, image: NDArray[Any], normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
-        halo, tile = HALO * self.multiple, TILE // self.multiple * self.multiple
+        halo, tile = HALO * self.multiple, self.tile // self.multiple * self.multiple
         height, width = image.shape[:2]
         for top in range(0, height, tile):
             for left in range(0, width, tile):

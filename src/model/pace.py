@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from src.data.crops import AHEAD
@@ -18,7 +19,6 @@ from src.params import Augment
 from src.plan.plan import Plan
 
 SECONDS = 10.0  # that steps are measured for
-MOST = 10**6  # steps, far more than fit
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Pace:
 def measure(
     store: Store, trained: Sequence[int], validated: Sequence[int], plan: Plan, augment: Augment, seed: int
 ) -> Pace:
-    """The pace of the training that `train_unet` would do with these arguments. Nothing else should run meanwhile."""
+    """The pace of the training that these arguments `begin`. Nothing else should run meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
-        with closing(crops.batches(range(MOST), MOST, plan.train.batch, part)) as batches:
+        with closing(crops.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 
             def next_step() -> None:
                 step(*next(batches), plan.train.lr)

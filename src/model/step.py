@@ -1,6 +1,5 @@
 """One step of training: a batch in; the weights move, the loss and the confusions come out."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,11 +45,3 @@ def training_step(model: keras.Model, adam: Adam, params: Train, foreground: Seq
         return float(workers.first(loss)), workers.first(counts).numpy()
 
     return step
-
-
-def learning_rate(step: int, steps: int, params: Train) -> float:
-    """The rate of a step (from 0) of `steps`: linear warm-up to params.lr, then half a cosine down to 0."""
-    warmup = round(params.warmup * steps)
-    if step < warmup:
-        return params.lr * (step + 1) / (warmup + 1)
-    return params.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))

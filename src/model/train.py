@@ -6,54 +6,39 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops import Crops
-from src.data.store import Store
 from src.errors import UserError
-from src.model.begin import begin
 from src.model.infer import Predictor
 from src.model.resume import stoppable
-from src.model.step import Step, learning_rate, training_step
+from src.model.schedule import learning_rate, steps_from, steps_of
+from src.model.step import Step, training_step
 from src.model.training import Training
 from src.model.validate import measures, validate
 from src.model.watch import complaints, not_finite
 from src.model.workers import Workers
-from src.params import Augment, Train
-from src.plan.plan import Plan
+from src.params import Train
 from src.progress import progress
 
 
-def train_unet(
-    store: Store,
-    trained: Sequence[int],
-    validated: Sequence[int],
-    plan: Plan,
-    augment: Augment,
-    *,
-    seed: int,
-    checkpoints: Path,
-) -> Training:
-    """Build a U-Net and train it on the images at `trained` as planned; everything drawn comes from `seed`.
+def train_unet(training: Training, crops: Crops, validated: Sequence[int], params: Train) -> None:
+    """From where `training` stands, or its checkpoint if it has one, to the weights of the best epoch: see `fit`.
 
-    checkpoints: folder in which a training of the same settings, code and data that was interrupted has left where it
-    stood, and where this one does; `Training.checkpoint` is to be discarded when the result is safe.
+    `Training.checkpoint` is to be discarded when the result is safe. `UserError` says what stopped it before the end.
     """
-    training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=checkpoints)
     with training.checkpoint.held() if training.workers.chief else nullcontext():
         try:
             take_up(training)
-            fit(training, crops, validated, plan.train)
+            fit(training, crops, validated, params)
         except tf.errors.OpError as error:
             raise _in_words(error, training.workers) from error
     if training.timed:
-        pace, side = training.timed * plan.train.batch / training.seconds, plan.data.crop
+        pace, side = training.timed * params.batch / training.seconds, crops.data.crop
         print(f"{pace:.1f} crops of {side} × {side} pixels a second in training, validation apart")
-    return training
 
 
 def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
@@ -88,20 +73,19 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
     dataset, workers = crops.store.dataset, training.workers
     step = training_step(training.network, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    steps = params.steps // params.epochs
-    todo = range(training.step, params.epochs * steps)
-    batches = crops.batches(todo, steps, params.batch, workers.part(params.batch))
+    batches = crops.batches(steps_from(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), stoppable() as stopped:
         keep = partial(keep_or_stop, training, stopped)
         told: set[str] = set()
         for epoch in range(len(training.history) + 1, params.epochs + 1):
+            steps = steps_of(epoch, params)
             pace = train_epoch(training, step, batches, epoch, params, keep)
             counts = np.concatenate(training.counts)
             images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
             loss, confusions = validate(predictor, crops.store, _after(keep, images), params.loss)
             if not math.isfinite(loss):
-                raise UserError(not_finite(loss, epoch, steps, params, "validation loss"))
-            row = {"epoch": epoch, "lr": learning_rate(epoch * steps - 1, todo.stop, params)}
+                raise UserError(not_finite(loss, epoch, len(steps), params, "validation loss"))
+            row = {"epoch": epoch, "lr": learning_rate(steps[-1], params)}
             row |= measures(float(np.mean(training.losses)), counts, dataset)
             row |= {f"val_{name}": value for name, value in measures(loss, confusions, dataset).items()}
             mark = " ← best" if training.add(row) else ""
@@ -129,21 +113,22 @@ def train_epoch(
 
     `UserError` as soon as a loss is not finite.
     """
-    steps = params.steps // params.epochs
-    done = training.step - (epoch - 1) * steps
+    steps = steps_of(epoch, params)
+    done = training.step - steps.start
+    todo = len(steps) - done
     started = time.perf_counter()
-    for images, masks in progress(islice(batches, steps - done), steps, f"epoch {epoch}/{params.epochs}", done):
-        loss, counts = step(images, masks, learning_rate(training.step, params.epochs * steps, params))
+    for images, masks in progress(islice(batches, todo), len(steps), f"epoch {epoch}/{params.epochs}", done):
+        loss, counts = step(images, masks, learning_rate(training.step, params))
         if not math.isfinite(loss):
-            raise UserError(not_finite(loss, epoch, training.step - (epoch - 1) * steps + 1, params))
+            raise UserError(not_finite(loss, epoch, training.step - steps.start + 1, params))
         training.step += 1
         training.losses.append(loss)
         training.counts.append(counts)
         keep()
     seconds = time.perf_counter() - started
     training.seconds += seconds
-    training.timed += steps - done
-    return f"{(steps - done) * params.batch / seconds:.0f} crops/s" if done < steps else ""
+    training.timed += todo
+    return f"{todo * params.batch / seconds:.0f} crops/s" if todo else ""
 
 
 def _after(keep: Callable[[], None], images: Iterator[int]) -> Iterator[int]:

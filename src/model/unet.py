@@ -1,5 +1,6 @@
 """The U-Net of Ronneberger, Fischer and Brox (https://arxiv.org/abs/1505.04597), padded, with batch normalisation."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -73,37 +74,39 @@ class FusedBatchNormalization(layers.Layer):
         return shape
 
 
-def build_unet(params: Model, channels: int, classes: int) -> keras.Model:
+def build_unet(params: Model, channels: int, classes: int, *, normalised: bool = True) -> keras.Model:
     """Images [batch, height, width, channels] → logits float32 [batch, height, width, n].
 
     n is 1 for two classes (the logit of the second), else the number of classes. Height and width must be multiples of
     2 ** depth. Every layer is named, so that a saved model does not depend on what was built before it.
+
+    normalised: with batch normalisation; without it convolutions have a bias, see fold.py.
     """
     inputs = x = keras.Input((None, None, channels), name="image")
-    skips = []
+    block, skips = partial(_block, normalised=normalised), []
     for level in range(params.depth):
-        x = _block(x, params.filters * 2**level, f"down{level}")
+        x = block(x, params.filters * 2**level, f"down{level}")
         skips.append(x)
         x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
-    x = _block(x, params.filters * 2**params.depth, "bottom")
+    x = block(x, params.filters * 2**params.depth, "bottom")
     for level in reversed(range(params.depth)):
         filters = params.filters * 2**level
         x = layers.Conv2DTranspose(  # without a bias: the normalisation that follows would take it out again
             filters, 2, strides=2, use_bias=False, kernel_initializer="he_normal", name=f"up{level}_grow"
         )(x)
         x = layers.Concatenate(name=f"up{level}_skip")([skips[level], x])
-        x = _block(x, filters, f"up{level}")
+        x = block(x, filters, f"up{level}")
     x = layers.Conv2D(1 if classes == 2 else classes, 1, name="logits_conv")(x)
     outputs = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model(inputs, outputs, name="unet")
 
 
-def _block(x: Any, filters: int, name: str) -> Any:
+def _block(x: Any, filters: int, name: str, normalised: bool) -> Any:
     """Twice: convolution 3 × 3, batch normalisation, ReLU."""
+    form = {"padding": "same", "use_bias": not normalised, "kernel_initializer": "he_normal"}
     for part in "ab":
-        x = layers.Conv2D(
-            filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv_{part}"
-        )(x)
-        x = FusedBatchNormalization(name=f"{name}_norm_{part}")(x)
+        x = layers.Conv2D(filters, 3, **form, name=f"{name}_conv_{part}")(x)
+        if normalised:
+            x = FusedBatchNormalization(name=f"{name}_norm_{part}")(x)
         x = layers.ReLU(name=f"{name}_relu_{part}")(x)
     return x

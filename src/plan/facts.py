@@ -1,4 +1,4 @@
-"""What the plan is made from: the sizes, classes and intensities of the training images, and the sizes validated on."""
+"""What the plan is made from: sizes, classes and intensities of the images, and the network to begin from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import numpy as np
 from src.data.crops import rare_classes
 from src.data.normalise import FLAT
 from src.data.store import Record, Store
+from src.params import Model
+from src.plan.initial import initial_network
 
 Size = tuple[int, int]  # height and width, in pixels
 
@@ -20,6 +22,7 @@ class Facts:
     trained, validated: of each image; channels: of all of them; classes, rare: names, rare as in src/data/crops.py.
     exposure: standard deviation of the training images' mean intensities, in units of the standard deviation within
         them; of the channel in which it is largest. Above 1 images differ more than what is in them.
+    initial: the shape of the network whose weights training begins from, if any.
     """
 
     trained: Sequence[Size]
@@ -28,10 +31,16 @@ class Facts:
     classes: Sequence[str]
     rare: Sequence[str]
     exposure: float
+    initial: Model | None = None
 
     @classmethod
-    def of(cls, store: Store, trained: Sequence[int], validated: Sequence[int], resize: int) -> Self:
-        """Of the images at these positions in the store, from its index alone: no pixel is read."""
+    def of(
+        cls, store: Store, trained: Sequence[int], validated: Sequence[int], resize: int, initial: str = "none"
+    ) -> Self:
+        """Of the images at these positions in the store, from its index alone: no pixel is read.
+
+        resize: data.resize; initial: train.initial. `UserError` if that is not a model of this project.
+        """
         names = store.dataset.names
         return cls(
             [_size(store.records[index], resize) for index in trained],
@@ -40,6 +49,7 @@ class Facts:
             names,
             [names[label] for label in rare_classes(store, trained)],
             exposure([store.records[index] for index in trained]),
+            initial_network(initial),
         )
 
     @property

@@ -1,47 +1,44 @@
 """The plan of a training: every setting as a number with its reason, those that were `auto` by src/plan/rules.py."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from src.errors import UserError
 from src.params import AskedData, AskedModel, AskedTrain, Data, Model, Train, check_crop
 from src.plan import rules
 from src.plan.facts import Facts
+from src.plan.setting import PlannedSetting
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=int | float | str)
 BY_HAND = "set by hand"
 THAT_OF_INITIAL = "that of train.initial"
 
 
-class Planned(NamedTuple):
-    """A setting by its name in params.yaml, its value, and why."""
-
-    key: str
-    value: Any
-    why: str
-
-
 @dataclass
 class Planning:
-    """What was chosen so far, in order."""
+    """What was chosen so far, in order: the setting's name in params.yaml → its value, and why."""
 
-    made: list[Planned] = field(default_factory=list)
+    made: dict[str, PlannedSetting] = field(default_factory=dict)
 
     def __call__(self, key: str, asked: Any, rule: Callable[[], tuple[Value, str]]) -> Value:
         """What was asked for, else what the rule says; noted."""
         value, why = rule() if asked == "auto" else (asked, BY_HAND)
-        self.made.append(Planned(key, value, why))
+        self.made[key] = PlannedSetting(value=value, why=why)
         return value
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan."""
+    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan.
 
+    facts: what it is made from; choices: see `Planning`.
+    """
+
+    facts: Facts
     data: Data
     unet: Model
-    choices: Sequence[Planned]
+    choices: Mapping[str, PlannedSetting]
 
 
 @dataclass(frozen=True)
@@ -53,21 +50,20 @@ class Plan(Shown):
     @property
     def numbers(self) -> dict[str, Any]:
         """Setting → value."""
-        return {choice.key: choice.value for choice in self.choices}
+        return {key: choice.value for key, choice in self.choices.items()}
 
     def __str__(self) -> str:
         """A table: setting, value, reason."""
-        width = max(len(choice.key) for choice in self.choices)
-        lines = [f"{choice.key:<{width}}  {choice.value!s:>7}  {choice.why}" for choice in self.choices]
-        return "\n".join(lines)
+        width = max(map(len, self.choices))
+        return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
 
 
-def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, initial: Model | None = None) -> Shown:
-    """The first half of a plan. gib: train.memory_gib; initial: the network whose weights training begins from.
+def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) -> Shown:
+    """The first half of a plan. gib: train.memory_gib.
 
-    `UserError` if what is set by hand contradicts the initial network, or itself.
+    `UserError` if what is set by hand contradicts the network that training begins from, or itself.
     """
-    choose = Planning()
+    choose, initial = Planning(), facts.initial
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
     if initial:
         _refuse_another(unet, initial)
@@ -83,15 +79,13 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float, in
         raise UserError(f"the plan: {error}") from None
     rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
     planned = Data.model_validate(data.model_dump() | {"normalise": normalise, "crop": crop, "rare": rare})
-    return Shown(planned, Model(filters=filters, depth=depth), choose.made)
+    return Shown(facts, planned, Model(filters=filters, depth=depth), choose.made)
 
 
-def plan_training(
-    facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain, initial: Model | None = None
-) -> Plan:
-    """The whole plan; initial: see `plan_network`. `UserError` also if a batch holds nothing to normalise."""
-    shown = plan_network(facts, data, unet, params.memory_gib, initial)
-    choose, crop = Planning(list(shown.choices)), shown.data.crop
+def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain) -> Plan:
+    """The whole plan. `UserError` as of `plan_network`, and if a batch holds nothing to normalise."""
+    shown = plan_network(facts, data, unet, params.memory_gib)
+    choose, crop = Planning(dict(shown.choices)), shown.data.crop
     network = shown.unet.filters, shown.unet.depth
     batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
     if batch * (crop // 2**shown.unet.depth) ** 2 < 2:
@@ -100,10 +94,10 @@ def plan_training(
         )
     steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
     epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, crop, batch, steps))
-    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, initial is not None))
+    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, facts.initial is not None))
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
     numbers = {"batch": batch, "steps": steps, "epochs": epochs, "lr": lr, "warmup": warmup}
-    return Plan(shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+    return Plan(facts, shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
 
 
 def _refuse_another(unet: AskedModel, initial: Model) -> None:

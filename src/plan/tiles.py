@@ -1,7 +1,7 @@
 """How large images are cut for prediction; its memory and the plan depend on it, and the prediction itself."""
 
 TILE = 1024  # pixels: larger images are predicted in tiles of this side
-HALO = 8  # times 2 ** depth pixels around a tile: more than the network can see, so that tiling changes nothing
+HALO = 6  # times 2 ** depth pixels around a tile: all that the network sees of it, so that tiling changes nothing
 
 
 def tile_pixels(height: int, width: int, depth: int) -> int:

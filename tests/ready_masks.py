@@ -1,0 +1,48 @@
+"""A labelled folder and masks that stand ready for it, for the tests of tools.score."""
+
+import cv2
+import numpy as np
+
+from src.data.labelled import read_labelled
+from src.data.ready import read_ready, take_out_undecided
+from src.evaluation.score import score_ready
+from tests.conftest import changed_params, write_pair
+from tools.score import report
+
+RESAMPLES = {"evaluate.resamples": 200}
+
+
+def write_masks(folder, masks):
+    """Stem → mask, as PNG."""
+    for stem, mask in masks.items():
+        path = folder / f"{stem}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", np.asarray(mask, np.uint8))[1].tobytes())
+
+
+def row(*values):
+    """A mask of 8 × 8 pixels, of these columns."""
+    return np.tile(np.array(values, np.uint8), (8, 1))
+
+
+LEFT = row(255, 255, 255, 255, 0, 0, 0, 0)
+THIRD = row(0, 0, 255, 255, 255, 255, 255, 255)
+
+
+def write_halves(folder):
+    """Four images of which each mask is its left half; those in other/ share two columns of eight with it."""
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        write_pair(folder, f"p{number // 2}-{number}", rng.integers(0, 255, (8, 8, 3), np.uint8), LEFT)
+        write_masks(folder / "other", {f"p{number // 2}-{number}": THIRD})
+    return folder
+
+
+def scored(folder, work, prediction=None, masks="masks", only=None, **changes):
+    """Results of a ready folder, the labelled data, and the ready masks."""
+    read = changed_params(**RESAMPLES, **changes)
+    work.mkdir()
+    labelled = read_labelled(folder, read, work, report, masks, only)
+    ready = read_ready(prediction or folder / "other", labelled, read.data.masks, work)
+    taken = take_out_undecided(labelled.store, ready)
+    return score_ready(labelled, ready, 2.0), labelled, ready, taken

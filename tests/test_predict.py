@@ -1,0 +1,193 @@
+"""tools.predict: every input its mask, whatever else is wrong; again, in parts, interrupted."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import src.model.predict as predict
+from src.data.inputs import find_inputs
+from src.data.results import mask_values
+from src.errors import UserError
+from src.model.archive import Decisions, Project, save
+from src.model.infer import Predictor, load_predictor
+from src.model.predict import Outputs, Prediction
+from src.model.unet import build_unet
+from src.params import Model
+from src.report.overlay import write_overlay
+from tests.closure import ROOT
+
+PROJECT = {
+    "classes": ["background", "cell"],
+    "background": 0,
+    "values": [0, 255],
+    "colors": {"cell": "#FF0000"},
+    "mean": [10.0] * 3,
+    "std": [4.0] * 3,
+    "normalise": "dataset",
+    "dtype": "uint8",
+    "resize": 0,
+    "depth": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A small network whose answers are mixed, in a file."""
+    keras.utils.set_random_seed(1)
+    network = build_unet(Model(filters=4, depth=2), 3, 2)
+    network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
+    path = tmp_path_factory.mktemp("model") / "unet.keras"
+    save(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def predictor(model) -> Predictor:
+    return load_predictor(model)
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """Three good images of different sizes and formats, two bad ones."""
+    rng, folder = np.random.default_rng(0), tmp_path / "images"
+    (folder / "sub").mkdir(parents=True)
+    Image.fromarray(rng.integers(0, 256, (40, 61, 3), dtype=np.uint8)).save(folder / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be looked at turned by a quarter
+    Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(folder / "sub/b.jpg", exif=exif)
+    tifffile.imwrite(folder / "c.tif", rng.integers(0, 256, (100, 90, 3), dtype=np.uint8), photometric="rgb")
+    (folder / "damaged.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    Image.fromarray(rng.integers(0, 256, (9, 9), dtype=np.uint8)).save(folder / "grey.png")
+    return folder
+
+
+def run(predictor, images, out, **wanted) -> Prediction:
+    inputs, findings = find_inputs([images], out)
+    assert not findings
+    outputs = Outputs(out, mask_values([0, 255], 2), **wanted)
+    prediction = Prediction(predictor, outputs)
+    prediction.run([one for one in inputs if not outputs.done(one)])
+    return prediction
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_every_good_image_gets_its_mask_and_every_bad_one_a_reason(predictor, images, tmp_path):
+    prediction = run(predictor, images, tmp_path / "out")
+    masks = {"a.png": (40, 61), "c.tif": (100, 90), "sub/b.png": (30, 20)}  # turned as it is looked at
+    assert digests(tmp_path / "out").keys() == {f"masks/{name}" for name in masks}
+    for name, size in masks.items():
+        mask = np.array(Image.open(tmp_path / "out/masks" / name))
+        assert mask.shape == size and mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255}
+    with Image.open(images / "a.png") as image:
+        expected = predictor(np.array(image)) * 255
+    assert (np.array(Image.open(tmp_path / "out/masks/a.png")) == expected).all()
+    reasons = {Path(finding.file).name: finding.what for finding in prediction.failed}
+    assert reasons.keys() == {"damaged.png", "grey.png"}
+    assert "cut off" in reasons["damaged.png"] and "1 channel(s)" in reasons["grey.png"]
+
+
+@pytest.mark.parametrize(("kind", "one"), [(np.float32, 1), (np.uint8, 255)])
+def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path, kind, one):
+    out = tmp_path / "out"
+    run(predictor, images, out, shares=kind, draw=write_overlay)
+    stored = tifffile.imread(out / "probabilities/a.tif")
+    with Image.open(images / "a.png") as image:
+        picture = np.array(image)
+    expected = predictor.probabilities(picture)[..., 1]
+    assert stored.dtype == kind and np.abs(stored / one - expected).max() <= 0.5 / 255
+    overlay, mask = np.array(Image.open(out / "overlays/a.png")), np.array(Image.open(out / "masks/a.png"))
+    assert (overlay[mask == 0] == picture[mask == 0]).all() and (overlay[mask > 0] != picture[mask > 0]).any()
+    assert ((stored > 0.4 * one) == (mask > 0)).mean() > 0.99  # but for rounding to 8 bits
+
+
+def test_what_is_there_is_not_made_again_unless_its_image_is_newer(predictor, images, tmp_path):
+    out = tmp_path / "out"
+    run(predictor, images, out)
+    made = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.*")}
+    run(predictor, images, out)
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    (out / "masks/sub/b.png").unlink()
+    later = time.time() + 5
+    os.utime(images / "a.png", (later, later))
+    run(predictor, images, out)
+    changed = {path.name for path, when in made.items() if path.stat().st_mtime_ns != when}
+    assert changed == {"a.png", "b.png"}
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(predictor, images, tmp_path, monkeypatch):
+    def full(path, *rest):
+        if path.name == "c.tif":
+            raise OSError(28, "No space left on device", str(path))
+        write_mask(path, *rest)
+
+    write_mask = predict.write_mask
+    monkeypatch.setattr(predict, "write_mask", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(predictor, images, tmp_path / "out")
+    assert digests(tmp_path / "out").keys() == {"masks/a.png"}
+
+
+def test_no_result_is_written_through_a_link(predictor, images, tmp_path):
+    (tmp_path / "out/masks").mkdir(parents=True)
+    (tmp_path / "out/masks/sub").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="leads out of"):
+        run(predictor, images, tmp_path / "out")
+
+
+def tool(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tools.predict", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_the_tool_and_its_parts(model, images, tmp_path):
+    """The union of two parts is the single run, byte for byte; another model's results are not mixed in."""
+    whole = tool(images, "--model", model, "--out", tmp_path / "whole", "--overlay")
+    assert whole.returncode == 1 and "3 images" in whole.stdout and "2 could not be predicted" in whole.stdout
+    assert all(name in whole.stdout for name in ("damaged.png", "grey.png")) and "Traceback" not in whole.stderr
+    for part in ("1/2", "2/2"):
+        tool(images, "--model", model, "--out", tmp_path / "parts", "--overlay", "--shard", part)
+    assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
+    record = tmp_path / "whole/prediction.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"model": "another"}))
+    refused = tool(images / "a.png", "--model", model, "--out", tmp_path / "whole")
+    assert refused.returncode == 1 and "holds results of another model" in refused.stderr
+
+
+def test_a_run_that_is_stopped_goes_on(model, tmp_path):
+    rng, images, out = np.random.default_rng(0), tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for number in range(12):
+        tifffile.imwrite(images / f"{number:02}.tif", rng.integers(0, 256, (900, 900, 3), dtype=np.uint8))
+    command = [sys.executable, "-m", "tools.predict", images, "--model", model, "--out", out]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and len(list(out.rglob("*.tif"))) < 2:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate()
+    finished = [path for path in out.rglob("*.*") if path.suffix == ".tif"]
+    assert process.returncode != 0 and "terminated" in said and 2 <= len(finished) < 12
+    assert not list(out.rglob(".tmp-*"))
+    again = tool(images, "--model", model, "--out", out)
+    assert again.returncode == 0 and f"{len(finished)} of 12 images are predicted already" in again.stdout
+    assert len(list(out.rglob("*.tif"))) == 12
+
+
+@pytest.mark.parametrize("part", ["0/4", "5/4", "1", "a/b", "-1/2"])
+def test_a_part_that_is_none_is_refused(part):
+    refused = tool("x", "--out", "y", f"--shard={part}")
+    assert refused.returncode == 2 and "is no part such as" in refused.stderr
