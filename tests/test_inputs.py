@@ -77,7 +77,7 @@ def test_results_are_no_inputs(tmp_path):
 
 def test_a_folder_without_images_is_refused(tmp_path):
     make(tmp_path / "set", "notes.md")
-    with pytest.raises(UserError, match="no image in .*set; images are .bmp, "):
+    with pytest.raises(UserError, match=r"no image in .*set; images are \.bmp, "):
         find_inputs([tmp_path / "set"], tmp_path / "out")
 
 

@@ -55,8 +55,8 @@ def test_counts_the_values_that_the_network_keeps():
     [
         (256, 250, 4, 256 * 256),
         (1000, 20, 1, 1000 * 20),
-        (5000, 100, 2, (1024 + 2 * 8 * 4) * 100),
-        (9999, 9999, 7, (1024 + 2 * 8 * 128) ** 2),
+        (5000, 100, 2, (1024 + 2 * 6 * 4) * 100),
+        (9999, 9999, 7, (1024 + 2 * 6 * 128) ** 2),
     ],
 )
 def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
@@ -160,4 +160,4 @@ def test_other_systems_are_not_checked(tmp_path):
 def test_a_small_training_is_estimated_well():
     """With room on both sides of the 3 to 21 % that were measured: machines and libraries differ."""
     found = measured((8, 2, 256, 4, 3, 64, 0))
-    assert 0.95 <= found["estimated_mib"] / found["measured_mib"] <= 1.3
+    assert 0.95 <= found["estimated_mib"] / found["measured_mib"] <= 1.35

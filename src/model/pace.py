@@ -34,15 +34,12 @@ class Pace:
         return self.start + steps * self.step + epochs * self.validation
 
     def steps(self, seconds: float, epochs: Callable[[int], int]) -> int:
-        """The most that fit, in whole epochs, one in each at least, even if that takes longer.
+        """The most that fit, one in each epoch at least, even if that takes longer.
 
         epochs: how many there are with so many steps; with more steps never fewer.
         """
         most = range(1, int(seconds / self.step) + 2)
         steps = bisect_right(most, seconds, key=lambda steps: self.training(steps, epochs(steps)))
-        steps = max(steps, 1)
-        while steps % epochs(steps):
-            steps -= 1
         return max(steps, epochs(1))
 
 

@@ -81,9 +81,8 @@ def steps(facts: Facts, crop: int, batch: int, epochs: int | str) -> tuple[int, 
 
 
 def epochs(facts: Facts, crop: int, batch: int, steps: int) -> tuple[int, str]:
-    """As many as `VALIDATION` allows, of equal numbers of steps."""
-    most = most_epochs(facts, crop, batch, steps)
-    number = next(fewer for fewer in range(most, 0, -1) if steps % fewer == 0)
+    """As many as `VALIDATION` allows."""
+    number = most_epochs(facts, crop, batch, steps)
     share = number * _validated(facts) / (steps * batch * crop**2)
     much = "; a smaller split.validation would do" if share > VALIDATION else ""
     return number, f"validation takes about {share:.0%} of the work of training{much}"
