@@ -10,7 +10,7 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("card", "check", "compare", "convert", "plan", "predict", "score", "summarize")
+TOOLS = ("card", "check", "compare", "convert", "export", "plan", "predict", "score", "summarize")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
 BELOW = COMMON | {"src.data", "numpy"}
@@ -22,21 +22,12 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/model": BELOW
-    | {
-        "src.model",
-        "src.archive",
-        "src.plan",
-        "src.evaluation",
-        "src.progress",
-        "cv2",
-        "tensorflow",
-        "keras",
-        "filelock",
-    },
+    | {"src.model", "src.archive", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
+    | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {"src.report", "src.archive", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
 }
-HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy"}
-HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "h5py"}
+HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy", "h5py"}
+HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"}
 
 
 def declared(stage: str, kind: str) -> list[str]:
