@@ -53,3 +53,14 @@ def test_scoring_measures_both_kinds_of_image(tmp_path):
     for figures in found.values():
         ratio = figures["by_scipy"] / figures["boundary_of_one"]
         assert figures["scipy_over_ours"] == ratio and figures["memory_mib"] >= figures["before_mib"] > 0
+
+
+def test_predicting_measures_the_network_and_all_of_it(tmp_path):
+    path = tmp_path / "found.json"
+    sizes = ["--side", "64", "--images", "2", "--rounds", "2", "--filters", "2"]
+    command = [sys.executable, "-m", "benchmarks.predicting", *sizes, "--json", str(path)]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    rounds = json.loads(path.read_text())["rounds"]["ours"]
+    assert len(rounds) == 2 and all(one["network"] > one["files"] > 0 for one in rounds)
+    ratios = sorted(one["files"] / one["network"] for one in rounds)
+    assert f"files / network    {sum(ratios) / 2:.2f} ({ratios[0]:.2f} – {ratios[1]:.2f})" in printed
