@@ -1,0 +1,26 @@
+"""Vega's scripts as the installed vl-convert carries them: charts need no network."""
+
+import base64
+import hashlib
+
+import vl_convert
+
+NOTICE = "/* Vega, Vega-Lite, Vega-Embed and their parts: BSD 3-Clause, University of Washington Interactive Data Lab; see https://vega.github.io */"
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
+
+def vega_script(version: str) -> str:
+    """A script that defines `vegaEmbed`; version: of Vega-Lite, such as 6.1. `ValueError` if it could end its element."""
+    return inline(f"{NOTICE}\n{vl_convert.javascript_bundle(SNIPPET, version)}")
+
+
+def inline(script: str) -> str:
+    """The script, if it can stand in an element of a page as it is."""
+    if any(end in script.lower() for end in ("</script", "<!--")):
+        raise ValueError("a script that cannot be inlined: it holds an end of its element")
+    return script
+
+
+def policy_hash(script: str) -> str:
+    """What a Content-Security-Policy names an inline script by: https://www.w3.org/TR/CSP3/#grammardef-hash-source"""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
