@@ -9,7 +9,6 @@ from src.report.style import TRAINING, VALIDATION
 
 CURVES = {"loss": "Loss", "dice": "Dice", "iou": "IoU", "accuracy": "Pixel accuracy"}
 MOST_POINTS = 4000  # of a scatter; of more, every second, third …
-LONGEST = 24  # characters of a class on an axis
 SHARE = alt.Scale(domain=[0, 1])
 CONFIG: dict[str, Any] = {
     "font": "system-ui, sans-serif",
@@ -100,8 +99,8 @@ def confusion(rows: Rows) -> Spec:
     if len(totals) <= 8:
         ink = alt.when("datum.share > 0.5").then(alt.value("white")).otherwise(alt.value("black"))
         layers.append(base.mark_text().encode(text=alt.Text("share:Q", format=".1%"), color=ink))
-    height = 40 if len(totals) <= 8 else 18
-    return _spec(alt.layer(*layers), "Confusion of the classes", height={"step": height})
+    height = len(totals) * (40 if len(totals) <= 8 else 18)
+    return _spec(alt.layer(*layers), "Confusion of the classes", height)
 
 
 def reliability(rows: Rows, colours: Mapping[str, str]) -> Spec:
@@ -176,8 +175,8 @@ def _hover(base: alt.Chart, name: str, kinds: Sequence[str]) -> tuple[alt.Chart,
     return (wide.mark_rule(color="#595959").encode(opacity=seen, tooltip=tips).add_params(near),)
 
 
-def _spec(chart: Any, description: str, height: Any = 240) -> Spec:
-    """As wide as the page lets it be; its views are named, or Altair would number them on from the last chart's."""
+def _spec(chart: Any, description: str, height: int = 240) -> Spec:
+    """As wide as the page lets it be."""
     whole = chart.properties(width="container", height=height, description=description)
     spec: Spec = whole.configure(**CONFIG).to_dict()
     return spec

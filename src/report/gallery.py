@@ -28,7 +28,9 @@ def gallery(sources: Sources, panels: int, most: int) -> dict[str, Any]:
     order = [image for image in dict.fromkeys([*chosen, *(row["id"] for row in kept)]) if image in within]
     weakest = {image: _weakest(scores[image], classes) for image in order}
     pictures = gallery_pictures(sources.store, sources.predictions, order, weakest, most)
-    colours = {name: dataset.class_colours[name] for name in classes} | ({"ignored": IGNORED} if _ignores(sources) else {})
+    colours = {name: dataset.class_colours[name] for name in classes} | (
+        {"ignored": IGNORED} if _ignores(sources) else {}
+    )
     return {
         "words": _words(len(sources.worst), len(rows), len(pictures)),
         "classes": classes,
@@ -74,5 +76,9 @@ def _ignores(sources: Sources) -> bool:
 
 def _words(images: int, rows: int, pictures: int) -> str:
     listed = f"All {images} test images" if rows == images else f"The worst {rows:,} of {images:,} test images"
-    drawn = "each with its picture" if pictures == rows else f"{pictures} of them with a picture: of the worst, the middle and the best"
+    drawn = (
+        "each with its picture"
+        if pictures == rows
+        else f"{pictures} of them with a picture: of the worst, the middle and the best"
+    )
     return f"{listed}, {drawn}."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+
 def score(measure: Mapping[str, float], digits: int = 3) -> str:
     """A mean with its interval in words: `0.812 (95 % interval 0.790 – 0.831)`."""
     if "mean" not in measure:

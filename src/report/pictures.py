@@ -63,19 +63,19 @@ def errors(truth: Mask, found: Mask, label: int, classes: int) -> Mask:
 
 
 def _painted(mask: Mask, dataset: Dataset) -> str:
-    """Class indices in the classes' colours; nothing where the background is."""
-    colours: list[str | None] = list(dataset.class_colours[name] for name in dataset.names)
+    """Class indices in the classes' colours, what is ignored in its own; nothing where the background is."""
+    colours: list[str | None] = list(dataset.class_colours.values())
     if dataset.background_index is not None:
         colours[dataset.background_index] = None
-    return _png(mask, [*colours, *[IGNORED] * (256 - len(colours))])
+    return _png(np.minimum(mask, len(colours)).astype(np.uint8), [*colours, IGNORED])
 
 
 def _png(places: Mask, colours: Sequence[str | None]) -> str:
-    """A palette PNG as a data URI; None is transparent."""
-    drawn = Image.fromarray(places, "P") if places.size else Image.new("P", (1, 1))
+    """A palette PNG as a data URI, of as few bits as its colours need; None is transparent."""
+    drawn = Image.fromarray(places, "P")
     drawn.putpalette(b"".join(rgb(colour or "#000000").tobytes() for colour in colours))
     content = BytesIO()
-    drawn.save(content, "PNG", transparency=bytes(0 if colour is None else 255 for colour in colours), optimize=True)
+    drawn.save(content, "PNG", transparency=bytes(0 if colour is None else 255 for colour in colours))
     return data_uri(content.getvalue(), "png")
 
 

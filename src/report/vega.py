@@ -1,16 +1,21 @@
 """Vega's scripts as the installed vl-convert carries them: charts need no network."""
 
 import base64
+import functools
 import hashlib
 
 import vl_convert
 
-NOTICE = "/* Vega, Vega-Lite, Vega-Embed and their parts: BSD 3-Clause, University of Washington Interactive Data Lab; see https://vega.github.io */"
+NOTICE = (
+    "/* Vega, Vega-Lite, Vega-Embed and their parts: BSD 3-Clause, University of Washington Interactive Data Lab;"
+    " see https://vega.github.io */"
+)
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
+@functools.cache  # it takes seconds
 def vega_script(version: str) -> str:
-    """A script that defines `vegaEmbed`; version: of Vega-Lite, such as 6.1. `ValueError` if it could end its element."""
+    """A script that defines `vegaEmbed`; version: of Vega-Lite, such as 6.4. `ValueError` as of `inline`."""
     return inline(f"{NOTICE}\n{vl_convert.javascript_bundle(SNIPPET, version)}")
 
 

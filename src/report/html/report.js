@@ -3,7 +3,7 @@
   const byId = (id) => document.getElementById(id);
   const { rows, pictures } = JSON.parse(byId("images").textContent);
   const charts = JSON.parse(byId("charts").textContent);
-  const CARDS = 24; // drawn at a time
+  const CARDS = 12; // drawn at a time
   let chosen = [], drawn = 0;
 
   /** Foreign text is only ever set as text, never as HTML. */
@@ -71,7 +71,7 @@
     return element;
   };
 
-  /** Picture, words and slider; the slider's place is the layer's. */
+  /** Picture, slider, words and a button; the slider's place is the layer's. */
   const flip = (row, picture) => {
     const layers = layersOf(picture), holder = make("div"), words = make("output");
     const slider = make("input", { type: "range", min: 0, max: layers.length - 1, step: 1 });
@@ -85,7 +85,11 @@
     slider.addEventListener("input", show);
     slider.value = placeIn(picture, layers);
     show();
-    return [holder, slider, words];
+    const larger = make("button", { type: "button", textContent: "larger" });
+    larger.setAttribute("aria-pressed", "false");
+    larger.addEventListener("click", () =>
+      larger.setAttribute("aria-pressed", String(larger.closest(".card").classList.toggle("large"))));
+    return [holder, slider, make("div", { className: "row" }, words, larger)];
   };
 
   /** Where the layer lies that is asked for; of errors those of the chosen class, if it is drawn. */
