@@ -10,7 +10,19 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("card", "check", "compare", "convert", "export", "plan", "predict", "score", "summarize")
+TOOLS = (
+    "card",
+    "check",
+    "compare",
+    "convert",
+    "export",
+    "figures",
+    "plan",
+    "plots_page",
+    "predict",
+    "score",
+    "summarize",
+)
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
 BELOW = COMMON | {"src.data", "numpy"}

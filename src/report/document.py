@@ -19,7 +19,6 @@ from src.report.sources import Sources
 from src.report.vega import inline, policy_hash, vega_script
 
 HTML = Path(__file__).parent / "html"  # the template, its style and its script
-VEGA_LITE = "6.4"  # that Altair writes
 
 
 def report(sources: Sources, panels: int, most: int = MOST_BYTES) -> str:
@@ -28,7 +27,7 @@ def report(sources: Sources, panels: int, most: int = MOST_BYTES) -> str:
         loader=FileSystemLoader(HTML), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"as_is": Markup, "policy_hash": lambda script: Markup(policy_hash(script))}
-    scripts = [vega_script(VEGA_LITE), inline(read_text(HTML / "report.js"))]
+    scripts = [vega_script(), inline(read_text(HTML / "report.js"))]
     style = Markup(read_text(HTML / "report.css"))
     content = _words(sources) | _tables(sources) | _charts(sources)
     content |= {"gallery": gallery(sources, panels, most), "augmentation": list(read_pictures(sources.augmentation))}

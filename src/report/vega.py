@@ -10,13 +10,14 @@ NOTICE = (
     "/* Vega, Vega-Lite, Vega-Embed and their parts: BSD 3-Clause, University of Washington Interactive Data Lab;"
     " see https://vega.github.io */"
 )
+VERSION = "6.4"  # of Vega-Lite, that Altair writes
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 @functools.cache  # it takes seconds
-def vega_script(version: str) -> str:
-    """A script that defines `vegaEmbed`; version: of Vega-Lite, such as 6.4. `ValueError` as of `inline`."""
-    return inline(f"{NOTICE}\n{vl_convert.javascript_bundle(SNIPPET, version)}")
+def vega_script() -> str:
+    """A script that defines `vegaEmbed`; `ValueError` as of `inline`."""
+    return inline(f"{NOTICE}\n{vl_convert.javascript_bundle(SNIPPET, VERSION)}")
 
 
 def inline(script: str) -> str:
