@@ -97,13 +97,12 @@ def test_a_phone_scrolls_down_only(page_at):
 
 
 @needs_browser
-def test_a_thousand_images_are_there_soon(tmp_path):
+def test_of_a_thousand_images_only_the_first_are_drawn(tmp_path):
     (tmp_path / "report.html").write_text(report(made_sources(tmp_path, images=1000, side=128), 4), encoding="utf-8")
     with opened(tmp_path / "report.html") as (page, problems):
-        page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
-        took = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
         assert len(texts(page, IDS)) == 12 and texts(page, "#count") == ["1000 of 1000 images; 12 shown"]
-    assert problems == [] and took < 5000  # below 1000 on a machine with nothing else to do
+        assert len(page.query_selector_all("img")) == 24 and len(page.query_selector_all("*")) < 3000
+    assert problems == []
 
 
 STAGE = """

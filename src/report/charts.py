@@ -126,9 +126,9 @@ def reliability(rows: Rows, colours: Mapping[str, str]) -> Spec:
 def sizes(rows: Rows, names: Sequence[str], colours: Mapping[str, str]) -> Spec:
     """Dice of each image against the pixels of the class in its truth; rows: of scores.csv, of the network alone."""
     told = [row for row in rows if row["dice"] and row["class"] in names]
-    step = max(1, -(-len(told) // MOST_POINTS))
+    step = max(1, -(-len(told) // MOST_POINTS))  # a tooltip would load what it calls image, and set a title larger
     values = [
-        {"image": row["id"], "class": row["class"], "size": int(row["true"]), "dice": float(row["dice"])}
+        {"name": row["id"], "class": row["class"], "size": int(row["true"]), "dice": float(row["dice"])}
         for row in told[::step]
     ]
     points = alt.Chart(alt.Data(values=values)).mark_point(size=50)
@@ -137,7 +137,7 @@ def sizes(rows: Rows, names: Sequence[str], colours: Mapping[str, str]) -> Spec:
         y=alt.Y("dice:Q", scale=SHARE, title="Dice"),
         color=_coloured(names, colours),
         shape=_shaped(names),
-        tooltip=["image:N", "class:N", alt.Tooltip("size:Q", format=",", title="pixels"), "dice:Q"],
+        tooltip=["name:N", "class:N", alt.Tooltip("size:Q", format=",", title="pixels"), "dice:Q"],
     )
     return _spec(chart, "Dice of each test image against the size of the class in it")
 

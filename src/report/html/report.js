@@ -135,8 +135,15 @@
   addEventListener("afterprint", () => document.querySelectorAll(".strip").forEach((strip) => strip.remove()));
 
   choose();
-  // Vega's interpreter of expressions needs no eval, which the page's policy forbids.
+  // Charts come one by one after all else, so that the page is there at once. Vega's interpreter of expressions needs
+  // no eval, which the page's policy forbids.
   const options = { actions: false, renderer: "svg", ast: true };
-  for (const place of document.querySelectorAll("[data-chart]"))
-    vegaEmbed(place, charts[place.dataset.chart], options).then(() => (place.dataset.drawn = ""));
+  const drawCharts = async () => {
+    for (const place of document.querySelectorAll("[data-chart]")) {
+      await new Promise((resolve) => setTimeout(resolve));
+      await vegaEmbed(place, charts[place.dataset.chart], options);
+      place.dataset.drawn = "";
+    }
+  };
+  drawCharts();
 }
