@@ -25,7 +25,8 @@ def page_at(tmp_path_factory) -> Path:
 @needs_browser
 def test_charts_are_drawn_and_nothing_is_asked_or_complained_of(page_at):
     with opened(page_at) as (page, problems):
-        page.wait_for_function("document.querySelectorAll('[data-drawn] svg').length === 9")
+        page.wait_for_selector("[data-chart=sizes][data-drawn]")  # the last
+        assert len(page.query_selector_all("[data-chart]")) == len(page.query_selector_all("[data-drawn] svg")) == 9
         marks = page.eval_on_selector_all(
             "[data-chart] svg", "all => all.map(one => one.querySelectorAll('path').length)"
         )
@@ -63,7 +64,7 @@ def test_the_gallery_sorts_and_filters(page_at):
 def test_a_hostile_name_is_shown_as_text(page_at):
     with opened(page_at) as (page, problems):
         assert texts(page, IDS)[0] == HOSTILE  # the worst
-        page.wait_for_function("document.querySelectorAll('[data-drawn] svg').length === 9")
+        page.wait_for_selector("[data-chart=sizes][data-drawn]")  # the last
         page.hover("[data-chart=sizes] svg .mark-symbol.role-mark path", force=True)  # of the first image
         page.wait_for_selector("#vg-tooltip-element.visible")
         assert "x onerror=alert(1)" in page.inner_text("#vg-tooltip-element")
@@ -91,7 +92,7 @@ def test_pictures_are_turned_by_slider_and_keys(page_at):
 @needs_browser
 def test_a_phone_scrolls_down_only(page_at):
     with opened(page_at, width=360) as (page, problems):
-        page.wait_for_function("document.querySelectorAll('[data-drawn] svg').length === 9")
+        page.wait_for_selector("[data-chart=sizes][data-drawn]")  # the last
         assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert problems == []
 
@@ -146,7 +147,7 @@ def test_plots_of_two_runs_lie_over_and_beside_each_other_offline(tmp_path):
         words = texts(page, "main svg")[0]
         assert "HEAD" in words and "workspace" in words and "val_loss" in words
         assert len(page.query_selector_all("main svg .mark-line path")) >= 4  # two runs, training and validation
-        page.wait_for_function("[...document.images].every(one => one.complete)")
+        page.evaluate("Promise.all([...document.images].map(one => one.decode()))")
         places = page.eval_on_selector_all(
             "img", "all => all.map(one => [one.naturalWidth, one.offsetTop, one.offsetLeft])"
         )

@@ -8,6 +8,7 @@ from src.data.dataset import IGNORE, Dataset
 from src.evaluation.measure import measure_all
 from src.evaluation.scores import summary
 from src.report.curves import draw_curves
+from src.report.figures import draw_figures, edges
 from src.report.page import terminal_summary
 from src.report.panels import blended, errors_over, plain, ranked, shown
 from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
@@ -132,3 +133,29 @@ def test_equal_histories_are_equal_pictures(tmp_path):
     for name in ("a.png", "b.png"):
         draw_curves(tmp_path / name, tmp_path / "history.csv", 2)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_pipeline_is_drawn_by_its_shortest_arrows():
+    stages = {"a": {"outs": ["x"]}, "b": {"deps": ["x"], "outs": [{"y": {}}]}, "c": {"deps": ["x", "y"]}}
+    assert edges(stages | {"d": {"deps": ["x"]}}) == [(0, 1), (0, 3), (1, 2)]
+
+
+def test_figures_of_a_run_are_equal_files(tmp_path):
+    (tmp_path / "overlays").mkdir()
+    for name in ("curves.png", "overlays/00.png", "overlays/01.png", "overlays/02.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    pipeline = {"stages": {"a": {"outs": ["x"]}, "b": {"deps": ["x"]}}}
+    one, two = (tmp_path / name for name in ("one", "two"))
+    names = draw_figures(one, pipeline, TEST, tmp_path)
+    assert (
+        names
+        == draw_figures(two, pipeline, TEST, tmp_path)
+        == [
+            "curves.png",
+            "overlay.png",
+            "pipeline.png",
+            "scores.png",
+        ]
+    )
+    assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
+    assert (one / "overlay.png").read_bytes() == b"overlays/01.png"
