@@ -73,7 +73,7 @@
 
   /** Picture, slider, words and a button; the slider's place is the layer's. */
   const flip = (row, picture) => {
-    const layers = layersOf(picture), holder = make("div"), words = make("output");
+    const layers = layersOf(picture), holder = make("div", { className: "holder" }), words = make("output");
     const slider = make("input", { type: "range", min: 0, max: layers.length - 1, step: 1 });
     slider.setAttribute("aria-label", `What is shown of ${row.id}`);
     const show = () => {
@@ -127,7 +127,7 @@
     for (const element of document.querySelectorAll(".card")) {
       const row = rows.find((one) => one.id === element.dataset.id);
       const picture = Object.hasOwn(pictures, row.id) ? pictures[row.id] : null;
-      const shown = picture ? layersOf(picture).slice(1) : [];
+      const shown = picture ? layersOf(picture) : [];
       const parts = shown.map((layer) => make("div", {}, stack(row, picture, layer), layer.name));
       element.append(make("div", { className: "strip" }, ...parts));
     }
