@@ -5,8 +5,8 @@ import csv
 import errno
 import json
 import math
-import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -95,7 +95,8 @@ def parse_yaml(text: str, path: Path) -> Any:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, for a file or a folder, that takes its name only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{os.getpid()}-{path.name}"
+    # A name of its own whatever the process and the machine; short, where the path's name is as long as may be.
+    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{path.suffix if len(path.suffix) < 16 else ''}"
     try:
         yield temporary
         if path.is_dir():

@@ -52,6 +52,7 @@ class Megapixels:
     def add(self, pixels: int) -> None:
         """So many more are done."""
         self.done += pixels
+        self.expect(max(self.done - self.total, 0))  # a header was wrong
         if self.bar is not None:
             self.bar.update(pixels / 1e6)
         elif time.monotonic() - self.last > SECONDS_BETWEEN_LINES:

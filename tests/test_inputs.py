@@ -27,7 +27,8 @@ def names(given, out="out") -> list[str]:
 def test_a_folders_results_are_called_as_in_it(tmp_path):
     make(tmp_path / "set", "b.png", "sub/a.v2.TIF", ".hidden.png", "notes.md", "Thumbs.db")
     inputs, findings = find_inputs([tmp_path / "set"], tmp_path / "out")
-    assert [one.name.as_posix() for one in inputs] == ["b", "sub/a.v2"] and not findings
+    assert [one.name.as_posix() for one in inputs] == ["b", "sub/a.v2"]
+    assert [(Path(one.file).name, one.severity) for one in findings] == [("notes.md", "warning")]
 
 
 def test_several_folders_results_begin_with_them(tmp_path):
@@ -44,11 +45,11 @@ def test_files_of_one_folder_have_their_own_name_once(tmp_path, monkeypatch):
 
 def test_a_list_names_files_and_folders(tmp_path, monkeypatch):
     make(tmp_path, "a.png", "more/b.png")
-    (tmp_path / "list.txt").write_text("# those of today\na.png\n\nmore\n-rf\n")
+    (tmp_path / "list.txt").write_text("# those of today\na.png\n\nmore\n-rf\n" + "x" * 300 + ".png\n")
     monkeypatch.chdir(tmp_path)
     inputs, findings = find_inputs([Path("list.txt")], Path("out"))
     assert [one.name.as_posix() for one in inputs] == ["a", "more/b"]
-    assert [finding.file for finding in findings] == [str(tmp_path / "-rf")]
+    assert [finding.file for finding in findings] == ["-rf", "x" * 300 + ".png"]
 
 
 def test_what_would_be_mixed_up_is_left_out_and_all_of_it_named(tmp_path):
@@ -76,9 +77,20 @@ def test_results_are_no_inputs(tmp_path):
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    make(tmp_path / "set", "notes.md")
+    (tmp_path / "set").mkdir()
     with pytest.raises(UserError, match=r"no image in .*set; images are \.bmp, "):
         find_inputs([tmp_path / "set"], tmp_path / "out")
+
+
+def test_a_link_on_the_way_leads_where_the_system_says(tmp_path):
+    make(tmp_path, "here/a.png", "there/deep/b.png", "there/a.png")
+    (tmp_path / "here/link").symlink_to(tmp_path / "there/deep")
+    inputs, _ = find_inputs([tmp_path / "here/link/../a.png"], tmp_path / "out")
+    assert [one.path for one in inputs] == [tmp_path / "there/a.png"]
+    (tmp_path / "out").symlink_to(tmp_path / "there")  # results are no inputs, whatever name they go by
+    assert names([tmp_path / "here/a.png", tmp_path], tmp_path / "out") == ["here/a"]
+    with pytest.raises(UserError, match="the inputs lie in it"):
+        find_inputs([tmp_path / "there"], tmp_path / "out")
 
 
 def test_the_parts_are_all_images_once():

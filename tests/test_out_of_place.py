@@ -102,7 +102,7 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
         "images/case 0-0.png": "differs from Case 0-0.png in capital letters only",
         "masks/case 0-0.png": "differs from Case 0-0.png in capital letters only",
     },
-    out_of_the_folder: {"images/bad.png": "is a link out of the data set's folder"},
+    out_of_the_folder: {"images/bad.png": "is a link out of the folder"},
     loop: {
         "images/bad.png": "is a link that leads nowhere, or in a circle",
         "images/round": "is a link to a folder, which is not followed",

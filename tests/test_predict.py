@@ -17,9 +17,11 @@ from PIL import Image
 
 import src.model.predict as predict
 from src.archive.project import Decisions, Project
+from src.data.finished import Finished
 from src.data.inputs import find_inputs
 from src.data.results import mask_values
 from src.errors import UserError
+from src.files import read_csv
 from src.model.archive import save
 from src.model.infer import Predictor, load_predictor
 from src.model.predict import Outputs, Prediction
@@ -27,6 +29,8 @@ from src.model.unet import build_unet
 from src.params import Model
 from src.report.overlay import write_overlay
 from tests.closure import ROOT
+
+BAD = ["damaged.png", "grey.png"]
 
 PROJECT = {
     "classes": ["background", "cell"],
@@ -74,16 +78,15 @@ def images(tmp_path) -> Path:
 
 
 def run(predictor, images, out, **wanted) -> Prediction:
-    inputs, findings = find_inputs([images], out)
-    assert not findings
-    outputs = Outputs(out, mask_values([0, 255], 2), **wanted)
-    prediction = Prediction(predictor, outputs)
-    prediction.run([one for one in inputs if not outputs.done(one)])
+    inputs, _ = find_inputs([images], out)
+    outputs, finished = Outputs(out, mask_values([0, 255], 2), **wanted), Finished(out, "model")
+    prediction = Prediction(predictor, outputs, finished)
+    prediction.run([one for one in inputs if not finished.has(one, outputs.kinds)])
     return prediction
 
 
 def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in (".jsonl", ".csv"))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -102,7 +105,7 @@ def test_every_good_image_gets_its_mask_and_every_bad_one_a_reason(predictor, im
     assert "cut off" in reasons["damaged.png"] and "1 channel(s)" in reasons["grey.png"]
 
 
-@pytest.mark.parametrize(("kind", "one"), [(np.float32, 1), (np.uint8, 255)])
+@pytest.mark.parametrize(("kind", "one"), [("float32", 1), ("uint8", 255)])
 def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path, kind, one):
     out = tmp_path / "out"
     run(predictor, images, out, shares=kind, draw=write_overlay)
@@ -116,18 +119,71 @@ def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path
     assert ((stored > 0.4 * one) == (mask > 0)).mean() > 0.99  # but for rounding to 8 bits
 
 
-def test_what_is_there_is_not_made_again_unless_its_image_is_newer(predictor, images, tmp_path):
+def test_what_is_finished_is_not_made_again_unless_its_image_has_changed(predictor, images, tmp_path):
     out = tmp_path / "out"
     run(predictor, images, out)
     made = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.*")}
     run(predictor, images, out)
     assert {path: path.stat().st_mtime_ns for path in made} == made
     (out / "masks/sub/b.png").unlink()
-    later = time.time() + 5
-    os.utime(images / "a.png", (later, later))
+    earlier = (images / "a.png").stat().st_mtime - 5000
+    Image.new("RGB", (33, 22)).save(images / "a.png")
+    os.utime(images / "a.png", (earlier, earlier))  # an older image in its place
     run(predictor, images, out)
     changed = {path.name for path, when in made.items() if path.stat().st_mtime_ns != when}
-    assert changed == {"a.png", "b.png"}
+    assert changed == {"a.png", "b.png"} and np.array(Image.open(out / "masks/a.png")).shape == (22, 33)
+    run(predictor, images, out, shares="uint8")
+    assert len(list((out / "probabilities").rglob("*.tif"))) == 3
+    run(predictor, images, out, shares="float32")  # another number type: made anew
+    assert tifffile.imread(out / "probabilities/a.tif").dtype == np.float32
+
+
+def test_another_sets_results_are_not_taken_for_this_ones(predictor, images, tmp_path):
+    run(predictor, images, tmp_path / "out")
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (50, 51)).save(tmp_path / "more/a.png")
+    run(predictor, tmp_path / "more", tmp_path / "out")
+    assert np.array(Image.open(tmp_path / "out/masks/a.png")).shape == (51, 50)
+
+
+def test_masks_that_nobody_predicted_are_not_written_over(tmp_path):
+    (tmp_path / "set/masks").mkdir(parents=True)
+    with pytest.raises(UserError, match="of no prediction: choose another folder"):
+        Finished(tmp_path / "set", "model")
+    (tmp_path / "set/finished.jsonl").write_text("")
+    Finished(tmp_path / "set", "model")
+
+
+def test_a_line_that_is_cut_off_is_an_image_to_predict(predictor, images, tmp_path):
+    run(predictor, images, tmp_path / "out")
+    path = tmp_path / "out/finished.jsonl"
+    path.write_text(path.read_text()[:-30] + "\n[]\n{}\n")
+    inputs, _ = find_inputs([images], tmp_path / "out")
+    finished = Finished(tmp_path / "out", "model")
+    assert [one.name.as_posix() for one in inputs if finished.has(one, ["masks"])] == ["a", "c"]
+
+
+def test_results_that_cannot_be_written_stop_no_other(predictor, images, tmp_path):
+    picture = (images / "a.png").read_bytes()
+    (images / f"{'n' * 250}.png").write_bytes(picture)  # as long as names may be
+    (images / "d.jpg").write_bytes(picture)
+    (images / "d.png").mkdir()
+    (images / "d.png/e.png").write_bytes(picture)
+    prediction = run(predictor, images, tmp_path / "out", shares="uint8")
+    failed = {Path(finding.file).name for finding in prediction.failed}
+    assert failed >= {"damaged.png", "grey.png"} and len(failed) == 3
+    assert (tmp_path / f"out/masks/{'n' * 250}.png").exists()
+    assert failed & {"d.jpg", "e.png"}  # the one's mask would be the other's folder
+
+
+def test_an_image_that_holds_no_numbers_is_refused(model):
+    floats = Predictor(load_predictor(model).model, Project(**PROJECT | {"dtype": "float32", "normalise": "image"}))
+    image = np.random.default_rng(0).random((20, 30, 3), np.float32)
+    image[3, 4, 0] = np.nan
+    with pytest.raises(UserError, match="holds NaN"):
+        floats(image)
+    with pytest.raises(UserError, match=r"array of shape \(20, 30\)"):
+        floats(image[..., 0])
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(predictor, images, tmp_path, monkeypatch):
@@ -145,6 +201,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(predictor, images,
 
 def test_no_result_is_written_through_a_link(predictor, images, tmp_path):
     (tmp_path / "out/masks").mkdir(parents=True)
+    (tmp_path / "out/finished.jsonl").write_text("")
     (tmp_path / "out/masks/sub").symlink_to(tmp_path)
     with pytest.raises(UserError, match="leads out of"):
         run(predictor, images, tmp_path / "out")
@@ -158,13 +215,16 @@ def tool(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
 def test_the_tool_and_its_parts(model, images, tmp_path):
     """The union of two parts is the single run, byte for byte; another model's results are not mixed in."""
     whole = tool(images, "--model", model, "--out", tmp_path / "whole", "--overlay")
-    assert whole.returncode == 1 and "3 images" in whole.stdout and "2 could not be predicted" in whole.stdout
+    assert whole.returncode == 1 and "2 could not be predicted" in whole.stdout
     assert all(name in whole.stdout for name in ("damaged.png", "grey.png")) and "Traceback" not in whole.stderr
     for part in ("1/2", "2/2"):
         tool(images, "--model", model, "--out", tmp_path / "parts", "--overlay", "--shard", part)
     assert digests(tmp_path / "parts") == digests(tmp_path / "whole")
-    record = tmp_path / "whole/prediction.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"model": "another"}))
+    lines = [json.loads(line) for line in (tmp_path / "whole/finished.jsonl").read_text().splitlines()]
+    parted = [line for file in (tmp_path / "parts").glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert sorted(map(json.loads, parted), key=lambda line: line["name"]) == lines
+    assert [row["file"] for row in read_csv(tmp_path / "whole/failed.csv")] == [str(images / name) for name in BAD]
+    (tmp_path / "whole/finished.jsonl").write_text(json.dumps(lines[0] | {"model": "another"}))
     refused = tool(images / "a.png", "--model", model, "--out", tmp_path / "whole")
     assert refused.returncode == 1 and "holds results of another model" in refused.stderr
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 import src.data.results as results
 from src.data.images import read_image
+from src.data.inputs import pixels_of
 from src.data.masks import read_mask
 from src.data.results import inside, mask_suffix, mask_values, place_of, room, write_mask, write_probabilities
 from src.errors import UserError
@@ -44,6 +45,13 @@ def test_masks_hold_the_values_of_the_training_masks(tmp_path, values, expected,
     assert len(labels.values.pixels) == 3
 
 
+def test_what_is_too_long_for_png_is_tiff(tmp_path):
+    Image.new("L", (2, 2)).save(tmp_path / "a.bmp")
+    path = tmp_path / f"mask{mask_suffix(mask_values([], 2), tmp_path / 'a.bmp', (1, 1_000_001))}"
+    write_mask(path, np.ones((1, 1_000_001), np.uint8), mask_values([0, 255], 2))
+    assert tifffile.imread(path).sum() == 255 * 1_000_001
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("kind", [np.float32, np.uint8])
 def test_probabilities_come_back(tmp_path, channels, kind):
@@ -74,6 +82,28 @@ def test_a_tiffs_georeference_and_resolution_are_kept(tmp_path, order):
             assert after.pages.first.tags[code].value == before.pages.first.tags[code].value, code
 
 
+ODD = {
+    "text that is no ASCII": {"extratags": [(34737, 2, 0, "Straße|".encode() + b"\0", True)]},
+    "a unit that is none": {"resolution": (3, 4), "extratags": [(296, 3, 1, 9, True)]},
+    "a resolution of one number": {"extratags": [(282, 3, 1, 72, True)]},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_tags_stop_nothing(tmp_path, odd):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), **ODD[odd])
+    write_mask(tmp_path / "mask.tif", CLASSES[:4, :5], mask_values([], 3), place_of(tmp_path / "a.tif"))
+    assert tifffile.imread(tmp_path / "mask.tif").shape == (4, 5)
+
+
+def test_a_thumbnail_before_the_image_has_no_say(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.zeros((4, 5), np.uint8), subfiletype=1)
+        file.write(np.zeros((40, 50), np.uint8), extratags=GEO)
+    assert [tag[0] for tag in place_of(tmp_path / "a.tif").tags] == [tag[0] for tag in GEO]
+    assert pixels_of(tmp_path / "a.tif") == 2000
+
+
 def test_a_turned_tiffs_georeference_is_not(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), extratags=[*GEO, (274, "H", 1, 6, True)])
     assert place_of(tmp_path / "a.tif") == results.NOWHERE
@@ -92,6 +122,7 @@ def test_no_result_leaves_its_folder(tmp_path):
     (out / "masks").mkdir(parents=True)
     assert inside(out, out / "masks/sub/a.png") == out / "masks/sub/a.png"
     (out / "masks/away").symlink_to(tmp_path)
-    for path in (out / "masks/away/a.png", out / "../a.png", Path("/a.png")):
+    (out / "masks/circle").symlink_to(out / "masks/circle")
+    for path in (out / "masks/circle/a.png", out / "masks/away/a.png", out / "../a.png", Path("/a.png")):
         with pytest.raises(UserError, match="leads out of"):
             inside(out, path)

@@ -1,9 +1,10 @@
 """Predict images of any size: masks in the values of the training masks, and if wanted pictures and probabilities.
 
-INPUT is an image, a folder with all images below it, or a text file (.txt) that names such, one in each line. Of each
-image FOLDER/masks gets a mask of its size, under its name and folder: PNG, or TIFF with the georeference of a TIFF.
-What is there and not older than its image is not made again, so that an interrupted run goes on where it stopped.
-Images that cannot be predicted are listed at the end, and the exit status is 1 if there are any.
+INPUT is an image, a folder with all images below it, or a text file (.txt) that names such, one in each line, from the
+current folder on. Of each image FOLDER/masks gets a mask of its size, under its path below the folder that all of INPUT
+have in common: PNG, or TIFF with the georeference of a TIFF. Images that have not changed since they were predicted are
+not predicted again (FOLDER/finished.jsonl lists them), so that an interrupted run goes on where it stopped. Those that
+cannot be predicted are listed at the end and in FOLDER/failed.csv, and the exit status is 1 if there are any.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
+    from src.data.unreadable import Finding
     from src.model.predict import Draw
 
 EXAMPLES = """\
@@ -25,61 +27,58 @@ examples:
   python -m tools.predict scans --out predicted --shard 3/16        the third of sixteen equal parts
 """
 SHARES = {"float": "float32", "8-bit": "uint8"}
-RECORD = "prediction.json"
 LARGE_TILE = 1536  # pixels: faster on large images than the tiles of validation, for half a GiB more
 
 
 def main(given: argparse.Namespace) -> int:
+    import hashlib
+
+    from src.data.finished import Finished
     from src.data.inputs import find_inputs, shard
-    from src.errors import UserError, listing
+    from src.errors import UserError
 
     if not given.model.is_file():
         raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
-    inputs, failed = find_inputs(given.input, given.out)
-    if given.shard:
-        inputs = shard(inputs, *given.shard)
+    inputs, findings = find_inputs(given.input, given.out)
+    part, parts = given.shard or (1, 1)
+    inputs, name = shard(inputs, part, parts), f"-{part}-of-{parts}" if given.shard else ""
+    with given.model.open("rb") as file:
+        finished = Finished(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
     from src.data.results import mask_values
     from src.model.infer import load_predictor
     from src.model.predict import Outputs, Prediction
 
     predictor = load_predictor(given.model, LARGE_TILE)
-    record(given)
     values = mask_values(predictor.project.values, len(predictor.project.classes))
     outputs = Outputs(given.out, values, SHARES.get(given.probabilities), draw(given.overlay))
-    waiting = [one for one in inputs if not outputs.done(one)]
+    waiting = [one for one in inputs if not finished.has(one, outputs.kinds)]
     if len(waiting) < len(inputs):
         print(f"{len(inputs) - len(waiting)} of {len(inputs)} images are predicted already", flush=True)
-    prediction = Prediction(predictor, outputs)
-    meter = prediction.run(waiting)
-    failed += prediction.failed
-    done = f"{len(waiting) - len(prediction.failed)} images, {meter.done / 1e6:.1f} megapixels"
-    print(f"{done}, {meter.rate:.1f} a second; masks are in {given.out / 'masks'}")
-    if failed:
-        lines = listing(f"{one.file}: {one.what} → {one.setting}" for one in failed)
-        print(f"{len(failed)} could not be predicted:\n{lines}")
+    prediction = Prediction(predictor, outputs, finished)
+    prediction.failed += findings if part == 1 else []  # of the whole list; once is enough
+    try:
+        meter = prediction.run(waiting)
+        print(f"{meter.done / 1e6:.1f} megapixels, {meter.rate:.1f} a second; masks are in {given.out / 'masks'}")
+    finally:
+        failed = report(prediction.failed, given.out / f"failed{name}.csv")
     return 1 if failed else 0
 
 
-def record(given: argparse.Namespace) -> None:
-    """Note which model the results are of; `UserError` if those that are there are of another."""
-    import hashlib
+def report(findings: "list[Finding]", table: Path) -> int:
+    """Print what could not be predicted, and write all of it to `table`; how many that are."""
+    from src.errors import listing
+    from src.files import write_csv
 
-    from src.errors import UserError
-    from src.files import read_json, write_json
-
-    with given.model.open("rb") as file:
-        made = {
-            "model": hashlib.file_digest(file, "sha256").hexdigest(),
-            "probabilities": given.probabilities or "none",
-        }
-    path = given.out / RECORD
-    if not path.exists():
-        write_json(path, made)
-        return
-    known = read_json(path)
-    if known != made:
-        of = "another model" if known["model"] != made["model"] else f"--probabilities {known['probabilities']}"
-        raise UserError(f"{given.out}: holds results of {of}: choose another folder, or delete it")
+    failed = [finding for finding in findings if finding.severity == "error"]
+    if left_out := len(findings) - len(failed):
+        print(f"{left_out} file(s) in the folders are no images by their extensions, and left out")
+    table.unlink(missing_ok=True)
+    if failed:
+        lines = listing(f"{one.file}: {one.what} → {one.setting}" for one in failed)
+        print(f"{len(failed)} could not be predicted, see {table}:\n{lines}")
+        columns = ["file", "what", "setting"]
+        write_csv(table, ({name: getattr(one, name) for name in columns} for one in failed), columns)
+    return len(failed)
 
 
 def draw(wanted: bool) -> "Draw | None":

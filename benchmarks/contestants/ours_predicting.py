@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from benchmarks.worker import CHANNELS, Setting, rate
 from src.archive.project import Project
+from src.data.finished import Finished
 from src.data.inputs import find_inputs
 from src.data.results import mask_values
 from src.model.device import fastest_precision, repeatable
@@ -62,7 +63,7 @@ class Contestant:
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         inputs, _ = find_inputs([self.folder / "images"], out)
-        prediction = Prediction(self.predictor, Outputs(out, mask_values([0, 255], 2)))
+        prediction = Prediction(self.predictor, Outputs(out, mask_values([0, 255], 2)), Finished(out, ""))
         prediction.run(inputs)
         assert not prediction.failed
 

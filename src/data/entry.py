@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from src.data.duplicates import fingerprint
 from src.data.masks import Labels, Values
-from src.data.normalise import moments
+from src.data.normalise import moments, usable
 from src.data.resize import averaged, nearest
 from src.data.store import release, strips
 from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
-LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
 Pixels = NDArray[Any]
 
 
@@ -50,7 +49,7 @@ def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
     code = labels.values.code.get(ignore) if ignore is not None else None
     findings = []
-    if image.dtype == np.float32 and not all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2])):
+    if not usable(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
         raise Unreadable(what, "replace them, or data.on_error: skip")
     if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():

@@ -12,7 +12,7 @@ from PIL import Image
 from src.data.dataset import read_lines
 from src.data.images import SUFFIXES
 from src.data.pairs import files_below
-from src.data.tiff import is_tiff
+from src.data.tiff import is_tiff, only_series
 from src.data.unreadable import Finding
 from src.errors import UserError, printable
 
@@ -28,20 +28,21 @@ class Input:
 
 
 def find_inputs(given: Sequence[Path], out: Path) -> tuple[list[Input], list[Finding]]:
-    """The images among `given`, in the order of their names, and an error for each that cannot be taken.
+    """The images among `given`, in the order of their names; an error for each that cannot be taken, a warning for
+    other files in folders.
 
     given: image files, folders (searched with all that is below them) and text files that name such, one in each line.
     Names are the paths below the folder that all of `given` have in common, so one folder's are as they are in it, and
     those of two folders begin with them. Nothing below `out` is an input.
     """
-    places = [_plain(path) for path in _listed(given)]
-    if not places:
-        raise UserError("no images are named")
-    output = _plain(out)
-    if any(place.is_relative_to(output) for place in places):
-        raise UserError(f"{out}: the inputs lie in it: choose another folder for the results")
-    root = Path(os.path.commonpath([place if place.is_dir() else place.parent for place in places]))
     findings: list[Finding] = []
+    places = [place for path in _listed(given) if (place := _plain(path, findings))]
+    if not places and not findings:
+        raise UserError("no images are named")
+    output = out.resolve()
+    if any(place.resolve().is_relative_to(output) for place in places):
+        raise UserError(f"{out}: the inputs lie in it: choose another folder for the results")
+    root = Path(os.path.commonpath([place if place.is_dir() else place.parent for place in places] or [Path("/")]))
     found = dict.fromkeys(path for place in places for path in _images(place, output, findings))
     inputs = sorted((Input(path, path.relative_to(root).with_suffix("")) for path in found), key=lambda one: one.name)
     if not inputs and not findings:
@@ -59,7 +60,7 @@ def pixels_of(path: Path) -> int:
     try:
         if is_tiff(path):
             with tifffile.TiffFile(path) as file:
-                page = file.pages.first
+                page = only_series(file, 0).keyframe
                 return int(page.imagewidth * page.imagelength)
         with Image.open(path) as image:
             return image.width * image.height
@@ -67,9 +68,17 @@ def pixels_of(path: Path) -> int:
         return 0
 
 
-def _plain(path: Path) -> Path:
-    """The absolute path without `..`, links as they are: a linked image keeps the name that it was given by."""
-    return Path(os.path.normpath(path.absolute()))
+def _plain(path: Path, findings: list[Finding]) -> Path | None:
+    """The absolute path; the last link is left as it is, so that a linked image keeps the name that it was given by."""
+    try:
+        plain = path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+        if plain.is_dir() or plain.is_file():
+            return plain
+        what = "is no file or folder"
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        what = f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+    findings.append(Finding(printable(str(path)), "error", what, "check its name"))
+    return None
 
 
 def _listed(given: Iterable[Path]) -> Iterator[Path]:
@@ -81,20 +90,20 @@ def _listed(given: Iterable[Path]) -> Iterator[Path]:
 
 
 def _images(place: Path, output: Path, findings: list[Finding]) -> Iterator[Path]:
-    """The images at a place; what is no image, or cannot be taken, is noted."""
+    """The images at a place, a file or a folder; what is no image, or cannot be taken, is noted."""
     if not place.is_dir():
-        if place.is_file():
-            yield place
-        else:
-            findings.append(Finding(printable(str(place)), "error", "is no file or folder", "check its name"))
+        yield place
         return
     for path, problem in files_below(place, place.resolve()):
-        if path.is_relative_to(output):
+        if path.resolve().is_relative_to(output):
             continue
         if problem:
             findings.append(Finding(printable(str(path)), "error", *problem))
         elif path.suffix.lower() in SUFFIXES:
             yield path
+        else:
+            setting = f"images are {', '.join(sorted(SUFFIXES))}"
+            findings.append(Finding(printable(str(path)), "warning", "is left out: no image by its extension", setting))
 
 
 def _unmistakable(inputs: Iterable[Input], findings: list[Finding]) -> list[Input]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from src.data.store import Record, release, strips
 
 ROOTS = np.sqrt(np.arange(256, dtype=np.float32))
+LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
 FLAT = 1e-6  # share of its mean below which a deviation is rounding
 Pixels = NDArray[Any]
 
@@ -25,6 +26,11 @@ def scaled(pixels: Pixels) -> NDArray[np.float32]:
     if pixels.dtype == np.uint8:
         return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), ROOTS), np.float32).reshape(pixels.shape)
     return np.sqrt(pixels, dtype=np.float32) if pixels.dtype == np.uint16 else pixels
+
+
+def usable(image: Pixels) -> bool:
+    """Whether an image holds nothing but numbers that can be computed with: no NaN, none infinite or absurdly large."""
+    return image.dtype != np.float32 or all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2]))
 
 
 def moments(image: Pixels, counted: NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:

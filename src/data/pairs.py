@@ -145,7 +145,7 @@ def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
     except (OSError, RuntimeError):  # a loop is either, by the version of Python
         return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
     if not target.is_relative_to(root):
-        return "is a link out of the data set's folder", "put the file itself there"
+        return "is a link out of the folder", "put the file itself there"
     if not target.is_file():
         return "is a link to a folder, which is not followed", "put the files themselves there"
     return None

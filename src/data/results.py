@@ -1,5 +1,6 @@
 """What a prediction leaves on disk: masks in the values of the training masks, probabilities, in PNG and TIFF."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from src.data.dataset import Value, number
 from src.data.store import LARGE, release
-from src.data.tiff import is_tiff
+from src.data.tiff import is_tiff, only_series
 from src.errors import UserError
 from src.files import atomic
 
 TILE = 512  # pixels: side of the tiles of a TIFF
+MOST_PNG = 1_000_000  # rows or columns that libpng writes
 BIG = 2**31  # bytes from which a TIFF needs 64-bit offsets
 GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF 1.1: scale, tie points, matrix, keys and theirs
 UNIT, RESOLUTION = 296, (282, 283)
@@ -39,25 +41,37 @@ class Place:
 NOWHERE = Place()
 
 
-def place_of(path: Path) -> Place:
-    """That of an image file: nothing unless it is a TIFF, and nothing of one that is to be turned to be looked at."""
+def place_of(path: Path, channels: int = 0) -> Place:
+    """That of an image file: nothing unless it is a TIFF, and nothing of one that is to be turned to be looked at.
+
+    channels: see `read_image`.
+    """
     if not is_tiff(path):
         return NOWHERE
     with tifffile.TiffFile(path) as file:
-        tags = file.pages.first.tags
+        tags = only_series(file, channels).keyframe.tags
         if tags.valueof(274, 1) not in (0, 1):
             return NOWHERE
-        kept = [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in tags if tag.code in GEOREFERENCE]
-        across, down = (tags.valueof(code) for code in RESOLUTION)
-        both = (across, down) if across and down and across[1] and down[1] else None
-        return Place(kept, both, int(tags.valueof(UNIT, 1)))
+        kept = [_copied(tag) for tag in tags if tag.code in GEOREFERENCE]
+        resolution, unit = [tags.valueof(code) for code in RESOLUTION], tags.valueof(UNIT, 1)
+        ratios = all(isinstance(ratio, tuple) and len(ratio) == 2 and ratio[1] for ratio in resolution)
+        return Place(kept, (resolution[0], resolution[1]) if ratios else None, unit if unit in (1, 2, 3) else 1)
+
+
+def _copied(tag: Any) -> tuple[int, int, int, Any, bool]:
+    """As tifffile takes it; text as bytes, since not all that is found is ASCII."""
+    value = tag.value.encode() + b"\0" if isinstance(tag.value, str) else tag.value
+    return tag.code, int(tag.dtype), len(value) if isinstance(value, bytes) else tag.count, value, True
 
 
 def room(shape: tuple[int, ...], dtype: Any, scratch: Path) -> Pixels:
     """An empty array, of more than `LARGE` bytes a map of a nameless file in the folder `scratch`, see `release`."""
-    if int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize <= LARGE:
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if size <= LARGE:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(dir=scratch) as file:
+        if hasattr(os, "posix_fallocate"):  # a disk that is too small is an error here; later it would end the process
+            os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
@@ -75,9 +89,10 @@ def _fits(stored: Sequence[int], kind: Any) -> bool:
     return np.iinfo(kind).min <= min(stored) and max(stored) <= np.iinfo(kind).max
 
 
-def mask_suffix(values: Pixels, image: Path) -> str:
-    """The format of a mask: TIFF if its image is one, or if PNG does not hold its numbers."""
-    return ".tif" if values.dtype.itemsize > 2 or is_tiff(image) else ".png"
+def mask_suffix(values: Pixels, image: Path, size: Sequence[int] = ()) -> str:
+    """The format of a mask: TIFF if its image is one, or if PNG does not hold its numbers, or its size."""
+    large = values.dtype.itemsize > 2 or max(size, default=0) > MOST_PNG
+    return ".tif" if large or is_tiff(image) else ".png"
 
 
 def write_mask(path: Path, classes: NDArray[np.uint8], values: Pixels, place: Place = NOWHERE) -> None:
@@ -144,6 +159,10 @@ def _tiles(pixels: Pixels) -> Iterator[Pixels]:
 
 def inside(folder: Path, path: Path) -> Path:
     """`path`, which must lie below the folder, whatever links are on the way; else `UserError`."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leads = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle are either, by the version of Python
+        leads = False
+    if not leads:
         raise UserError(f"{path}: leads out of {folder}; remove the link, or choose another folder")
     return path

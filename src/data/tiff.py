@@ -58,7 +58,7 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
     """
     try:
         with tifffile.TiffFile(path) as file:
-            series = _only_series(file, channels)
+            series = only_series(file, channels)
             page = series.keyframe
             _check(file, page)
             place = _channel_axis(series, channels)
@@ -85,7 +85,7 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
         raise Unreadable(what, "save it again as TIFF or PNG") from None
 
 
-def _only_series(file: tifffile.TiffFile, channels: int) -> Any:
+def only_series(file: tifffile.TiffFile, channels: int) -> Any:
     """The file's one image; reduced copies and transparency masks beside it do not count."""
     series = [one for one in file.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
     if not series:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
-from src.data.normalise import Normalisation
+from src.data.normalise import Normalisation, usable
 from src.data.resize import resized
 from src.data.store import release, strips
 from src.errors import UserError
@@ -23,17 +23,18 @@ from src.model.device import fastest_precision, repeatable
 from src.model.fold import folded, precision_of
 from src.plan.tiles import HALO, TILE
 
+MOST_RESIZED = 64  # channels at a time: OpenCV takes 128 at most
 Window = tuple[slice, slice]  # rows and columns of an image
 Logits = NDArray[np.float32]
 
 
-def load_predictor(path: Path, tile: int = TILE) -> "Predictor":
+def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
     """The predictor of a saved model, equal in every run; `UserError` if the file is not one.
 
     Its arithmetic is what is fastest here, but float32 if the model was trained so. tile: see `Predictor`.
     """
     repeatable()
-    model, project = load(path)
+    model, project = load(Path(path))
     precision = "float32" if precision_of(model) == "float32" else fastest_precision()
     return Predictor(folded(model, precision), project, tile)
 
@@ -113,10 +114,7 @@ class Predictor:
 
         image: [height, width, channels] of the number type that the model was trained on, else `UserError`.
         """
-        wanted, found = (self.channels, self.project.dtype), (image.shape[-1], image.dtype.name)
-        if wanted != found:
-            message = "{} channel(s) of type {}".format
-            raise UserError(f"the image has {message(*found)}, the model was trained on {message(*wanted)}")
+        self._refuse_others(image)
         normalisation = Normalisation(self.project.mean, self.project.std)
         if self.project.normalise == "image":
             normalisation = Normalisation.of_image(image)
@@ -129,6 +127,16 @@ class Predictor:
             logits[window] = part
         for rows in strips(*image.shape[:2]):
             yield (rows, slice(None)), enlarged(logits, rows, *image.shape[:2])
+
+    def _refuse_others(self, image: NDArray[Any]) -> None:
+        if image.ndim != 3:
+            raise UserError(f"the image is an array of shape {image.shape}, needed is [height, width, channels]")
+        wanted, found = (self.channels, self.project.dtype), (image.shape[-1], image.dtype.name)
+        if wanted != found:
+            message = "{} channel(s) of type {}".format
+            raise UserError(f"the image has {message(*found)}, the model was trained on {message(*wanted)}")
+        if not usable(image):
+            raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
     def _tiles(self, image: NDArray[Any], normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
         halo, tile = HALO * self.multiple, self.tile // self.multiple * self.multiple
@@ -171,4 +179,6 @@ def enlarged(logits: Logits, rows: slice, height: int, width: int) -> Logits:
     above = np.minimum(place.astype(int), max(side - 2, 0))
     share = (place - above)[:, None, None].astype(np.float32)
     strip = logits[above] * (1 - share) + logits[np.minimum(above + 1, side - 1)] * share
-    return np.asarray(cv2.resize(strip, (width, len(strip))), np.float32).reshape(len(strip), width, -1)
+    parts = (strip[..., first : first + MOST_RESIZED] for first in range(0, strip.shape[2], MOST_RESIZED))
+    sized = [cv2.resize(part, (width, len(strip))).reshape(len(strip), width, -1) for part in parts]
+    return np.concatenate(sized, axis=2, dtype=np.float32)

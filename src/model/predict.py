@@ -1,6 +1,7 @@
 """Prediction of many images: read ahead, predict, write behind; a bad file stops nothing, a finished one is kept."""
 
-from collections.abc import Callable, Sequence
+import errno
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.dataset import Dataset
+from src.data.finished import Finished, State
 from src.data.images import read_image
 from src.data.inputs import Input, pixels_of
-from src.data.results import inside, mask_suffix, place_of, room, write_mask, write_probabilities
+from src.data.results import Place, inside, mask_suffix, place_of, room, write_mask, write_probabilities
 from src.data.store import release
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError, printable
@@ -21,6 +23,7 @@ from src.evaluation.calibration import probabilities
 from src.model.infer import Predictor, classes_of
 from src.progress import Megapixels, ahead
 
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
 Pixels = NDArray[Any]
 Draw = Callable[[Path, Pixels, NDArray[np.uint8], Dataset], None]
 
@@ -29,73 +32,83 @@ Draw = Callable[[Path, Pixels, NDArray[np.uint8], Dataset], None]
 class Outputs:
     """What is written of each image, and where.
 
-    shares: the number type of the probabilities, None for none. draw: how a picture of the prediction over its image
-    is written, None for none.
+    values: see `mask_values`. shares: the number type of the probabilities, None for none. draw: how a picture of the
+    prediction over its image is written, None for none.
     """
 
     folder: Path
     values: Pixels
-    shares: Any = None
+    shares: str | None = None
     draw: Draw | None = None
 
-    def paths(self, one: Input) -> dict[str, Path]:
-        """Kind of result → its file; the mask is the last, so that where it is all else is, too."""
-        suffixes = {"probabilities": self.shares and ".tif", "overlays": self.draw and ".png"}
-        suffixes["masks"] = mask_suffix(self.values, one.path)
-        return {
-            kind: inside(self.folder, self.folder / kind / one.name.with_name(one.name.name + suffix))
-            for kind, suffix in suffixes.items()
-            if suffix
-        }
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of results of an image, as they are noted."""
+        pictures = ["overlays"] if self.draw else []
+        return ["masks", *pictures, *([f"probabilities {self.shares}"] if self.shares else [])]
 
-    def done(self, one: Input) -> bool:
-        """Whether all of it is there, and not older than the image."""
-        try:
-            changed = one.path.stat().st_mtime_ns
-            return all(path.stat().st_mtime_ns >= changed for path in self.paths(one).values())
-        except OSError:
-            return False
+    def paths(self, name: Path, suffix: str) -> dict[str, Path]:
+        """Folder of a kind of result → its file; suffix: of the mask."""
+        suffixes = {"masks": suffix} | ({"overlays": ".png"} if self.draw else {})
+        suffixes |= {"probabilities": ".tif"} if self.shares else {}
+        folder = self.folder
+        return {kind: inside(folder, folder / kind / name.with_name(name.name + end)) for kind, end in suffixes.items()}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image read: [height, width, channels], of which state of its file, where it lies, where its results go."""
+
+    pixels: Pixels
+    state: State
+    place: Place
+    paths: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """An image [height, width, channels], its class indices [height, width], its probabilities [height, width, n]."""
+    """An image, its class indices [height, width], its probabilities [height, width, n] if wanted."""
 
-    image: Pixels
+    image: Image
     classes: NDArray[np.uint8]
     shares: Pixels | None
 
 
 class Prediction:
-    """Many images by one network. After a run, `failed` says of each image that has no result why."""
+    """Many images by one network; `failed` says of each image that has no result why."""
 
-    def __init__(self, predictor: Predictor, outputs: Outputs) -> None:
-        self.predictor, self.outputs = predictor, outputs
+    def __init__(self, predictor: Predictor, outputs: Outputs, finished: Finished) -> None:
+        self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
 
     def run(self, inputs: Sequence[Input]) -> Megapixels:
-        """Predict and write all of `inputs`; what was done, and how fast. `OSError` if a result cannot be written."""
+        """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
+        self.outputs.folder.mkdir(parents=True, exist_ok=True)
         sizes = [pixels_of(one.path) for one in inputs]
         with Megapixels("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
-            writing: Future[None] | None = None
+            writing: Future[Finding | None] | None = None
             images = ahead(self._read, inputs, threads=1, waiting=2)
             for one, size, image in zip(inputs, sizes, images, strict=True):
                 before = meter.done
                 result = image if isinstance(image, Finding) else self._predicted(one, image, meter)
                 meter.expect(meter.done - before - size)  # the header was wrong, or nothing came of it
-                if writing:
-                    writing.result()
-                if isinstance(result, Finding):
-                    self.failed.append(result)
-                    continue
-                writing = writer.submit(self._write, one, result)
-            if writing:
-                writing.result()
+                self._note(writing.result() if writing else None)
+                writing = None if isinstance(result, Finding) else writer.submit(self._write, one, result)
+                self._note(result)
+            self._note(writing.result() if writing else None)
         return meter
 
-    def _read(self, one: Input) -> Pixels | Finding:
+    def _note(self, result: object) -> None:
+        if isinstance(result, Finding):
+            self.failed.append(result)
+
+    def _read(self, one: Input) -> Image | Finding:
+        channels, folder, values = self.predictor.project.channels, self.outputs.folder, self.outputs.values
         try:
-            return read_image(one.path, self.predictor.project.channels, self.outputs.folder)
+            state = State.of(one.path)
+            pixels = read_image(one.path, channels, folder)
+            paths = self.outputs.paths(one.name, mask_suffix(values, one.path, pixels.shape[:2]))
+            return Image(pixels, state, place_of(one.path, channels), paths)
         except Unreadable as error:
             return failure(one, str(error), error.setting)
         except OSError as error:
@@ -103,41 +116,52 @@ class Prediction:
         except MemoryError:
             return failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
-    def _predicted(self, one: Input, image: Pixels, meter: Megapixels) -> Predicted | Finding:
-        predictor = self.predictor
-        classes = room(image.shape[:2], np.uint8, self.outputs.folder)
-        shares = None
-        if self.outputs.shares is not None:
-            shares = room((*image.shape[:2], predictor.outputs), self.outputs.shares, self.outputs.folder)
+    def _predicted(self, one: Input, image: Image, meter: Megapixels) -> Predicted | Finding:
+        predictor, size, scratch = self.predictor, image.pixels.shape[:2], self.outputs.folder
         try:
-            for window, logits in predictor.tiles(image):
+            windows = predictor.tiles(image.pixels)
+            classes = room(size, np.uint8, scratch)
+            shares = room((*size, predictor.outputs), self.outputs.shares, scratch) if self.outputs.shares else None
+            for window, logits in windows:
                 classes[window] = classes_of(logits, predictor.cut)
+                release(classes)
                 if shares is not None:
                     shares[window] = self._shares(logits)
                     release(shares)
-                release(classes)
                 meter.add(logits.shape[0] * logits.shape[1])
             return Predicted(image, predictor.tidied(classes), shares)
         except UserError as error:
-            return failure(one, str(error), "convert it, or set data.channels and train again")
+            wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"
+            return failure(one, str(error), f"convert it to {wanted}")
         except (MemoryError, tf.errors.ResourceExhaustedError):
             return failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
     def _shares(self, logits: NDArray[np.float32]) -> Pixels:
         """Probabilities as stored, [rows, columns, n]: of two classes that of the second alone, else of each."""
         found = probabilities(logits, self.predictor.project.decisions.temperature)[..., -self.predictor.outputs :]
-        return np.asarray((found * 255).round() if self.outputs.shares == np.uint8 else found).astype(
+        return np.asarray((found * 255).round() if self.outputs.shares == "uint8" else found).astype(
             self.outputs.shares
         )
 
-    def _write(self, one: Input, result: Predicted) -> None:
-        paths, place, project = self.outputs.paths(one), place_of(one.path), self.predictor.project
-        if result.shares is not None:
-            names = project.classes[-self.predictor.outputs :]
-            write_probabilities(paths["probabilities"], result.shares, names, place)
-        if self.outputs.draw:
-            self.outputs.draw(paths["overlays"], result.image, result.classes, project.dataset)
-        write_mask(paths["masks"], result.classes, self.outputs.values, place)
+    def _write(self, one: Input, result: Predicted) -> Finding | None:
+        """The results of an image, the mask last; what is wrong with this image alone stops no other."""
+        image, project = result.image, self.predictor.project
+        try:
+            if result.shares is not None:
+                names = project.classes[-self.predictor.outputs :]
+                write_probabilities(image.paths["probabilities"], result.shares, names, image.place)
+            if self.outputs.draw:
+                self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)
+            write_mask(image.paths["masks"], result.classes, self.outputs.values, image.place)
+        except OSError as error:
+            if error.errno in OF_THE_DISK:
+                raise
+            return failure(one, f"its result cannot be written: {error.strerror}", "rename it")
+        except Exception as error:  # what a format cannot hold, each library says in its own way
+            what = f"its result cannot be written: {type(error).__name__}: {error}"
+            return failure(one, what, "save it as PNG, or report this")
+        self.finished.add(one, image.state, self.outputs.kinds, image.paths.values())
+        return None
 
 
 def failure(one: Input, what: str, setting: str) -> Finding:
