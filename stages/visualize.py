@@ -1,25 +1,29 @@
-"""Draw curves, test images beside their truth and a page of both; close with what was trained and how good it is."""
+"""Draw curves, test images beside their truth and a page of all there is; close with what was trained and how good."""
+
+from pathlib import Path
 
 from src.params import Params
-from stages import EVALUATION, METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
+from stages import METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
 
 
 def main(params: Params) -> None:
     from src.data.store import Store
+    from src.evaluation.beside import beside_colour
     from src.files import read_csv, read_json, write_text
     from src.report.curves import draw_curves
-    from src.report.page import html_page, terminal_summary
+    from src.report.document import report
+    from src.report.page import terminal_summary
     from src.report.panels import draw_comparisons
+    from src.report.sources import Sources
 
     store, panels = Store(PREPARED), params.report.panels
     train, test = (read_json(METRICS / f"{name}.json") for name in ("train", "test"))
     draw_curves(PLOTS / "curves.png", PLOTS / "history.csv", train["best_epoch"])
-    kinds = draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels)
-    pictures = {"Training": ["curves.png"]} | {f"Test images: {kind}": paths for kind, paths in kinds.items()}
-    worst = [row for row in read_csv(EVALUATION / "worst.csv") if row["dice"]][:panels]
-    unit = store.dataset.length_unit
-    write_text(PLOTS / "report.html", html_page(train, test, pictures, worst, unit))
-    print(terminal_summary(train, test, str(PLOTS / "report.html"), unit))
+    draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels)
+    beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
+    sources = Sources.read(Path(), store, beside, params.model_dump())
+    write_text(PLOTS / "report.html", report(sources, panels))
+    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit))
 
 
 if __name__ == "__main__":

@@ -62,8 +62,9 @@ def attributes(path: Path) -> list[list[str]]:
 def parameters_read(name: str) -> set[str]:
     """The parameters that the module of a stage reads, as dvc.yaml should list them.
 
-    What it takes from `params` itself, such as params.split; of a section that it hands on whole, the keys that its
-    closure reads, from a variable named like the section, `params` or `unet`; all of them stand for the section.
+    All of them if it writes down `params` as a whole. Else what it takes from `params` itself, such as params.split; of
+    a section that it hands on whole, the keys that its closure reads, from a variable named like the section, `params`
+    or `unet`; all of them stand for the section.
     """
     own = ROOT.joinpath(*name.split(".")).with_suffix(".py")
     chains = [chain for path in closure(name) if path != ROOT / "src/params.py" for chain in attributes(path)]
@@ -72,6 +73,8 @@ def parameters_read(name: str) -> set[str]:
     for chain in attributes(own):
         if chain[0] != "params":
             continue
+        if chain[1] == "model_dump":
+            return set(Params.model_fields)
         section = Params.model_fields[chain[1]].annotation
         if len(chain) > 2 or not (isinstance(section, type) and issubclass(section, Section)):
             found.add(".".join(chain[1:]))

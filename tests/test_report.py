@@ -8,7 +8,8 @@ from src.data.dataset import IGNORE, Dataset
 from src.evaluation.measure import measure_all
 from src.evaluation.scores import summary
 from src.report.curves import draw_curves
-from src.report.page import html_page, terminal_summary
+from src.report.figures import draw_figures, edges
+from src.report.page import terminal_summary
 from src.report.panels import blended, errors_over, plain, ranked, shown
 from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
 from tests.conftest import changed_params
@@ -87,7 +88,7 @@ def test_a_test_set_without_foreground_is_reported_in_words(store):
     binary = store.dataset.model_copy(update={"background": store.dataset.names[0]})
     scores = summary(found, binary, changed_params().evaluate, 0)
     test = scores | {"images": 6, "groups": 6, "baseline": scores}
-    assert "not to be told" in terminal_summary(TRAIN, test, "page") and "not to be told" in html_page(TRAIN, test, {})
+    assert "not to be told" in terminal_summary(TRAIN, test, "page")
 
 
 def test_what_was_decided_and_brought_is_told():
@@ -108,15 +109,7 @@ def test_classes_in_few_groups_are_warned_of():
     assert "Too few" not in terminal_summary(TRAIN, TEST, "page")
 
 
-def test_the_worst_images_stand_in_the_page_with_their_reasons():
-    row = {"id": "<b>x", "group": "g", "dice": "0.25", "worst_class": "cell", "reasons": "dark: less <brightness>"}
-    page = html_page(TRAIN, TEST, {}, [row])
-    assert "Where it fails" in page and "<td>&lt;b&gt;x</td><td>0.250</td>" in page and "&lt;brightness&gt;" in page
-
-
-def test_names_from_a_data_set_are_escaped():
-    page = html_page(TRAIN, TEST, {"Test images: <b>": ['overlays/"00".png']})
-    assert "<script>" not in page and "&lt;script&gt;" in page and '"00"' not in page
+def test_names_from_a_data_set_start_no_formula_and_no_line():
     assert plain("a$b$\n") == r"a\$b\$?"
 
 
@@ -140,3 +133,29 @@ def test_equal_histories_are_equal_pictures(tmp_path):
     for name in ("a.png", "b.png"):
         draw_curves(tmp_path / name, tmp_path / "history.csv", 2)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_pipeline_is_drawn_by_its_shortest_arrows():
+    stages = {"a": {"outs": ["x"]}, "b": {"deps": ["x"], "outs": [{"y": {}}]}, "c": {"deps": ["x", "y"]}}
+    assert edges(stages | {"d": {"deps": ["x"]}}) == [(0, 1), (0, 3), (1, 2)]
+
+
+def test_figures_of_a_run_are_equal_files(tmp_path):
+    (tmp_path / "overlays").mkdir()
+    for name in ("curves.png", "overlays/00.png", "overlays/01.png", "overlays/02.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    pipeline = {"stages": {"a": {"outs": ["x"]}, "b": {"deps": ["x"]}}}
+    one, two = (tmp_path / name for name in ("one", "two"))
+    names = draw_figures(one, pipeline, TEST, tmp_path)
+    assert (
+        names
+        == draw_figures(two, pipeline, TEST, tmp_path)
+        == [
+            "curves.png",
+            "overlay.png",
+            "pipeline.png",
+            "scores.png",
+        ]
+    )
+    assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
+    assert (one / "overlay.png").read_bytes() == b"overlays/01.png"

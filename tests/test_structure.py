@@ -10,7 +10,19 @@ from src.params import Params
 from tests.closure import ROOT, closure, imported_names, parameters_read
 
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
-TOOLS = ("card", "check", "compare", "convert", "export", "plan", "predict", "score", "summarize")
+TOOLS = (
+    "card",
+    "check",
+    "compare",
+    "convert",
+    "export",
+    "figures",
+    "plan",
+    "plots_page",
+    "predict",
+    "score",
+    "summarize",
+)
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
 BELOW = COMMON | {"src.data", "numpy"}
@@ -24,10 +36,22 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
-    "src/report": {"src.report", "src.archive", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"},
+    "src/report": {"src.report", "src.archive", "src.data", "src.errors", "src.files", "numpy", "pandas", "matplotlib"}
+    | {"PIL", "altair", "vl_convert", "jinja2", "markupsafe"},
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "scipy", "pandas", "matplotlib", "cv2", "PIL", "numpy", "h5py"}
-HEAVY |= {"tifffile", "simplejpeg", "imagecodecs", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {
+    "altair",
+    "vl_convert",
+    "jinja2",
+    "tifffile",
+    "simplejpeg",
+    "imagecodecs",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai_edge_litert",
+}
 
 
 def declared(stage: str, kind: str) -> list[str]:
@@ -41,13 +65,20 @@ def test_deps_are_the_import_closure(stage):
     assert code == {str(path.relative_to(ROOT)) for path in closure(f"stages.{stage}")}
 
 
+def test_the_template_of_the_page_is_a_dep_of_it():
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "src/report/html").iterdir()}
+    assert files == {dep for dep in declared("visualize", "deps") if dep.startswith("src/report/html/")}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_parameters_are_those_read(stage):
     assert set(declared(stage, "params")) == parameters_read(f"stages.{stage}")
 
 
-def test_every_parameter_is_read_by_a_stage():
-    declared_keys = {key for stage in STAGES for key in declared(stage, "params")}
+def test_every_parameter_changes_what_a_stage_does():
+    """Visualize shows all of them, which is no use of one."""
+    declared_keys = {key for stage in STAGES if stage != "visualize" for key in declared(stage, "params")}
+    declared_keys.add("report.panels")
     for section, field in Params.model_fields.items():
         keys = getattr(field.annotation, "model_fields", None)
         assert section in declared_keys or all(f"{section}.{key}" in declared_keys for key in keys), section
@@ -56,7 +87,7 @@ def test_every_parameter_is_read_by_a_stage():
 def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
     written = {"models/initial"}  # a committed folder
     for stage in STAGES:
-        data = {dep for dep in declared(stage, "deps") if not dep.endswith(".py") and not dep.startswith("$")}
+        data = {dep for dep in declared(stage, "deps") if not dep.startswith(("$", "src/", "stages/"))}
         assert data <= written, stage
         written |= set(declared(stage, "outs")) | set(declared(stage, "metrics"))
 

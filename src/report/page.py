@@ -1,14 +1,7 @@
-"""plots/report.html and the closing words in the terminal: what was trained, how good it is, what to look at."""
+"""What was trained and how good it is, in words and small tables; the closing words in the terminal."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .3rem .9rem; border-bottom: 1px solid #ddd; text-align: right }
-td:first-child, th:first-child { text-align: left } img { max-width: 100%; height: auto }
-"""
 
 
 def score(measure: Mapping[str, float], digits: int = 3) -> str:
@@ -51,9 +44,7 @@ def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pi
     ]
     if "mean" in baseline.get("dice", {}):
         lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline['dice']['mean'])}.")
-    for name, share in baseline.get("largest_class", {}).items():
-        lines.append(f"Answering {name} everywhere would be right on {share:.1%} of the pixels.")
-    return [*lines, *decisions(test)]
+    return [*lines, *_largest(test), *decisions(test)]
 
 
 def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[str]:
@@ -63,20 +54,45 @@ def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[s
         f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    few = [
-        f"{name} in {scores['groups']}" for name, scores in test["classes"].items() if 0 < scores.get("groups", 9) < 5
-    ]
-    if few and "low" not in test.get("dice", {}):
-        lines.append(f"Too few groups for intervals of such means: {', '.join(few)}; five can tell how much they vary.")
+    lines += _few(test)
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
-    if test.get("left_out"):
-        lines.append(f"Boundaries and objects leave out {test['left_out']} {what} of more than 64 megapixels.")
+    return [*lines, *_left_out(test, what), *_alarms(test, what)]
+
+
+def cautions(test: Mapping[str, Any], what: str) -> list[str]:
+    """What the headline scores do not show, a line each; what: was scored."""
+    return [*_few(test), *_left_out(test, what), *_alarms(test, what), *_largest(test)]
+
+
+def _few(test: Mapping[str, Any]) -> list[str]:
+    few = [
+        f"{name} in {scores['groups']}" for name, scores in test["classes"].items() if 0 < scores.get("groups", 9) < 5
+    ]
+    if not few or "low" in test.get("dice", {}):
+        return []
+    return [f"Too few groups for intervals of such means: {', '.join(few)}; five can tell how much they vary."]
+
+
+def _left_out(test: Mapping[str, Any], what: str) -> list[str]:
+    if not test.get("left_out"):
+        return []
+    return [f"Boundaries and objects leave out {test['left_out']} {what} of more than 64 megapixels."]
+
+
+def _alarms(test: Mapping[str, Any], what: str) -> list[str]:
     alarms = [
         f"{name} on {found['false_alarms']} of {found['images']}" for name, found in test.get("empty", {}).items()
     ]
-    return [*lines, *([f"False alarms on {what} without the class: {', '.join(alarms)}."] if alarms else [])]
+    return [f"False alarms on {what} without the class: {', '.join(alarms)}."] if alarms else []
+
+
+def _largest(test: Mapping[str, Any]) -> list[str]:
+    shares = test.get("baseline", {}).get("largest_class", {})
+    return [
+        f"Answering {name} everywhere would be right on {share:.1%} of the pixels." for name, share in shares.items()
+    ]
 
 
 def decisions(test: Mapping[str, Any]) -> list[str]:
@@ -104,44 +120,3 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
     return ["  ".join(line) for line in cells]
-
-
-def html_page(
-    train: Mapping[str, Any],
-    test: Mapping[str, Any],
-    pictures: Mapping[str, Sequence[str]],
-    worst: Sequence[Mapping[str, str]] = (),
-    unit: str = "pixels",
-) -> str:
-    """A page that needs nothing but its pictures beside it.
-
-    pictures: heading → their paths relative to the page; worst: rows of src/evaluation/worst.py; unit: of distances.
-    """
-    parts = [
-        f"<p>{escape(' '.join(sentences(train, test, unit)))}</p>",
-        _table(class_table(test)),
-        "<p>Dice, IoU, surface Dice and HD95 (95 % Hausdorff distance) are means over the images that hold the class, "
-        "in truth or prediction; pooled, counts of all images are added first. “Colour alone” is the Dice of a "
-        "classifier that sees single pixels, beside each of the two.</p>",
-    ]
-    if worst:
-        rows = [["image", "mean Dice", "worst class", "what is unusual about it"]]
-        rows += [[row["id"], number(float(row["dice"])), row["worst_class"], row["reasons"]] for row in worst]
-        parts += ["<h2>Where it fails</h2>", _table(rows)]
-    for heading, paths in pictures.items():
-        parts.append(f"<h2>{escape(heading)}</h2>")
-        parts += [f'<p><img src="{escape(path)}" alt="{escape(heading)}" loading="lazy"></p>' for path in paths]
-    body = "\n".join(parts)
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Segmentation report</title>\n'
-        f"<style>{STYLE}</style>\n<h1>Segmentation report</h1>\n{body}\n</html>\n"
-    )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """The first row is the header."""
-    lines = []
-    for place, row in enumerate(rows):
-        tag = "td" if place else "th"
-        lines.append(f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in row)}</tr>")
-    return f"<table>{''.join(lines)}</table>"

@@ -1,0 +1,23 @@
+"""Draw the README's figures into plots/figures from the last run: pipeline, scores, curves and an overlay."""
+
+import argparse
+from pathlib import Path
+
+from tools import parser, run
+
+FOLDER, PLOTS, TEST = Path("plots/figures"), Path("plots"), Path("metrics/test.json")
+
+
+def main(_: argparse.Namespace) -> None:
+    from src.errors import UserError
+    from src.files import read_json, read_yaml
+    from src.report.figures import draw_figures
+
+    if not TEST.exists() or not (PLOTS / "curves.png").exists():
+        raise UserError("no run to draw figures from: dvc repro")
+    names = draw_figures(FOLDER, read_yaml(Path("dvc.yaml")), read_json(TEST), PLOTS)
+    print(*(FOLDER / name for name in names), sep="\n")
+
+
+if __name__ == "__main__":
+    run(parser("figures", __doc__), main)

@@ -1,0 +1,20 @@
+"""Write .dvc/plots/page.html, which `dvc plots show` and `diff` fill; to be run again after vl-convert has changed."""
+
+import argparse
+from pathlib import Path
+
+from tools import parser, run
+
+PAGE = Path(".dvc/plots/page.html")
+
+
+def main(_: argparse.Namespace) -> None:
+    from src.files import write_text
+    from src.report.plots_page import plots_page
+
+    write_text(PAGE, plots_page())
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    run(parser("plots_page", __doc__), main)
