@@ -160,6 +160,13 @@ def test_logits_are_enlarged_as_opencv_does_it():
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
+def test_logits_of_all_classes_that_there_can_be_are_enlarged():
+    logits = np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32)
+    found = infer.enlarged(logits, slice(0, 41), 41, 53)
+    assert found.shape == (41, 53, 255)
+    np.testing.assert_allclose(found[..., 200], cv2.resize(logits[..., 200], (53, 41)), atol=1e-5)
+
+
 def test_equal_models_are_equal_files_and_load_back(model, tmp_path):
     paths = [tmp_path / name for name in ("a.keras", "b.keras")]
     for path in paths:

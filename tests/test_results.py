@@ -117,6 +117,13 @@ def test_what_is_large_lies_on_disk_without_a_name(tmp_path, monkeypatch):
     assert isinstance(large, np.memmap) and (large == 7).all() and not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_is_too_small_is_an_error(tmp_path):
+    """Where the map would only be promised, writing to it would end the process."""
+    with pytest.raises(OSError, match=r"\[Errno"):
+        room((2**58,), np.uint8, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_result_leaves_its_folder(tmp_path):
     out = tmp_path / "out"
     (out / "masks").mkdir(parents=True)

@@ -1,0 +1,39 @@
+"""Progress of prediction in megapixels, on a terminal and elsewhere."""
+
+import io
+import re
+
+import pytest
+
+import src.progress as progress
+from src.progress import Megapixels
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_more_than_the_headers_said_stops_nothing(monkeypatch, terminal):
+    shown = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)
+    with Megapixels("predict", 1_000_000) as meter:
+        for _ in range(5):
+            meter.add(2_000_000)
+        meter.expect(3_000_000)
+        if meter.bar is not None:
+            meter.bar.refresh()
+    assert meter.done == 10_000_000 and meter.total == 13_000_000 and meter.rate > 0
+    assert "10.0/13.0 MP" in shown.getvalue() if terminal else "10.0 of 10.0 megapixels" in shown.getvalue()
+
+
+def test_without_a_terminal_the_time_left_is_said(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)
+    meter = Megapixels("predict", 4_000_000)
+    meter.started -= 10
+    meter.add(1_000_000)
+    assert re.fullmatch(r"predict: 1\.0 of 4\.0 megapixels, 0\.1 a second, (29|30|31) s left\n", shown.getvalue())
