@@ -104,7 +104,7 @@ def experimented(first):
         printed = first.call("dvc", "exp", "run", "--queue", *settings)
         first.names[kind] = re.findall("Queued experiment '(.+)' for", printed)
     first.call("bash", "-c", "dvc queue start --jobs 2 >/dev/null 2>&1")  # the workers would keep a pipe open
-    queued = sum(first.names.values(), [])
+    queued = first.names["folds"] + first.names["seeds"]
     end = time.monotonic() + LIMIT
     while (status := first.call("dvc", "queue", "status")).count("Success") < len(queued):
         first.at_once = max(first.at_once, status.count("Running"))
@@ -177,6 +177,16 @@ def test_an_experiment_is_taken_over(experimented):
     experimented.call("dvc", "exp", "branch", "slower", "taken")
     assert experimented.call("git", "show", "taken:metrics/test.json") == score
     assert score != (experimented.folder / "metrics/test.json").read_text()
+
+
+def test_what_was_run_before_is_not_run_again(experimented):
+    params = yaml.safe_load((experimented.folder / "params.yaml").read_text())
+    params["train"]["lr"] = 0.001
+    (experimented.folder / "params.yaml").write_text(yaml.safe_dump(params))
+    printed = experimented.call("dvc", "repro")
+    assert "Running stage" not in printed and printed.count("is cached - skipping run") == 3, printed
+    assert experimented.model() == experimented.hashes["slower"]
+    experimented.back()
 
 
 def test_folds_and_seeds_are_joined(experimented, tmp_path):

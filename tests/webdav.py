@@ -1,4 +1,4 @@
-"""A WebDAV server on loopback, as a process of its own: storage that is reached over the network, for remotes of DVC."""
+"""A WebDAV server on loopback, as a process of its own: storage that DVC reaches over the network."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ USER, PASSWORD = "tester", "not-a-secret"
 
 @contextmanager
 def webdav(root: Path, log: Path) -> Iterator[str]:
-    """Serve the folder `root` to USER with PASSWORD alone; yields the URL as DVC takes it, and writes requests to `log`."""
+    """Serve the new folder `root` to USER with PASSWORD alone, yielding DVC's URL for it; `log`: for requests."""
     root.mkdir(parents=True)
     port = free_port()
     settings = {

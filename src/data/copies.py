@@ -70,8 +70,9 @@ def _words(source: str, files: list[str], project: Path) -> str:
     added, rules = [f"{name}.dvc"], Path(name).with_name(".gitignore")
     if (project / rules).exists() or not _is_ignored(project, name):  # then dvc add writes one
         added.append(str(rules))
-    commands = f"dvc add {quoted} && git add {shlex.join(added)} && {COMMIT}"
-    return f"{name} is known to neither Git nor DVC: {COPIES} do not find it\n  {commands}\nor, each time: dvc exp run -C {quoted} …"
+    lines = [f"{name} is known to neither Git nor DVC: {COPIES} do not find it"]
+    lines += [f"  dvc add {quoted} && git add {shlex.join(added)} && {COMMIT}"]
+    return "\n".join([*lines, f"or, each time: dvc exp run -C {quoted} …"])
 
 
 def _files(folder: Path) -> list[Path]:
