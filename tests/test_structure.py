@@ -28,7 +28,7 @@ COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itse
 BELOW = COMMON | {"src.data", "numpy"}
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
     "src": COMMON | {"pydantic", "yaml", "tqdm"},
-    "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic"},
+    "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
@@ -89,7 +89,13 @@ def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
     for stage in STAGES:
         data = {dep for dep in declared(stage, "deps") if not dep.startswith(("$", "src/", "stages/"))}
         assert data <= written, stage
-        written |= set(declared(stage, "outs")) | set(declared(stage, "metrics"))
+        written |= {name for kind in ("outs", "plots", "metrics") for name in declared(stage, kind)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_run_cache_serves_every_stage(stage):
+    """DVC switches it off for a stage with a plain output that is not cached; a metric or a plot may be that."""
+    assert all(isinstance(entry, str) for entry in DVC["stages"][stage].get("outs", []))
 
 
 def test_only_the_model_imports_tensorflow():

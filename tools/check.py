@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
+    from src.data.copies import remark
     from src.data.gate import examine
     from src.report.gate import report
 
@@ -24,6 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     print(groups(gate, read.split.group))
+    remark(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}\nnext: set data.source to {arguments.folder}, then dvc repro")
 
 

@@ -12,7 +12,8 @@ def initial_network(initial: str) -> Model | None:
     if initial == "none":
         return None
     if not Path(initial).exists():
-        raise UserError(f"train.initial: {initial}: no such file; copy a models/unet.keras there")
+        helps = "copy a models/unet.keras there, and `git add` it, or experiments in a copy (--temp, --queue) lack it"
+        raise UserError(f"train.initial: {initial}: no such file; {helps}")
     try:
         plan = checked(Path(initial)).plan
         if not plan:

@@ -47,7 +47,7 @@ def draw_pipeline(path: Path, stages: Mapping[str, Any]) -> None:
 
 def written(stage: Mapping[str, Any]) -> list[str]:
     """The files that a stage writes."""
-    outs = [*stage.get("outs", []), *stage.get("metrics", [])]
+    outs = [*stage.get("outs", []), *stage.get("plots", []), *stage.get("metrics", [])]
     return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
 
