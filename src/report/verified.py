@@ -13,9 +13,9 @@ SCORES = ["score", "then", "now", "difference", "tolerance", ""]
 
 def verified_text(verified: Mapping[str, Any]) -> str:
     """What `verify` in src/reproduction/verify.py returns, as text for the terminal, but for its failures."""
-    parts = ["\n".join(aligned([OUTS, *out_rows(verified["outs"], printable)]))] if "outs" in verified else []
+    parts = [_table([OUTS, *out_rows(verified["outs"], printable)])] if "outs" in verified else []
     for file, rows in verified.get("scores", {}).items():
-        parts.append("\n".join([file, *aligned([SCORES, *score_rows(rows, printable)]), _left_out(rows)]))
+        parts.append("\n".join([file, _table([SCORES, *score_rows(rows, printable)]), _left_out(rows)]))
     if not verified["failures"]:
         parts.append(f"{printable(verified['revision'])} ({verified['commit'][:12]}) is reproduced.")
     return "\n\n".join(["", *parts, *verified["notes"]])
@@ -45,6 +45,10 @@ def failure_text(verified: Mapping[str, Any]) -> str:
         else f"{verified['revision']} cannot be verified"
     )
     return f"{title}\n{listing(map(printable, verified['failures']))}"
+
+
+def _table(rows: Sequence[Cells]) -> str:
+    return "\n".join(line.rstrip() for line in aligned(rows))
 
 
 def out_rows(outs: Sequence[Mapping[str, Any]], show: Callable[[str], str]) -> list[Cells]:

@@ -1,5 +1,6 @@
 """What a revision says of itself, before anything is run: dvc.lock beside the files of the commit."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -52,12 +53,14 @@ def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
     """
     deps = [dep for stage in pipeline for dep in stage.deps]
     tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _read(out, deps)]
+    logging.disable(logging.WARNING)  # what is missing in one place may be in the next; if in none, it is told
     for remote in (CACHE, None):
         for source in dict.fromkeys(out.stage.path for out in tracked if not out.exists):
-            with suppress(DvcException):  # what is missing here may be elsewhere, and is told below
+            with suppress(DvcException):
                 repo.fetch([source], remote=remote)
             with suppress(DvcException):
                 repo.checkout([source], force=True)
+    logging.disable(logging.NOTSET)
     return {str(out): os.path.relpath(out.stage.path, repo.root_dir) for out in tracked if out.workspace_status()}
 
 
