@@ -49,19 +49,28 @@ def examine(project: Path, committed: Sequence[str]) -> tuple[list[str], list[st
 def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
     """Get what `.dvc` files stand for and the pipeline reads, from the repository's cache, else from its remotes.
 
-    Returns path → the .dvc file of what is in neither.
+    Returns path → what is wrong, for what is in neither.
     """
     deps = [dep for stage in pipeline for dep in stage.deps]
     tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _read(out, deps)]
+    said: dict[str, str] = {}
     logging.disable(logging.WARNING)  # what is missing in one place may be in the next; if in none, it is told
     for remote in (CACHE, None):
-        for source in dict.fromkeys(out.stage.path for out in tracked if not out.exists):
+        for file in dict.fromkeys(out.stage.path for out in tracked if not out.exists):
+            try:
+                repo.fetch([file], remote=remote)
+            except (DvcException, OSError) as error:  # a remote that does not answer
+                said[file] = f" ({(str(error) or type(error).__name__).splitlines()[0]})"
             with suppress(DvcException):
-                repo.fetch([source], remote=remote)
-            with suppress(DvcException):
-                repo.checkout([source], force=True)
+                repo.checkout([file], force=True)
     logging.disable(logging.NOTSET)
-    return {str(out): os.path.relpath(out.stage.path, repo.root_dir) for out in tracked if out.workspace_status()}
+    return {str(out): _missing(out, said.get(out.stage.path, "")) for out in tracked if out.workspace_status()}
+
+
+def _missing(out: Any, said: str) -> str:
+    file = os.path.relpath(out.stage.path, out.repo.root_dir)
+    remedy = f"dvc pull {file} where it can be had, or dvc push it from where it was made"
+    return f"{out}: what {file} stands for is neither in the cache nor in a remote{said} → {remedy}"
 
 
 def _read(out: Any, deps: Sequence[Any]) -> bool:
@@ -75,9 +84,7 @@ def _within(inner: Any, outer: Any) -> bool:
 
 def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: dict[str, str]) -> Iterator[str]:
     made = {out.fs_path: out for stage in pipeline for out in stage.outs}
-    for path, source in missing.items():
-        remedy = f"dvc pull {source} where it can be had, or dvc push it from where it was made"
-        yield f"{path}: what {source} stands for is neither in the cache nor in a remote → {remedy}"
+    yield from missing.values()
     for stage in pipeline:
         name = stage.name
         if name not in locked:
