@@ -54,8 +54,8 @@ def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
     deps = [dep for stage in pipeline for dep in stage.deps]
     tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _read(out, deps)]
     said: dict[str, str] = {}
-    logging.disable(logging.WARNING)  # what is missing in one place may be in the next; if in none, it is told
     for remote in (CACHE, None):
+        logging.disable(logging.WARNING if remote else logging.NOTSET)  # of the cache: the remotes may have it
         for file in dict.fromkeys(out.stage.path for out in tracked if not out.exists):
             try:
                 repo.fetch([file], remote=remote)
@@ -63,7 +63,6 @@ def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
                 said[file] = f" ({(str(error) or type(error).__name__).splitlines()[0]})"
             with suppress(DvcException):
                 repo.checkout([file], force=True)
-    logging.disable(logging.NOTSET)
     return {str(out): _missing(out, said.get(out.stage.path, "")) for out in tracked if out.workspace_status()}
 
 
