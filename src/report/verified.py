@@ -1,5 +1,6 @@
 """A verified revision in the terminal, and in Markdown for a pull request."""
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ def verified_text(verified: Mapping[str, Any]) -> str:
     """What `verify` in src/reproduction/verify.py returns, as text for the terminal, but for its failures."""
     parts = [_table([OUTS, *out_rows(verified["outs"], printable)])] if "outs" in verified else []
     for file, rows in verified.get("scores", {}).items():
-        parts.append("\n".join([file, _table([SCORES, *score_rows(rows, printable)]), _left_out(rows)]))
+        parts.append(
+            "\n".join([file, _table([SCORES, *score_rows(rows, printable)]), textwrap.fill(_left_out(rows), 120)])
+        )
     if not verified["failures"]:
         parts.append(f"{printable(verified['revision'])} ({verified['commit'][:12]}) is reproduced.")
     return "\n\n".join(["", *parts, *verified["notes"]])
