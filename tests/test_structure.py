@@ -22,6 +22,7 @@ TOOLS = (
     "predict",
     "score",
     "summarize",
+    "verify",
 )
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
@@ -33,6 +34,7 @@ FLOORS = {  # what each room of src may import of the others, and of the librari
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
+    "src/reproduction": {"src.reproduction", "src.errors", "src.files", "dvc", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
