@@ -142,7 +142,7 @@ def with_other_filters(name, content):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: path.unlink(), "no such file; copy a models/unet.keras there, and `git add` it"),
+        (lambda path: path.unlink(), "no such file; copy a models/unet.keras there"),
         (lambda path: path.write_text("no archive"), "not a model of this project: File is not a zip file"),
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a model of this project: "),
         (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: no plain file"),

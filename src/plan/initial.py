@@ -12,8 +12,7 @@ def initial_network(initial: str) -> Model | None:
     if initial == "none":
         return None
     if not Path(initial).exists():
-        helps = "copy a models/unet.keras there, and `git add` it, or experiments in a copy (--temp, --queue) lack it"
-        raise UserError(f"train.initial: {initial}: no such file; {helps}")
+        raise UserError(f"train.initial: {initial}: no such file; copy a models/unet.keras there")
     try:
         plan = checked(Path(initial)).plan
         if not plan:
