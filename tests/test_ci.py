@@ -275,3 +275,13 @@ def test_a_lock_that_cannot_be_checked_does_not_pass(hub, tmp_path, text):
     clone, _ = checked_out(hub, tmp_path / "clone", "code")
     (clone / "dvc.yaml").write_text(text)
     assert script(".ci/lock", clone, tmp_path / "said").returncode != 0
+
+
+def test_a_lock_does_not_pass_where_dvc_fails(tmp_path):
+    dvc = tmp_path / "said/bin/dvc"
+    dvc.parent.mkdir(parents=True)
+    says = "Stage 'evaluate' didn't change, skipping"
+    for status in (0, 1):
+        dvc.write_text(f'#!/bin/sh\n[ $1 = stage ] && echo evaluate || {{ echo "{says}"; exit {status}; }}\n')
+        dvc.chmod(0o755)
+        assert script(".ci/lock", tmp_path, tmp_path / "said").returncode == status
