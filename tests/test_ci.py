@@ -16,6 +16,7 @@ from tests.test_compare import STAGE
 
 MORE = """
 import json
+assert not pathlib.Path(".dvc/config.local").exists()  # the runner may kill a job, and would leave it there
 for name in ("plots/overlays", "metrics"):
     pathlib.Path(name).mkdir(parents=True, exist_ok=True)
 pathlib.Path("plots/overlays/00.png").write_text(f"picture {params}")
@@ -45,11 +46,13 @@ def script(name: str, folder: Path, said: Path, **variables: str) -> subprocess.
     (said / "bin").mkdir(parents=True, exist_ok=True)
     (said / "bin/gh").write_text(GH)
     (said / "bin/gh").chmod(0o755)
+    (said / "temp").mkdir(exist_ok=True)
     environment = {
         "PATH": f"{said / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
         "HOME": str(said),  # whose Git knows nobody's name
         "SAID": str(said),
+        "RUNNER_TEMP": str(said / "temp"),
         "GITHUB_OUTPUT": str(said / "outputs"),
         "GITHUB_PATH": str(said / "path"),
     }
@@ -98,6 +101,7 @@ def hub(tmp_path_factory):
 def checked_out(hub: Path, folder: Path, branch: str) -> tuple[Path, dict[str, str]]:
     """A clone at a branch, as on the GPU runner, and the variables of `.ci/reproduce`."""
     git(hub, "clone", "-q", "-b", branch, str(hub / "origin.git"), str(folder))
+    git(folder, "checkout", "-q", "--detach")
     return folder, {"BASE": git(folder, "rev-parse", "origin/main"), "NAME": NAME}
 
 
@@ -126,13 +130,16 @@ def test_other_parameters_from_the_run_to_the_comment_and_to_the_author(hub, tmp
     said, out = tmp_path / "said", clone / "logs/reproduction"
     found = script(".ci/reproduce", clone, said, DVC_CONFIG_LOCAL=storage(hub), **variables)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert not (clone / ".dvc/config.local").exists() and str(hub / "storage") not in (out / "comment.md").read_text()
+    assert str(hub / "storage") not in (out / "comment.md").read_text()
+    assert (said / "temp/dvc").stat().st_mode & 0o777 == 0o700 and (said / "temp/dvc/config").is_file()
     assert {path.name for path in out.iterdir()} == {"comment.md", "experiment.bundle", "pictures", "report.html"}
 
     later = tmp_path / "later"  # the job that may write: another machine, with the base checked out
     git(tmp_path, "clone", "-q", "--depth", "1", "-b", "main", f"file://{hub / 'origin.git'}", str(later))
     shutil.copytree(out, later / "logs/reproduction")
     variables = {"COMMIT": git(clone, "rev-parse", "HEAD"), "NAME": NAME, "PULL_REQUEST": "7"}
+    assert script(".ci/publish", later, said, **variables | {"NAME": "ci-77-2"}).returncode != 0  # it is not there
+    (said / "arguments").unlink()
     found = script(".ci/publish", later, said, **variables)
     assert found.returncode == 0, found.stdout + found.stderr
     refs = dict(line.split("\t")[::-1] for line in git(later, "ls-remote", "origin").splitlines())
@@ -194,6 +201,15 @@ def test_a_run_that_fails_fails_the_job_and_is_commented_on(hub, tmp_path):
     assert text == "### The run with the changed parameters failed; the log says why\n"
 
 
+def test_results_that_are_not_in_the_storage_fail_the_job_and_the_comment_says_so(hub, tmp_path):
+    clone, variables = checked_out(hub, tmp_path / "clone", "code")
+    empty = storage(hub).replace(str(hub / "storage"), str(tmp_path / "empty"))
+    verify = {"VERIFY_SAYS": "### Reproduced\n", "VERIFY_STATUS": "0", "DVC_CONFIG_LOCAL": empty}
+    found = script(".ci/reproduce", clone, tmp_path / "said", **verify, **variables)
+    text = (clone / "logs/reproduction/comment.md").read_text()
+    assert found.returncode == 1 and text.startswith("### Reproduced\n") and "are not in the storage" in text
+
+
 @pytest.mark.parametrize(("words", "status"), [("### Reproduced\n", "0"), ("### Not reproduced\n", "1"), ("", "1")])
 def test_equal_parameters_are_verified(hub, tmp_path, words, status):
     clone, variables = checked_out(hub, tmp_path / "clone", "code")
@@ -228,6 +244,7 @@ def test_pictures_take_the_place_of_earlier_ones_and_nothing_else_is_published(h
     (pictures / "00.png").write_text("second")
     (pictures / "01.png").symlink_to(tmp_path / "said/bin/gh")
     (pictures / "run.sh").write_text("no picture")
+    git(folder, "init", "-q", "--bare", str(pictures.parent))  # whose configuration could name commands to run
     assert script(".ci/publish", folder, tmp_path / "said", **variables).returncode == 0
     first, second = (line.removeprefix("pictures=") for line in (tmp_path / "said/outputs").read_text().splitlines())
     origin = hub / "origin.git"
@@ -252,7 +269,7 @@ def test_a_long_comment_is_cut_between_characters(tmp_path):
     variables = {"PULL_REQUEST": "7", "RESULT": "success", "PICTURES": "", "PAGE": "", "FILES": "https://files"}
     assert script(".ci/comment", tmp_path, tmp_path / "said", **variables).returncode == 0
     body = (tmp_path / "said/body").read_text()
-    assert body.count("–") == 59_999 and "cut off here" in body and body.endswith("(https://files)\n")
+    assert body.count("–") == 49_999 and "cut off here" in body and body.endswith("(https://files)\n")
 
 
 def test_an_environment_for_gpus_needs_one(tmp_path):

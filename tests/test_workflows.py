@@ -83,6 +83,14 @@ def test_forks_get_neither_the_machine_nor_secrets():
     assert JOBS["reproduce/comment"]["needs"] == ["reproduce", "publish"]
 
 
+def test_what_is_published_is_of_the_attempt_that_ran_and_a_timeout_is_commented_on():
+    reproduce, publish = JOBS["reproduce/reproduce"], JOBS["reproduce/publish"]
+    (ran,) = [step["env"]["NAME"] for step in reproduce["steps"] if step.get("run") == ".ci/reproduce"]
+    (published,) = [step["env"]["NAME"] for step in publish["steps"] if step.get("run") == ".ci/publish"]
+    assert reproduce["outputs"]["name"] == ran and published == "${{ needs.reproduce.outputs.name }}"
+    assert JOBS["reproduce/comment"]["if"] == "${{ !cancelled() && needs.reproduce.result != 'skipped' }}"
+
+
 def test_the_workflows_pass_the_checks():
     found = check(FOLDER)
     assert found.returncode == 0, found.stdout + found.stderr
