@@ -66,7 +66,9 @@ def git(folder: Path, *command: str) -> str:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """origin.git and storage: main has results, `rate` another parameter, `code` the same, `broken` one that fails."""
+    """origin.git and storage: main has results, `code` the same parameters; `rate` another, `finished` the results of
+    that, too; that of `broken` fails.
+    """
     hub = tmp_path_factory.mktemp("hub")
     project = hub / "project"
     project.mkdir()
@@ -84,6 +86,9 @@ def hub(tmp_path_factory):
         call("git", "checkout", "-q", "-b", branch, "main")
         (project / "params.yaml").write_text(f"seed: 0\ntrain: {{lr: {rate}}}\n")
         call("git", "commit", "-q", "-a", "-m", branch)
+    call("git", "checkout", "-q", "-b", "finished", "rate")
+    call("dvc", "repro", "-q")
+    call("git", "commit", "-q", "-a", "-m", "its results")
     call("git", "checkout", "-q", "-b", "code", "main")
     (project / "note.md").write_text("nothing that a stage reads")
     call("git", "add", "note.md")
@@ -156,7 +161,10 @@ def test_other_parameters_from_the_run_to_the_comment_and_to_the_author(hub, tmp
     expected = "pr comment 7 --repo me/project --edit-last --create-if-none --body-file -"
     assert (said / "arguments").read_text().splitlines() == ["auth setup-git", expected]
     body = (said / "body").read_text()
-    assert body.startswith(f"### Run with the changed parameters: `{NAME}`\n\nPushed to the storage: `dvc exp pull")
+    assert body.startswith(
+        f"### Run, since `dvc.lock` is not up to date, as experiment `{NAME}`\n\nPushed to the storage."
+    )
+    assert f"`dvc exp pull origin {NAME} && dvc exp apply {NAME}`" in body
     assert "### Is B better than A?" in body and "| better" in body and "<code>train.lr</code>" in body
     assert "| metrics/test.json | dice.mean | 0.6 " in body and "| params.yaml | train.lr | 0.1 " in body
     assert "| params.yaml | seed" not in body  # what main did later is no part of the pull request
@@ -198,7 +206,7 @@ def test_a_run_that_fails_fails_the_job_and_is_commented_on(hub, tmp_path):
     found = script(".ci/reproduce", clone, tmp_path / "said", **variables)
     assert found.returncode == 1 and "TypeError" in found.stderr
     text = (clone / "logs/reproduction/comment.md").read_text()
-    assert text == "### The run with the changed parameters failed; the log says why\n"
+    assert text == "### The run failed; the log says why\n"
 
 
 def test_results_that_are_not_in_the_storage_fail_the_job_and_the_comment_says_so(hub, tmp_path):
@@ -208,6 +216,16 @@ def test_results_that_are_not_in_the_storage_fail_the_job_and_the_comment_says_s
     found = script(".ci/reproduce", clone, tmp_path / "said", **verify, **variables)
     text = (clone / "logs/reproduction/comment.md").read_text()
     assert found.returncode == 1 and text.startswith("### Reproduced\n") and "are not in the storage" in text
+
+
+def test_results_of_other_parameters_are_verified_and_not_run_as_an_experiment(hub, tmp_path):
+    clone, variables = checked_out(hub, tmp_path / "clone", "finished")
+    verify = {"VERIFY_SAYS": "### Reproduced\n", "VERIFY_STATUS": "0"}
+    found = script(".ci/reproduce", clone, tmp_path / "said", **verify, **variables)
+    assert found.returncode == 0, found.stdout + found.stderr
+    text = (clone / "logs/reproduction/comment.md").read_text()
+    assert text.startswith("### Reproduced\n") and "| metrics/test.json | dice.mean | 0.6 " in text
+    assert not git(clone, "for-each-ref", "refs/exps")
 
 
 @pytest.mark.parametrize(("words", "status"), [("### Reproduced\n", "0"), ("### Not reproduced\n", "1"), ("", "1")])

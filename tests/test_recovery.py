@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from tests.closure import ROOT
 from tests.dvc_project import dvc_project
 
 STAGE = """
-import json, time, yaml
+import json, sys, time, yaml
 from pathlib import Path
 params = yaml.safe_load(Path("params.yaml").read_text())
+if sys.argv[1] == "split":
+    Path("data/splits.csv").write_text(str(params["fold"]))
+    sys.exit()
 print("training", flush=True)
 time.sleep(params["wait"])
 for name in ("models/unet.keras", "metrics/test.json", "plots/history.csv"):
@@ -27,15 +31,20 @@ for name in ("models/unet.keras", "metrics/test.json", "plots/history.csv"):
 """
 DVC = """
 stages:
-  train:
-    cmd: python stage.py
-    params: [lr, depth, wait]
+  split:
+    cmd: python stage.py split
+    params: [fold]
     deps: [data/my-set]
+    outs: [data/splits.csv]
+  train:
+    cmd: python stage.py train
+    params: [lr, depth, wait]
+    deps: [data/my-set, data/splits.csv]
     outs: [models/unet.keras]
     plots: [{plots/history.csv: {cache: false}}]
     metrics: [{metrics/test.json: {cache: false}}]
 """
-MODEL, PARAMS = "models/unet.keras", {"lr": 1, "depth": 2, "wait": 0}
+MODEL, PARAMS = "models/unet.keras", {"lr": 1, "depth": 2, "wait": 0, "fold": 0}
 
 
 class Project:
@@ -46,7 +55,7 @@ class Project:
         folder.mkdir()
         self.call = dvc_project(folder, STAGE, "")
         (folder / "dvc.yaml").write_text(DVC)
-        (folder / ".gitignore").write_text(f"/{MODEL}\n/.config\n")
+        (folder / ".gitignore").write_text(f"/{MODEL}\n/data/splits.csv\n/.config\n")
         (folder / "data/my-set").mkdir(parents=True)
         (folder / "data/my-set/image.png").write_text("an image")
         self.call("git", "checkout", "-q", "-b", "main")
@@ -119,7 +128,8 @@ def processes_in(folder: Path) -> list[int]:
 
 def kill_all_in(folder: Path) -> None:
     for process in processes_in(folder):
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.kill(process, signal.SIGKILL)
 
 
 def test_a_conflict_in_the_lock_file(project):
@@ -141,7 +151,7 @@ def test_a_conflict_in_the_lock_file(project):
 def test_a_killed_experiment(project, tmp_path):
     with (project.folder / "stage.py").open("a") as file:
         file.write("# my own change\n")
-    process = start(project.folder, "dvc", "exp", "run", "-S", "wait=600", log=tmp_path / "log")
+    process = start(project.folder, "dvc", "exp", "run", "-S", "wait=600", "-S", "fold=1", log=tmp_path / "log")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     try:
@@ -151,7 +161,9 @@ def test_a_killed_experiment(project, tmp_path):
     finally:
         kill_all_in(project.folder)
     assert not (project.folder / MODEL).exists()
+    assert (project.folder / "data/splits.csv").read_text() == "1"
     project.recipe("A killed experiment")
+    assert (project.folder / "data/splits.csv").read_text() == "0"
     assert project.call("git", "branch", "--show-current") == "main\n"
     assert project.call("git", "status", "--short") == " M stage.py\n"
     assert project.trained_with() == PARAMS

@@ -360,8 +360,13 @@ def test_where_it_began_and_what_may_differ():
         ("classes.lake.dice", 5),
         ("pooled.images.iou", 5),
         ("validation.loss", 5),
-        ("classes.a.b.images", 0),
+        ("classes.a.b.images", None),
+        ("classes.lake.groups", None),
+        ("pooled.images.groups", 5),
+        ("images", 0),
+        ("groups", 0),
         ("images.train", 0),
+        ("empty.lake.images", 0),
         ("plan.train.steps", 0),
         ("epochs", 0),
         ("baseline.pooled.lake.dice", 0.001 / TOLERANCE),
@@ -387,7 +392,7 @@ def test_how_far_a_score_may_be_off(key, limit):
 
 def test_the_committed_metrics_have_a_rule_for_every_number():
     """Those of the default run, against themselves: what is judged is equal, and most of it is judged."""
-    for name, least in (("test", 45), ("train", 18)):
+    for name, least in (("test", 40), ("train", 18)):
         content = json.loads((ROOT / f"metrics/{name}.json").read_text())
         rows = scores_compared(content, content, TOLERANCE)
         assert all(row["ok"] for row in rows) and sum("limit" in row for row in rows) >= least

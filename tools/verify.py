@@ -32,9 +32,9 @@ def main(given: argparse.Namespace) -> None:
         raise UserError("--tolerance is a number from 0 to 1, and goes with --other-hardware")
     tolerance = TOLERANCE if given.tolerance is None else given.tolerance
     verified = verify(given.revision, given.other_hardware, tolerance)
+    print(verified_text(verified))
     if given.markdown:
         write_text(given.markdown, verified_markdown(verified))
-    print(verified_text(verified))
     if verified["failures"]:
         raise UserError(failure_text(verified))
 

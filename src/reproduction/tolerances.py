@@ -39,7 +39,7 @@ class Rule:
 
 RULES = (  # the first that fits
     Rule(
-        r"(.+\.)?(images|groups)(\.(train|validation))?|parameters|epochs|plan\..+",
+        r"images|groups|images\.(train|validation)|empty\..+\.images|parameters|epochs|plan\..+",
         0.0,
         "counts and the plan hold no arithmetic of the device",
     ),
@@ -48,6 +48,11 @@ RULES = (  # the first that fits
         r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas",
         None,
         "what was chosen by a hair, or by the device",
+    ),
+    Rule(
+        r"classes\..+\.(images|groups)",
+        None,
+        "images that hold the class in truth or prediction: one false alarm of a pixel is one more",
     ),
     Rule(
         r"hd95\..+|classes\..+\.(hd95|precision|recall)|empty\..+",
