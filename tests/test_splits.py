@@ -227,7 +227,7 @@ def test_a_column_is_spread_evenly(tmp_path, params):
         """Mean over seeds of the largest distance of a site's share in a subset from its share wanted there."""
         worst = []
         for seed in range(10):
-            rows = split(store, params(**{"split.stratify": stratify, "split.validation": 0.2}).split, seed)
+            rows = split(store, params(**{"split.stratify": stratify}).split, seed)
             site_of = dict(zip((f"case {number // 2}-{number}" for number in range(90)), sites, strict=True))
             for subset, share in (("validation", 0.2), ("test", 0.2)):
                 held = [site_of[row["id"]] for row in rows if row["subset"] == subset]
