@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,13 @@ def examine(project: Path, committed: Sequence[str]) -> tuple[list[str], list[st
         raise UserError(f"DVC cannot read the revision: {error}") from None
 
 
-def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
+def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> list[tuple[Any, str]]:
     """Get what `.dvc` files stand for and the pipeline reads, from the repository's cache, else from its remotes.
 
-    Returns path → what is wrong, for what is in neither.
+    Returns what is in neither, and in words what is wrong with it.
     """
     deps = [dep for stage in pipeline for dep in stage.deps]
-    tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _read(out, deps)]
+    tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _overlaps(out, deps)]
     said: dict[str, str] = {}
     for remote in (CACHE, None):
         logging.disable(logging.WARNING if remote else logging.NOTSET)  # of the cache: the remotes may have it
@@ -63,7 +63,7 @@ def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> dict[str, str]:
                 said[file] = f" ({(str(error) or type(error).__name__).splitlines()[0]})"
             with suppress(DvcException):
                 repo.checkout([file], force=True)
-    return {str(out): _missing(out, said.get(out.stage.path, "")) for out in tracked if out.workspace_status()}
+    return [(out, _missing(out, said.get(out.stage.path, ""))) for out in tracked if out.workspace_status()]
 
 
 def _missing(out: Any, said: str) -> str:
@@ -72,18 +72,18 @@ def _missing(out: Any, said: str) -> str:
     return f"{out}: what {file} stands for is neither in the cache nor in a remote{said} → {remedy}"
 
 
-def _read(out: Any, deps: Sequence[Any]) -> bool:
+def _overlaps(path: Any, others: Iterable[Any]) -> bool:
     """Whether one of them is it, holds it or lies in it."""
-    return any(_within(out, dep) or _within(dep, out) for dep in deps)
+    return any(_within(path, other) or _within(other, path) for other in others)
 
 
 def _within(inner: Any, outer: Any) -> bool:
     return Path(inner.fs_path).is_relative_to(outer.fs_path)
 
 
-def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: dict[str, str]) -> Iterator[str]:
+def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: list[tuple[Any, str]]) -> Iterator[str]:
     made = {out.fs_path: out for stage in pipeline for out in stage.outs}
-    yield from missing.values()
+    yield from (wrong for _, wrong in missing)
     for stage in pipeline:
         name = stage.name
         if name not in locked:
@@ -94,7 +94,7 @@ def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: dict[str
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
                 yield from _stale_params(name, dep)
-            elif not any(_within_path(path, dep) for path in missing):
+            elif not _overlaps(dep, [out for out, _ in missing]):
                 yield from _stale_dep(name, dep, made)
         for out in stage.outs:
             if not out.hash_info:
@@ -104,10 +104,6 @@ def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: dict[str
                     f"if the lock is right, dvc repro and commit {out}; if it is not, nothing shows where this is from"
                 )
                 yield f"{out}: not the file that stage {name} wrote, by its hash in {LOCK} → {remedy}"
-
-
-def _within_path(path: str, dep: Any) -> bool:
-    return Path(path).is_relative_to(str(dep)) or Path(str(dep)).is_relative_to(path)
 
 
 def _stale_params(name: str, dep: ParamsDependency) -> Iterator[str]:
@@ -120,7 +116,7 @@ def _stale_dep(name: str, dep: Any, made: dict[str, Any]) -> Iterator[str]:
     if dep.fs_path in made:
         if dep.hash_info != made[dep.fs_path].hash_info:
             yield f"{LOCK}: stage {name} read another {dep} than stage {made[dep.fs_path].stage.name} wrote → {STALE}"
-    elif any(_within(dep, out) or _within(out, dep) for out in made.values()):
+    elif _overlaps(dep, made.values()):
         return  # a part of what a stage writes: only the run shows it
     elif not dep.exists:
         remedy = f"dvc add {dep} (or git add it), commit, and verify that"

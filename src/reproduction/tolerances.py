@@ -14,12 +14,9 @@ from dataclasses import dataclass
 TOLERANCE = 0.02  # three standard deviations of the difference between two seeds, 0.0066
 SCORES = ("metrics/test.json", "metrics/train.json")
 
-FREE = {  # stages whose files may differ there; those of every other stage must be equal
-    "augment": "pictures of crops, warped in floating point",
-    "train": "the model",
-    "evaluate": "what the model predicts",
-    "visualize": "pictures of what the model predicts",
-}
+# Stages whose files may differ there; those of every other stage must be equal. augment draws crops that were warped in
+# floating point; the others follow from the model.
+FREE = ("augment", "train", "evaluate", "visualize")
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,6 @@ class Rule:
 
     keys: str
     most: float | None
-    why: str
     times: bool = False
 
     def limit(self, tolerance: float) -> float | None:
@@ -39,29 +35,20 @@ class Rule:
 
 
 RULES = (  # the first that fits
-    Rule(
-        r"images|groups|images\.(train|validation)|empty\..+\.images|parameters|epochs|plan\..+",
-        0.0,
-        "counts and the plan hold no arithmetic of the device",
-    ),
-    Rule(r"baseline\..+", 0.001, "a forest on the processor: no luck of training, at most a rounding here or there"),
-    Rule(
-        r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas",
-        None,
-        "what was chosen by a hair, or by the device",
-    ),
-    Rule(
-        r"classes\..+\.(images|groups)",
-        None,
-        "images that hold the class in truth or prediction: one false alarm of a pixel is one more",
-    ),
-    Rule(
-        r"hd95\..+|classes\..+\.(hd95|precision|recall)|empty\..+",
-        None,
-        "one island of pixels moves them far; Dice, IoU and surface Dice, which are judged, weigh it",
-    ),
-    Rule(r"(dice|iou)\.mean|accuracy|calibration\..+", 1.0, "the headline: over all classes and images", times=True),
-    Rule(r".+", 5.0, "single classes, intervals and losses hang on fewer pixels", times=True),
+    # Counts and the plan hold no arithmetic of the device.
+    Rule(r"images|groups|images\.(train|validation)|empty\..+\.images|parameters|epochs|plan\..+", 0.0),
+    # A forest on the processor: no luck of training, at most a rounding here or there.
+    Rule(r"baseline\..+", 0.001),
+    # What was chosen by a hair, or by the device.
+    Rule(r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas", None),
+    # Images that hold the class in truth or prediction: one false alarm of a pixel is one more.
+    Rule(r"classes\..+\.(images|groups)", None),
+    # One island of pixels moves them far; Dice, IoU and surface Dice, which are judged, weigh it.
+    Rule(r"hd95\..+|classes\..+\.(hd95|precision|recall)|empty\..+", None),
+    # The headline: over all classes and images.
+    Rule(r"(dice|iou)\.mean|accuracy|calibration\..+", 1.0, times=True),
+    # Single classes, intervals and losses hang on fewer pixels.
+    Rule(r".+", 5.0, times=True),
 )
 
 
