@@ -73,12 +73,12 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     make(work / "set", setting["side"], setting["classes"])
     chosen = params.load()
     sizes = {name: setting[name] for name in ("filters", "depth", "crop", "batch")}
-    data = chosen.data.model_copy(update={"source": str(work / "set"), "crop": setting["crop"]})
+    data = chosen.data.model_copy(update={"source": str(work / "set"), "resize": 0, "crop": setting["crop"]})
     precision: Precision = "bfloat16" if setting["bfloat16"] else "float32"
     train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "steps": STEPS, "memory_gib": 1e3}
     store = prepare(data, work / "prepared", lambda gate: None)
     trained, validated = range(PAIRS - 1), [PAIRS - 1]
-    facts, unet = Facts.of(store, trained, validated, 0), Model(filters=setting["filters"], depth=setting["depth"])
+    facts, unet = Facts.of(store, trained, validated), Model(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
     training, crops = begin(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=places)

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Resize = Annotated[int, Field(ge=0, le=16384)]
 Crop = Annotated[int, Field(ge=16, le=4096)]
 Filters = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=7)]
@@ -46,7 +47,7 @@ class AskedData(Section):
     channels: Annotated[int, Field(ge=0, le=16)]
     masks: Masks
     normalise: Literal["auto", "dataset", "image"]
-    resize: Annotated[int, Field(ge=0, le=16384)]
+    resize: Auto[Resize]
     crop: Auto[Crop]
     rare: Auto[Share]
 
@@ -61,6 +62,7 @@ class AskedData(Section):
 
 class Data(AskedData):
     normalise: Literal["dataset", "image"]
+    resize: Resize
     crop: Crop
     rare: Share
 
@@ -166,6 +168,7 @@ class AskedTrain(Section):
     initial: str
     memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     steps: Auto[Count]
+    validated: Auto[Count]
     epochs: Auto[Count]
     batch: Auto[Count]
     lr: Auto[Rate]
@@ -192,6 +195,7 @@ class AskedTrain(Section):
 
 class Train(AskedTrain):
     steps: Count
+    validated: Count
     epochs: Count
     batch: Count
     lr: Rate

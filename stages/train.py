@@ -7,6 +7,7 @@ from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
+    from src.data.few import few_of
     from src.data.splits import read_groups, read_subset
     from src.data.store import Store
     from src.files import plain, write_csv, write_json
@@ -22,9 +23,10 @@ def main(params: Params) -> None:
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    facts = Facts.of(store, trained, validated, params.train.initial)
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
+    validated = few_of(store, validated, plan.train.validated)
     checkpoints = checkpoints_of(Path.cwd())
     training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, crops, validated, plan.train)

@@ -66,8 +66,9 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
-NUMBERS = {"data.normalise": "dataset", "data.crop": 128, "data.rare": 0.5, "model.filters": 16, "model.depth": 4}
-NUMBERS |= {"train.steps": 1600, "train.epochs": 20, "train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
+NUMBERS = {"data.normalise": "dataset", "data.resize": 0, "data.crop": 128, "data.rare": 0.5}
+NUMBERS |= {"model.filters": 16, "model.depth": 4, "train.steps": 1600, "train.validated": 1000, "train.epochs": 20}
+NUMBERS |= {"train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
 
 
 def changed_params(**changes: Any) -> Params:
@@ -84,7 +85,7 @@ def changed_params(**changes: Any) -> Params:
 
 def planned(params: Params, store: Store, trained: Sequence[int], validated: Sequence[int]) -> Plan:
     """The plan of a training on these images of the store."""
-    facts = Facts.of(store, trained, validated, params.data.resize, params.train.initial)
+    facts = Facts.of(store, trained, validated, params.train.initial)
     return plan_training(facts, params.data, params.model, params.train)
 
 

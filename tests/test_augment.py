@@ -208,7 +208,7 @@ def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
     never = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 0.0}).data, chosen.augment, 0)
 
     def held(drawn):
-        return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(300)])
+        return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(1000)])
 
     always = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 1.0}).data, chosen.augment, 0)
     assert held(always) == 1 > held(crops) > held(never) + 0.1

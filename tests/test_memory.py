@@ -16,10 +16,12 @@ from src.model.unet import build_unet
 from src.params import Model
 from src.plan.facts import Facts
 from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
-from src.plan.tiles import tile_pixels
+from src.plan.tiles import TILE, tile_pixels
 
-DEFAULT = Settings(filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256)
-SIDE = {"height": 2000, "width": 2000}
+DEFAULT = Settings(
+    filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256, scored=2**16
+)
+SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
 
 
 @pytest.mark.parametrize(
@@ -65,12 +67,14 @@ def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
 
 def test_settings_are_read_from_the_store(store):
     sizes = {"filters": 16, "depth": 4, "crop": 64, "batch": 4}
-    facts = Facts.of(store, range(3), range(3), 0)
+    facts = Facts.of(store, range(3), range(3))
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
         found = Settings.of(facts, **sizes, precision=precision)
-        assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50)
-    assert Settings.of(Facts.of(store, range(3), range(3), 512), **sizes).height == 512
+        assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50, scored=64 * 64)
+    resized = Settings.of(replace(facts, resize=512), **sizes)
+    assert (resized.height, resized.width, resized.scored) == (512, 512, 64 * 64)
+    assert Settings.of(replace(facts, validated=[(9000, 9000)], resize=512), **sizes).scored == TILE**2
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from tests.conftest import NUMBERS, changed_params, planned, prepared, write_dat
 AUTO = dict.fromkeys(NUMBERS, "auto")
 
 
-def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spread=0.3, validated=None):
+def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spread=0.3, validated=None, parts=()):
     names = [f"class {number}" for number in range(classes)]
     sizes = [(height, width)]
-    return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread)
+    return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread, dict(parts))
 
 
 def plan(found, **changes):
@@ -80,9 +80,60 @@ def test_validation_takes_a_small_share_of_the_work():
         found = facts(60, 512, 512, validated=validated)
         made = plan(found)
         work = made.train.steps * made.train.batch * made.data.crop**2
-        cost = made.train.epochs * rules.PREDICTING * validated * 512**2
+        cost = made.train.epochs * rules.PREDICTING * made.train.validated * 512**2
         assert cost <= rules.VALIDATION * work or made.train.epochs == 1
     assert plan(facts(validated=1)).train.epochs == rules.MOST_EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("found", "steps", "validated", "epochs"),
+    [
+        (facts(120, validated=33), 2800, 33, 20),  # the bundled sample: all of them
+        (facts(16, 960, 999, validated=4), 5380, 4, 20),
+        (facts(12_000, validated=4_000), 20_000, 506, 20),
+        (facts(3_000, 1024, 2048, validated=500), 20_000, 16, 19),  # 16 even if that is too many
+        (facts(600, 4000, 4000, validated=200), 20_000, 16, 2),
+        (facts(1, 30_000, 30_000, validated=1), 20_000, 1, 1),
+    ],
+)
+def test_of_many_validation_images_as_many_are_looked_at_as_training_can_afford(found, steps, validated, epochs):
+    made = plan(found, **{"train.steps": steps})
+    assert (made.train.validated, made.train.epochs) == (validated, epochs)
+    why = made.choices["train.validated"].why
+    assert why == "all there are" if validated == len(found.validated) else f"of {len(found.validated):,}: " in why
+
+
+def test_fewer_epochs_leave_time_for_more_images():
+    many = facts(12_000, validated=4_000)
+    some, all_of_them = (plan(many, **{"train.epochs": epochs}).train.validated for epochs in (5, 1))
+    assert 506 < some < all_of_them == 4_000
+    assert (
+        plan(many, **{"train.validated": 3_000}).train.epochs == plan(many, **{"train.validated": 3_001}).train.epochs
+    )
+    few = facts(100, validated=30)
+    by_hand, number = plan(few, **{"train.validated": 10**6}), plan(few).train
+    assert by_hand.train.epochs == number.epochs and by_hand.train.validated == 10**6
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "parts", "side"),
+    [
+        (2000, 3000, {"lesion": 1000.0}, 192),  # 2000 × 96 / 1000
+        (2000, 3000, {"organ": 1000.0, "vessel": 12.0}, 0),  # the thin ones would be lost
+        (600, 800, {"polyp": 200.0}, 288),
+        (256, 256, {"cell": 120.0}, 0),  # nearly seen whole as it is
+        (256, 256, {"face": 180.0}, 144),
+        (128, 128, {"digit": 500.0}, 96),  # never smaller than a crop
+        (2000, 100, {"seam": 200.0}, 0),  # squeezed twenty times in one direction
+        (1000, 1000, {"sky": float("inf")}, 0),
+        (1000, 1000, {}, 0),
+    ],
+)
+def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width, parts, side):
+    made = plan(facts(60, height, width, parts=parts))
+    assert made.data.resize == made.facts.resize == side
+    assert made.data.crop <= (side or max(height, width)) and side % 2**made.unet.depth == 0
+    assert plan(facts(60, height, width, parts=parts), **{"data.resize": 64}).data.resize == 64
 
 
 def test_an_odd_number_of_steps_is_validated_as_often_as_an_even_one():
@@ -143,11 +194,12 @@ def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
 
 
 def test_the_facts_are_those_of_the_training_images_alone(store):
-    found = Facts.of(store, [0, 1], [2], 0)
+    found = Facts.of(store, [0, 1], [2])
     assert found.trained == [(48, 64), (70, 50)] and found.validated == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
-    assert Facts.of(store, [0, 1], [2], 32).trained == [(32, 32)] * 2
-    assert Facts.of(store, [0], [1], 0) == Facts.of(store, [0], [4], 0)  # sizes repeat every three images
+    shown = replace(found, resize=32)
+    assert (shown.side, shown.pixels) == (32, 2 * 32 * 32)
+    assert Facts.of(store, [0], [1]) == Facts.of(store, [0], [4])  # sizes repeat every three images
 
 
 def test_a_plan_is_all_that_a_small_set_needs(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from src.data.dataset import Dataset, write_dataset
 from src.data.divide import group_contents, notes, split, subset_rows
 from src.data.splits import read_groups, read_subset, write_splits
-from src.data.spread import spread
+from src.data.spread import completed, spread
 from src.data.store import Store
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
@@ -260,6 +260,34 @@ def test_a_class_without_training_images_is_refused(tmp_path, params):
         record.pixels[2] = 0 if record.id[5] in "012" else 9
     with pytest.raises(UserError, match="no training image holds class_2"):
         split(store, params().split, 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_class_of_a_single_group_is_trained_on(tmp_path, params, seed):
+    store = grouped_store(tmp_path)
+    for record in store.records:
+        record.pixels[2] = 9 if record.id.startswith("case 4") else 0
+    rows = split(store, params().split, seed)
+    assert {row["subset"] for row in rows if row["group"] == "4"} == {"train"}
+    assert {row["subset"] for row in rows} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("single", [3, 16, 60])
+def test_groups_are_exchanged_until_training_holds_every_class(single):
+    rng = np.random.default_rng(single)
+    pixels = np.hstack([np.eye(200)[:, :single], rng.integers(0, 2, (200, 10)), np.ones((200, 1))])
+    holds = {str(group): row > 0 for group, row in enumerate(rng.permutation(pixels))}
+    chosen = spread({group: row.astype(float) for group, row in holds.items()}, np.array([0.6, 0.2, 0.2]), 0)
+    made = completed(chosen, holds, 0)
+    assert np.all(np.any([holds[group] for group in made if made[group] == 0], axis=0))
+    assert np.bincount(list(made.values())).tolist() == [120, 40, 40]
+    moved = [group for group in made if made[group] != chosen[group]]
+    assert len(moved) <= 2 * single and completed(made, holds, 0) == made
+
+
+def test_no_class_is_given_up_for_another():
+    holds = {group: np.array([group == "a", group == "b"]) for group in "ab"}
+    assert completed({"a": 0, "b": 1}, holds, 0) == {"a": 0, "b": 1}
 
 
 def test_validation_without_foreground_is_refused(tmp_path, params):

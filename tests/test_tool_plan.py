@@ -1,5 +1,6 @@
 """tools.plan: what it prints and writes, and the number of steps that it makes from a pace."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -115,7 +116,8 @@ def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
     ((old, new),) = differing(before, (project / "params.yaml").read_bytes().decode())
     steps = int(re.fullmatch(r"  steps: (\d+) +(# .*)\n", new)[1])
     assert old.startswith("  steps: auto  ") and old.index("#") == new.index("#") and steps >= 1
-    assert re.search(rf"a step takes \d+ ms, .* {steps} steps and \d+ validations .* 0.05 minutes\n", printed)
+    words = rf"a step takes \d+ ms, .* {steps} steps and \d+ validations of \d image\(s\) .* 0.05 minutes\n"
+    assert re.search(words, printed)
     assert rows_of(printed)["train.steps"] == (str(steps), BY_HAND)
     assert measured[0].start > measured[0].step > 0 < measured[0].validation
     assert set(project.rglob("*")) == files  # nothing else is left of the measurement
@@ -126,22 +128,22 @@ def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("epochs", "minutes", "steps", "words"),
     [
-        ("auto", 1, 2497, "fit into"),  # 1.03 s + 2497 × 0.01 s + 20 × 1.7 s = 60 s
-        (5, 1, 5047, "fit into"),  # 1.03 s + 5047 × 0.01 s + 5 × 1.7 s = 60 s
+        ("auto", 1, 2497, "fit into"),  # 1.03 s + 2497 × 0.01 s + 20 × 3 × 0.56 s = 60 s
+        (5, 1, 5047, "fit into"),  # 1.03 s + 5047 × 0.01 s + 5 × 3 × 0.56 s = 60 s
         (2000, 1, 2000, "are the fewest there can be, but take longer than"),
         ("auto", 0.01, 1, "are the fewest there can be, but take longer than"),
     ],
 )
 def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
     """Also anew: a number that stands there already counts for nothing."""
-    monkeypatch.setattr(pace, "measure", lambda *_: Pace(1.03, 0.01, 1.7))
+    monkeypatch.setattr(pace, "measure", lambda *_: Pace(1.03, 0.01, 1.7 / 3))
     path = project / "params.yaml"
     path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
     tools.plan.main(Namespace(minutes=minutes))
     printed = capsys.readouterr().out
     assert load(path).train.steps == steps
-    assert f"a step takes 10 ms, a validation 1.7 s: {steps} steps and " in printed
-    assert f" validations {words} {minutes:g} minutes\n" in printed
+    assert f"a step takes 10 ms, an image of validation 567 ms: {steps} steps and " in printed
+    assert f" validations of 3 image(s) {words} {minutes:g} minutes\n" in printed
 
 
 def growing(pixels, most=20):
@@ -164,8 +166,11 @@ EPOCHS = {
 def test_as_many_steps_as_fit(epochs, measured, seconds):
     """Against trying all numbers of steps."""
 
+    def validations(steps):
+        return epochs(steps), 1 + steps // 100
+
     def takes(steps):
-        return measured.start + steps * measured.step + epochs(steps) * measured.validation
+        return measured.start + steps * measured.step + math.prod(validations(steps)) * measured.validation
 
     fitting = [steps for steps in range(1, 5000) if epochs(steps) <= steps and takes(steps) <= seconds]
-    assert measured.steps(seconds, epochs) == max(fitting, default=epochs(1)) < 4900
+    assert measured.steps(seconds, validations) == max(fitting, default=epochs(1)) < 4900

@@ -38,8 +38,8 @@ def test_keeps_the_weights_of_the_best_epoch(store):
     assert [row["epoch"] for row in training.history] == [1, 2, 3, 4, 5]
     assert training.best["val_dice"] == max(row["val_dice"] for row in training.history)
     predictor = Predictor(training.model, training.project)
-    loss, counts = validate(predictor, store, range(8, 12), changed_params().train.loss)
-    for name, value in measures(loss, counts, store.dataset).items():
+    loss, tally = validate(predictor, store, range(8, 12), changed_params().train.loss)
+    for name, value in measures(loss, tally, store.dataset).items():
         assert value == pytest.approx(training.best[f"val_{name}"], abs=1e-6)
 
 
@@ -68,8 +68,8 @@ def test_validation_is_measured_over_whole_images(store, params):
         depth=2,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)
-    loss, confusions = validate(predictor, store, range(5), chosen.train.loss)
-    found = measures(loss, confusions, store.dataset)
+    loss, tally = validate(predictor, store, range(5), chosen.train.loss)
+    found = measures(loss, tally, store.dataset)
     logits = [predictor.logits(store.image(index)) for index in range(5)]
     flat_logits = np.concatenate([part.reshape(1, -1, 1, 3) for part in logits], axis=1)
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
@@ -101,8 +101,8 @@ def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch)
 
 
 def test_of_equal_epochs_the_first_is_kept():
-    model = SimpleNamespace(get_weights=lambda: [])
-    training = Training(model, *[None] * 6)
+    model, project = SimpleNamespace(get_weights=lambda: []), SimpleNamespace(classes=["a", "b"])
+    training = Training(model, None, project, *[None] * 4)
     kept = [training.add({"epoch": epoch, "val_dice": value}) for epoch, value in enumerate([0.1, 0.3, 0.3, 0.2], 1)]
     assert kept == [True, True, False, False] and training.best["epoch"] == 2
 

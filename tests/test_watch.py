@@ -33,7 +33,7 @@ def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
     chosen = params(
         **({"train.epochs": 12, "train.steps": 1200} | {f"train.{name}": value for name, value in changes.items()})
     ).train
-    counted = (np.array([counts], np.int64) for counts in (crops, images))
+    counted = (np.array(counts, np.int64) for counts in (crops, images))
     return watch.complaints(rows, *counted, dataset, chosen)
 
 

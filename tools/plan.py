@@ -26,6 +26,7 @@ examples:
   python -m tools.plan --minutes 5 && dvc repro
 """
 PARAMS = Path("params.yaml")
+MEASURED = 16  # validation images that are timed
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -40,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, read.data.resize, read.train.initial)
+    facts = Facts.of(store, trained, validated, read.train.initial)
     if arguments.minutes:
         steps = steps_that_fit(arguments.minutes, read, store, facts, trained, validated)
         params.write_setting(PARAMS, "train", "steps", steps)
@@ -51,22 +52,27 @@ def main(arguments: argparse.Namespace) -> None:
 def steps_that_fit(
     minutes: float, read: "Params", store: "Store", facts: "Facts", trained: Sequence[int], validated: Sequence[int]
 ) -> int:
+    from src.data.few import few_of
     from src.model.pace import measure
     from src.plan import rules
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
-    pace = measure(store, trained, validated, plan, read.augment, read.seed)
-    crop, batch = plan.data.crop, plan.train.batch
+    pace = measure(store, trained, few_of(store, validated, MEASURED), plan, read.augment, read.seed)
 
-    def epochs(steps: int) -> int:
-        return rules.most_epochs(facts, crop, batch, steps) if read.train.epochs == "auto" else int(read.train.epochs)
+    def validations(steps: int) -> tuple[int, int]:
+        pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
+        images = rules.validated(plan.facts, pixels, train.epochs)[0] if train.validated == "auto" else train.validated
+        images = min(images, len(validated))
+        epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
+        return epochs, images
 
-    steps = pace.steps(60 * minutes, epochs)
-    times = f"a step takes {1000 * pace.step:.0f} ms, a validation {pace.validation:.1f} s"
-    fit = pace.training(steps, epochs(steps)) <= 60 * minutes
+    steps = pace.steps(60 * minutes, validations)
+    epochs, images = validations(steps)
+    times = f"a step takes {1000 * pace.step:.0f} ms, an image of validation {1000 * pace.validation:.0f} ms"
+    fit = pace.training(steps, epochs, images) <= 60 * minutes
     words = "fit into" if fit else "are the fewest there can be, but take longer than"
-    print(f"{times}: {steps} steps and {epochs(steps)} validations {words} {minutes:g} minutes\n")
+    print(f"{times}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
     return steps
 
 

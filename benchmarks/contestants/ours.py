@@ -81,7 +81,7 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     """Batches as in training, epochs without end, augmented as params.yaml says."""
     read, store = params.load(), Store(Path(setting.store))
     everything = range(len(store))
-    facts, asked = Facts.of(store, everything, everything, 0), {"crop": setting.side, "rare": 0.5}
+    facts, asked = Facts.of(store, everything, everything), {"resize": 0, "crop": setting.side, "rare": 0.5}
     unet = Model(filters=setting.filters, depth=setting.depth)
     seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
     crops = Crops(store, everything, seen.data, read.augment, read.seed)

@@ -15,6 +15,7 @@ from src.params import Augment, Data
 from src.progress import ahead
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
+ALL_POINTS = 2**20  # and in all images together: 16 MiB
 AHEAD = 4  # batches made before they are asked for
 
 
@@ -52,10 +53,11 @@ class Places:
     def of(cls, store: Store, indices: Sequence[int], label: int, seed: int) -> "Places":
         positions = [index for index in indices if store.records[index].pixels[label]]
         weights = np.sqrt([store.records[position].pixels[label] for position in positions])
-        points = []
+        points, most = [], min(MOST_POINTS, -(-ALL_POINTS // len(positions)))
         for position in positions:
             rng = np.random.default_rng([seed, position])
-            rows, columns = _places(store.mask(position), label, store.records[position].pixels[label], rng)
+            number = min(store.records[position].pixels[label], most)
+            rows, columns = _places(store.mask(position), label, store.records[position].pixels[label], number, rng)
             size = store.records[position].width, store.records[position].height
             points.append((np.stack([columns, rows], axis=1) + 0.5) / size)
         return cls(positions, weights / weights.sum(), points)
@@ -67,10 +69,10 @@ class Places:
 
 
 def _places(
-    mask: NDArray[np.uint8], label: int, pixels: int, rng: np.random.Generator
+    mask: NDArray[np.uint8], label: int, pixels: int, number: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of at most `MOST_POINTS` of the mask's pixels of a class, drawn evenly, strip by strip."""
-    ranks = np.sort(rng.choice(pixels, min(pixels, MOST_POINTS), replace=False, shuffle=False))
+    """Rows and columns of a `number` of the mask's `pixels` of a class, drawn evenly, strip by strip."""
+    ranks = np.sort(rng.choice(pixels, number, replace=False, shuffle=False))
     before, flat = 0, []
     for rows in strips(*mask.shape):
         held = np.flatnonzero(mask[rows] == label)
@@ -89,7 +91,8 @@ class Crops:
         self.normalisation = Normalisation.of([store.records[index] for index in indices])
         self.of_image: dict[int, Normalisation] = {}  # by position, as they are needed
         self.resized = Resized(store, data.resize) if data.resize else None
-        self.rare = {label: Places.of(store, indices, label, seed) for label in rare_classes(store, indices)}
+        rare = rare_classes(store, indices) if data.rare else []
+        self.rare = {label: Places.of(store, indices, label, seed) for label in rare}
 
     def normalisation_of(self, position: int) -> Normalisation:
         """That of the training images, or with data.normalise: image that of the image itself."""

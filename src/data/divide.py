@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from src.data.dataset import NAME, SUBSETS, read_lists
 from src.data.groups import clusters, groups_of, merged, read_column, rule_of
 from src.data.lists import joined, listed_groups
-from src.data.spread import spread
+from src.data.spread import completed, spread
 from src.data.store import Store
 from src.errors import UserError, listing
 from src.params import Split, table_column
@@ -31,6 +31,9 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     if len(rest) < len(parts):
         raise _too_few(params, own, groups, rest, len(parts))
     chosen = spread(rest, shares, seed)
+    if "train" in parts and not params.folds:
+        holds = {group: pixels[1:] > 0 for group, pixels in group_contents(store, groups, "classes").items()}
+        chosen = completed(chosen, holds, parts.index("train"))
     subset_of = listed | {group: parts[(part - params.fold) % len(parts)] for group, part in chosen.items()}
     folds = chosen if params.folds else {}
     rows = [

@@ -29,6 +29,25 @@ def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float
     return dict(zip(groups.tolist(), position.tolist(), strict=True))
 
 
+def completed(chosen: Mapping[str, int], holds: Mapping[str, NDArray[np.bool_]], part: int) -> dict[str, int]:
+    """`chosen`, with groups exchanged until `part` holds every class that any group holds, as far as that goes.
+
+    holds: of each group, which classes it holds. A group that brings a class comes in for one of which every class
+    stays, the most like it, so that each part keeps its number of groups.
+    """
+    divided = dict(chosen)
+    while True:
+        inside = [group for group in divided if divided[group] == part]
+        held = np.sum([holds[group] for group in inside], axis=0)
+        bringing = {group: int(holds[group][held == 0].sum()) for group in divided.keys() - set(inside)}
+        spare = [group for group in inside if not holds[group][held == 1].any()]
+        if not spare or not any(bringing.values()):
+            return divided
+        comes = max(sorted(bringing), key=lambda group: bringing[group])
+        goes = min(spare, key=lambda group: int((holds[group] != holds[comes]).sum()))
+        divided[comes], divided[goes] = part, divided[comes]
+
+
 def _group_counts(groups: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
     """How many of `groups` each subset gets: at least one, else its share, the largest remainders rounded up."""
     exact = shares * groups

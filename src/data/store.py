@@ -100,9 +100,9 @@ class Store:
         return content[start : start + size].view(dtype).reshape(shape)
 
 
-def strips(height: int, width: int) -> Iterator[slice]:
-    """Rows from top to bottom, about `STRIP` pixels at a time."""
-    step = max(1, STRIP // max(width, 1))
+def strips(height: int, width: int, pixels: int = STRIP) -> Iterator[slice]:
+    """Rows from top to bottom, about so many pixels at a time."""
+    step = max(1, pixels // max(width, 1))
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 

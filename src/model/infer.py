@@ -125,8 +125,9 @@ class Predictor:
         logits = np.empty((*small.shape[:2], self.outputs), np.float32)
         for window, part in self._tiles(small, normalisation):
             logits[window] = part
-        for rows in strips(*image.shape[:2]):
-            yield (rows, slice(None)), enlarged(logits, rows, *image.shape[:2])
+        height, width = image.shape[:2]
+        for rows in strips(height, width, TILE**2):
+            yield (rows, slice(None)), enlarged(logits, rows, height, width)
 
     def _refuse_others(self, image: NDArray[Any]) -> None:
         if image.ndim != 3:

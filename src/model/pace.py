@@ -23,24 +23,26 @@ SECONDS = 10.0  # that steps are measured for
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: of the first step and the first validation, in which graphs are built; of each step; of a validation."""
+    """Seconds: of the first step and the first validation, in which graphs are built; of each step; of each image that
+    is validated.
+    """
 
     start: float
     step: float
     validation: float
 
-    def training(self, steps: int, epochs: int) -> float:
-        """Seconds of a training with so many steps and epochs."""
-        return self.start + steps * self.step + epochs * self.validation
+    def training(self, steps: int, epochs: int, images: int) -> float:
+        """Seconds of a training with so many steps and epochs, in each of which so many images are validated."""
+        return self.start + steps * self.step + epochs * images * self.validation
 
-    def steps(self, seconds: float, epochs: Callable[[int], int]) -> int:
+    def steps(self, seconds: float, validations: Callable[[int], tuple[int, int]]) -> int:
         """The most that fit, one in each epoch at least, even if that takes longer.
 
-        epochs: how many there are with so many steps; with more steps never fewer.
+        validations: epochs, and images validated in each, with so many steps; with more steps never fewer.
         """
         most = range(1, int(seconds / self.step) + 2)
-        steps = bisect_right(most, seconds, key=lambda steps: self.training(steps, epochs(steps)))
-        return max(steps, epochs(1))
+        steps = bisect_right(most, seconds, key=lambda steps: self.training(steps, *validations(steps)))
+        return max(steps, validations(1)[0])
 
 
 def measure(
@@ -62,7 +64,8 @@ def measure(
             each = _mean_seconds(next_step)
         predictor = Predictor(training.model, training.project)
         start += _seconds(lambda: validate(predictor, store, validated[:1], plan.train.loss))
-        return Pace(start, each, _seconds(lambda: validate(predictor, store, validated, plan.train.loss)))
+        validation = _seconds(lambda: validate(predictor, store, validated, plan.train.loss))
+        return Pace(start, each, validation / len(validated))
 
 
 def _seconds(work: Callable[[], object]) -> float:

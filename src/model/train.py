@@ -80,18 +80,18 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Trai
         for epoch in range(len(training.history) + 1, params.epochs + 1):
             steps = steps_of(epoch, params)
             pace = train_epoch(training, step, batches, epoch, params, keep)
-            counts = np.concatenate(training.counts)
             images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, confusions = validate(predictor, crops.store, _after(keep, images), params.loss)
+            loss, seen = validate(predictor, crops.store, _after(keep, images), params.loss)
             if not math.isfinite(loss):
                 raise UserError(not_finite(loss, epoch, len(steps), params, "validation loss"))
             row = {"epoch": epoch, "lr": learning_rate(steps[-1], params)}
-            row |= measures(float(np.mean(training.losses)), counts, dataset)
-            row |= {f"val_{name}": value for name, value in measures(loss, confusions, dataset).items()}
+            trained = training.tally
+            row |= measures(float(np.mean(training.losses)), trained, dataset)
+            row |= {f"val_{name}": value for name, value in measures(loss, seen, dataset).items()}
             mark = " ← best" if training.add(row) else ""
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
             print(f"epoch {epoch}/{params.epochs}  {shown}  {pace}{mark}", flush=True)
-            found = complaints(training.history, counts, confusions, dataset, params)
+            found = complaints(training.history, trained.pooled, seen.pooled, dataset, params)
             for name in found:
                 if name not in told or epoch == params.epochs:  # when it begins, and if it lasts once more at the end
                     print(f"warning: {found[name]}", flush=True)
@@ -123,7 +123,7 @@ def train_epoch(
             raise UserError(not_finite(loss, epoch, training.step - steps.start + 1, params))
         training.step += 1
         training.losses.append(loss)
-        training.counts.append(counts)
+        training.tally.add(counts)
         keep()
     seconds = time.perf_counter() - started
     training.seconds += seconds

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
+from src.evaluation.tally import Tally
 from src.model.adam import Adam
 from src.model.device import Arithmetic
 from src.model.resume import Checkpoint
@@ -26,7 +27,7 @@ class Training:
     """A model, what it is for, how it is trained, and where that stands.
 
     network: the model with the further outputs that it is supervised by, if any (see src/model/supervision.py).
-    step: how many are done; losses, counts: of the steps of the epoch in work, counts [batch, classes, classes] each.
+    step: how many are done; losses, tally: of the steps of the epoch in work, and of their crops.
     history: a row of `HISTORY` for each epoch that is done; weights: the model's after the best of them.
     seconds, timed: of training steps in this process, and how many they were; a checkpoint does not hold them.
     """
@@ -40,11 +41,14 @@ class Training:
     checkpoint: Checkpoint
     step: int = 0
     losses: list[float] = field(default_factory=list)
-    counts: list[NDArray[np.int64]] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     weights: list[NDArray[Any]] = field(default_factory=list)
     seconds: float = 0.0
     timed: int = 0
+    tally: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(len(self.project.classes))
 
     @property
     def best(self) -> Row:
@@ -54,7 +58,7 @@ class Training:
     def add(self, row: Row) -> bool:
         """Note an epoch, and keep its weights if it is the best yet."""
         self.history.append(row)
-        self.losses, self.counts = [], []
+        self.losses, self.tally = [], Tally(len(self.project.classes))
         better = self.best is row
         if better:
             self.weights = self.model.get_weights()
@@ -65,7 +69,8 @@ class Training:
         arrays: dict[str, Any] = {
             "step": np.array(self.step),
             "losses": np.array(self.losses),
-            "counts": np.array(self.counts),
+            "pooled": self.tally.pooled,
+            "sums": self.tally.sums,
         }
         arrays["history"] = np.array(json.dumps(self.history))
         arrays |= {f"variable-{index}": variable.numpy() for index, variable in enumerate(self._variables())}
@@ -77,7 +82,8 @@ class Training:
     def restore(self, content: bytes) -> None:
         """Go to where `content` was made, bit for bit."""
         arrays = np.load(io.BytesIO(content), allow_pickle=False)
-        self.step, self.losses, self.counts = int(arrays["step"]), arrays["losses"].tolist(), list(arrays["counts"])
+        self.step, self.losses = int(arrays["step"]), arrays["losses"].tolist()
+        self.tally.pooled, self.tally.sums = arrays["pooled"], arrays["sums"]
         self.history = json.loads(str(arrays["history"]))
         for index, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable-{index}"])

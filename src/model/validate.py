@@ -4,44 +4,34 @@ from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from src.data.dataset import Dataset
 from src.data.store import Store
-from src.evaluation.confusion import accuracy, confusion, dice, headline, held, iou, overlap
+from src.evaluation.confusion import accuracy, confusion, overlap
+from src.evaluation.tally import Tally
 from src.model.infer import Predictor, classes_of
 from src.model.losses import Sums, loss_sums, total_loss
 from src.model.training import Row
 from src.params import Loss
 
 
-def validate(
-    predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss
-) -> tuple[float, NDArray[np.int64]]:
-    """Of whole images at their own resolution: the loss over all pixels, the confusions [images, classes, classes]."""
-    counts, parts = [], []
-    classes = len(store.dataset.names)
+def validate(predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss) -> tuple[float, Tally]:
+    """Of whole images at their own resolution: the loss over all pixels, and the tally of the images."""
+    classes, parts = len(store.dataset.names), []
+    tally = Tally(classes)
     for index in indices:
         mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
             truth = mask[window]
             count += confusion(truth, classes_of(logits), classes)
             parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
-        counts.append(count)
+        tally.add(count[None])
         store.release()
     sums = Sums(*(sum(part) for part in zip(*parts, strict=True)))
-    return float(total_loss(sums, weights, store.dataset.foreground)), np.stack(counts)
+    return float(total_loss(sums, weights, store.dataset.foreground)), tally
 
 
-def measures(loss: float, counts: NDArray[np.int64], dataset: Dataset) -> Row:
-    """The measures of a set of images from its loss and their confusions [images, classes, classes].
-
-    A Dice or IoU that no image can tell, for want of any foreground in truth and prediction, is 0.
-    """
-    pixels = overlap(counts)
-    scores = {"dice": dice(pixels), "iou": iou(pixels)}
-    values = {
-        name: float(np.nan_to_num(headline(score, held(pixels.true, dataset.foreground))))
-        for name, score in scores.items()
-    }
-    return {"loss": loss, **values, "accuracy": float(accuracy(overlap(counts.sum(axis=0))))}
+def measures(loss: float, tally: Tally, dataset: Dataset) -> Row:
+    """The measures of a set of images or crops; Dice and IoU are 0 if none of them holds foreground."""
+    dice, iou = tally.means(dataset.foreground).tolist()
+    return {"loss": loss, "dice": dice, "iou": iou, "accuracy": float(accuracy(overlap(tally.pooled)))}

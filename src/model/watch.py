@@ -22,16 +22,13 @@ Counts = NDArray[np.int64]
 MASKS = "do the masks belong to the images, and is each value what it should be (data/contact-sheet.png)?"
 
 
-def complaints(
-    rows: Sequence[Row], trained: Counts, validated: Counts, dataset: Dataset, params: Train
-) -> dict[str, str]:
+def complaints(rows: Sequence[Row], crops: Counts, images: Counts, dataset: Dataset, params: Train) -> dict[str, str]:
     """What is wrong after the epoch of the last of `rows`: a name for each kind of trouble → the sentences to show.
 
-    trained, validated: confusions of that epoch's crops and of the validation images [n, classes, classes], see
+    crops, images: confusions of all of that epoch's crops and of all validation images [classes, classes], see
     src/evaluation/confusion.py. The name of a trouble stays while the numbers in its sentences change, so whoever calls
     this after every epoch can show each trouble once, when it begins, and those of the last epoch again at the end.
     """
-    crops, images = trained.sum(axis=0), validated.sum(axis=0)
     found = {
         "constant": _constant(rows, crops, images, dataset.names, params),
         "never predicted": _never_predicted(rows, crops, images, dataset.names, params),

@@ -1,6 +1,6 @@
 """What the plan is made from: sizes, classes and intensities of the images, and the network to begin from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,17 +11,20 @@ from src.data.normalise import FLAT
 from src.data.store import Record, Store
 from src.params import Model
 from src.plan.initial import initial_network
+from src.plan.parts import part_sides
 
 Size = tuple[int, int]  # height and width, in pixels
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a training; sizes are those that the network is shown, after any data.resize.
+    """Of a training; sizes in pixels.
 
-    trained, validated: of each image; channels: of all of them; classes, rare: names, rare as in src/data/crops.py.
+    trained, validated: the size of each image; channels: of all of them; classes, rare: names, the latter as in
+        src/data/crops.py.
     exposure: standard deviation of the training images' mean intensities, in units of the standard deviation within
         them; of the channel in which it is largest. Above 1 images differ more than what is in them.
+    parts: see `part_sides`; resize: data.resize, once it is planned.
     initial: the shape of the network whose weights training begins from, if any.
     """
 
@@ -31,36 +34,41 @@ class Facts:
     classes: Sequence[str]
     rare: Sequence[str]
     exposure: float
+    parts: Mapping[str, float]
     initial: Model | None = None
+    resize: int = 0
 
     @classmethod
-    def of(
-        cls, store: Store, trained: Sequence[int], validated: Sequence[int], resize: int, initial: str = "none"
-    ) -> Self:
-        """Of the images at these positions in the store, from its index alone: no pixel is read.
+    def of(cls, store: Store, trained: Sequence[int], validated: Sequence[int], initial: str = "none") -> Self:
+        """Of the images at these positions in the store.
 
-        resize: data.resize; initial: train.initial. `UserError` if that is not a model of this project.
+        initial: train.initial; `UserError` if that is not a model of this project.
         """
         names = store.dataset.names
         return cls(
-            [_size(store.records[index], resize) for index in trained],
-            [_size(store.records[index], resize) for index in validated],
+            [(store.records[index].height, store.records[index].width) for index in trained],
+            [(store.records[index].height, store.records[index].width) for index in validated],
             store.channels,
             names,
             [names[label] for label in rare_classes(store, trained)],
             exposure([store.records[index] for index in trained]),
+            part_sides(store, trained),
             initial_network(initial),
         )
 
     @property
     def pixels(self) -> int:
-        """Of all training images."""
-        return sum(height * width for height, width in self.trained)
+        """Of all training images, as the network is shown them."""
+        return sum(height * width for height, width in map(self.shown, self.trained))
 
     @property
     def side(self) -> int:
-        """The median of the training images' shorter sides."""
-        return int(np.median([min(size) for size in self.trained]))
+        """The median of the training images' shorter sides, as the network is shown them."""
+        return int(np.median([min(self.shown(size)) for size in self.trained]))
+
+    def shown(self, size: Size) -> Size:
+        """The size in which the network is shown an image of this one."""
+        return (self.resize, self.resize) if self.resize else size
 
 
 def exposure(records: Sequence[Record]) -> float:
@@ -70,7 +78,3 @@ def exposure(records: Sequence[Record]) -> float:
     within, between = np.sqrt(np.mean([np.square(record.std) for record in counted], axis=0)), np.std(means, axis=0)
     contrast = within > FLAT * np.abs(means).max(axis=0)
     return float(np.max(np.divide(between, within, out=np.zeros_like(between), where=contrast)))
-
-
-def _size(record: Record, resize: int) -> Size:
-    return (resize, resize) if resize else (record.height, record.width)

@@ -35,7 +35,8 @@ class Settings:
     """What the memory of a training depends on.
 
     crop, height, width: in pixels, the latter of the image that takes most memory in validation, as the network is
-    shown it; activation: bytes of a value between two layers, 2 for bfloat16 and 4 for float32.
+    shown it; scored: pixels of an image's own resolution that are scored together at most; activation: bytes of a value
+    between two layers, 2 for bfloat16 and 4 for float32.
     """
 
     filters: int
@@ -47,16 +48,18 @@ class Settings:
     activation: int
     height: int
     width: int
+    scored: int
 
     @classmethod
     def of(
         cls, facts: Facts, *, filters: int, depth: int, crop: int, batch: int, precision: Precision = "float32"
     ) -> Self:
         """Of a training; unless the arithmetic is known, of the one that takes most."""
-        height, width = max(facts.validated, key=lambda size: tile_pixels(size[0], size[1], depth))
+        height, width = max(map(facts.shown, facts.validated), key=lambda size: tile_pixels(size[0], size[1], depth))
+        scored = min(max(height * width for height, width in facts.validated), TILE**2)
         activation = FLOAT if precision == "float32" else FLOAT // 2
         classes = len(facts.classes)
-        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width)
+        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width, scored)
 
 
 def refuse_what_cannot_fit(settings: Settings, free: int | None, gib: float) -> str:
@@ -150,4 +153,4 @@ def validation_bytes(settings: Settings) -> int:
     """The largest tile of an image, then its loss: the network's tensors are given back before."""
     pixels = tile_pixels(settings.height, settings.width, settings.depth)
     forward = (FORWARD * settings.activation * settings.filters + 3 * FLOAT * settings.channels) * pixels
-    return max(forward, loss_bytes(settings, min(settings.height, TILE) * min(settings.width, TILE)))
+    return max(forward, loss_bytes(settings, settings.scored))

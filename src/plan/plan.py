@@ -1,7 +1,7 @@
 """The plan of a training: every setting as a number with its reason, those that were `auto` by src/plan/rules.py."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from src.archive.project import PlannedSetting
@@ -65,6 +65,8 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) ->
     """
     choose, initial = Planning(), facts.initial
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
+    resize = choose("data.resize", data.resize, lambda: rules.resize(facts))
+    facts = replace(facts, resize=resize)
     if initial:
         _refuse_another(unet, initial)
         depth = choose("model.depth", "auto", lambda: (initial.depth, THAT_OF_INITIAL))
@@ -78,14 +80,15 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) ->
     except ValueError as error:
         raise UserError(f"the plan: {error}") from None
     rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
-    planned = Data.model_validate(data.model_dump() | {"normalise": normalise, "crop": crop, "rare": rare})
+    numbers = {"normalise": normalise, "resize": resize, "crop": crop, "rare": rare}
+    planned = Data.model_validate(data.model_dump() | numbers)
     return Shown(facts, planned, Model(filters=filters, depth=depth), choose.made)
 
 
 def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain) -> Plan:
     """The whole plan. `UserError` as of `plan_network`, and if a batch holds nothing to normalise."""
     shown = plan_network(facts, data, unet, params.memory_gib)
-    choose, crop = Planning(dict(shown.choices)), shown.data.crop
+    choose, crop, facts = Planning(dict(shown.choices)), shown.data.crop, shown.facts
     network = shown.unet.filters, shown.unet.depth
     batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
     if batch * (crop // 2**shown.unet.depth) ** 2 < 2:
@@ -93,10 +96,12 @@ def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: Asked
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
         )
     steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
-    epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, crop, batch, steps))
+    pixels = steps * batch * crop**2
+    validated = choose("train.validated", params.validated, lambda: rules.validated(facts, pixels, params.epochs))
+    epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, pixels, steps, validated))
     lr = choose("train.lr", params.lr, lambda: rules.lr(batch, facts.initial is not None))
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
-    numbers = {"batch": batch, "steps": steps, "epochs": epochs, "lr": lr, "warmup": warmup}
+    numbers = {"batch": batch, "steps": steps, "validated": validated, "epochs": epochs, "lr": lr, "warmup": warmup}
     return Plan(facts, shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
 
 

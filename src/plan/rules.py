@@ -8,12 +8,18 @@ parameter, `train.memory_gib`.
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from src.plan.facts import Facts
 from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, Settings, peak_bytes
+from src.plan.tiles import HALO
 
 CROP = 96  # pixels: in equal time smaller crops are more steps, and more of them begin on a rare class
 BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
-DEEPEST = 4  # more levels see more than a crop shows
+DEEPEST = 4  # the deepest that was tried, and for crops set by hand the limit, too
+SEEN = HALO * 2**DEEPEST  # pixels around each that the network sees
+WORTH = 0.75  # of the resolution: what would leave more of it is not worth losing detail
+LONGEST = 2.0  # times as long as wide: such images are not squeezed into squares
 WIDTH = 16  # filters: the width at which two cores learn most in minutes
 EXPOSURE = 10.0  # see `Facts.exposure`; far more than sets of one kind of microscope, camera or satellite have
 RARE = 0.5  # share of crops that are centred on a rare class
@@ -22,7 +28,9 @@ LARGEST_BATCH = 64
 PASSES = 30  # how often training looks at each pixel
 FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # tiny sets need that many to learn anything; more is worth deciding on
 MOST_EPOCHS = 20  # validations: enough to draw a curve
-VALIDATION = 0.15  # share of the pixels of training that validation may cost, which is a third for each of them
+FEWEST_VALIDATED = 16  # images: fewer tell too little of the others
+VALIDATION = 0.15  # share of the work of training that validation may cost
+ROUNDING = 1e-6
 PREDICTING = 1 / 3  # the work of predicting a pixel, in that of training on it
 RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch, as the noise of its gradients does
 TUNING = 0.25  # share of it where training begins from earlier weights
@@ -32,6 +40,21 @@ WARMUP, WARMUP_STEPS = 0.05, 50  # the larger of both
 def normalise(facts: Facts) -> tuple[str, str]:
     between = f"mean intensities differ between images by {facts.exposure:.1f} times what they do within one"
     return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
+
+
+def resize(facts: Facts) -> tuple[int, str]:
+    """So small that the network sees all of a part from each of its pixels; 0 where it nearly does."""
+    if not facts.parts:
+        return 0, "no training image holds foreground"
+    name, side = min(facts.parts.items(), key=lambda part: part[1])
+    seen = f"parts of {name} are about {side:.0f} pixels across, and the network sees {SEEN} around each pixel"
+    if not math.isfinite(side):
+        return 0, f"{name} fills images"
+    wanted = max(round(facts.side * SEEN / side / 2**DEEPEST) * 2**DEEPEST, CROP)
+    long = float(np.median([max(size) / min(size) for size in facts.trained]))
+    if wanted > facts.side * WORTH or long > LONGEST:
+        return 0, seen
+    return wanted, seen
 
 
 def rare(facts: Facts) -> tuple[float, str]:
@@ -80,22 +103,30 @@ def steps(facts: Facts, crop: int, batch: int, epochs: int | str) -> tuple[int, 
     return number, f"each of {facts.pixels / 1e6:,.1f} million pixels is seen about {passes:,.1f} times"
 
 
-def epochs(facts: Facts, crop: int, batch: int, steps: int) -> tuple[int, str]:
-    """As many as `VALIDATION` allows."""
-    number = most_epochs(facts, crop, batch, steps)
-    share = number * _validated(facts) / (steps * batch * crop**2)
-    much = "; a smaller split.validation would do" if share > VALIDATION else ""
-    return number, f"validation takes about {share:.0%} of the work of training{much}"
+def validated(facts: Facts, pixels: int, epochs: int | str) -> tuple[int, str]:
+    """All images, or as many as `VALIDATION` allows. pixels: that are trained on, in all steps together."""
+    there, times = len(facts.validated), MOST_EPOCHS if isinstance(epochs, str) else epochs
+    number = min(max(int(VALIDATION * pixels / times / _validation(facts, 1)), FEWEST_VALIDATED), there)
+    return number, "all there are" if number == there else f"of {there:,}: enough to choose by, and soon looked at"
 
 
-def most_epochs(facts: Facts, crop: int, batch: int, steps: int) -> int:
-    """How often so many steps may be interrupted to validate; more steps never less often."""
-    return max(int(min(VALIDATION * steps * batch * crop**2 / _validated(facts), MOST_EPOCHS, steps)), 1)
+def epochs(facts: Facts, pixels: int, steps: int, validated: int) -> tuple[int, str]:
+    """As many as `VALIDATION` allows. pixels: as in `validated`."""
+    number = most_epochs(facts, pixels, steps, validated)
+    share = number * _validation(facts, validated) / pixels
+    return number, f"validation takes about {share:.0%} of the work of training"
 
 
-def _validated(facts: Facts) -> float:
-    """The work of a validation, in pixels that are trained on."""
-    return PREDICTING * sum(height * width for height, width in facts.validated)
+def most_epochs(facts: Facts, pixels: int, steps: int, validated: int) -> int:
+    """How often so many steps may be interrupted to validate so many images; more steps never less often."""
+    allowed = VALIDATION * pixels / _validation(facts, validated)
+    return max(int(min(allowed + ROUNDING, MOST_EPOCHS, steps)), 1)
+
+
+def _validation(facts: Facts, images: int) -> float:
+    """The work of validating so many images once, in pixels that are trained on."""
+    pixels = [height * width for height, width in map(facts.shown, facts.validated)]
+    return PREDICTING * min(images, len(pixels)) * sum(pixels) / len(pixels)
 
 
 def lr(batch: int, initial: bool) -> tuple[float, str]:

@@ -158,8 +158,6 @@ def _plan(project: Project) -> str:
     if not project.plan:
         return "The model holds no plan."
     rows = [[code(key), prose(str(setting.value)), prose(setting.why)] for key, setting in project.plan.items()]
-    if project.resize:
-        rows.insert(0, [code("data.resize"), str(project.resize), "set by hand: the network sees images of this side"])
     return markdown_table(["setting", "value", "reason"], rows, left=3)
 
 
