@@ -118,11 +118,11 @@ def test_fewer_epochs_leave_time_for_more_images():
 @pytest.mark.parametrize(
     ("height", "width", "parts", "side"),
     [
-        (2000, 3000, {"lesion": 1000.0}, 192),  # 2000 × 96 / 1000
+        (2000, 3000, {"lesion": 1000.0}, 96),  # 2000 × 48 / 1000
         (2000, 3000, {"organ": 1000.0, "vessel": 12.0}, 0),  # the thin ones would be lost
-        (600, 800, {"polyp": 200.0}, 288),
-        (256, 256, {"cell": 120.0}, 0),  # nearly seen whole as it is
-        (256, 256, {"face": 180.0}, 144),
+        (600, 800, {"polyp": 200.0}, 144),
+        (256, 256, {"cell": 60.0}, 0),  # nearly whole as it is
+        (256, 256, {"face": 80.0}, 160),
         (128, 128, {"digit": 500.0}, 96),  # never smaller than a crop
         (2000, 100, {"seam": 200.0}, 0),  # squeezed twenty times in one direction
         (1000, 1000, {"sky": float("inf")}, 0),

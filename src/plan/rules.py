@@ -12,12 +12,11 @@ import numpy as np
 
 from src.plan.facts import Facts
 from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, Settings, peak_bytes
-from src.plan.tiles import HALO
 
 CROP = 96  # pixels: in equal time smaller crops are more steps, and more of them begin on a rare class
 BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
 DEEPEST = 4  # the deepest that was tried, and for crops set by hand the limit, too
-SEEN = HALO * 2**DEEPEST  # pixels around each that the network sees
+PART = CROP // 2  # pixels: side of the parts of a class that a crop shows whole, with what is around them
 WORTH = 0.75  # of the resolution: what would leave more of it is not worth losing detail
 LONGEST = 2.0  # times as long as wide: such images are not squeezed into squares
 WIDTH = 16  # filters: the width at which two cores learn most in minutes
@@ -43,18 +42,17 @@ def normalise(facts: Facts) -> tuple[str, str]:
 
 
 def resize(facts: Facts) -> tuple[int, str]:
-    """So small that the network sees all of a part from each of its pixels; 0 where it nearly does."""
-    if not facts.parts:
-        return 0, "no training image holds foreground"
-    name, side = min(facts.parts.items(), key=lambda part: part[1])
-    seen = f"parts of {name} are about {side:.0f} pixels across, and the network sees {SEEN} around each pixel"
+    """So small that a crop shows a part of the class of the smallest parts whole; 0 where it nearly does."""
+    name, side = min(facts.parts.items(), key=lambda part: part[1], default=("", math.inf))
     if not math.isfinite(side):
-        return 0, f"{name} fills images"
-    wanted = max(round(facts.side * SEEN / side / 2**DEEPEST) * 2**DEEPEST, CROP)
-    long = float(np.median([max(size) / min(size) for size in facts.trained]))
-    if wanted > facts.side * WORTH or long > LONGEST:
-        return 0, seen
-    return wanted, seen
+        return 0, "the masks show no parts"
+    parts = f"parts of {name} are about {side:.0f} pixels wide"
+    wanted = max(round(facts.side * PART / side / 2**DEEPEST) * 2**DEEPEST, CROP)
+    if wanted > facts.side * WORTH:
+        return 0, parts
+    if np.median([max(size) / min(size) for size in facts.trained]) > LONGEST:
+        return 0, f"{parts}, but the images too long for squares"
+    return wanted, f"{parts}: so small, a crop shows them whole, and what is around them"
 
 
 def rare(facts: Facts) -> tuple[float, str]:
