@@ -1,9 +1,10 @@
 """Train and score on whole data sets, as the pipeline does, with settings changed for each trial; a table of the Dice.
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
-`nuclei` and `vessels` of the folder that SEG_DATASETS names, each with its official list of test images, and the
-bundled sample. Scored is mean Dice as in metrics/test.json, at the images' own resolution; with --validation that of
-the validation images in the last epoch, and no test image is read: trials are chosen by that.
+`nuclei` and `vessels` of the folder that SEG_DATASETS names, each with its official list of test images, the bundled
+sample, and `outlines`, which is made (see outlines.py). Scored is mean Dice as in metrics/test.json, at the images' own
+resolution; with --validation that of the validation images in the last epoch, and no test image is read: trials are
+chosen by that.
 """
 
 import argparse
@@ -19,12 +20,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.outlines import make
 from src.errors import UserError
 from src.files import parse_yaml, read_csv, read_json, read_yaml, write_yaml
 from tools import parser, run
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = "blue-marble"
+MADE = "outlines"
 GROUPS = {"vessels": r"Image_(\d+)"}  # both eyes of one child
 EXAMPLES = """examples:
   python -m benchmarks.recipe --minutes 5 --seeds 0 1 2
@@ -76,9 +79,12 @@ def copy_set(name: str, source: Path) -> dict[str, Any]:
     if name == SAMPLE:
         shutil.copytree(ROOT / "data" / SAMPLE, source)
         return dict(read_yaml(source / "dataset.yaml"))
-    if "SEG_DATASETS" not in os.environ:
+    if name == MADE:
+        make(source)
+    elif "SEG_DATASETS" not in os.environ:
         raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/ and vessels/")
-    shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
+    else:
+        shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
     described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {})
     write_yaml(source / "dataset.yaml", described)
     return described
@@ -136,7 +142,7 @@ if __name__ == "__main__":
     arguments = parser("recipe", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.recipe"
     arguments.add_argument("--trial", nargs="+", action="append", default=[], metavar="WORD", help="name KEY=VALUE …")
-    sets = ["nuclei", "vessels", SAMPLE]
+    sets = ["nuclei", "vessels", SAMPLE, MADE]
     arguments.add_argument("--sets", nargs="+", choices=sets, default=sets[:2], help="default: nuclei vessels")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     arguments.add_argument("--minutes", type=float, help="as many steps as fit into these, by tools.plan")

@@ -136,6 +136,14 @@ def plain(scores: Mapping[str, Any]) -> dict[str, Any]:
     return rounded
 
 
+def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested objects as one: {"a": {"b": 1}} as {"a.b": 1}."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        found |= flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+    return found
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 

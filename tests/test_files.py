@@ -3,7 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
-from src.files import atomic, read_csv, read_yaml, write_csv, write_json, write_yaml
+from src.files import atomic, flat, read_csv, read_yaml, write_csv, write_json, write_yaml
 
 SCALARS = """1 -7 +3 1.5 .5 1. 1e-5 1E+3 -2.5e-3 1e5 .inf -.inf true True false FALSE yes no on off null ~ 12:30 1_000
 abc '1' "1e-5" a:b 2020-x"""
@@ -56,6 +56,10 @@ def test_no_file_takes_the_place_of_a_folder(tmp_path):
         with pytest.raises(IsADirectoryError):
             write_json(tmp_path / name, {"a": 1})
     assert (tmp_path / "data/set").is_dir() and {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+def test_nested_objects_become_one():
+    assert flat({"a": {"b": {"c": 1}, "d": [2]}, "e": {}, "f": None}) == {"a.b.c": 1, "a.d": [2], "f": None}
 
 
 def test_csv_keeps_awkward_text(tmp_path):

@@ -14,7 +14,7 @@ from dvc_data.index.index import DataIndexDirError
 from src.data.dataset import NAME, Dataset
 from src.errors import UserError, listing
 from src.evaluation.runs import SEED, Run, scoring_changes, sweeps
-from src.files import parse_yaml, read_text, read_yaml
+from src.files import flat, parse_yaml, read_text, read_yaml
 from src.section import validate
 
 SCORES = "data/evaluation/scores.csv"
@@ -61,7 +61,7 @@ def read_folder(name: str) -> Run:
     described = beside if beside.is_file() or project is None else project / DATASET
     dataset = validate(Dataset, read_yaml(described) or {}, described)
     settings = project / PARAMS if project else None
-    params = _flat(read_yaml(settings) or {}) if settings and settings.is_file() else {}
+    params = flat(read_yaml(settings) or {}) if settings and settings.is_file() else {}
     return Run(name, params, dataset, _rows(read_text(scores), name))
 
 
@@ -123,11 +123,4 @@ def _only_sweep() -> list[str]:
 
 
 def _params(name: str) -> dict[str, Any]:
-    return _flat(dvc.api.params_show(PARAMS, rev=name))
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+    return flat(dvc.api.params_show(PARAMS, rev=name))

@@ -1,11 +1,12 @@
 """The report's words and tables: rows of text, the first of them the header. Nothing is escaped here."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.archive.project import Project
 from src.data.dataset import SUBSETS
+from src.files import flat
 from src.report.page import number
 
 MOST_FOUND = 100  # findings that are shown
@@ -133,19 +134,11 @@ def hash_rows(hashes: Mapping[str, tuple[str, str]]) -> Table:
 
 
 def setting_rows(settings: Scores) -> Table:
-    return [["setting", "value"], *([key, _shown(value)] for key, value in _flat(settings))]
+    return [["setting", "value"], *([key, _shown(value)] for key, value in flat(settings).items())]
 
 
 def version_rows(versions: Mapping[str, str]) -> Table:
     return [["package", "version"], *([name, version] for name, version in versions.items())]
-
-
-def _flat(settings: Scores, above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from src.files import flat
 from src.reproduction.tolerances import FREE, rule_of
 
 
@@ -42,7 +43,7 @@ def scores_compared(then: Mapping[str, Any], now: Mapping[str, Any], tolerance: 
     then and now are missing where one side has no such key; limit: how far it may be off, missing if it is not judged;
     ok: whether it is not farther off. What is no number must be equal.
     """
-    before, after = _leaves(then), _leaves(now)
+    before, after = flat(then), flat(now)
     rows: list[dict[str, Any]] = []
     for key in before | after:
         values = {name: side[key] for name, side in (("then", before), ("now", after)) if key in side}
@@ -59,10 +60,3 @@ def _close(row: Mapping[str, Any], limit: float) -> bool:
         return "then" in row and "now" in row and bool(row["then"] == row["now"])
     off = abs(row["difference"])
     return off <= limit or math.isclose(off, limit, abs_tol=1e-9)  # files hold six decimals
-
-
-def _leaves(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
