@@ -1,7 +1,7 @@
 """The rules of the plan: each setting that is `auto` in params.yaml, as a value and the reason for it.
 
-Size of crops and batches, width, depth and rate were tried on three data sets: benchmarks/recipe.md. The other numbers
-are judgement, said beside each. No rule looks at the machine, so that a plan is the same everywhere; memory is a
+Size of crops and batches, width, depth and rate were tried on three data sets, the size of parts on a made one:
+benchmarks/recipe.md. The other numbers are judgement, said beside each. No rule looks at the machine, so that a plan is the same everywhere; memory is a
 parameter, `train.memory_gib`.
 """
 
@@ -31,7 +31,7 @@ FEWEST_VALIDATED = 16  # images: fewer tell too little of the others
 VALIDATION = 0.15  # share of the work of training that validation may cost
 ROUNDING = 1e-6
 PREDICTING = 1 / 3  # the work of predicting a pixel, in that of training on it
-RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch, as the noise of its gradients does
+RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch (Malladi et al., https://arxiv.org/abs/2205.10287)
 TUNING = 0.25  # share of it where training begins from earlier weights
 WARMUP, WARMUP_STEPS = 0.05, 50  # the larger of both
 
@@ -46,7 +46,7 @@ def resize(facts: Facts) -> tuple[int, str]:
     name, side = min(facts.parts.items(), key=lambda part: part[1], default=("", math.inf))
     if not math.isfinite(side):
         return 0, "the masks show no parts"
-    parts = f"parts of {name} are about {side:.0f} pixels wide"
+    parts = f"parts of {name} are about {side:.0f} pixel(s) wide"
     wanted = max(round(facts.side * PART / side / 2**DEEPEST) * 2**DEEPEST, CROP)
     if wanted > facts.side * WORTH:
         return 0, parts
