@@ -125,6 +125,7 @@ def test_fewer_epochs_leave_time_for_more_images():
         (256, 256, {"face": 80.0}, 160),
         (128, 128, {"digit": 500.0}, 96),  # never smaller than a crop
         (2000, 100, {"seam": 200.0}, 0),  # squeezed twenty times in one direction
+        (30_000, 30_000, {"field": 200.0}, 0),  # all of it would lie in memory
         (1000, 1000, {"sky": float("inf")}, 0),
         (1000, 1000, {}, 0),
     ],

@@ -19,6 +19,7 @@ DEEPEST = 4  # the deepest that was tried, and for crops set by hand the limit, 
 PART = CROP // 2  # pixels: side of the parts of a class that a crop shows whole, with what is around them
 WORTH = 0.75  # of the resolution: what would leave more of it is not worth losing detail
 LONGEST = 2.0  # times as long as wide: such images are not squeezed into squares
+RESIZED = 2048  # pixels: side up to which that is done, since all of a resized image lies in memory
 WIDTH = 16  # filters: the width at which two cores learn most in minutes
 EXPOSURE = 10.0  # see `Facts.exposure`; far more than sets of one kind of microscope, camera or satellite have
 RARE = 0.5  # share of crops that are centred on a rare class
@@ -48,7 +49,7 @@ def resize(facts: Facts) -> tuple[int, str]:
         return 0, "the masks show no parts"
     parts = f"parts of {name} are about {side:.0f} pixel(s) wide"
     wanted = max(round(facts.side * PART / side / 2**DEEPEST) * 2**DEEPEST, CROP)
-    if wanted > facts.side * WORTH:
+    if wanted > min(facts.side * WORTH, RESIZED):
         return 0, parts
     if np.median([max(size) / min(size) for size in facts.trained]) > LONGEST:
         return 0, f"{parts}, but the images too long for squares"
