@@ -1,8 +1,8 @@
 """The rules of the plan: each setting that is `auto` in params.yaml, as a value and the reason for it.
 
 Size of crops and batches, width, depth and rate were tried on three data sets, the size of parts on a made one:
-benchmarks/recipe.md. The other numbers are judgement, said beside each. No rule looks at the machine, so that a plan is the same everywhere; memory is a
-parameter, `train.memory_gib`.
+benchmarks/recipe.md. The other numbers are judgement, said beside each. No rule looks at the machine, so that a plan is
+the same everywhere; memory is a parameter, `train.memory_gib`.
 """
 
 import math
