@@ -90,7 +90,9 @@ def _crops(work: Path) -> None:
     from src.plan.plan import plan_network
 
     read, store = params.load(), Store(work / "prepared")
-    seen = plan_network(Facts.of(store, [0], [0]), read.data, read.model, read.train.memory_gib)
+    seen = plan_network(
+        Facts.of(store, [0], [0]), read.data.model_copy(update={"resize": 0}), read.model, read.train.memory_gib
+    )
     crops = Crops(store, [0], seen.data, read.augment, read.seed)
     for _ in crops.batches([(1, number) for number in range(CROPS // 8)], 8):
         pass

@@ -26,7 +26,7 @@ def main(params: Params) -> None:
     facts = Facts.of(store, trained, validated, params.train.initial)
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
-    validated = few_of(store, validated, plan.train.validated)
+    validated = few_of(store, validated, read_groups(SPLITS, store, validated), plan.train.validated)
     checkpoints = checkpoints_of(Path.cwd())
     training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, crops, validated, plan.train)

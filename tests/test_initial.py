@@ -103,7 +103,7 @@ def test_the_network_is_that_of_the_earlier_model(earlier, initial):
     plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
     assert (plan.unet.filters, plan.unet.depth) == (4, 2)
     assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == THAT_OF_INITIAL
-    assert initial_network(NAME) == plan.unet and initial_network("none") is None
+    assert initial_network(NAME) == (plan.unet, 0) and initial_network("none") is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from src.data.store import Store
 from src.plan import parts
-from src.plan.parts import areas_and_borders, part_sides
+from src.plan.parts import areas_and_borders, part_sizes
 from tests.conftest import prepared, write_pair
 
 SHAPES = {
@@ -45,20 +45,33 @@ def test_borders_are_counted_as_scipy_counts_neighbours():
         assert areas[label] == (mask == label).sum() and borders[label] == others[mask == label].sum()
 
 
+def square(half, side=200):
+    rows, columns = np.mgrid[:side, :side] - side // 2
+    return (abs(rows) < half) & (abs(columns) < half)
+
+
 def test_of_a_set_it_is_the_lower_quartile_of_the_images_that_hold_the_class(tmp_path):
-    squares = [drawn(lambda y, x, half=half: (abs(y) < half) & (abs(x) < half)) for half in (5, 10, 20, 40, 60)]
-    store = store_of(tmp_path, [*squares, np.zeros((200, 200))])
-    assert part_sides(store, range(6)) == {"foreground": pytest.approx(19)}
-    assert part_sides(store, [3, 4, 5]) == {"foreground": pytest.approx(79)}
-    assert part_sides(store, [5]) == {}
+    store = store_of(tmp_path, [*(square(half) for half in (5, 10, 20, 40, 60)), np.zeros((200, 200))])
+    assert part_sizes(store, range(6)) == {"foreground": pytest.approx(19 / 200)}
+    assert part_sizes(store, [3, 4, 5]) == {"foreground": pytest.approx(79 / 200)}
+    assert part_sizes(store, [5]) == {}
 
 
-def test_looks_at_some_masks_and_at_their_middles(tmp_path, monkeypatch):
-    store = store_of(tmp_path, [drawn(lambda y, x: (abs(y) < 20) & (abs(x) < 20))] * 7)
-    monkeypatch.setattr(parts, "WINDOW", 30)
-    assert part_sides(store, range(7)) == {"foreground": np.inf}  # in the middle there is nothing else
+def test_it_is_a_share_of_each_images_own_size(tmp_path):
+    masks = [square(side // 4, side) for side in (40, 80, 400)]
+    assert part_sizes(store_of(tmp_path, masks), range(3))["foreground"] == pytest.approx(0.5, rel=0.06)
+
+
+def test_large_masks_are_thinned_out_and_of_many_some_are_looked_at(tmp_path, monkeypatch):
+    store = store_of(tmp_path, [square(60)] * 7)
+    whole = part_sizes(store, range(7))["foreground"]
+    monkeypatch.setattr(parts, "SIDE", 50)
     looked, mask = [], Store.mask
     monkeypatch.setattr(Store, "mask", lambda self, index: looked.append(index) or mask(self, index))
     monkeypatch.setattr(parts, "LOOKED_AT", 3)
-    part_sides(store, range(7))
+    assert part_sizes(store, range(7))["foreground"] == pytest.approx(whole, rel=0.05)
     assert looked == [0, 3, 6]
+
+
+def test_a_class_without_a_border_has_no_size(tmp_path):
+    assert part_sizes(store_of(tmp_path, [np.ones((20, 20)), np.zeros((20, 20))]), [0]) == {"foreground": np.inf}

@@ -1,6 +1,7 @@
 """The plan: sensible for data of any shape, below the memory it may take, and what is set by hand stays."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from src.errors import UserError
 from src.params import Model
 from src.plan import rules
 from src.plan.facts import Facts, exposure
+from src.plan.initial import Initial
 from src.plan.memory import GIB, Settings, peak_bytes
 from src.plan.plan import BY_HAND, plan_network, plan_training
 from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set
@@ -118,15 +120,15 @@ def test_fewer_epochs_leave_time_for_more_images():
 @pytest.mark.parametrize(
     ("height", "width", "parts", "side"),
     [
-        (2000, 3000, {"lesion": 1000.0}, 96),  # 2000 × 48 / 1000
-        (2000, 3000, {"organ": 1000.0, "vessel": 12.0}, 0),  # the thin ones would be lost
-        (600, 800, {"polyp": 200.0}, 144),
-        (256, 256, {"cell": 60.0}, 0),  # nearly whole as it is
-        (256, 256, {"face": 80.0}, 160),
-        (128, 128, {"digit": 500.0}, 96),  # never smaller than a crop
-        (2000, 100, {"seam": 200.0}, 0),  # squeezed twenty times in one direction
-        (30_000, 30_000, {"field": 200.0}, 0),  # all of it would lie in memory
-        (1000, 1000, {"sky": float("inf")}, 0),
+        (2000, 3000, {"lesion": 1 / 2}, 96),  # half of it are the 48 pixels that half a crop shows
+        (2000, 3000, {"organ": 1 / 2, "vessel": 0.006}, 0),  # the thin ones would be lost
+        (600, 800, {"polyp": 1 / 3}, 144),
+        (256, 256, {"cell": 0.23}, 0),  # nearly whole as it is
+        (256, 256, {"face": 0.3125}, 160),
+        (128, 128, {"digit": 4}, 96),  # never smaller than a crop
+        (2000, 100, {"seam": 0.6}, 0),  # squeezed twenty times in one direction
+        (30_000, 30_000, {"field": 0.007}, 0),  # all of it would lie in memory
+        (1000, 1000, {"sky": math.inf}, 0),
         (1000, 1000, {}, 0),
     ],
 )
@@ -134,7 +136,23 @@ def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width,
     made = plan(facts(60, height, width, parts=parts))
     assert made.data.resize == made.facts.resize == side
     assert made.data.crop <= (side or max(height, width)) and side % 2**made.unet.depth == 0
-    assert plan(facts(60, height, width, parts=parts), **{"data.resize": 64}).data.resize == 64
+    by_hand = plan(facts(60, height, width, parts=parts), **{"data.resize": 64})
+    assert by_hand.data.resize == 64 and by_hand.choices["data.resize"].why == BY_HAND
+
+
+def test_a_crop_set_by_hand_shows_larger_parts_whole():
+    found = facts(60, 600, 800, parts={"polyp": 1 / 3})
+    for crop, side in (("auto", 144), (48, 64), (256, 384), (512, 0)):
+        assert plan(found, **{"data.crop": crop}).data.resize == side
+
+
+def test_images_that_are_shown_smaller_are_scored_at_their_own_resolution():
+    """Which takes most of the time: as many of them are validated as of images of a ninth of their pixels."""
+    smaller, small = (
+        plan(facts(4_000, side, side, validated=1_000), **{"data.resize": resize, "train.steps": 10_000})
+        for side, resize in ((2_400, 96), (830, 0))
+    )
+    assert 16 < smaller.train.validated == pytest.approx(small.train.validated, rel=0.05)
 
 
 def test_an_odd_number_of_steps_is_validated_as_often_as_an_even_one():
@@ -212,9 +230,10 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
 
 
 def test_an_initial_network_decides_its_shape():
-    found = replace(facts(), initial=Model(filters=24, depth=3))
+    found = replace(facts(), initial=Initial(Model(filters=24, depth=3), 0))
     made = plan(found)
-    assert made.unet == Model(filters=24, depth=3)
+    assert made.unet == Model(filters=24, depth=3) and made.data.resize == 0
+    assert plan(replace(found, initial=Initial(Model(filters=24, depth=3), 160))).data.resize == 160
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):

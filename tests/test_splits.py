@@ -276,18 +276,23 @@ def test_a_class_of_a_single_group_is_trained_on(tmp_path, params, seed):
 def test_groups_are_exchanged_until_training_holds_every_class(single):
     rng = np.random.default_rng(single)
     pixels = np.hstack([np.eye(200)[:, :single], rng.integers(0, 2, (200, 10)), np.ones((200, 1))])
-    holds = {str(group): row > 0 for group, row in enumerate(rng.permutation(pixels))}
-    chosen = spread({group: row.astype(float) for group, row in holds.items()}, np.array([0.6, 0.2, 0.2]), 0)
-    made = completed(chosen, holds, 0)
-    assert np.all(np.any([holds[group] for group in made if made[group] == 0], axis=0))
+    contents = {str(group): np.array([1, *row]) for group, row in enumerate(rng.permutation(pixels))}
+    chosen = spread(contents, np.array([0.6, 0.2, 0.2]), 0)
+    made = completed(chosen, contents, 0)
+    assert np.all(np.any([contents[group] for group in made if made[group] == 0], axis=0))
     assert np.bincount(list(made.values())).tolist() == [120, 40, 40]
     moved = [group for group in made if made[group] != chosen[group]]
-    assert len(moved) <= 2 * single and completed(made, holds, 0) == made
+    assert len(moved) <= 2 * single and completed(made, contents, 0) == made
 
 
 def test_no_class_is_given_up_for_another():
-    holds = {group: np.array([group == "a", group == "b"]) for group in "ab"}
-    assert completed({"a": 0, "b": 1}, holds, 0) == {"a": 0, "b": 1}
+    contents = {group: np.array([1, group == "a", group == "b"]) for group in "ab"}
+    assert completed({"a": 0, "b": 1}, contents, 0) == {"a": 0, "b": 1}
+
+
+def test_a_group_makes_room_for_one_of_its_size():
+    contents = {"large": np.array([900, 5, 0]), "small": np.array([2, 5, 0]), "rare": np.array([1, 0, 5])}
+    assert completed({"large": 0, "small": 0, "rare": 1}, contents, 0) == {"large": 0, "small": 1, "rare": 0}
 
 
 def test_validation_without_foreground_is_refused(tmp_path, params):

@@ -53,12 +53,15 @@ def steps_that_fit(
     minutes: float, read: "Params", store: "Store", facts: "Facts", trained: Sequence[int], validated: Sequence[int]
 ) -> int:
     from src.data.few import few_of
+    from src.data.splits import read_groups
     from src.model.pace import measure
     from src.plan import rules
+    from stages import SPLITS
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
-    pace = measure(store, trained, few_of(store, validated, MEASURED), plan, read.augment, read.seed)
+    timed = few_of(store, validated, read_groups(SPLITS, store, validated), MEASURED)
+    pace = measure(store, trained, timed, plan, read.augment, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train

@@ -71,7 +71,7 @@ class Places:
 def _places(
     mask: NDArray[np.uint8], label: int, pixels: int, number: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of a `number` of the mask's `pixels` of a class, drawn evenly, strip by strip."""
+    """Rows and columns of some pixels of a class, drawn evenly, strip by strip. pixels: that the mask holds of it."""
     ranks = np.sort(rng.choice(pixels, number, replace=False, shuffle=False))
     before, flat = 0, []
     for rows in strips(*mask.shape):

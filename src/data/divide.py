@@ -32,8 +32,7 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
         raise _too_few(params, own, groups, rest, len(parts))
     chosen = spread(rest, shares, seed)
     if "train" in parts and not params.folds:
-        holds = {group: pixels[1:] > 0 for group, pixels in group_contents(store, groups, "classes").items()}
-        chosen = completed(chosen, holds, parts.index("train"))
+        chosen = completed(chosen, group_contents(store, groups, "classes"), parts.index("train"))
     subset_of = listed | {group: parts[(part - params.fold) % len(parts)] for group, part in chosen.items()}
     folds = chosen if params.folds else {}
     rows = [

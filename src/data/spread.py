@@ -29,13 +29,13 @@ def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float
     return dict(zip(groups.tolist(), position.tolist(), strict=True))
 
 
-def completed(chosen: Mapping[str, int], holds: Mapping[str, NDArray[np.bool_]], part: int) -> dict[str, int]:
+def completed(chosen: Mapping[str, int], contents: Mapping[str, NDArray[np.float64]], part: int) -> dict[str, int]:
     """`chosen`, with groups exchanged until `part` holds every class that any group holds, as far as that goes.
 
-    holds: of each group, which classes it holds. A group that brings a class comes in for one of which every class
-    stays, the most like it, so that each part keeps its number of groups.
+    contents: of each group its number of images, then its pixels of each class. A group that brings a class comes in
+    for one of which every class stays, the most like it in size, then in classes.
     """
-    divided = dict(chosen)
+    divided, holds = dict(chosen), {group: content[1:] > 0 for group, content in contents.items()}
     while True:
         inside = [group for group in divided if divided[group] == part]
         held = np.sum([holds[group] for group in inside], axis=0)
@@ -44,7 +44,8 @@ def completed(chosen: Mapping[str, int], holds: Mapping[str, NDArray[np.bool_]],
         if not spare or not any(bringing.values()):
             return divided
         comes = max(sorted(bringing), key=lambda group: bringing[group])
-        goes = min(spare, key=lambda group: int((holds[group] != holds[comes]).sum()))
+        unlike = {group: (holds[group] != holds[comes]).sum() for group in spare}
+        goes = min(spare, key=lambda group: (abs(contents[group][0] - contents[comes][0]), unlike[group]))
         divided[comes], divided[goes] = part, divided[comes]
 
 

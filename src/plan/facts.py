@@ -9,9 +9,8 @@ import numpy as np
 from src.data.crops import rare_classes
 from src.data.normalise import FLAT
 from src.data.store import Record, Store
-from src.params import Model
-from src.plan.initial import initial_network
-from src.plan.parts import part_sides
+from src.plan.initial import Initial, initial_network
+from src.plan.parts import part_sizes
 
 Size = tuple[int, int]  # height and width, in pixels
 
@@ -24,8 +23,8 @@ class Facts:
         src/data/crops.py.
     exposure: standard deviation of the training images' mean intensities, in units of the standard deviation within
         them; of the channel in which it is largest. Above 1 images differ more than what is in them.
-    parts: see `part_sides`; resize: data.resize, once it is planned.
-    initial: the shape of the network whose weights training begins from, if any.
+    parts: see `part_sizes`; resize: data.resize, once it is planned.
+    initial: the network whose weights training begins from, if any.
     """
 
     trained: Sequence[Size]
@@ -35,7 +34,7 @@ class Facts:
     rare: Sequence[str]
     exposure: float
     parts: Mapping[str, float]
-    initial: Model | None = None
+    initial: Initial | None = None
     resize: int = 0
 
     @classmethod
@@ -52,7 +51,7 @@ class Facts:
             names,
             [names[label] for label in rare_classes(store, trained)],
             exposure([store.records[index] for index in trained]),
-            part_sides(store, trained),
+            part_sizes(store, trained),
             initial_network(initial),
         )
 

@@ -1,4 +1,4 @@
-"""How large the parts of each class are: what decides at which resolution a network can see them whole."""
+"""How large the parts of each class are: what decides at which resolution a crop can show them whole."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,27 @@ from numpy.typing import NDArray
 from src.data.store import Store
 
 LOOKED_AT = 64  # masks, evenly spaced among those of the training images
-WINDOW = 2048  # pixels: side of the part that is looked at, in the middle of larger masks
-QUANTILE = 0.25  # so that they are as large in three of four images
+SIDE = 2048  # pixels: of larger masks some rows and columns are left out, evenly
+QUANTILE = 0.25  # so that in three of four images they are as large
 
 
-def part_sides(store: Store, trained: Sequence[int]) -> dict[str, float]:
-    """Foreground class → the side of its parts in pixels, in a typical image that holds it; classes in none left out.
+def part_sizes(store: Store, trained: Sequence[int]) -> dict[str, float]:
+    """Foreground class → the size of its parts in typical images that hold it, a share of the image's shorter side.
 
     trained: positions in the store. Of one image it is the side of a square with as much border for its area, 4 × area
     / border: of a disc 0.79 of its diameter, of a long strip twice its width; infinite if the class has no border.
+    Classes that no mask holds are left out.
     """
-    names, sides = store.dataset.names, dict[int, list[float]]()
+    names, sizes = store.dataset.names, dict[int, list[float]]()
     for index in trained[:: -(-len(trained) // LOOKED_AT)]:
-        areas, borders = areas_and_borders(_middle(store.mask(index)), len(names))
+        mask = _thinned(store.mask(index))
+        areas, borders = areas_and_borders(mask, len(names))
         for label in np.flatnonzero(areas).tolist():
-            sides.setdefault(label, []).append(4 * areas[label] / borders[label] if borders[label] else np.inf)
+            side = 4 * areas[label] / borders[label] if borders[label] else np.inf
+            sizes.setdefault(label, []).append(side / min(mask.shape))
         store.release()
-    foreground = [label for label in store.dataset.foreground if label in sides]
-    return {names[label]: float(np.quantile(sides[label], QUANTILE, method="lower")) for label in foreground}
+    foreground = [label for label in store.dataset.foreground if label in sizes]
+    return {names[label]: float(np.quantile(sizes[label], QUANTILE, method="lower")) for label in foreground}
 
 
 def areas_and_borders(mask: NDArray[np.uint8], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -37,6 +40,6 @@ def areas_and_borders(mask: NDArray[np.uint8], classes: int) -> tuple[NDArray[np
     return np.bincount(mask.ravel(), minlength=256)[:classes], borders[:classes]
 
 
-def _middle(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top, left = (max(side - WINDOW, 0) // 2 for side in mask.shape)
-    return mask[top : top + WINDOW, left : left + WINDOW]
+def _thinned(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    step = -(-max(mask.shape) // SIDE)
+    return mask[::step, ::step]

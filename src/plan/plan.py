@@ -65,12 +65,12 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) ->
     """
     choose, initial = Planning(), facts.initial
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
-    resize = choose("data.resize", data.resize, lambda: rules.resize(facts))
+    resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
     facts = replace(facts, resize=resize)
     if initial:
-        _refuse_another(unet, initial)
-        depth = choose("model.depth", "auto", lambda: (initial.depth, THAT_OF_INITIAL))
-        filters = choose("model.filters", "auto", lambda: (initial.filters, THAT_OF_INITIAL))
+        _refuse_another(unet, initial.unet)
+        depth = choose("model.depth", "auto", lambda: (initial.unet.depth, THAT_OF_INITIAL))
+        filters = choose("model.filters", "auto", lambda: (initial.unet.filters, THAT_OF_INITIAL))
     else:
         depth = choose("model.depth", unet.depth, lambda: rules.depth(facts, data.crop))
         filters = choose("model.filters", unet.filters, lambda: rules.filters(facts, depth, gib))
@@ -103,6 +103,11 @@ def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: Asked
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
     numbers = {"batch": batch, "steps": steps, "validated": validated, "epochs": epochs, "lr": lr, "warmup": warmup}
     return Plan(facts, shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+
+
+def _resize(facts: Facts, data: AskedData) -> tuple[int, str]:
+    """What the initial network has learned, it has learned at one resolution."""
+    return (facts.initial.resize, THAT_OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
 
 
 def _refuse_another(unet: AskedModel, initial: Model) -> None:

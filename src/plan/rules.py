@@ -16,7 +16,7 @@ from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, Settings, peak_b
 CROP = 96  # pixels: in equal time smaller crops are more steps, and more of them begin on a rare class
 BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
 DEEPEST = 4  # the deepest that was tried, and for crops set by hand the limit, too
-PART = CROP // 2  # pixels: side of the parts of a class that a crop shows whole, with what is around them
+PART = 0.5  # of a crop's side: parts of that size it shows whole, with what is around them
 WORTH = 0.75  # of the resolution: what would leave more of it is not worth losing detail
 LONGEST = 2.0  # times as long as wide: such images are not squeezed into squares
 RESIZED = 2048  # pixels: side up to which that is done, since all of a resized image lies in memory
@@ -31,7 +31,8 @@ MOST_EPOCHS = 20  # validations: enough to draw a curve
 FEWEST_VALIDATED = 16  # images: fewer tell too little of the others
 VALIDATION = 0.15  # share of the work of training that validation may cost
 ROUNDING = 1e-6
-PREDICTING = 1 / 3  # the work of predicting a pixel, in that of training on it
+PREDICTING = 1 / 3  # the work of predicting and scoring a pixel, in that of training on it
+SCORING = 0.04  # that of resizing and scoring one of an image that the network is shown smaller
 RATE = 2e-3  # of Adam at `BATCH`; goes with the root of the batch (Malladi et al., https://arxiv.org/abs/2205.10287)
 TUNING = 0.25  # share of it where training begins from earlier weights
 WARMUP, WARMUP_STEPS = 0.05, 50  # the larger of both
@@ -42,16 +43,19 @@ def normalise(facts: Facts) -> tuple[str, str]:
     return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
 
 
-def resize(facts: Facts) -> tuple[int, str]:
+def resize(facts: Facts, crop: int | str) -> tuple[int, str]:
     """So small that a crop shows a part of the class of the smallest parts whole; 0 where it nearly does."""
-    name, side = min(facts.parts.items(), key=lambda part: part[1], default=("", math.inf))
-    if not math.isfinite(side):
-        return 0, "the masks show no parts"
-    parts = f"parts of {name} are about {side:.0f} pixel(s) wide"
-    wanted = max(round(facts.side * PART / side / 2**DEEPEST) * 2**DEEPEST, CROP)
-    if wanted > min(facts.side * WORTH, RESIZED):
+    name, size = min(facts.parts.items(), key=lambda part: part[1], default=("", math.inf))
+    if not math.isfinite(size):
+        return 0, "no class has a border in the masks"
+    parts = f"parts of {name} are about {size * facts.side:.0f} pixel(s) wide"
+    shown = CROP if isinstance(crop, str) else crop
+    wanted = max(round(shown * PART / size / 2**DEEPEST) * 2**DEEPEST, shown)
+    if wanted > facts.side * WORTH:
         return 0, parts
-    if np.median([max(size) / min(size) for size in facts.trained]) > LONGEST:
+    if wanted > RESIZED:
+        return 0, f"{parts}; set it by hand if images of {wanted} pixels may lie in memory whole"
+    if np.median([max(sides) / min(sides) for sides in facts.trained]) > LONGEST:
         return 0, f"{parts}, but the images too long for squares"
     return wanted, f"{parts}: so small, a crop shows them whole, and what is around them"
 
@@ -124,8 +128,9 @@ def most_epochs(facts: Facts, pixels: int, steps: int, validated: int) -> int:
 
 def _validation(facts: Facts, images: int) -> float:
     """The work of validating so many images once, in pixels that are trained on."""
-    pixels = [height * width for height, width in map(facts.shown, facts.validated)]
-    return PREDICTING * min(images, len(pixels)) * sum(pixels) / len(pixels)
+    shown = sum(height * width for height, width in map(facts.shown, facts.validated))
+    own = sum(height * width for height, width in facts.validated) if facts.resize else 0
+    return (PREDICTING * shown + SCORING * own) * min(images, len(facts.validated)) / len(facts.validated)
 
 
 def lr(batch: int, initial: bool) -> tuple[float, str]:
