@@ -5,10 +5,14 @@ import math
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
+from benchmarks import outlines
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
+from src.plan import rules
+from src.plan.parts import areas_and_borders
 from tests.conftest import ROOT
 
 
@@ -64,3 +68,17 @@ def test_predicting_measures_the_network_and_all_of_it(tmp_path):
     assert len(rounds) == 2 and all(one["network"] > one["files"] > 0 for one in rounds)
     ratios = sorted(one["files"] / one["network"] for one in rounds)
     assert f"files / network    {sum(ratios) / 2:.2f} ({ratios[0]:.2f} – {ratios[1]:.2f})" in printed
+
+
+def test_outlines_are_the_same_in_every_run_and_larger_than_a_crop(tmp_path, monkeypatch):
+    monkeypatch.setattr(outlines, "PAIRS", 4)
+    for name in ("first", "second"):
+        outlines.make(tmp_path / name)
+    files = sorted(path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*.*"))
+    assert len(files) == 4 + 4 + 1
+    assert all((tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes() for file in files)
+    for path in (tmp_path / "first/masks").iterdir():
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert np.unique(mask).tolist() == [0, 255] and cv2.connectedComponents(mask)[0] == 2
+        (_, area), (_, border) = areas_and_borders((mask > 0).astype(np.uint8), 2)
+        assert 4 * area / border > 1.5 * rules.CROP
