@@ -45,7 +45,7 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return found
 
 
-def make_project(folder: Path, classes: int, values: list[int], resize: int = 0) -> Path:
+def make_project(folder: Path, classes: int, values: list[int], resize: int = 0, validated: int | str = "auto") -> Path:
     """A clone of the project's files with its own Git history, a small data set and small settings."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -59,7 +59,7 @@ def make_project(folder: Path, classes: int, values: list[int], resize: int = 0)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for section, changes in SMALL.items():
         params[section] |= changes
-    params["data"]["resize"] = resize
+    params["data"]["resize"], params["train"]["validated"] = resize, validated
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "add", "-q", "data/my-set")
@@ -79,11 +79,19 @@ def leaves(content: dict, prefix: str = "") -> dict:
     return flat
 
 
-@pytest.fixture(scope="module", params=[(2, [0, 255], 0), (3, [0, 1, 2], 48)], ids=["binary", "three-class"])
+@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 4)], ids=["binary", "three-class"])
 def project(request, tmp_path_factory):
     """A project in which `dvc repro` has run once, and what it printed."""
     folder = make_project(tmp_path_factory.mktemp("project"), *request.param)
     return folder, run(folder, "dvc", "repro").stdout
+
+
+def test_as_many_images_are_validated_as_was_asked_for(project):
+    folder, _ = project
+    asked = yaml.safe_load((folder / "params.yaml").read_text())["train"]["validated"]
+    there = (pd.read_csv(folder / "data/splits.csv")["subset"] == "validation").sum()
+    images = json.loads((folder / "metrics/train.json").read_text())["images"]["validation"]
+    assert images == (there if asked == "auto" else asked) and there > 4
 
 
 def test_scores_follow_the_contract(project):
