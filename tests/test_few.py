@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from src.data.few import EACH, few_of
+from src.evaluation.bootstrap import FEWEST_GROUPS
 
 
 def store_of(pixels):
@@ -43,6 +44,11 @@ def test_a_class_is_among_them_in_as_many_groups_as_decisions_need():
     chosen = few_of(store_of(held), range(1000), groups, 16)
     assert {groups[index] for index in chosen if held[index][1]} == set("01234")
     assert len(chosen) == 16
+
+
+def test_each_class_has_the_groups_that_decisions_need():
+    """Said twice, as the room of the data imports nothing of the evaluation's."""
+    assert EACH == FEWEST_GROUPS
 
 
 def test_the_rarest_classes_come_first_where_not_all_can():

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from src.files import flat
 from tests.conftest import ROOT, write_data_set
 
 SMALL = {
@@ -72,13 +73,6 @@ def digests(project: Path, names: list[str] = OUTS) -> dict[str, str]:
     return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in names}
 
 
-def leaves(content: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in content.items():
-        flat |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
-
-
 @pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 5)], ids=["binary", "three-class"])
 def project(request, tmp_path_factory):
     """A project in which `dvc repro` has run once, and what it printed."""
@@ -96,7 +90,7 @@ def test_as_many_images_are_validated_as_was_asked_for(project):
 
 def test_scores_follow_the_contract(project):
     folder, _ = project
-    test = leaves(json.loads((folder / "metrics/test.json").read_text()))
+    test = flat(json.loads((folder / "metrics/test.json").read_text()))
     names = yaml.safe_load((folder / "data/prepared/dataset.yaml").read_text())["classes"].values()
     expected = {f"{measure}.{part}" for measure in ("dice", "iou") for part in ("mean",)}
     expected |= {f"{kind}.{name}.{m}" for kind in ("classes", "pooled") for name in names for m in ("dice", "iou")}
