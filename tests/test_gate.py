@@ -159,6 +159,23 @@ def test_oddities_are_warned_of_and_stop_nothing(source, tmp_path, capfd):
     assert "11 pairs, 3 channel(s) of uint8" in out and "mask value 0: background" in out and "5 with warnings" in out
 
 
+def test_numbers_that_stand_for_no_data_are_warned_of(tmp_path):
+    """Floats of 0 to 1; a number that is far away and there more than once, but for a single bright spot."""
+    numbers = np.random.default_rng(0).random((64, 64), np.float32)
+    cases = {"none": (0, 0), "low": (-9999, 64), "high": (1e9, 5), "near": (-0.9, 64), "a spot": (50.0, 1)}
+    for stem, (number, count) in cases.items():
+        image = numbers.copy()
+        image.flat[:count] = number
+        put(tmp_path / "set", stem, tiff(image), image_suffix=".tif")
+    put(tmp_path / "set", "two numbers", tiff((numbers > 0.5).astype(np.float32)), image_suffix=".tif")
+    store = run(tmp_path / "set", tmp_path / "out")
+    rows = {row["file"]: row for row in read_csv(tmp_path / "out/checks.csv")}
+    assert len(store) == 6 and set(rows) == {"low", "high"}
+    assert rows["low"]["what"].startswith("1.6% of the image's numbers are -9999, farther from all others")
+    assert rows["high"]["what"].startswith("0.1% of the image's numbers are 1e+09")
+    assert "data.normalise" in rows["low"]["setting"] and rows["low"]["severity"] == "warning"
+
+
 def test_names_are_shown_as_text_and_print_no_warnings(tmp_path, capfd):
     for stem in ("<b>x<b>&amp;", "$x_{$ 日本 😀", "a,b;\"c'", "%s {}"):
         put(tmp_path / "set", stem)

@@ -16,6 +16,7 @@ from src.data.store import release, strips
 from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
+FILLED = 0.001  # share of an image's numbers from which a value far from all others is thought to stand for no data
 Pixels = NDArray[Any]
 
 
@@ -54,6 +55,10 @@ def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown
         raise Unreadable(what, "replace them, or data.on_error: skip")
     if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
         findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
+    if found := filler(image):
+        what = "{1:.1%} of the image's numbers are {0:g}, farther from all others than these lie apart".format(*found)
+        setting = "if there is no data: replace them by a usual number, or they spoil data.normalise"
+        findings.append(Finding(name, "warning", what, setting))
     if len(labels.values.pixels) == 1:
         what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
         findings.append(Finding(name, "warning", what, "check that it is meant"))
@@ -74,6 +79,32 @@ def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown
     release(image)
     release(labels.codes)
     return entry
+
+
+def filler(image: Pixels) -> tuple[float, float] | None:
+    """The lowest or highest number of an image of floats, and its share, if it looks like one that stands for no data.
+
+    Such as -9999 or -32768: in at least `FILLED` of the image, and farther from all other numbers than these lie apart.
+    """
+    if image.dtype != np.float32:
+        return None
+    lowest, highest, _ = _extremes(image)
+    for value in (lowest, highest):
+        low, high, number = _extremes(image, value)
+        if number <= (1 - FILLED) * image.size and 0 < high - low < max(low - value, value - high):
+            return value, 1 - number / image.size
+    return None
+
+
+def _extremes(image: Pixels, but: float = np.nan) -> tuple[float, float, int]:
+    """The lowest and highest number, strip by strip, of all but those that equal `but`; and how many there are."""
+    low, high, number = np.inf, -np.inf, 0
+    for rows in strips(*image.shape[:2]):
+        taken = image[rows][image[rows] != but]
+        low, high = float(taken.min(initial=low)), float(taken.max(initial=high))
+        number += taken.size
+        release(image)
+    return low, high, number
 
 
 def _checksum(pixels: Pixels) -> int:
