@@ -8,22 +8,28 @@ from numpy.typing import NDArray
 
 HEIGHT, WIDTH, PAIRS, TESTED = 600, 800, 60, 12
 ARCS, LINE = 25, 5  # how many, and their width in pixels
+BORDER = 9  # pixels: width of the border, where it is a class
 
 
-def make(folder: Path) -> None:
-    """Pairs of grey images and masks, and a list of test images; the same ones in every run."""
+def make(folder: Path, *, bordered: bool = False) -> None:
+    """Pairs of grey images and masks, and a list of test images; the same ones in every run.
+
+    Masks hold 0, 1 and, if bordered, 2 along the outline: a thin class around a large one.
+    """
     rng = np.random.default_rng(0)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for number in range(PAIRS):
-        image, mask = _pair(rng)
+        image, mask, outline = _pair(rng)
+        if bordered:
+            cv2.polylines(mask, [outline], isClosed=True, color=(2,), thickness=BORDER)
         cv2.imwrite(str(folder / "images" / f"{number:02d}.png"), image)
-        cv2.imwrite(str(folder / "masks" / f"{number:02d}.png"), 255 * mask)
+        cv2.imwrite(str(folder / "masks" / f"{number:02d}.png"), mask)
     (folder / "test.txt").write_text("".join(f"{number:02d}\n" for number in range(TESTED)))
 
 
-def _pair(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What a closed outline of 220 to 340 pixels encloses is foreground; it looks almost like what is outside."""
+def _pair(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
+    """Image, mask and outline. What that, 220 to 340 pixels wide, encloses is foreground; outside looks alike."""
     mask, lines = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.float32)
     angles = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     waves = [rng.uniform(-0.12, 0.12) * np.cos(times * angles + rng.uniform(0, 6)) for times in (2, 3, 4)]
@@ -38,7 +44,7 @@ def _pair(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8
         cv2.ellipse(lines, place.tolist(), axes.tolist(), turned, begin, begin + length, (1.0,), LINE)
     grey = 120 + _clouds(rng, 40, 12) + _clouds(rng, 6, 8) + rng.normal(0, 6, mask.shape)
     grey += 4.0 * mask - 35 * cv2.GaussianBlur(lines, (0, 0), 2)
-    return grey.clip(0, 255).astype(np.uint8), mask
+    return grey.clip(0, 255).astype(np.uint8), mask, outline
 
 
 def _clouds(rng: np.random.Generator, size: float, contrast: float) -> NDArray[np.float64]:

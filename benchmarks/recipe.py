@@ -2,9 +2,9 @@
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
 `nuclei` and `vessels` of the folder that SEG_DATASETS names, each with its official list of test images, the bundled
-sample, and `outlines`, which is made (see outlines.py). Scored is mean Dice as in metrics/test.json, at the images' own
-resolution; with --validation that of the validation images in the last epoch, and no test image is read: trials are
-chosen by that.
+sample, and `outlines` and `borders`, which are made (see outlines.py). Scored is mean Dice as in metrics/test.json, at
+the images' own resolution; with --validation that of the validation images in the last epoch, and no test image is
+read: trials are chosen by that.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tools import parser, run
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = "blue-marble"
-MADE = "outlines"
+MADE = {"outlines": {}, "borders": {"classes": {0: "background", 1: "inside", 2: "border"}, "background": "background"}}
 GROUPS = {"vessels": r"Image_(\d+)"}  # both eyes of one child
 EXAMPLES = """examples:
   python -m benchmarks.recipe --minutes 5 --seeds 0 1 2
@@ -79,13 +79,13 @@ def copy_set(name: str, source: Path) -> dict[str, Any]:
     if name == SAMPLE:
         shutil.copytree(ROOT / "data" / SAMPLE, source)
         return dict(read_yaml(source / "dataset.yaml"))
-    if name == MADE:
-        make(source)
+    if name in MADE:
+        make(source, bordered=name == "borders")
     elif "SEG_DATASETS" not in os.environ:
         raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/ and vessels/")
     else:
         shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
-    described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {})
+    described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {}) | MADE.get(name, {})
     write_yaml(source / "dataset.yaml", described)
     return described
 
@@ -142,7 +142,7 @@ if __name__ == "__main__":
     arguments = parser("recipe", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.recipe"
     arguments.add_argument("--trial", nargs="+", action="append", default=[], metavar="WORD", help="name KEY=VALUE …")
-    sets = ["nuclei", "vessels", SAMPLE, MADE]
+    sets = ["nuclei", "vessels", SAMPLE, *MADE]
     arguments.add_argument("--sets", nargs="+", choices=sets, default=sets[:2], help="default: nuclei vessels")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     arguments.add_argument("--minutes", type=float, help="as many steps as fit into these, by tools.plan")

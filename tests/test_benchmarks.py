@@ -79,6 +79,11 @@ def test_outlines_are_the_same_in_every_run_and_larger_than_a_crop(tmp_path, mon
     assert all((tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes() for file in files)
     for path in (tmp_path / "first/masks").iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        assert np.unique(mask).tolist() == [0, 255] and cv2.connectedComponents(mask)[0] == 2
-        (_, area), (_, border) = areas_and_borders((mask > 0).astype(np.uint8), 2)
+        assert np.unique(mask).tolist() == [0, 1] and cv2.connectedComponents(mask)[0] == 2
+        (_, area), (_, border) = areas_and_borders(mask, 2)
         assert 4 * area / border > 1.5 * rules.CROP
+    outlines.make(tmp_path / "bordered", bordered=True)
+    for path in (tmp_path / "bordered/masks").iterdir():
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        inside = cv2.imread(str(tmp_path / "first/masks" / path.name), cv2.IMREAD_UNCHANGED)
+        assert np.unique(mask).tolist() == [0, 1, 2] and (inside[mask == 1] == 1).all()

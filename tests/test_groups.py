@@ -1,14 +1,17 @@
 """Groups by name, folder and table: what each gives, and every way in which a table can be wrong."""
 
 import os
+from pathlib import Path
 
 import pytest
+import yaml
 
 from src.data.dataset import Dataset, read_lists
 from src.data.groups import clusters, copy_tables, groups_of, merged, read_column
 from src.errors import UserError
 from src.params import Split
 from tests.conftest import prepared, write_data_set
+from tools.check import alike
 
 IDS = ["a/1", "a/2", "b/2", "b/c/3", "4"]
 
@@ -140,3 +143,21 @@ def test_prepare_refuses_a_table_that_misses_an_image_and_copies_one_that_does_n
         file.write("case 1-2,y\n")
     store = prepared(source, tmp_path)
     assert set(groups_of(store.folder, store.dataset.group, list(store.position)).values()) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([f"video_{n // 4}_{n:03d}" for n in range(12)], "12 names have 3 beginnings, as 'video_0' of 4"),
+        (["a/1", "a/2", "b/1", "b/2"], "4 names have 2 beginnings, as 'a' of 2"),
+        ([f"patient_{n}_1" for n in range(12)], ""),  # each of its own
+        ([f"image_{n}" for n in range(12)], ""),  # all alike
+        ([f"{n:03d}" for n in range(12)], ""),
+    ],
+)
+def test_names_that_begin_alike_are_pointed_at(ids, said):
+    line = alike(ids)
+    assert said in line and bool(line) == bool(said)
+    if said:
+        group = yaml.safe_load(line.rpartition("dataset.yaml: ")[2])["group"]
+        assert len(set(groups_of(Path(), group, ids).values())) == int(line.split()[3])

@@ -122,6 +122,9 @@ def test_fewer_epochs_leave_time_for_more_images():
     [
         (2000, 3000, {"lesion": 1 / 2}, 96),  # half of it are the 48 pixels that half a crop shows
         (2000, 3000, {"organ": 1 / 2, "vessel": 0.006}, 0),  # the thin ones would be lost
+        (377, 500, {"pet": 137 / 377, "border": 14 / 377}, 128),  # the border is left nearly five pixels
+        (375, 500, {"far": 0.08, "near": 0.2, "nearer": 0.4}, 240),  # most are whole, the smallest small
+        (360, 480, {"pole": 0.0125, "car": 0.2, "road": 0.5}, 0),  # poles would be left three
         (600, 800, {"polyp": 1 / 3}, 144),
         (256, 256, {"cell": 0.23}, 0),  # nearly whole as it is
         (256, 256, {"face": 0.3125}, 160),

@@ -145,7 +145,7 @@ def test_smooth_edges_have_to_be_confirmed(tmp_path, blur):
 def test_many_values_without_a_reading_ask_for_names(tmp_path):
     masks = [RNG.integers(0, 150, (24, 20)).astype(np.uint8) for _ in range(3)]
     source = data_set(tmp_path / "set", masks)
-    with pytest.raises(UserError, match=r"\(150 values\).*classes: in dataset\.yaml, all of them"):
+    with pytest.raises(UserError, match=r"\(150 values\).*classes: in dataset\.yaml, all of them.*read: instances"):
         prepared(source, tmp_path)
     (source / "dataset.yaml").write_text(f"classes: {{{', '.join(f'{value}: c{value}' for value in range(150))}}}")
     check(prepared(source, tmp_path), masks)

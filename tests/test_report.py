@@ -9,7 +9,7 @@ from src.evaluation.measure import measure_all
 from src.evaluation.scores import summary
 from src.report.curves import draw_curves
 from src.report.figures import draw_figures, edges
-from src.report.page import terminal_summary
+from src.report.page import cautions, terminal_summary
 from src.report.panels import blended, errors_over, plain, ranked, shown
 from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
 from tests.conftest import changed_params
@@ -107,6 +107,16 @@ def test_classes_in_few_groups_are_warned_of():
     text = terminal_summary(TRAIN, TEST | {"classes": classes, "dice": {"mean": 0.8}}, "page")
     assert "Too few groups for intervals of such means: cell in 4;" in text
     assert "Too few" not in terminal_summary(TRAIN, TEST, "page")
+
+
+def test_classes_that_no_test_image_holds_are_named_and_are_none_in_few_groups():
+    classes = {"cell": {"dice": 0.0, "images": 3, "groups": 3}, "debris": {"dice": 0.8, "images": 4, "groups": 5}}
+    alarms = {"cell": {"images": 4, "false_alarms": 3, "area": 0.1}, "debris": {"images": 1, "false_alarms": 0}}
+    test = TEST | {"classes": classes, "dice": {"mean": 0.8}, "empty": alarms}
+    text = terminal_summary(TRAIN, test, "page")
+    assert "None of the test images holds cell: left out of the means." in text and "Too few" not in text
+    assert cautions(test, "test images")[0] == "None of the test images holds cell: left out of the means."
+    assert "None of" not in terminal_summary(TRAIN, TEST, "page")
 
 
 def test_names_from_a_data_set_start_no_formula_and_no_line():

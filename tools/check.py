@@ -4,7 +4,9 @@ Reads every file once, as the prepare stage does, and changes nothing in FOLDER.
 """
 
 import argparse
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from tools import parser, run
 
 if TYPE_CHECKING:
     from src.data.gate import Gate
+
+BEGINNING = "^(.+)[/_. -]"  # all before the last part of a name
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -41,7 +45,18 @@ def groups(gate: "Gate", rule: str) -> str:
     sizes = sorted(Counter(own.values()).values())
     size = f"of {sizes[0]}" if sizes[0] == sizes[-1] else f"of {sizes[0]} to {sizes[-1]}"
     fewest = f"; every subset needs one, and there are {len(SUBSETS)}" if len(sizes) < len(SUBSETS) else ""
-    return f"{len(sizes)} group(s) {size} image(s){fewest}"
+    return f"{len(sizes)} group(s) {size} image(s){fewest}" + (alike(ids) if sizes[-1] == 1 else "")
+
+
+def alike(ids: Sequence[str]) -> str:
+    """A line on names that begin alike, as frames of a video or slices of a scan do; nothing if few do."""
+    begun = [re.match(BEGINNING, image) for image in ids]
+    beginnings = Counter(match[1] for match in begun if match).most_common()
+    if None in begun or not 1 < len(beginnings) <= len(ids) / 2:
+        return ""
+    (name, images), count = beginnings[0], len(beginnings)
+    what = f"{len(ids)} names have {count} beginnings, as {name!r} of {images}: if each is a video, scan or patient"
+    return f'\n{what}, its images must stay together → in dataset.yaml: group: "{BEGINNING}"'
 
 
 if __name__ == "__main__":

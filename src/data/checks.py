@@ -83,4 +83,5 @@ def _classes(gate: Gate) -> Iterator[str]:
         yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
     names = gate.encoding.dataset.names
     if len(names) > 2 and gate.encoding.dataset.background_index is None:
-        yield f"no background: all {len(names)} classes count in means; else say in {NAME}: background: {names[0]}"
+        largest = names[max(range(len(names)), key=lambda position: sum(of_image[position] for of_image in pixels))]
+        yield f"no background: all {len(names)} classes count in means; else say in {NAME}: background: {largest}"

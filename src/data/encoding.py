@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from src.data.dataset import IGNORE, NAME, Dataset, number
 from src.data.masks import Kind, Values
-from src.data.readings import Reading, readings
+from src.data.readings import OBJECTS, Reading, readings
 from src.data.unreadable import Finding
 from src.errors import UserError
 from src.section import validate
@@ -159,6 +159,7 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding
     if not possible:
         drawn = Reading("values that nobody drew, from a lossy format or smooth resizing", "save the masks again")
         possible = [drawn, Reading("classes", f"in {NAME}, all of them: `classes: {{0: background, 128: cell, …}}`")]
+        possible += [OBJECTS] if encoding.family == "in grey" and 0 in where else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
     lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
     return Finding("masks", "error", what + count, lines, True)

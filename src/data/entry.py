@@ -17,6 +17,7 @@ from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
 FILLED = 0.001  # share of an image's numbers from which a value far from all others is thought to stand for no data
+REPLACE = "replace them by a usual number, and let the mask hold the value of `ignore` there"
 Pixels = NDArray[Any]
 
 
@@ -52,12 +53,12 @@ def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown
     findings = []
     if not usable(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
-        raise Unreadable(what, "replace them, or data.on_error: skip")
+        raise Unreadable(what, f"{REPLACE}, or data.on_error: skip")
     if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
         findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
     if found := filler(image):
         what = "{1:.1%} of the image's numbers are {0:g}, farther from all others than these lie apart".format(*found)
-        setting = "if there is no data: replace them by a usual number, or they spoil data.normalise"
+        setting = f"if there is no data: {REPLACE}; as they are they spoil data.normalise"
         findings.append(Finding(name, "warning", what, setting))
     if len(labels.values.pixels) == 1:
         what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"

@@ -27,6 +27,9 @@ class Reading:
     classes: dict[Value, str] = field(default_factory=dict)
 
 
+OBJECTS = Reading("numbered objects on background 0", "in params.yaml: data.masks.read: instances")
+
+
 def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool) -> list[Reading]:
     """Every reading of the values; a single one that has classes is certain.
 
@@ -42,16 +45,15 @@ def readings(pixels: Counter[int], held: Mapping[str, Collection[int]], coloured
         return [as_classes, smooth][: 1 + _blended(pixels)] if len(values) <= MOST_CLASSES else []
     middle = (values[0] + values[-1] + 1) // 2
     soft = Reading("foreground with soft edges", f"{THRESHOLD}: {middle}")
-    objects = Reading("numbered objects on background 0", "in params.yaml: data.masks.read: instances")
     consecutive = values == list(range(len(values)))
     if len(values) > MOST_CLASSES:
         ends = sum(n for v, n in pixels.items() if min(v - values[0], values[-1] - v) <= (values[-1] - values[0]) / 16)
         found = [soft] if ends >= ENDS * pixels.total() or (values[0], values[-1]) == (0, 255) else []
-        return found + ([objects] if _numbered(held) or values[-1] > 255 else [])
+        return found + ([OBJECTS] if _numbered(held) or values[-1] > 255 else [])
     if len(values) == 2:
         return [as_classes]
     if values[-1] > 255 or (len(values) > FEWEST_OBJECTS and _numbered(held)):
-        return [as_classes, objects]
+        return [as_classes, OBJECTS]
     if values == [0, 1, 255] and not any({1, 255} <= set(found) for found in held.values()):
         return [Reading("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1"), as_classes]
     if consecutive:

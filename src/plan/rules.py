@@ -17,6 +17,7 @@ CROP = 96  # pixels: in equal time smaller crops are more steps, and more of the
 BOTTOM = 6  # pixels that are left of a crop's side at the bottom of the network
 DEEPEST = 4  # the deepest that was tried, and for crops set by hand the limit, too
 PART = 0.5  # of a crop's side: parts of that size it shows whole, with what is around them
+KEPT = 4  # pixels that the smallest parts need to be seen: of a strip, twice its width
 WORTH = 0.75  # of the resolution: what would leave more of it is not worth losing detail
 LONGEST = 2.0  # times as long as wide: such images are not squeezed into squares
 RESIZED = 2048  # pixels: side up to which that is done, since all of a resized image lies in memory
@@ -44,13 +45,21 @@ def normalise(facts: Facts) -> tuple[str, str]:
 
 
 def resize(facts: Facts, crop: int | str) -> tuple[int, str]:
-    """So small that a crop shows a part of the class of the smallest parts whole; 0 where it nearly does."""
-    name, size = min(facts.parts.items(), key=lambda part: part[1], default=("", math.inf))
-    if not math.isfinite(size):
+    """So small that a crop shows typical parts whole; 0 where it nearly does.
+
+    Typical are those of the class in the middle; where that would leave others fewer than `KEPT` pixels, the smallest.
+    """
+    sizes = sorted((size, name) for name, size in facts.parts.items() if math.isfinite(size))
+    if not sizes:
         return 0, "no class has a border in the masks"
-    parts = f"parts of {name} are about {size * facts.side:.0f} pixel(s) wide"
     shown = CROP if isinstance(crop, str) else crop
-    wanted = max(round(shown * PART / size / 2**DEEPEST) * 2**DEEPEST, shown)
+
+    def whole(size: float) -> int:
+        return max(round(shown * PART / size / 2**DEEPEST) * 2**DEEPEST, shown)
+
+    (smallest, _), typical = sizes[0], sizes[len(sizes) // 2]
+    size, name = typical if smallest * whole(typical[0]) >= KEPT else sizes[0]
+    parts, wanted = f"parts of {name} are about {size * facts.side:.0f} pixel(s) wide", whole(size)
     if wanted > facts.side * WORTH:
         return 0, parts
     if wanted > RESIZED:

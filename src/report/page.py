@@ -54,7 +54,7 @@ def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[s
         f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    lines += _few(test)
+    lines += [*_untested(test, what), *_few(test)]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
@@ -63,16 +63,25 @@ def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[s
 
 def cautions(test: Mapping[str, Any], what: str) -> list[str]:
     """What the headline scores do not show, a line each; what: was scored."""
-    return [*_few(test), *_left_out(test, what), *_alarms(test, what), *_largest(test)]
+    return [*_untested(test, what), *_few(test), *_left_out(test, what), *_alarms(test, what), *_largest(test)]
 
 
 def _few(test: Mapping[str, Any]) -> list[str]:
-    few = [
-        f"{name} in {scores['groups']}" for name, scores in test["classes"].items() if 0 < scores.get("groups", 9) < 5
-    ]
-    if not few or "low" in test.get("dice", {}):
+    if "low" in test.get("dice", {}):
         return []
-    return [f"Too few groups for intervals of such means: {', '.join(few)}; five can tell how much they vary."]
+    groups = {name: scores.get("groups", 0) for name, scores in test["classes"].items() if name not in _absent(test)}
+    few = ", ".join(f"{name} in {held}" for name, held in groups.items() if 0 < held < 5)
+    return [f"Too few groups for intervals of such means: {few}; five can tell how much they vary."] if few else []
+
+
+def _untested(test: Mapping[str, Any], what: str) -> list[str]:
+    absent = _absent(test)
+    return [f"None of the {what} holds {', '.join(absent)}: left out of the means."] if absent else []
+
+
+def _absent(test: Mapping[str, Any]) -> list[str]:
+    """The foreground classes that no image holds."""
+    return [name for name, found in test.get("empty", {}).items() if found["images"] == test["images"]]
 
 
 def _left_out(test: Mapping[str, Any], what: str) -> list[str]:
