@@ -176,6 +176,11 @@ def test_numbers_that_stand_for_no_data_are_warned_of(tmp_path):
     assert "data.normalise" in rows["low"]["setting"] and rows["low"]["severity"] == "warning"
 
 
+def test_the_largest_class_is_proposed_as_background(tmp_path, capfd):
+    run(write_data_set(tmp_path / "set", count=6, classes=3, values=[2, 1, 0]), tmp_path / "out", sheet=False)
+    assert "else say in dataset.yaml: background: class_2" in capfd.readouterr().out
+
+
 def test_names_are_shown_as_text_and_print_no_warnings(tmp_path, capfd):
     for stem in ("<b>x<b>&amp;", "$x_{$ 日本 😀", "a,b;\"c'", "%s {}"):
         put(tmp_path / "set", stem)
