@@ -41,8 +41,8 @@ def stop_in_copy(source: str) -> None:
 def left_behind(source: str, project: Path) -> list[str]:
     """The files of the data set that neither Git nor DVC knows in the project, as paths below `source`, in order.
 
-    None if the project is not one of DVC in Git, nor of a folder that is named by its full path: copies read it where
-    it is. project: without links.
+    An empty list if the project is not one of DVC in Git, and for a folder that is named by its full path: copies read
+    that where it is. project: without links.
     """
     folder = project / os.path.normpath(source)
     if Path(source).is_absolute() or not folder.is_dir():
