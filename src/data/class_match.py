@@ -49,10 +49,8 @@ def match_classes(own: Dataset, known: Dataset, *, named: bool, place: str = NAM
     match = match_values(list(own.classes), known, place)
     stated = own.background_index  # without names it is the lowest value, unless dataset.yaml says `background`
     if stated is not None and own.codes[stated] != min(own.codes) and match.places[stated] != known.background_index:
-        what = (
-            f"{NAME} says that {list(own.classes)[stated]} is the background, but {match.words([*own.classes], known)}"
-        )
-        raise UserError(f"{what} by their values; {_remedy(known, place)}")
+        what = f"{NAME} says that {list(own.classes)[stated]} is the background, but by their values the classes are"
+        raise UserError(f"{what} {match.words(list(own.classes), known)}; {_remedy(known, place)}")
     return match
 
 
