@@ -145,12 +145,12 @@ def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> di
 
 def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a split from which nothing could be learned, on which no epoch be chosen, or nothing be scored."""
-    remedy = "add such images, or change seed, split or the lists"
     for subset in SUBSETS:
-        images = [row["id"] for row in rows if row["subset"] == subset]
         if not _pixels(store, rows, subset).any():
             what = f"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored"
-            raise UserError(f"{what}; {remedy}; the {subset} images are\n{listing(images)}")
+            remedy = "annotate one of them, or change seed, split or the lists; they are"
+            raise UserError(f"{what}; {remedy}\n{listing(row['id'] for row in rows if row['subset'] == subset)}")
+    remedy = "add such images, or change seed, split or the lists"
     names = store.dataset.names
     absent = [name for name, pixels in zip(names, _pixels(store, rows, "train"), strict=True) if not pixels]
     if absent:
