@@ -31,8 +31,9 @@ OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
 
 
 class Masks(Section):
-    read: Literal["auto", "alpha", "instances"]
+    read: Literal["auto", "alpha", "indices", "instances"]
     threshold: Annotated[float, Field(ge=0, lt=2**32)]
+    exif: Literal["auto", "shown", "stored"] = "auto"
 
     @model_validator(mode="after")
     def one_reading(self) -> "Masks":

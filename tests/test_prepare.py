@@ -216,11 +216,11 @@ def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):
 @pytest.mark.parametrize("masks", [{"read": "auto", "threshold": 128}, {"read": "instances", "threshold": 0}])
 def test_classes_that_a_setting_for_masks_never_makes_are_refused(tmp_path, masks):
     source = write_data_set(tmp_path / "set", count=2, values=[0, 255])
-    (source / "dataset.yaml").write_text("classes: {0: void, 255: cell}")
+    (source / "dataset.yaml").write_text("classes: {0: empty, 255: cell}")
     with pytest.raises(UserError, match=r"makes 0 and 1 of all values: name these under classes in .*dataset\.yaml"):
         prepared(source, tmp_path, masks=masks)
-    (source / "dataset.yaml").write_text("classes: {0: void, 1: cell}")
-    assert prepared(source, tmp_path, masks=masks).dataset.names == ["void", "cell"]
+    (source / "dataset.yaml").write_text("classes: {0: empty, 1: cell}")
+    assert prepared(source, tmp_path, masks=masks).dataset.names == ["empty", "cell"]
 
 
 def test_a_dataset_yaml_that_is_not_utf8_is_refused(tmp_path):

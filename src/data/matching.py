@@ -109,11 +109,10 @@ def _names(ids: Collection[str]) -> list[str]:
 
 
 def _around(outer: Sequence[str], inner: set[str]) -> list[Affix]:
-    """What most often stands around one of the `inner` names in an outer one, cut off as in `_cuts`."""
+    """What most often stands around one of the `inner` names in an outer one, cut off as in `cuts`."""
     votes: Counter[Affix] = Counter()
     for name in outer[:: max(1, len(outer) // SAMPLE)]:
-        cuts = [0, *_cuts(name), len(name)]
-        for start, end in combinations(cuts, 2):
+        for start, end in combinations([0, *cuts(name), len(name)], 2):
             if name[start:end] in inner:
                 votes[Affix(name[:start], name[end:])] += 1
     return [affix for affix, _ in votes.most_common(3)]
@@ -124,12 +123,12 @@ def _shared(names: Sequence[str]) -> list[Affix]:
     votes: Counter[Affix] = Counter()
     sample = names[:: max(1, len(names) // SAMPLE)]
     for name in sample:
-        votes.update(affix for cut in _cuts(name) for affix in (Affix(name[:cut], ""), Affix("", name[cut:])))
+        votes.update(affix for cut in cuts(name) for affix in (Affix(name[:cut], ""), Affix("", name[cut:])))
     shared = [affix for affix, count in votes.items() if 2 * count >= len(sample)]
     return sorted(shared, key=lambda affix: (-votes[affix], -len(affix.prefix + affix.suffix), affix))[:MOST_SHARED]
 
 
-def _cuts(name: str) -> Iterator[int]:
+def cuts(name: str) -> Iterator[int]:
     """Where a name may be cut: at separators, between letters and digits, before a capital letter."""
     for cut in range(1, len(name)):
         before, after = name[cut - 1], name[cut]
