@@ -40,18 +40,14 @@ def unlabelled_class(dataset: Dataset) -> list[Finding]:
     """An error for a class whose name says that nobody labelled its pixels, if dataset.yaml does not decide it."""
     if dataset.ignore is not None:
         return []
-    return [
-        Finding(
-            NAME,
-            "error",
-            f"is {name!r} (value {value}) a class to learn, or are these pixels that nobody labelled?",
-            f"in {NAME}: ignore: {_quoted(value)} in place of the class; or, if it is the background: background: {name}"
-            "; or, if it is a class: ignore: none",
-            True,
-        )
-        for value, name in dataset.classes.items()
-        if plain_name(name) in UNLABELLED_NAMES and name != dataset.background
-    ]
+    findings = []
+    for value, name in dataset.classes.items():
+        if plain_name(name) in UNLABELLED_NAMES and name != dataset.background:
+            what = f"is {name!r} (value {value}) a class to learn, or are these pixels that nobody labelled?"
+            setting = f"in {NAME}: ignore: {_quoted(value)} in place of the class; or, if it is the background: "
+            setting += f"background: {name}; or, if it is a class: ignore: none"
+            findings.append(Finding(NAME, "error", what, setting, True))
+    return findings
 
 
 def class_warnings(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:

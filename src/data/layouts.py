@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from itertools import takewhile
 
-from src.data.matching import NOTHING, Affix, Rule, cuts
+from src.data.matching import NOTHING, Affix, Rule, cuts, shared_affixes
 from src.data.unreadable import Finding
 
 MOST_NAMED = 3  # files of one image that a message names
@@ -22,8 +22,11 @@ def layout_findings(
         alone: a finding for every file without a partner.
         folder: the folder of the masks.
     """
+    if not alone:
+        return []
     left = {finding.file for finding in alone}
-    of_masks = _explained(_groups(images, masks, rule.image), left, folder)
+    affixes = [rule.image, *shared_affixes([image.rpartition("/")[2] for image in sorted(images)])]
+    of_masks = max((_explained(_groups(images, masks, affix), left, folder) for affix in affixes), key=len)
     of_images = _explained(_groups(masks, images, NOTHING), left, "images")
     found, explained = [], set[str]()
     if of_masks:

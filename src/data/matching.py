@@ -71,8 +71,8 @@ def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
     rules = {Rule(): 0}
     rules |= {Rule(mask=affix): 1 for affix in _around(_names(masks), set(_names(images)))}
     rules |= {Rule(image=affix): 1 for affix in _around(_names(images), set(_names(masks)))}
-    for image in _shared(_names(images)):
-        rules |= {Rule(image, mask): FEWEST for mask in _shared(_names(masks))}
+    for image in shared_affixes(_names(images)):
+        rules |= {Rule(image, mask): FEWEST for mask in shared_affixes(_names(masks))}
     counts = {rule: rule.matched(images, masks) for rule in rules}
     half = min(len(images), len(masks)) / 2
     believable = [rule for rule, fewest in rules.items() if rule == Rule() or counts[rule] >= max(fewest, half)]
@@ -118,7 +118,7 @@ def _around(outer: Sequence[str], inner: set[str]) -> list[Affix]:
     return [affix for affix, _ in votes.most_common(3)]
 
 
-def _shared(names: Sequence[str]) -> list[Affix]:
+def shared_affixes(names: Sequence[str]) -> list[Affix]:
     """The prefixes and suffixes, cut at separators or between letters and digits, that at least half of them have."""
     votes: Counter[Affix] = Counter()
     sample = names[:: max(1, len(names) // SAMPLE)]
