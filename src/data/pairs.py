@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from src.data.images import SUFFIXES, read_image
+from src.data.links import check_links, wrong_link
 from src.data.masks import Labels, read_mask
 from src.data.matching import Rule, find_rule, partners
 from src.data.unreadable import Finding, Unreadable
@@ -75,7 +76,7 @@ def folder_pairs(
 
 
 def check_folder(folder: Path, masks: str = View.masks) -> None:
-    """`UserError` if it is not one with images/ and masks/."""
+    """`UserError` if it is not one with images/ and masks/, or if one of these is a link."""
     for part in (folder, folder / "images", folder / masks):
         if not part.is_dir():
             there = (
@@ -83,6 +84,7 @@ def check_folder(folder: Path, masks: str = View.masks) -> None:
             )
             hint = f"; folders there: {there}" if there else ""
             raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and {masks}/{hint}")
+    check_links(folder, "images", masks)
 
 
 def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
@@ -131,24 +133,11 @@ def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str
         if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
             yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
         elif entry.is_symlink():
-            yield path, _wrong_link(path, root)
+            yield path, wrong_link(path, root)
         elif entry.is_dir():
             yield from files_below(path, root)
         else:
             yield path, None if entry.is_file() else ("is no regular file", "remove it")
-
-
-def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
-    """What is wrong with a symbolic link, if it is not one to a file in the data set's folder."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
-    if not target.is_relative_to(root):
-        return "is a link out of the folder", "put the file itself there"
-    if not target.is_file():
-        return "is a link to a folder, which is not followed", "put the files themselves there"
-    return None
 
 
 def _read(
