@@ -1,4 +1,4 @@
-"""Symbolic links in a data set: which are followed, and why others are refused.
+"""The files below a folder, and the symbolic links among them: which are followed, and why others are refused.
 
 DVC reads a linked file, and follows `data.source` itself, so it sees what changes behind these. It passes over a linked
 folder inside the source: a mask that changes behind it would never be noticed.
@@ -6,9 +6,35 @@ folder inside the source: a mask that changes behind it would never be noticed.
 
 import functools
 import os
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 from src.errors import UserError, listing, printable
+
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
+
+
+def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
+            continue
+        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
+            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
+        elif entry.is_symlink():
+            yield path, wrong_link(path, root)
+        elif entry.is_dir():
+            yield from files_below(path, root)
+        else:
+            yield path, None if entry.is_file() else ("is no regular file", "remove it")
 
 
 def wrong_link(path: Path, root: Path) -> tuple[str, str] | None:

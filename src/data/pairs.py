@@ -1,9 +1,8 @@
 """The files of a data set: which are images and masks, which belong together, and what stands in the way."""
 
 import functools
-import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from src.data.images import SUFFIXES, read_image
-from src.data.links import check_links, wrong_link
+from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_mask
 from src.data.matching import Rule, find_rule, partners
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
-
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
 
 
 @dataclass(frozen=True)
@@ -117,27 +113,6 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
             found[stem] = path
             folded[stem.casefold()] = path.name
     return found, findings, several
-
-
-def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
-            continue
-        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
-            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
-        elif entry.is_symlink():
-            yield path, wrong_link(path, root)
-        elif entry.is_dir():
-            yield from files_below(path, root)
-        else:
-            yield path, None if entry.is_file() else ("is no regular file", "remove it")
 
 
 def _read(
