@@ -1,9 +1,8 @@
 """The files of a data set: which are images and masks, which belong together, and what stands in the way."""
 
 import functools
-import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,15 +11,13 @@ from numpy.typing import NDArray
 
 from src.data.images import SUFFIXES, read_picture, turned
 from src.data.layouts import layout_findings
+from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
 from src.data.orientation import placed
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
-
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
 
 
 class Content(NamedTuple):
@@ -94,7 +91,7 @@ def folder_pairs(
 
 
 def check_folder(folder: Path, masks: str = View.masks) -> None:
-    """`UserError` if it is not one with images/ and masks/."""
+    """`UserError` if it is not one with images/ and masks/, or if one of these is a link."""
     for part in (folder, folder / "images", folder / masks):
         if not part.is_dir():
             there = (
@@ -102,6 +99,7 @@ def check_folder(folder: Path, masks: str = View.masks) -> None:
             )
             hint = f"; folders there: {there}" if there else ""
             raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and {masks}/{hint}")
+    check_links(folder, "images", masks)
 
 
 def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
@@ -134,40 +132,6 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
             found[stem] = path
             folded[stem.casefold()] = path.name
     return found, findings, several
-
-
-def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
-            continue
-        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
-            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
-        elif entry.is_symlink():
-            yield path, _wrong_link(path, root)
-        elif entry.is_dir():
-            yield from files_below(path, root)
-        else:
-            yield path, None if entry.is_file() else ("is no regular file", "remove it")
-
-
-def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
-    """What is wrong with a symbolic link, if it is not one to a file in the data set's folder."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
-    if not target.is_relative_to(root):
-        return "is a link out of the folder", "put the file itself there"
-    if not target.is_file():
-        return "is a link to a folder, which is not followed", "put the files themselves there"
-    return None
 
 
 def _read(
