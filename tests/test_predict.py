@@ -138,14 +138,6 @@ def test_what_is_finished_is_not_made_again_unless_its_image_has_changed(predict
     assert tifffile.imread(out / "probabilities/a.tif").dtype == np.float32
 
 
-def test_another_sets_results_are_not_taken_for_this_ones(predictor, images, tmp_path):
-    run(predictor, images, tmp_path / "out")
-    (tmp_path / "more").mkdir()
-    Image.new("RGB", (50, 51)).save(tmp_path / "more/a.png")
-    run(predictor, tmp_path / "more", tmp_path / "out")
-    assert np.array(Image.open(tmp_path / "out/masks/a.png")).shape == (51, 50)
-
-
 def test_masks_that_nobody_predicted_are_not_written_over(tmp_path):
     (tmp_path / "set/masks").mkdir(parents=True)
     with pytest.raises(UserError, match="of no prediction: choose another folder"):

@@ -102,3 +102,44 @@ def test_a_model_of_other_images(tmp_path, monkeypatch, model):
         score(tmp_path / "set", tmp_path / "out", "--model", model)
     with pytest.raises(UserError, match=r"nothing.keras: no such file"):
         score(tmp_path / "set", tmp_path / "out", "--model", tmp_path / "nothing.keras")
+
+
+@pytest.mark.parametrize(
+    ("values", "stored", "how"),
+    [
+        ([255, 0], (255, 0), "matched by stored value, as no dataset.yaml names them: 0 as background, 255 as cell"),
+        ([0, 255], (0, 255), "matched by stored value, as no dataset.yaml names them: 0 as cell, 255 as background"),
+        ([1, 0], (255, 0), "matched by order, as no dataset.yaml names them: 0 as background, 255 as cell"),
+        ([0, 255], (0, 1), None),
+    ],
+)
+def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsys, model, values, stored, how):
+    """Its classes are cell and background, of these values; the folder says nothing of its stored values."""
+    import keras
+
+    from src.archive.project import Project
+    from src.model.archive import save
+    from src.model.infer import load_predictor
+    from src.model.unet import build_unet
+    from src.params import Model
+
+    monkeypatch.chdir(ROOT)
+    keras.utils.set_random_seed(0)
+    content = load_predictor(model).project.model_dump()
+    content |= {"classes": ["cell", "background"], "background": 1, "values": values, "colors": {}}
+    path = tmp_path / "unet.keras"
+    save(path, build_unet(Model(filters=4, depth=1), 1, 2), Project.model_validate(content))
+    predictor, rng = load_predictor(path), np.random.default_rng(3)
+    for number in range(5):
+        image = cv2.GaussianBlur(rng.integers(0, 255, (16, 16), np.uint8), (5, 5), 2)
+        mask = predictor(image[..., None])
+        assert len(np.unique(mask)) == 2
+        write_pair(tmp_path / "set", f"case{number}", image, np.array(stored, np.uint8)[mask])
+    if how is None:
+        with pytest.raises(UserError, match=r"say which is which under classes in .*set/dataset\.yaml"):
+            score(tmp_path / "set", tmp_path / "out", "--model", path)
+        return
+    score(tmp_path / "set", tmp_path / "out", "--model", path)
+    scores = read_json(tmp_path / "out/scores.json")
+    assert scores["classes"]["cell"]["dice"] == scores["dice"]["mean"] == scores["accuracy"] == 1
+    assert how in capsys.readouterr().out

@@ -3,8 +3,9 @@
 INPUT is an image, a folder with all images below it, or a text file (.txt) that names such, one in each line, from the
 current folder on. Of each image FOLDER/masks gets a mask of its size, under its path below the folder that all of INPUT
 have in common: PNG, or TIFF with the georeference of a TIFF. Images that have not changed since they were predicted are
-not predicted again (FOLDER/finished.jsonl lists them), so that an interrupted run goes on where it stopped. Those that
-cannot be predicted are listed at the end and in FOLDER/failed.csv, and the exit status is 1 if there are any.
+not predicted again (FOLDER/finished.jsonl lists them), so that an interrupted run goes on where it stopped. If a result
+would replace that of another image, from an earlier call, nothing is predicted. Images that cannot be predicted are
+listed at the end and in FOLDER/failed.csv, and the exit status is 1 if there are any.
 """
 
 import argparse
@@ -41,9 +42,11 @@ def main(given: argparse.Namespace) -> int:
         raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
     inputs, findings = find_inputs(given.input, given.out)
     part, parts = given.shard or (1, 1)
-    inputs, name = shard(inputs, part, parts), f"-{part}-of-{parts}" if given.shard else ""
+    name = f"-{part}-of-{parts}" if given.shard else ""
     with given.model.open("rb") as file:
         finished = Finished(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
+    finished.refuse_others(inputs)  # of all parts: none of them begins
+    inputs = shard(inputs, part, parts)
     from src.data.results import mask_values
     from src.model.infer import load_predictor
     from src.model.predict import Outputs, Prediction

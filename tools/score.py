@@ -71,16 +71,22 @@ def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> 
 
 
 def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> "Scored":
-    from src.data.recode import matched_classes, recoded
+    from src.data.class_match import match_classes
+    from src.data.dataset import NAME
+    from src.data.recode import recoded
     from src.model.assess import assess
     from src.model.infer import load_predictor
 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
-    places, note = matched_classes(dataset.names, project.classes, named=labelled.named)
-    store = recoded(labelled.store, places, project.classes, project.background, project.colors)
+    match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
+    store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
     results, calibration = assess(network, store, labelled.indices, labelled.groups, read.evaluate.tolerance, "unet")
-    notes = [f"scored is {path}", *([note] if note else [])]
+    notes = [f"scored is {path}"]
+    if match.how != "name":
+        how = "stored value" if match.how == "value" else "order"
+        words = match.words(list(dataset.classes), project.dataset)
+        notes.append(f"classes are matched by {how}, as no {NAME} names them: {words}")
     if Path(read.data.source).resolve() == folder.resolve():
         notes.append(
             "this is data.source: the model was trained and validated on some of these images (data/splits.csv)"

@@ -13,7 +13,7 @@ from src.archive.project import Project
 from src.data.finished import Finished
 from src.data.inputs import find_inputs
 from src.data.results import mask_values
-from src.model.device import fastest_precision, repeatable
+from src.model.device import fastest_precision, set_arithmetic
 from src.model.fold import folded
 from src.model.infer import Predictor
 from src.model.predict import Outputs, Prediction
@@ -26,7 +26,7 @@ class Contestant:
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.folder, self.precision = setting, Path(setting.store), fastest_precision()
-        repeatable()
+        set_arithmetic(self.precision)
         self.model = build_unet(Model(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
         network = folded(self.model, self.precision)
         self.predictor = Predictor(network, project(setting.depth), setting.side)

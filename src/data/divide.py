@@ -144,7 +144,12 @@ def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> di
 
 
 def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
-    """Refuse a split from which nothing could be learned, or no epoch be chosen."""
+    """Refuse a split from which nothing could be learned, on which no epoch be chosen, or nothing be scored."""
+    for subset in SUBSETS:
+        if not _pixels(store, rows, subset).any():
+            what = f"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored"
+            remedy = "annotate one of them, or change seed, split or the lists; they are"
+            raise UserError(f"{what}; {remedy}\n{listing(row['id'] for row in rows if row['subset'] == subset)}")
     remedy = "add such images, or change seed, split or the lists"
     names = store.dataset.names
     absent = [name for name, pixels in zip(names, _pixels(store, rows, "train"), strict=True) if not pixels]

@@ -27,6 +27,11 @@ class Input:
     name: Path
 
 
+def key_of(name: str) -> str:
+    """The same for names that some system takes for one: in capital letters or not, composed or not."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def find_inputs(given: Sequence[Path], out: Path) -> tuple[list[Input], list[Finding]]:
     """The images among `given`, in the order of their names; an error for each that cannot be taken, a warning for
     other files in folders.
@@ -110,7 +115,7 @@ def _unmistakable(inputs: Iterable[Input], findings: list[Finding]) -> list[Inpu
     """Those whose results have a name of their own, on every system; the others are noted."""
     named: dict[str, list[Input]] = {}
     for one in inputs:
-        named.setdefault(unicodedata.normalize("NFC", one.name.as_posix()).casefold(), []).append(one)
+        named.setdefault(key_of(one.name.as_posix()), []).append(one)
     for same in named.values():
         for one in same if len(same) > 1 else ():
             others = ", ".join(printable(other.path.name) for other in same if other is not one)

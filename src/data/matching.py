@@ -80,23 +80,22 @@ def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
 
 
 def partners(
-    images: Mapping[str, Path], masks: Mapping[str, Path], rule: Rule, folder: str = "masks"
+    images: Mapping[str, Path], masks: Mapping[str, Path], rule: Rule, folder: str = "masks", kind: str = "mask"
 ) -> tuple[dict[str, str], list[Finding]]:
-    """The id of an image → that of its one mask in `folder`; a finding for every other file, images first."""
+    """The id of an image → that of its one mask in `folder`; a finding for every other file, images first.
+
+    kind: what the files in `folder` are called in messages.
+    """
     by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
     both = [key for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1]
     together = {by_image[key][0]: by_mask[key][0] for key in both}
     findings = []
     for of_images, files, other in ((True, images, masks), (False, masks, images)):
         paired = set(together) if of_images else set(together.values())
-        keys = {one: key for key, ones in (by_image if of_images else by_mask).items() for one in ones}
         folded = {one.casefold(): path.name for one, path in other.items()}
         for one in sorted(files.keys() - paired):
-            several = (by_mask if of_images else by_image).get(keys.get(one, ""), [])
-            what = f"has no {'mask' if of_images else 'image'}"
-            if several:
-                what = f"is one of several: {', '.join(several)} and it come down to the same name"
-            elif one.casefold() in folded:
+            what = f"has no {kind if of_images else 'image'}"
+            if one.casefold() in folded:
                 what += f"; {folded[one.casefold()]} differs in capital letters only"
             add = f"add it as {folder}/{one}.png" if of_images and not rule.words() else "add it"
             setting = f"{add}, remove the file, or data.on_error: skip"

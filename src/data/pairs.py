@@ -102,10 +102,10 @@ def check_folder(folder: Path, masks: str = View.masks) -> None:
     check_links(folder, "images", masks)
 
 
-def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], set[str]]:
+def by_stem(folder: Path, root: Path, *, skip: bool = True) -> tuple[dict[str, Path], list[Finding], set[str]]:
     """Path below `folder` without extension, in composed unicode → file; findings; the stems of several files.
 
-    Which of several is meant nobody can tell: none of them may be used.
+    Which of several is meant nobody can tell: none of them may be used. skip: whether data.on_error: skip helps.
     """
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}
@@ -122,12 +122,13 @@ def by_stem(folder: Path, root: Path) -> tuple[dict[str, Path], list[Finding], s
             setting = f"images are {', '.join(sorted(SUFFIXES))}"
             findings.append(Finding(name, "warning", "is left out: no image by its extension", setting))
         elif twin is not None:
-            setting = "keep one of the two; data.on_error: skip leaves out both, and their partner"
+            setting = "keep one of the two" + "; data.on_error: skip leaves out both, and their partner" * skip
             findings.append(Finding(name, "error", f"has the stem of {twin.name}", setting))
             several.add(stem)
         elif stem.casefold() in folded:
             what = f"differs from {folded[stem.casefold()]} in capital letters only: some systems would mix them up"
-            findings.append(Finding(name, "error", what, "rename one of the two, or data.on_error: skip"))
+            setting = "rename one of the two" + ", or data.on_error: skip" * skip
+            findings.append(Finding(name, "error", what, setting))
         else:
             found[stem] = path
             folded[stem.casefold()] = path.name

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from src.data.appended import Appended
 from src.data.checks import stop
-from src.data.dataset import IGNORE, Dataset, number
-from src.data.encoding import Encoding, resolve
+from src.data.dataset import IGNORE, NAME, Dataset, number, read_dataset
 from src.data.labelled import Labelled
 from src.data.masks import Labels, Values, read_mask
 from src.data.matching import Rule, find_rule, partners
 from src.data.pairs import by_stem, named
 from src.data.prepare import translate
+from src.data.ready_values import Decoder, decoder
 from src.data.store import MASKS, Record, Store, strips
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
@@ -26,7 +26,6 @@ from src.progress import ahead, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
-LEFT_OUT = ", or data.on_error: skip"  # no way out here: whoever gives no mask for the hard images would score better
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,14 @@ class Ready:
     """Ready masks of some images of a store.
 
     path: their class indices uint8, one mask after the other, IGNORE where it is undecided; starts: position in the
-    store → the bytes before it; encoding: how they were read; rule: how they are named after the images; extra: how
+    store → the bytes before it; decoder: how they were read; rule: how they are named after the images; extra: how
     many more masks there are than images to score.
     """
 
     store: Store
     path: Path
     starts: dict[int, int]
-    encoding: Encoding
+    decoder: Decoder
     rule: Rule
     extra: int
 
@@ -57,46 +56,53 @@ class Ready:
 
     def notes(self) -> list[str]:
         """What a reader of the scores should know of how the masks were read."""
-        truth, own = self.store.dataset, self.encoding.dataset
         lines = [f"predictions paired by name: {words}"] if (words := self.rule.words()) else []
-        if own.codes != truth.codes:
-            values = ", ".join(f"{value} as {name}" for value, name in own.classes.items())
-            lines.append(f"values in the predictions are others than in the masks: {values}")
+        lines += [self.decoder.note] if self.decoder.note else []
         return [*lines, f"{self.extra} more predictions are of no image to score"] if self.extra else lines
 
 
 def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) -> Ready:
     """Read the mask of every image to score into the folder `work`.
 
-    folder: masks named as those of a data set are; settings: the section data.masks. `UserError` lists every image
-    without a mask, and every mask that cannot be read, is of another size than its image, or holds unknown values.
+    folder: masks named as those of a data set are, and if wanted a dataset.yaml that names their values; settings: the
+    section data.masks. `UserError` lists every image without a mask, and every mask that cannot be read, is of another
+    size than its image, or holds unknown values.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is no folder of masks")
     folder = folder if folder.name else folder.resolve()
-    store = labelled.store
-    files, findings, _ = by_stem(folder, folder)
+    store, own = labelled.store, _described(folder)
+    files, findings, _ = by_stem(folder, folder, skip=False)
     rule = find_rule(labelled.known, files)
     masks, missing = _paths(folder, files, rule, labelled)
-    values, starts, unread = _copied(folder, masks, store, settings, work)
+    values, starts, unread = _copied(folder, masks, store, own or store.dataset, settings, work)
     of_files = {_name(folder, masks[index]): held for index, held in values.items()}
-    encoding, unknown = reading(store.dataset, of_files, settings)
+    found, unknown = decoder(store.dataset, own or Dataset(), of_files, folder)
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
-    problems = [replace(f, setting=f.setting.removesuffix(LEFT_OUT)) for f in problems]
-    stop(problems, f"in the predictions, {folder}")
+    stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
-    translate(work / FILE, ((starts[index], *sizes[index], encoding.lookup(values[index])) for index in starts))
-    return Ready(store, work / FILE, starts, encoding, rule, len(files) - len(starts))
+    translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
+    return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
+
+
+def _described(folder: Path) -> Dataset | None:
+    """dataset.yaml in the folder of the masks; None if there is none, `UserError` if it names no classes."""
+    if not (folder / NAME).exists():
+        return None
+    own = read_dataset(folder)
+    if not own.classes:
+        raise UserError(f"{folder / NAME}: names no classes; write the masks' values under classes, or remove the file")
+    return own
 
 
 def _copied(
-    folder: Path, masks: Mapping[int, Path], store: Store, settings: Masks, work: Path
+    folder: Path, masks: Mapping[int, Path], store: Store, described: Dataset, settings: Masks, work: Path
 ) -> tuple[dict[int, Values], dict[int, int], list[Finding]]:
     """Copy the masks' codes one after the other to `work`: their values, where they begin, and what went wrong."""
     values, starts, findings = dict[int, Values](), dict[int, int](), list[Finding]()
 
     def one(index: int) -> Labels | Finding:
-        return _read(folder, masks[index], store.records[index], store.dataset, settings, work)
+        return _read(folder, masks[index], store.records[index], described, settings, work)
 
     results = progress(ahead(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
     with Appended(work / FILE) as file:
@@ -128,10 +134,11 @@ def _paths(
 ) -> tuple[dict[int, Path], list[Finding]]:
     """Position in the store of an image to score → its mask; a finding for each that has none."""
     scored = {labelled.store.records[index].id: index for index in labelled.indices}
-    together, alone = partners({image: Path(image) for image in labelled.known}, files, rule, folder.name)
+    images = {image: Path(image) for image in labelled.known}
+    together, alone = partners(images, files, rule, folder.name, kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
     missing = [
-        replace(finding, file=image, what=finding.what.replace("mask", "prediction"), setting=setting)
+        replace(finding, file=image, setting=setting)
         for finding in alone
         if (image := finding.file.removeprefix("images/")) in scored and finding.file != image
     ]
@@ -142,29 +149,12 @@ def _name(folder: Path, path: Path) -> str:
     return path.relative_to(folder.parent).as_posix()
 
 
-def reading(dataset: Dataset, masks: Mapping[str, Values], settings: Masks) -> tuple[Encoding, list[Finding]]:
-    """How the masks are read, and an error for every one that cannot be read so.
-
-    dataset: the resolved one. Values are those of its classes; of two classes they may be two others, if they have one
-    reading by themselves, and then the lower one is the background, provided that it is in the data set, too.
-    """
-    encoding, findings = resolve(dataset, masks)
-    if settings.threshold and masks and not any(values.pixels.get(1) for values in masks.values()):
-        what = f"no prediction holds a value from data.masks.threshold on, {settings.threshold:g}"
-        return encoding, [
-            *findings,
-            Finding("predictions", "error", what, "save them in the values of the masks", True),
-        ]
-    if not findings or len(dataset.codes) != 2 or dataset.background_index != dataset.codes.index(min(dataset.codes)):
-        return encoding, findings
-    own, unclear = resolve(Dataset(ignore=dataset.ignore), masks)
-    if unclear or len(own.dataset.codes) != 2:
-        return encoding, findings
-    ranks = [sorted(dataset.codes).index(code) for code in dataset.codes]
-    lower_first = sorted(own.dataset.classes, key=lambda value: number(value))
-    classes = {lower_first[rank]: name for rank, name in zip(ranks, dataset.names, strict=True)}
-    described = own.dataset.model_copy(update={"classes": classes, "background": dataset.background})
-    return replace(own, dataset=described), []
+def _under_threshold(masks: Mapping[int, Values], settings: Masks) -> list[Finding]:
+    """An error if no mask has a pixel that data.masks.threshold makes foreground."""
+    if not settings.threshold or not masks or any(values.pixels.get(1) for values in masks.values()):
+        return []
+    what = f"no prediction holds a value from data.masks.threshold on, {settings.threshold:g}"
+    return [Finding("predictions", "error", what, "save them in the values of the masks", True)]
 
 
 def take_out_undecided(store: Store, ready: Ready) -> int:
@@ -173,7 +163,7 @@ def take_out_undecided(store: Store, ready: Ready) -> int:
     The counts in the store's records stay what they were.
     """
     taken = 0
-    for index in ready.starts if store.dataset.ignore is not None else ():
+    for index in ready.starts if ready.decoder.ignores else ():
         other, record = ready.mask(index), store.records[index]
         truth = np.memmap(store.folder / MASKS, np.uint8, "r+", record.mask_at, other.shape)
         for rows in strips(*truth.shape):

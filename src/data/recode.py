@@ -1,4 +1,4 @@
-"""The masks of a store in the classes of a model, matched by their names."""
+"""The masks of a store in the classes of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,25 +8,6 @@ import numpy as np
 from src.data.dataset import IGNORE, Dataset, write_dataset
 from src.data.prepare import translate
 from src.data.store import MASKS, Store, write_index
-from src.errors import UserError
-
-
-def matched_classes(own: Sequence[str], model: Sequence[str], *, named: bool) -> tuple[list[int], str]:
-    """The index among the model's classes of each of the data set's own, and a line on how, if not by equal names.
-
-    named: whether dataset.yaml names the own classes; if it does not, as many classes as the model has are matched by
-    order. The model may have more classes. `UserError` if that does not match them all.
-    """
-    unknown = [name for name in own if name not in model]
-    if not unknown:
-        return [model.index(name) for name in own], ""
-    if not named and len(own) == len(model):
-        pairs = ", ".join(f"{name} as {known}" for name, known in zip(own, model, strict=True))
-        return list(range(len(own))), f"classes are matched by order, as no dataset.yaml names them: {pairs}"
-    raise UserError(
-        f"the model does not know {', '.join(unknown)}; its classes are {', '.join(model)}, those of the data "
-        f"{', '.join(own)}; give them the model's names under classes in dataset.yaml"
-    )
 
 
 def recoded(

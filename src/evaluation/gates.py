@@ -37,7 +37,7 @@ def judged(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str,
     """key → most: what is allowed, failed: whether it is, said: why, in words.
 
     It fails if the whole interval of B - A lies below -most; where there is no interval, if the difference itself does.
-    A score that only A has has fallen out of sight: it fails, too.
+    If only A has a score, the gate fails, too: nobody can see any more whether it fell.
     """
     found = {}
     rows = all_rows(compared)

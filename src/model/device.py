@@ -34,10 +34,9 @@ class Arithmetic:
 def prepare_device(seed: int, precision: Literal["auto"] | Precision) -> Arithmetic:
     """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic."""
     keras.utils.set_random_seed(seed)
-    repeatable()
     chosen = fastest_precision() if precision == "auto" else precision
+    set_arithmetic(chosen)
     keras.mixed_precision.set_global_policy(policy_of(chosen))
-    tf.config.experimental.enable_tensor_float_32_execution(chosen != "float32")  # GPUs' shortcut, of 10 bits
     return Arithmetic(chosen, len(tf.config.list_physical_devices("GPU")))
 
 
@@ -46,9 +45,14 @@ def policy_of(precision: Precision) -> str:
     return "float32" if precision == "float32" else f"mixed_{precision}"
 
 
-def repeatable() -> None:
-    """Make every operation give the same bits in every run on the same machine."""
+def set_arithmetic(precision: Precision) -> None:
+    """Set the arithmetic of this process, for training, evaluation, prediction and export alike.
+
+    Every operation gives the same bits in every run on the same machine. In float32, products are of float32: GPUs
+    would round their factors to 10 bits (TensorFloat-32) unless told otherwise.
+    """
     tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(precision != "float32")
 
 
 def fastest_precision() -> Precision:

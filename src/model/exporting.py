@@ -4,14 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
 from src.data.store import Store
 from src.errors import UserError
 from src.files import atomic
 from src.model.agreement import SIDE, Agreement, Check
 from src.model.archive import load
-from src.model.device import repeatable
+from src.model.device import set_arithmetic
 from src.model.export import Export
 from src.model.fold import folded, precision_of
 from src.model.formats import FORMATS, Format
@@ -26,8 +24,7 @@ def write_exports(
     Returns how the Keras model and each export agree with the Keras model in float32, which comes first, notes on how
     that was found, and a line for each format that failed. `UserError` if there is nothing to export or to check on.
     """
-    repeatable()
-    tf.config.experimental.enable_tensor_float_32_execution(False)  # GPUs' shortcut, of 10 bits: no format takes it
+    set_arithmetic("float32")
     model, project = load(path)
     plain = folded(model, "float32")
     out.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,9 @@ from src.errors import UserError
 from src.evaluation.absorb import absorbed
 from src.evaluation.calibration import probabilities
 from src.model.archive import load
-from src.model.device import fastest_precision, repeatable
+from src.model.device import fastest_precision, set_arithmetic
 from src.model.fold import folded, precision_of
+from src.params import Precision
 from src.plan.tiles import HALO, TILE
 
 MOST_RESIZED = 64  # channels at a time: OpenCV takes 128 at most
@@ -33,9 +34,9 @@ def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
 
     Its arithmetic is what is fastest here, but float32 if the model was trained so. tile: see `Predictor`.
     """
-    repeatable()
     model, project = load(Path(path))
-    precision = "float32" if precision_of(model) == "float32" else fastest_precision()
+    precision: Precision = "float32" if precision_of(model) == "float32" else fastest_precision()
+    set_arithmetic(precision)
     return Predictor(folded(model, precision), project, tile)
 
 

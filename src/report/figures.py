@@ -16,14 +16,18 @@ WIDTH = 2.5  # inches from one stage to the next
 def draw_figures(folder: Path, pipeline: Mapping[str, Any], test: Mapping[str, Any], plots: Path) -> list[str]:
     """pipeline.png, scores.png, curves.png and overlay.png; pipeline: dvc.yaml; plots: the folder of the run's plots.
 
-    The overlay is that of the image in the middle of all, from the worst to the best.
+    The overlay is that of the image in the middle of all, from the worst to the best. There is none if no test image
+    has a Dice, so that nothing was drawn.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draw_pipeline(folder / "pipeline.png", pipeline["stages"])
     draw_text(folder / "scores.png", aligned(class_table(test)))
     shutil.copyfile(plots / "curves.png", folder / "curves.png")
     overlays = sorted((plots / "overlays").glob("*.png"))
-    shutil.copyfile(overlays[len(overlays) // 2], folder / "overlay.png")
+    if overlays:
+        shutil.copyfile(overlays[len(overlays) // 2], folder / "overlay.png")
+    else:
+        (folder / "overlay.png").unlink(missing_ok=True)  # of an earlier run
     return sorted(path.name for path in folder.glob("*.png"))
 
 

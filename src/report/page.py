@@ -26,17 +26,17 @@ def class_table(test: Mapping[str, Any]) -> list[list[str]]:
     rows = [["class", "Dice", *beside, "IoU", "surface Dice", "HD95", "pooled Dice", *pooled, "images"]]
     for name, scores in test["classes"].items():
         alone, added = (
-            [number(colour[kind].get(name, {}).get("dice"))] if colour else [] for kind in ("classes", "pooled")
+            [number(colour.get(kind, {}).get(name, {}).get("dice"))] if colour else [] for kind in ("classes", "pooled")
         )
         row = [name, number(scores.get("dice")), *alone, number(scores.get("iou")), number(scores.get("surface_dice"))]
-        row += [number(scores.get("hd95"), 1), number(test["pooled"].get(name, {}).get("dice")), *added]
+        row += [number(scores.get("hd95"), 1), number(test.get("pooled", {}).get(name, {}).get("dice")), *added]
         rows.append([*row, str(scores["images"])])
     return rows
 
 
 def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels") -> list[str]:
     """What was trained and how good it is, a line each; unit: of distances."""
-    images, baseline = train["images"], test["baseline"]
+    images, baseline = train["images"], test.get("baseline", {})
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",

@@ -1,0 +1,78 @@
+"""The arithmetic of training, evaluation, prediction and export: float32 means float32 in all of them."""
+
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+
+from src.model import infer
+from src.model.archive import save
+from src.model.device import prepare_device, set_arithmetic
+from src.model.exporting import write_exports
+from src.model.infer import load_predictor
+from tests.conftest import ROOT, prepared, write_data_set
+from tests.test_export import network, project
+
+enabled = tf.config.experimental.tensor_float_32_execution_enabled
+enable = tf.config.experimental.enable_tensor_float_32_execution
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    """TensorFlow keeps these for the whole process."""
+    before, policy = enabled(), keras.mixed_precision.dtype_policy()
+    yield
+    enable(before)
+    keras.mixed_precision.set_global_policy(policy)
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize(("precision", "expected"), [("float32", False), ("bfloat16", True), ("float16", True)])
+def test_float32_is_not_rounded_to_tensorfloat32_in_training(precision, expected, earlier):
+    enable(earlier)
+    prepare_device(0, precision)
+    assert enabled() == expected
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize(
+    ("trained", "fastest", "expected"),
+    [
+        ("float32", "float32", False),
+        ("float32", "bfloat16", False),  # as on a new GPU
+        ("float32", "float16", False),
+        ("mixed_bfloat16", "bfloat16", True),
+        ("mixed_bfloat16", "float32", False),  # as on an old processor
+        ("mixed_float16", "bfloat16", True),
+    ],
+)
+def test_a_model_trained_in_float32_predicts_in_float32(tmp_path, monkeypatch, trained, fastest, expected, earlier):
+    monkeypatch.setattr(infer, "fastest_precision", lambda: fastest)
+    save(tmp_path / "unet.keras", network(2, 3, trained), project(2, 3))
+    enable(earlier)
+    predictor = load_predictor(tmp_path / "unet.keras")
+    assert enabled() == expected
+    assert infer.precision_of(predictor.model) == ("float32" if trained == "float32" else fastest)
+
+
+def test_exports_are_compared_in_float32(tmp_path):
+    store = prepared(write_data_set(tmp_path / "set", 4), tmp_path)
+    content = project(2, 3, classes=store.dataset.names)
+    save(tmp_path / "unet.keras", network(2, 3), content)
+    enable(True)
+    rows, _, problems = write_exports(tmp_path / "unet.keras", [], tmp_path / "out", store, [0, 1])
+    assert [row.name for row in rows] == ["Keras, float32"] and not problems and not enabled()
+
+
+def test_repeatable_operations_are_switched_on_with_the_arithmetic(monkeypatch):
+    called = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: called.append(True))
+    set_arithmetic("float32")
+    assert called == [True]
+
+
+def test_one_file_alone_sets_the_arithmetic():
+    files = [path for folder in ("src", "stages", "tools") for path in (ROOT / folder).rglob("*.py")]
+    setting = [path for path in files if "enable_tensor_float_32_execution" in path.read_text()]
+    assert [path.relative_to(ROOT) for path in setting] == [Path("src/model/device.py")]

@@ -1,0 +1,206 @@
+"""tools.score: ready masks whose values mean something else in the data set, above all its value to ignore."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.errors import UserError
+from src.files import write_yaml
+from tests.conftest import changed_params
+from tests.ready_masks import scored
+
+SHAPE = (12, 12)
+
+
+def pictures(count=4):
+    """True objects [12, 12] of some images, and those of an annotator who sees one column less."""
+    truth, seen = {}, {}
+    for number in range(count):
+        truth[f"case{number}"] = np.zeros(SHAPE, bool)
+        truth[f"case{number}"][2:10, 1 : 5 + number] = True
+        seen[f"case{number}"] = truth[f"case{number}"].copy()
+        seen[f"case{number}"][:, 1] = False
+    return truth, seen
+
+
+def save(folder, masks, mode="L"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, mask in masks.items():
+        Image.fromarray(np.asarray(mask)).convert(mode).save(folder / f"{name}.png")
+
+
+def write_set(folder, masks, **content):
+    rng = np.random.default_rng(0)
+    save(folder / "images", {name: rng.integers(0, 255, SHAPE, np.uint8) for name in masks})
+    save(folder / "masks", masks)
+    write_yaml(folder / "dataset.yaml", content)
+
+
+def coded(masks, low, high):
+    return {name: np.where(mask, high, low).astype(np.uint8) for name, mask in masks.items()}
+
+
+def dice(first, second):
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def expected(truth, seen):
+    """By NumPy alone: the Dice of foreground of every image."""
+    return [dice(truth[name], seen[name]) for name in sorted(truth)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "ignore", "low", "high"),
+    [
+        ({0: "background", 1: "cell"}, 255, 0, 255),
+        ({1: "cell", 0: "background"}, 255, 0, 255),
+        ({0: "background", 255: "cell"}, 1, 0, 1),
+        ({0: "background", 1: "cell"}, 255, 0, 1),
+        ({0: "background", 1: "cell"}, 9, 0, 255),
+        ({0: "background", 7: "cell"}, 255, 0, 1),
+    ],
+)
+def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_path, classes, ignore, low, high):
+    truth, seen = pictures()
+    cell = next(value for value, name in classes.items() if name == "cell")
+    masks = coded(truth, 0, cell)
+    masks["case0"][0] = ignore
+    write_set(tmp_path / "set", masks, classes=classes, ignore=ignore)
+    save(tmp_path / "set/other", coded(seen, low, high))
+    results, labelled, ready, taken = scored(tmp_path / "set", tmp_path / "work")
+    label = labelled.store.dataset.names.index("cell")
+    np.testing.assert_allclose(results.values["dice"][:, label], expected(truth, seen))
+    assert taken == 0 and results.pixels.counted[:, 0].tolist() == [144 - 12, 144, 144, 144]
+    note = f"others than in the masks, and are matched by order: {low} as background, {high} as cell"
+    assert (note in "".join(ready.notes())) == (high != cell)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_bits_and_grey_as_colours_are_no_places_to_ignore(tmp_path, mode):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    save(tmp_path / "set/other", coded(seen, 0, 255), mode)
+    results, *_ = scored(tmp_path / "set", tmp_path / "work")
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
+
+
+def test_instances_and_alpha_of_0_and_255_are_no_places_to_ignore(tmp_path):
+    truth, seen = pictures()
+    section = changed_params().data.masks.model_dump()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    save(tmp_path / "set/other", coded(seen, 0, 255))
+    results, *_ = scored(tmp_path / "set", tmp_path / "work", **{"data.masks": section | {"read": "instances"}})
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
+    for folder, masks, high in (("masks", truth, 1), ("other", seen, 255)):
+        for name, mask in masks.items():
+            pixels = np.full((*SHAPE, 4), 99, np.uint8)
+            pixels[..., 3] = np.where(mask, high, 0)
+            Image.fromarray(pixels).save(tmp_path / f"set/{folder}/{name}.png")
+    results, *_ = scored(tmp_path / "set", tmp_path / "again", **{"data.masks": section | {"read": "alpha"}})
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
+
+
+def test_an_annotator_who_uses_the_value_to_ignore_is_read_by_value(tmp_path):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    masks = coded(seen, 0, 1)
+    masks["case0"][:, 4:] = 255
+    save(tmp_path / "set/other", masks)
+    results, _, _, taken = scored(tmp_path / "set", tmp_path / "work")
+    assert taken == 12 * 8
+    first = dice(truth["case0"][:, :4], seen["case0"][:, :4])
+    np.testing.assert_allclose(results.values["dice"][:, 1], [first, *expected(truth, seen)[1:]])
+
+
+@pytest.mark.parametrize("mixed", [1, 3])
+def test_masks_in_two_ways_are_refused_until_a_file_beside_them_names_their_values(tmp_path, mixed):
+    """Some in 0 and 255, others in 0 and 1: of the data set, 255 is to be ignored."""
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    names = list(seen)
+    save(tmp_path / "set/other", coded({name: seen[name] for name in names[:mixed]}, 0, 255))
+    save(tmp_path / "set/other", coded({name: seen[name] for name in names[mixed:]}, 0, 1))
+    with pytest.raises(UserError, match=r"255 is to be ignored .* may mean foreground in other/case0.png") as error:
+        scored(tmp_path / "set", tmp_path / "work")
+    assert f"name the values of these masks in {tmp_path / 'set/other/dataset.yaml'}" in str(error.value)
+    write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {0: "background", 1: "cell"}, "ignore": 255})
+    _, _, ready, taken = scored(tmp_path / "set", tmp_path / "again")
+    assert taken == sum(seen[name].sum() for name in names[:mixed])
+    assert "dataset.yaml names: 0 as background, 1 as cell" in "".join(ready.notes())
+
+
+def test_values_with_one_to_ignore_that_are_not_those_of_the_data_set_are_refused(tmp_path):
+    """0, 128 and 255 may be background, unsure and cell: the 255 of the data set's ignore decides nothing."""
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    masks = coded(seen, 0, 255)
+    for mask in masks.values():
+        mask[0] = 128
+    save(tmp_path / "set/other", masks)
+    with pytest.raises(UserError, match=r"(?s)4 problem.*holds 128, known are 0, 1, 255 → .*other/dataset.yaml"):
+        scored(tmp_path / "set", tmp_path / "work")
+    named = {"classes": {255: "cell", 0: "background"}, "ignore": 128}
+    write_yaml(tmp_path / "set/other/dataset.yaml", named)
+    results, _, _, taken = scored(tmp_path / "set", tmp_path / "again")
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
+    assert taken == 4 * 12
+
+
+def test_pixels_that_only_the_annotator_ignores_count_nowhere(tmp_path):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 255))
+    masks = coded(seen, 5, 6)
+    masks["case0"][0] = 7
+    save(tmp_path / "set/other", masks)
+    write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {5: "background", 6: "foreground"}, "ignore": 7})
+    results, _, _, taken = scored(tmp_path / "set", tmp_path / "work")
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
+    assert taken == 12
+
+
+def test_masks_of_nothing_but_places_to_ignore_are_refused(tmp_path):
+    truth, _ = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
+    save(tmp_path / "set/other", coded(truth, 255, 255))
+    with pytest.raises(UserError, match="all pixels of all masks hold 255, which"):
+        scored(tmp_path / "set", tmp_path / "work")
+
+
+def test_masks_without_any_object_score_zero(tmp_path):
+    truth, _ = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 255))
+    save(tmp_path / "set/other", coded(truth, 0, 0))
+    results, *_ = scored(tmp_path / "set", tmp_path / "work")
+    assert (results.values["dice"][:, 1] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"classes": {0: "background", 255: "Cell"}}, "the data set does not know Cell .'Cell' may be 'cell'.; its"),
+        ({"ignore": 255}, "dataset.yaml: names no classes"),
+        ({"classes": {3: "background", 4: "cell"}}, "the mask holds 0, 255, known are 3, 4"),
+    ],
+)
+def test_a_file_beside_the_masks_that_does_not_fit_is_refused(tmp_path, content, words):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 255), classes={0: "background", 255: "cell"})
+    save(tmp_path / "set/other", coded(seen, 0, 255))
+    write_yaml(tmp_path / "set/other/dataset.yaml", content)
+    with pytest.raises(UserError, match=words):
+        scored(tmp_path / "set", tmp_path / "work")
+
+
+def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
+    """A file called Scan_mask1 must not become Scan_prediction1."""
+    truth, _ = pictures()
+    truth = {name.replace("case", "Scan_mask"): mask for name, mask in truth.items()}
+    write_set(tmp_path / "set", coded(truth, 0, 255))
+    save(tmp_path / "set/other", coded(truth, 0, 255))
+    (tmp_path / "set/other/Scan_mask1.png").rename(tmp_path / "set/other/scan_mask1.png")
+    (tmp_path / "set/other/Scan_mask2.bmp").write_bytes((tmp_path / "set/other/Scan_mask2.png").read_bytes())
+    with pytest.raises(UserError) as error:
+        scored(tmp_path / "set", tmp_path / "work")
+    said = str(error.value)
+    assert "'Scan_mask1': has no prediction; scan_mask1.png differs in capital letters only" in said
+    assert "has the stem of Scan_mask2.bmp → keep one of the two" in said and "on_error" not in said
