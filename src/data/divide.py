@@ -9,12 +9,12 @@ from src.data.dataset import NAME, SUBSETS, read_lists
 from src.data.groups import clusters, groups_of, merged, read_column, rule_of
 from src.data.lists import joined, listed_groups
 from src.data.spread import completed, spread
-from src.data.store import Store
+from src.data.store import Described
 from src.errors import UserError, listing
 from src.params import Split, table_column
 
 
-def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
+def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
     """A row for each image: id, group, subset, and its fold (empty without folds, and for images on a list).
 
     Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
@@ -43,11 +43,11 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     return rows
 
 
-def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
+def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets."""
     twins, (own, groups) = clusters(store.records), groups_in(store, params)
     subset_of = {row["id"]: row["subset"] for row in rows}
-    lines = [f"{sum(map(len, twins))} of {len(store)} images are equal or nearly equal to another one"]
+    lines = [f"{sum(map(len, twins))} of {len(store.records)} images are equal or nearly equal to another one"]
     before, after = len(set(own.values())), len(set(groups.values()))
     if after < before:
         lines.append(f"kept together: {before} groups became {after}")
@@ -64,13 +64,13 @@ def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> lis
     return lines
 
 
-def groups_in(store: Store, params: Split) -> tuple[dict[str, str], dict[str, str]]:
+def groups_in(store: Described, params: Split) -> tuple[dict[str, str], dict[str, str]]:
     """id → group as split.group or dataset.yaml says, and id → group once those that share twins are one, if wanted."""
     own = groups_of(store.folder, rule_of(params.group, store.dataset), [record.id for record in store.records])
     return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
 
 
-def _on_lists(store: Store, own: Mapping[str, str]) -> dict[str, str]:
+def _on_lists(store: Described, own: Mapping[str, str]) -> dict[str, str]:
     """group → subset, of the groups on official lists."""
     official = groups_of(store.folder, store.dataset.group, list(own))
     return listed_groups(read_lists(store.folder, store.dataset), own, official)
@@ -121,7 +121,7 @@ def _too_few(
     )
 
 
-def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
+def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
     """group → what is to be spread evenly: its number of images; unless `stratify` is none its pixels of each class;
     if it is FILE.csv:COLUMN also how many of its images have each value of that column.
     """
@@ -143,7 +143,7 @@ def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> di
     return contents
 
 
-def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
+def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a split from which nothing could be learned, or no epoch be chosen."""
     remedy = "add such images, or change seed, split or the lists"
     names = store.dataset.names
@@ -155,13 +155,13 @@ def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
         raise UserError(f"no validation image holds {wanted}, so that no epoch could be chosen: {remedy}")
 
 
-def _pixels(store: Store, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
+def _pixels(store: Described, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
     """Pixels of each class in one subset."""
     held = [r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
     return np.sum(held, axis=0, dtype=np.int64)
 
 
-def subset_rows(store: Store, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
+def subset_rows(store: Described, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
     """For each subset and class: images, groups, and the class's share of the subset's pixels."""
     table: list[dict[str, str | int | float]] = []
     for subset in SUBSETS:

@@ -27,8 +27,8 @@ class Entry:
     """What is kept of a pair when its pixels are gone.
 
     mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; thumbnail: see thumbnails.py; preview: image and codes, thinned out; findings: what is
-    odd about it alone.
+    fingerprint: see duplicates.py; thumbnail: see thumbnails.py; preview: image and codes, thinned out; findings: what
+    is odd about it alone.
     """
 
     id: str

@@ -5,6 +5,8 @@ pixel belongs to an area of exactly one value that touches the border or is larg
 an area at the border whose values vary little (the dark around a round field of view).
 """
 
+import base64
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -24,12 +26,12 @@ FLAT = 1e-5  # share of an image that may be rounding
 LIMIT = 3.0  # standard deviations: a filled area must not outweigh the content
 FEWEST = 0.1  # share of the thumbnail that makes a content
 # Of pairs whose fingerprints are alike by a frame, the contents correlate by up to 0.26 (no data), 0.37 (made round
-# fields of view) and 0.80 (retinas, whose fingerprints stay below NEAR). Copies changed as in duplicates.py reach 0.8 in
-# all cases but 1 of 67 (nuclei, enlarged or with another gamma) and 1 of 82 (map tiles, more contrast).
+# fields of view) and 0.80 (retinas, whose fingerprints stay below NEAR). Copies changed as in duplicates.py reach SAME
+# in all cases (nuclei, retinas, street scenes) but 1 of 57 (map tiles with more contrast).
 SAME = 0.8
 
 _ROWS, _COLUMNS = (grid.ravel() for grid in np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j])
-_SURFACE = np.stack([np.ones(SIDE**2), _ROWS, _COLUMNS, _ROWS**2, _ROWS * _COLUMNS, _COLUMNS**2], axis=1)
+SURFACE = np.stack([np.ones(SIDE**2), _ROWS, _COLUMNS, _ROWS**2, _ROWS * _COLUMNS, _COLUMNS**2], axis=1)
 Thumbnail = NDArray[np.float16]
 Filled = NDArray[np.bool_]
 
@@ -57,6 +59,19 @@ def thumbnail(image: NDArray[Any]) -> tuple[Thumbnail, Filled]:
     if deviation <= FLAT * float(np.abs(content).mean()):
         return flat, filled
     return ((values - level) / deviation).clip(-LIMIT, LIMIT).astype(np.float16), filled
+
+
+def encoded(values: Thumbnail) -> str:
+    """A thumbnail as text, in steps of `LIMIT` / 127."""
+    return base64.b64encode(np.round(values.astype(np.float32) * (127 / LIMIT)).astype(np.int8).tobytes()).decode()
+
+
+def decoded(texts: Iterable[str]) -> Thumbnail:
+    """[number, SIDE, SIDE] from the texts of thumbnails; zeros for an empty text."""
+    empty = bytes(SIDE * SIDE)
+    content = b"".join(base64.b64decode(text) if text else empty for text in texts)
+    steps = np.frombuffer(content, np.int8).reshape(-1, SIDE, SIDE)
+    return (steps * np.float32(LIMIT / 127)).astype(np.float16)
 
 
 def _small(luma: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -142,7 +157,7 @@ def same_content(
 
 def _levelled(a: NDArray[np.float64], b: NDArray[np.float64], left: Filled) -> float:
     """The correlation at the pixels `left` once a quadratic surface is taken from both; 1 if one is flat then."""
-    surface = _SURFACE[left]
+    surface = SURFACE[left]
     content = np.stack([a[left], b[left]], axis=1)
     content -= surface @ np.linalg.lstsq(surface, content, rcond=None)[0]
     length = float(np.prod(np.linalg.norm(content, axis=0)))

@@ -50,7 +50,7 @@ def _near(entries: Sequence[Entry]) -> Iterator[tuple[int, int, float]]:
     """The pairs of near duplicates, less those that only a frame or an area without data makes alike."""
     for first, pairs in groupby(near_pairs([entry.fingerprint for entry in entries]), key=lambda pair: pair[0]):
         found = list(pairs)
-        others = [entries[second].thumbnail for _, second, _ in found]
-        values, filled = (np.stack(parts) for parts in zip(*others, strict=True))
-        same = same_content(*entries[first].thumbnail, values, filled)
+        others, fillings = zip(*(entries[second].thumbnail for _, second, _ in found), strict=True)
+        one, filled = entries[first].thumbnail
+        same = same_content(one, filled, np.stack(others), np.stack(fillings))
         yield from (pair for pair, alike in zip(found, same.tolist(), strict=True) if alike)
