@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from src.data.dataset import NAME, SUBSETS, read_lists
 from src.data.groups import clusters, groups_of, merged, read_column, rule_of
-from src.data.lists import joined, listed_groups
+from src.data.lists import joined, listed_groups, rewritten
 from src.data.spread import completed, spread
 from src.data.store import Described
+from src.data.tables import separator_note
 from src.errors import UserError, listing
 from src.params import Split, table_column
 
@@ -27,7 +28,9 @@ def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
     rest = {group: content for group, content in contents.items() if group not in listed}
     parts, shares = _parts(params, lists)
     if rest and not parts:
-        raise UserError(f"every subset has a list in {NAME}, but these groups are on none\n{listing(sorted(rest))}")
+        raise UserError(
+            f"every subset has a list in {NAME}, but these groups are on none\n{listing(map(repr, sorted(rest)))}"
+        )
     if len(rest) < len(parts):
         raise _too_few(params, own, groups, rest, len(parts))
     chosen = spread(rest, shares, seed)
@@ -44,7 +47,10 @@ def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
 
 
 def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets."""
+    """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets.
+
+    And on what was read in another form than asked for, in lists and tables.
+    """
     twins, (own, groups) = clusters(store.records), groups_in(store, params)
     subset_of = {row["id"]: row["subset"] for row in rows}
     lines = [f"{sum(map(len, twins))} of {len(store.records)} images are equal or nearly equal to another one"]
@@ -54,13 +60,23 @@ def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) ->
     on_lists = _on_lists(store, own)
     follow = {groups[image] for image in own if own[image] in on_lists}
     if pulled := [image for image in own if own[image] not in on_lists and groups[image] in follow]:
-        named = listing(f"{image}: {subset_of[image]}" for image in pulled)
+        named = listing(f"{image!r}: {subset_of[image]}" for image in pulled)
         lines.append(
             f"on no list of {NAME}, but with an image like one on it, so in its subset: {len(pulled)}\n{named}"
         )
     if across := [ids for ids in twins if len({subset_of[image] for image in ids}) > 1]:
-        named = listing(" = ".join(f"{image} ({subset_of[image]})" for image in ids) for ids in across)
+        named = listing(" = ".join(f"{image!r} ({subset_of[image]})" for image in ids) for ids in across)
         lines.append(f"across subsets, which flatters the scores (split.duplicates): {len(across)} cluster(s)\n{named}")
+    return [*lines, *_other_forms(store, params, own)]
+
+
+def _other_forms(store: Described, params: Split, own: Mapping[str, str]) -> list[str]:
+    """Lines on the lists and tables that do not hold ids, or commas."""
+    official = groups_of(store.folder, store.dataset.group, list(own))
+    lines = rewritten(read_lists(store.folder, store.dataset), [own, official])
+    rules = dict.fromkeys([rule_of(params.group, store.dataset), store.dataset.group, params.stratify])
+    for table in [table_column(rule) for rule in rules if rule]:
+        lines += separator_note(store.folder / table[0], table[1]) if table else []
     return lines
 
 
