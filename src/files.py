@@ -34,9 +34,14 @@ for _versions, _tag, _pattern, _first in implicit_resolvers:
 
 
 def read_text(path: Path) -> str:
-    """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8."""
+    """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8.
+
+    Some editors mark the start of a file; the mark of UTF-16, which Excel and PowerShell write, tells that apart.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")  # some editors mark the start of a file
+        content = path.read_bytes()
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 

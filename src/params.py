@@ -69,8 +69,8 @@ class Data(AskedData):
 
 
 def table_column(rule: str) -> tuple[str, str] | None:
-    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form."""
-    found = re.fullmatch(r"([^/\\:.][^/\\:]*\.csv):(.+)", rule, re.IGNORECASE)
+    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form; .tsv is fine, too."""
+    found = re.fullmatch(r"([^/\\:.][^/\\:]*\.[ct]sv):(.+)", rule, re.IGNORECASE)
     return (found[1], found[2]) if found else None
 
 

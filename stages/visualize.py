@@ -23,7 +23,7 @@ def main(params: Params) -> None:
     beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
     sources = Sources.read(Path(), store, beside, params.model_dump())
     write_text(PLOTS / "report.html", report(sources, panels))
-    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit))
+    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit, sources.caveat))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from src.data.normalise import moments, usable
 from src.data.pairs import Content
 from src.data.resize import averaged, nearest
 from src.data.store import release, strips
+from src.data.thumbnails import Filled, Thumbnail, thumbnail
 from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
@@ -27,8 +28,8 @@ class Entry:
     """What is kept of a pair when its pixels are gone.
 
     mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; preview: image and codes, thinned out; findings: what is odd about it alone;
-    inverted: whether the image's file stores white as 0.
+    fingerprint: see duplicates.py; thumbnail: see thumbnails.py; preview: image and codes, thinned out; findings: what
+    is odd about it alone; inverted: whether the image's file stores white as 0.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Entry:
     std: list[float]
     checksums: tuple[int, int]
     fingerprint: NDArray[np.float16]
+    thumbnail: tuple[Thumbnail, Filled]
     preview: tuple[Pixels, NDArray[np.uint8]] | None
     findings: list[Finding]
     inverted: bool = False
@@ -78,6 +80,7 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         std=std,
         checksums=(_checksum(image), _checksum(labels.codes)),
         fingerprint=fingerprint(image),
+        thumbnail=thumbnail(image),
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
         inverted=content.inverted,

@@ -45,7 +45,7 @@ def _words(sources: Sources) -> dict[str, Any]:
     return {
         "verdict": tables.verdict(test, sources.beside),
         "tiles": tables.tiles(test, sources.unit),
-        "sentences": cautions(test, "test images"),
+        "sentences": [*([sources.caveat] if sources.caveat else []), *cautions(test, "test images")],
         "training": training,
         "decided": " ".join(decisions(test)) or "No decision changes the plain network.",
         "unit": sources.unit,

@@ -34,27 +34,30 @@ def class_table(test: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels") -> list[str]:
-    """What was trained and how good it is, a line each; unit: of distances."""
+def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels", caveat: str = "") -> list[str]:
+    """What was trained and how good it is, a line each; unit: of distances; caveat: see `measured`."""
     images, baseline = train["images"], test.get("baseline", {})
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
-        *measured(test, unit, "test images"),
+        *measured(test, unit, "test images", caveat),
     ]
     if "mean" in baseline.get("dice", {}):
         lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline['dice']['mean'])}.")
     return [*lines, *_largest(test), *decisions(test)]
 
 
-def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[str]:
-    """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored."""
+def measured(test: Mapping[str, Any], unit: str, what: str = "images", caveat: str = "") -> list[str]:
+    """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored.
+
+    caveat: what limits the intervals, see src/data/caveat.py; it follows them.
+    """
     groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
     lines = [
         f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    lines += [*_untested(test, what), *_few(test)]
+    lines += [*([caveat] if caveat else []), *_untested(test, what), *_few(test)]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
@@ -118,9 +121,11 @@ def decisions(test: Mapping[str, Any]) -> list[str]:
     return [f"Added to the plain network: {named}; on the test images that changes {', '.join(changes)}."]
 
 
-def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels") -> str:
-    """The closing words of a run."""
-    lines = ["", *sentences(train, test, unit), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
+def terminal_summary(
+    train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels", caveat: str = ""
+) -> str:
+    """The closing words of a run; caveat: what limits the intervals, see src/data/caveat.py."""
+    lines = ["", *sentences(train, test, unit, caveat), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
     return "\n".join(lines)
 
 
