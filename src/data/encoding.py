@@ -71,23 +71,17 @@ class Encoding:
         return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
 
 
-def resolve(dataset: Dataset, masks: Mapping[str, Values], *, by_index: bool = False) -> tuple[Encoding, list[Finding]]:
-    """The encoding with its classes filled in, and an error for every mask that cannot be read with them.
+def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, list[Finding]]:
+    """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
 
     Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
-
-    Args:
-        dataset: as dataset.yaml says.
-        masks: id → the values of the mask.
-        by_index: whether palette indices have the same meaning in all masks even where their colours differ
-            (data.masks.read: indices).
     """
     findings = _lossy(masks)
     masks = {name: values for name, values in masks.items() if not values.lossy}
     if not masks:
         return Encoding(dataset, "in grey", 1), findings
     encoding = Encoding.of(dataset, masks)
-    if not by_index and (conflict := palette_conflict(masks)):
+    if conflict := palette_conflict(masks):
         return encoding, [*findings, conflict]
     findings += _strangers(encoding, masks)
     held: Held = {

@@ -132,8 +132,8 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
     entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
     encoding = gate.encoding
     if entries:
-        described, by_index = encoding.dataset, data.masks.read == "indices"
-        encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()}, by_index=by_index)
+        described = encoding.dataset
+        encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()})
         findings, entries = findings + more, _without(entries, more)
         findings += mixed_photometric("images", {name: entry.inverted for name, entry in entries.items()})
         findings += mixed_photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})

@@ -36,7 +36,8 @@ class Values:
     Attributes:
         kind: what a value is; "foreground": 0 and 1, after data.masks.threshold or data.masks.read: instances.
         lossy: the format invented values, which no threshold took away again.
-        palette: index → colour 0xRRGGBB of the values, if they are palette indices.
+        palette: index → colour 0xRRGGBB, None if the values are no palette indices; without entries if an index means
+            the same in all masks whatever its colour (data.masks.read: indices).
         wide: whether the file stores whole numbers of more than 8 bits.
         inverted: whether the file stores white as 0; values are read with black as 0.
         nodata: the value that GDAL's no-data tag names, if there is one.
@@ -111,7 +112,8 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
     if stored.palette is not None and kind == "grey":
-        values.palette = {value: _colour(stored.palette, value) for value in values.pixels}
+        compared = [] if masks.read == "indices" else values.pixels
+        values.palette = {value: _colour(stored.palette, value) for value in compared}
     return Labels(codes, values, stored.orientation)
 
 
