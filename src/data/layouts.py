@@ -46,14 +46,14 @@ def _groups(owners: Iterable[str], others: Iterable[str], affix: Affix) -> Group
     for owner in owners:
         folder, slash, name = owner.rpartition("/")
         core = affix.core(name) or name
-        by_name |= {core: owner} | {folder + slash + core: owner}
+        by_name[folder + slash + core] = owner
     groups: Groups = {}
     for other in sorted(others):
         folder, slash, name = other.rpartition("/")
         begun = [name, *(name[:cut] for cut in sorted(cuts(name), reverse=True))]
-        keys = [folder, *(folder + slash + one for one in begun), *begun]
-        if owner := next((by_name[key] for key in keys if key in by_name), None):
-            groups.setdefault(owner, []).append(other)
+        keys = [folder, *(folder + slash + one for one in begun), *begun]  # the last ones are images at the top
+        if key := next((key for key in keys if key in by_name), None):
+            groups.setdefault(by_name[key], []).append(other)
     return {owner: group for owner, group in groups.items() if len(group) > 1}
 
 

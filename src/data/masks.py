@@ -108,7 +108,7 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
         codes = counted(array, values).codes
     else:
         codes = np.empty(array.shape[:2], np.uint8)
-        for rows in strips(*codes.shape):
+        for rows in strips(codes.shape[0], codes.shape[1]):
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
     if stored.palette is not None and kind == "grey":
