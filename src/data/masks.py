@@ -107,8 +107,9 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
     else:
-        codes = np.empty(array.shape[:2], np.uint8)
-        for rows in strips(codes.shape[0], codes.shape[1]):
+        height, width = array.shape[:2]
+        codes = np.empty((height, width), np.uint8)
+        for rows in strips(height, width):
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
     if stored.palette is not None and kind == "grey":
