@@ -5,109 +5,146 @@ import csv
 import errno
 import json
 import math
-import re
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.resolver import implicit_resolvers
 
 from src.errors import UserError
 
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with the scalars of YAML 1.2: `1e-5` is a number; `yes`, `no`, `on`, `off` are words.
-
-    DVC reads params.yaml with ruamel.yaml, which follows YAML 1.2; PyYAML alone follows 1.1 and would read `1e-5`,
-    which is what `dvc exp run -S train.lr=1e-5` writes, as text. A key that stands twice is an error, as it is to DVC.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: list[Any] = []
-        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else []:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys and key_node.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            keys.append(key)
-        return super().construct_mapping(node, deep)
-
-
-_CORE_SCHEMA = {  # https://yaml.org/spec/1.2.2/#103-core-schema
-    "bool": r"true|True|TRUE|false|False|FALSE",
-    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-    "int": r"[-+]?[0-9]+",
-    "null": r"~|null|Null|NULL|",
-    "merge": r"<<",
-}
-_Loader.yaml_implicit_resolvers = {}
-for _tag in ("bool", "int", "float", "null", "merge"):  # tried in this order: an integer is no float
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_CORE_SCHEMA[_tag]})$"), None)
-
-
-def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
-    text = loader.construct_scalar(node).lower()
-    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+MOST_VALUES = 100_000  # in a YAML file, after aliases: a few lines of them can make billions
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes every text that either version of YAML would read as something else."""
+    """Quote every text that YAML 1.1 (most other programs) or YAML 1.2 (DVC) reads as something else than text."""
 
 
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_CORE_SCHEMA['float']})$"), None)
+for _versions, _tag, _pattern, _first in implicit_resolvers:
+    if (1, 2) in _versions:
+        _Dumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def read_text(path: Path) -> str:
-    """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8."""
+    """The content of a text file that a user wrote; `UserError` if it is missing or not UTF-8.
+
+    Some editors mark the start of a file; the mark of UTF-16, which Excel and PowerShell write, tells that apart.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")  # some editors mark the start of a file
+        content = path.read_bytes()
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML 1.2 file; `UserError` names the file and the line if it cannot be parsed."""
+    """Return the content of a YAML file, exactly as DVC reads it.
+
+    Raises:
+        UserError: The file cannot be read or is not valid YAML. The message names the file and, where known, the line.
+    """
     return parse_yaml(read_text(path), path)
 
 
 def parse_yaml(text: str, path: Path) -> Any:
-    """The content of the YAML 1.2 file at `path` that has this text."""
+    """Return the content of YAML `text`, exactly as DVC reads it; `path` is the file that messages name.
+
+    The parser is the one that DVC uses, with the same options (dvc.utils.serialize): `1_000` is 1000, `0o17` is 15,
+    `1e-5` is a number, `yes` is text. A key that appears twice is an error. The parser builds plain values only.
+    """
     try:
-        return yaml.load(text, Loader=_Loader)  # a safe loader: builds plain values only
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML\n{error}") from None
-    except (ValueError, KeyError, AttributeError, RecursionError) as error:  # explicit tags, endless digits or depth
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor that is defined twice: allowed, and DVC says nothing either
+            if "*" in text and _values(YAML(typ="safe").compose(text), {}) > MOST_VALUES:
+                raise ValueError(f"aliases (*name) repeat parts of it until it holds more than {MOST_VALUES:,} values")
+            return YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {_yaml_problem(error)}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        character = f"character U+{error.character:04X}"
+        raise UserError(f"{path}: not valid YAML: line {line}: YAML does not allow the {character}") from None
+    except (YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # `!!int abc`, a number of 5,000 digits, the 13th month, 5,000 nested brackets.
         raise UserError(f"{path}: not valid YAML: {error}") from None
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """How many values a YAML node holds, those behind an alias counted each time; known: id of a node → number."""
+    if isinstance(node, tuple):  # a key and its value
+        return sum(_values(part, known) for part in node)
+    if node is None or isinstance(node.value, str):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1  # for a list that holds itself
+        known[id(node)] = 1 + sum(_values(part, known) for part in node.value)
+    return known[id(node)]
+
+
+def _yaml_problem(error: MarkedYAMLError) -> str:
+    """What is wrong, and in which line and column, without the hints for programmers that ruamel.yaml adds."""
+    problem = str(error.problem or "")
+    if isinstance(error, DuplicateKeyError):
+        problem = problem.partition(" with value ")[0]  # which may be the whole file
+    words = "; ".join(part for part in (error.context, problem) if part)
+    mark = error.problem_mark or error.context_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {words}" if mark else words
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, for a file or a folder, that takes its name only if the block succeeds."""
+    """Yield a temporary path beside `path`, for a file or a folder, that takes its name only if the block succeeds.
+
+    A folder that is there already is renamed first and deleted last, so that either the old or the new one is at
+    `path`, whole. Parts of the old one that cannot be deleted stay behind as .tmp-*, and the new one counts.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own whatever the process and the machine; short, where the path's name is as long as may be.
-    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{path.suffix if len(path.suffix) < 16 else ''}"
+    temporary = _temporary(path)
     try:
         yield temporary
         if path.is_dir():
-            if not temporary.is_dir():  # no file takes the place of a folder and all that is in it
-                raise IsADirectoryError(errno.EISDIR, "is a folder, not a file to write", str(path))
-            shutil.rmtree(path)
-        temporary.replace(path)
+            _replace_folder(path, temporary)
+        else:
+            temporary.replace(path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, a link or a folder if it is there; what cannot be deleted of a folder stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.parent / f".tmp-{secrets.token_hex(8)}{path.suffix if len(path.suffix) < 16 else ''}"
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Put the folder `new` in the place of the folder `path`."""
+    if not new.is_dir():  # no file takes the place of a folder and all that is in it
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file to write", str(path))
+    old = _temporary(path)
+    try:
+        path.replace(old)
+        new.replace(path)
+    except BaseException:  # an interrupt, too
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise
+    _remove(old)
 
 
 def write_text(path: Path, text: str) -> None:

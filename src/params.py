@@ -31,8 +31,9 @@ OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
 
 
 class Masks(Section):
-    read: Literal["auto", "alpha", "instances"]
+    read: Literal["auto", "alpha", "indices", "instances"]
     threshold: Annotated[float, Field(ge=0, lt=2**32)]
+    exif: Literal["auto", "shown", "stored"] = "auto"
 
     @model_validator(mode="after")
     def one_reading(self) -> "Masks":
@@ -68,8 +69,8 @@ class Data(AskedData):
 
 
 def table_column(rule: str) -> tuple[str, str] | None:
-    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form."""
-    found = re.fullmatch(r"([^/\\:.][^/\\:]*\.csv):(.+)", rule, re.IGNORECASE)
+    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form; .tsv is fine, too."""
+    found = re.fullmatch(r"([^/\\:.][^/\\:]*\.[ct]sv):(.+)", rule, re.IGNORECASE)
     return (found[1], found[2]) if found else None
 
 

@@ -1,6 +1,7 @@
 """Sections of YAML files as frozen, validated models, and what is wrong with one in words."""
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -10,6 +11,8 @@ from src.errors import UserError, listing
 
 Checked = TypeVar("Checked", bound=BaseModel)
 Number = TypeVar("Number")
+SHORT = reprlib.Repr()  # shows a value that was given, without filling the terminal with it
+SHORT.maxstring = SHORT.maxother = 200  # characters
 NUMBER = "a number"  # the part of a union that a complaint is about, unless the value is auto
 Auto = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
@@ -44,7 +47,7 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {problem['input']!r})"
+    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {SHORT.repr(problem['input'])})"
     return f"{key}: {message}{or_auto}{given}"
 
 

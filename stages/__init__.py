@@ -21,6 +21,8 @@ PLOTS = Path("plots")
 def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     """Run a stage as a script: answer --help, read params.yaml, show a `UserError` as one message and exit with 1.
 
+    In a copy of the project (`dvc exp run --temp`, `--queue`) that lacks files of the data set no stage runs.
+
     A stage imports what it needs inside `main`, so that --help and a refused parameter answer at once.
     """
     argparse.ArgumentParser(
@@ -29,11 +31,14 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
     ).parse_args()
     from src import params
+    from src.data.copies import stop_in_copy
     from src.errors import UserError, of_system
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:
-        main(params.load())
+        settings = params.load()
+        stop_in_copy(settings.data.source)
+        main(settings)
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:

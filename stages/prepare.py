@@ -5,11 +5,10 @@ from stages import CHECKS, PREPARED, SHEET, run
 
 
 def main(params: Params) -> None:
-    from src.data.copies import remark, stop_in_copy
+    from src.data.copies import remark
     from src.data.prepare import prepare
     from src.report.gate import report
 
-    stop_in_copy(params.data.source)
     prepare(params.data, PREPARED, lambda gate: report(gate, CHECKS, SHEET))
     remark(params.data.source)
 

@@ -5,6 +5,7 @@ from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
+    from src.data.caveat import caveat
     from src.data.divide import notes, split, subset_rows
     from src.data.splits import write_splits
     from src.data.store import Store
@@ -19,6 +20,8 @@ def main(params: Params) -> None:
         size = f"{row['images']} images in {row['groups']} groups"
         print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
     print(*notes(store, params.split, rows), sep="\n")
+    if warning := caveat(store, rows):
+        print(warning)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def main(params: Params) -> None:
     from src.files import read_csv, read_json, write_text
     from src.report.curves import draw_curves
     from src.report.document import report
-    from src.report.page import terminal_summary
+    from src.report.page import averages, terminal_summary
     from src.report.panels import draw_comparisons
     from src.report.sources import Sources
 
@@ -23,7 +23,8 @@ def main(params: Params) -> None:
     beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
     sources = Sources.read(Path(), store, beside, params.model_dump())
     write_text(PLOTS / "report.html", report(sources, panels))
-    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit))
+    remarks = [averages(store.dataset), *([sources.caveat] if sources.caveat else [])]
+    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit, remarks))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from src.convert.coco import read_coco
 from src.convert.labelme import read_labelme
 from src.convert.write import write
 from src.convert.yolo import read_yolo
+from src.data.dataset import read_dataset
 from src.data.pairs import folder_pairs
 from tests.closure import ROOT
 from tests.conftest import data_section
@@ -28,7 +29,8 @@ def read_mask(path):
 
 def paired(folder):
     """The pairs of a data set, as the pipeline finds them."""
-    return folder_pairs(folder, data_section(folder), False, None)[0]
+    masks = {"read": "auto", "threshold": 0, "exif": read_dataset(folder).exif or "auto"}
+    return folder_pairs(folder, data_section(folder, masks=masks), False, None)[0]
 
 
 def photo(path, width=12, height=10, orientation=1):

@@ -67,7 +67,9 @@ def parameters_read(name: str) -> set[str]:
     or `unet`; all of them stand for the section.
     """
     own = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-    chains = [chain for path in closure(name) if path != ROOT / "src/params.py" for chain in attributes(path)]
+    # stages/__init__.py reads data.source for a check: nothing that a stage writes depends on it.
+    passed_over = {ROOT / "src/params.py", ROOT / "stages/__init__.py"}
+    chains = [chain for path in closure(name) - passed_over for chain in attributes(path)]
     pairs = {pair for chain in chains for pair in pairwise(chain)}
     found = set()
     for chain in attributes(own):

@@ -66,6 +66,51 @@ def test_equals_scipys_affine_transform(params, degrees):
     assert (nearest == labels).mean() > 0.97
 
 
+def mirrored(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The pixels at these places, where places outside are mirrored at the border of the whole image."""
+    places = []
+    for wanted, size in zip((rows, columns), pixels.shape, strict=False):
+        period = max(2 * (size - 1), 1)
+        places.append((size - 1) - np.abs(wanted % period - (size - 1)) if size > 1 else np.zeros_like(wanted))
+    return pixels[np.ix_(*places)]
+
+
+@pytest.mark.parametrize("size", [(40, 200), (32, 32), (9, 70), (1, 33), (100, 1)])
+@pytest.mark.parametrize("signs", [(1, 1), (-1, 1)])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 1.0])
+def test_a_shifted_crop_mirrors_the_image_at_its_own_border(size, signs, share):
+    side, rng = 32, np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    mask = rng.integers(0, 5, size, dtype=np.uint8)
+    for down in (-share, 0, share):
+        for right in (-share, 0, share):
+            places = [
+                0 if move < 0 else max(length - side, 0) for move, length in zip((down, right), size, strict=True)
+            ]
+            first = np.array(places) + np.round(np.array([down, right]) * side).astype(int)
+            centre = first[::-1] + (side - 1) / 2
+            seen, labels = warp(image, mask, centre, np.diag(signs).astype(float), side)
+            rows, columns = (begin + np.arange(side)[::sign] for begin, sign in zip(first, signs[::-1], strict=True))
+            assert (seen == mirrored(image, rows, columns)).all()
+            assert (labels == mirrored(mask, rows, columns)).all()
+
+
+@pytest.mark.parametrize("degrees", [30, 90, -135])
+def test_a_turned_crop_far_outside_equals_scipys(degrees):
+    side, rng = 32, np.random.default_rng(0)
+    image = ndimage.gaussian_filter(rng.uniform(0, 255, (90, 120)), 2).astype(np.uint8)[..., None]
+    angle = np.deg2rad(degrees)
+    matrix = 1.5 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for centre in np.array([[-20.0, 40.0], [139.0, 100.0], [60.0, -25.0], [-16.0, -16.0], [60.0, 45.0]]):
+        seen, _ = warp(image, np.zeros((90, 120), np.uint8), centre, matrix, side)
+        swapped = matrix[::-1, ::-1]
+        offset = centre[::-1] - swapped @ [(side - 1) / 2, (side - 1) / 2]
+        wanted = ndimage.affine_transform(
+            image[..., 0].astype(float), swapped, offset, (side, side), order=1, mode="mirror"
+        )
+        assert np.abs(wanted - seen[..., 0]).max() <= 3
+
+
 def test_rotation_is_in_degrees(params):
     augment = params(**{"augment.rotate": 30, "augment.share": 1.0, "augment.flip": "none", "augment.scale": 0}).augment
     rng = np.random.default_rng(0)

@@ -90,7 +90,7 @@ def test_check_reads_as_prepare_does_and_writes_no_store(folder):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("classes: {0: a, 1: b}\nclasses: {0: a, 2: b}\n", "the key 'classes' stands twice"),
+        ("classes: {0: a, 1: b}\nclasses: {0: a, 2: b}\n", "line 2, column 1: while constructing a mapping; found"),
         ("classes: {0: a, 1: b", "not valid YAML"),
         ("classes: {0: a, 1: a}", "named twice: a"),
     ],

@@ -46,8 +46,8 @@ def test_masks_lie_as_the_image_is_shown(tmp_path, kind, orientation, coordinate
     images = [{"id": 7, "file_name": name} | size]
     corner = (3, box(0, 0, 4, 3), {})  # the first pixels of the picture that was annotated
     from_coco(tmp_path, corner, images=images, options=Options(coordinates=told), name=name)
-    ((_, labels),) = [pair.read(None) for pair in paired(tmp_path / "out")]
-    mask = labels.codes
+    (content,) = [pair.read(None) for pair in paired(tmp_path / "out")]
+    mask = content.labels.codes
     image = read_image(path)[..., 0]
     annotated = np.zeros(size["height"] * size["width"], np.uint8).reshape(size["height"], size["width"])
     annotated[:3, :4] = 1

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from src.data.copies import left_behind
+from src.data.copies import left_behind, stop_in_copy
+from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests.conftest import ROOT, write_data_set
 from tests.dvc_project import dvc_project
@@ -101,6 +102,73 @@ def test_a_copy_that_lacks_files_is_refused_before_anything_is_read(project):
     assert f"prepare: 2 of the 6 files in {SET} are known to neither Git nor DVC" in printed
     assert "  images/case 0-1.png\n  images/case 1-2.png\n" in printed and "pairs" not in printed
     assert shell(project, f"git add '{SET}' && {experiment}").count("3 pairs") == 1
+
+
+SPLIT = """
+  split:
+    cmd: python -m stages.split
+    params: [split]
+    deps: [data/prepared]
+    outs: [data/splits.csv, plots/splits.csv]
+"""
+
+
+def add_pair(folder: Path) -> None:
+    for part in ("images", "masks"):
+        shutil.copy(folder / SET / part / "case 0-0.png", folder / SET / part / "new.png")
+
+
+@pytest.fixture
+def split_project(project):
+    """Prepare and split, run once, with all of the data set in Git."""
+    (project / "dvc.yaml").write_text(DVC + SPLIT)
+    with (project / ".gitignore").open("a") as file:
+        file.write("/data/splits.csv\n/plots\n")
+    shell(project, "git add -A && git commit -q -m split && dvc repro && git add -A && git commit -q -m results")
+    return project
+
+
+def test_a_new_pair_that_nobody_knows_stops_the_first_stage_that_runs_in_a_copy(split_project):
+    """Prepare does not run there: the copy's files are those of the last run."""
+    add_pair(split_project)
+    printed = shell(split_project, "dvc exp run --temp -S split.seed=1", status=1)
+    assert "Stage 'prepare' didn't change, skipping" in printed
+    assert f"split: 2 of the 8 files in {SET} are known to neither Git nor DVC" in printed
+    assert "  images/new.png\n  masks/new.png\n" in printed
+    printed = shell(split_project, f"git add '{SET}' && dvc exp run --temp -S split.seed=1")
+    assert "4 pairs" in printed and "Ran experiment" in printed
+
+
+def test_a_new_pair_in_a_folder_that_dvc_knows_goes_into_the_copy(split_project):
+    shell(split_project, f"git rm -rq --cached '{SET}' && dvc add '{SET}' && git add -A && git commit -q -m dvc")
+    add_pair(split_project)
+    assert "4 pairs" in shell(split_project, "dvc exp run --temp -S split.seed=1")
+
+
+@pytest.mark.parametrize("stage", ["prepare", "split", "augment", "train", "evaluate", "visualize"])
+def test_every_stage_refuses_to_run_in_a_copy_that_lacks_files(project, stage):
+    shell(project, "git add data")
+    add_pair(project)
+    copy = project.parent / f"{project.name} copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("new.png"))
+    printed = shell(copy, f"DVC_ROOT='{project}' python -m stages.{stage}", status=1)
+    assert printed.startswith(f"{stage}: 2 of the 8 files in {SET} are known to neither Git nor DVC")
+
+
+def test_what_comes_after_the_copy_was_made_is_no_part_of_its_experiment(project, monkeypatch):
+    shell(project, "git add data")
+    copy = project.parent / f"{project.name} copy"
+    shutil.copytree(project, copy)
+    add_pair(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.chdir(copy)
+    stop_in_copy(SET)
+    monkeypatch.chdir(project)
+    stop_in_copy(SET)
+    monkeypatch.chdir(copy)
+    (copy / "dvc.yaml").write_text(DVC + SPLIT)  # as if the copy were of now
+    with pytest.raises(UserError, match=r"images/new\.png"):
+        stop_in_copy(SET)
 
 
 def test_outside_of_a_project_nothing_is_said(tmp_path, monkeypatch):

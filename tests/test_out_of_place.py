@@ -4,13 +4,12 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from src.errors import UserError
 from src.files import read_csv
-from tests.battery import MASK, NOISE, jpeg, put, run, state, whole_png
+from tests.battery import jpeg, put, run, state, whole_png
 from tests.conftest import write_data_set
-from tests.corpus import png, saved
+from tests.corpus import png
 
 
 @pytest.fixture
@@ -20,12 +19,6 @@ def source(tmp_path):
 
 def other_size(source):
     put(source, "bad", mask=png(np.eye(63, 64, dtype=np.uint8), 8, 0))
-
-
-def turned(source):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    put(source, "bad", saved(Image.fromarray(NOISE[:, :32]), "PNG", exif=exif), png(MASK[:, :32], 8, 0))
 
 
 def no_mask(source):
@@ -93,7 +86,6 @@ def not_utf8(source):
 
 STRUCTURE = {  # how the set is spoilt: what is said, for each offender
     other_size: {"bad": "the image is 64 × 64 pixels, its mask 64 × 63"},
-    turned: {"bad": "the image is 64 × 32 pixels, its mask 32 × 64, the one turned: look for an EXIF orientation"},
     no_mask: {"images/bad": "has no mask"},
     no_image: {"masks/bad": "has no image"},
     two_masks: {"masks/bad.tif": "has the stem of bad.png"},

@@ -177,11 +177,11 @@ def test_an_empty_folder_is_refused(tmp_path):
     [
         ("clases: {0: a, 1: b}", "clases: no such key; did you mean classes?"),
         ("classes: {0: a, 1: a}", "named twice: a"),
-        ("classes: {0: a, 0: b}", "the key 0 stands twice"),
-        ("classes: {0: a, 00: b}", "the key 0 stands twice"),
+        ("classes: {0: a, 0: b}", 'found duplicate key "0"'),
+        ("classes: {0: a, 00: b}", 'found duplicate key "0"'),
         ('classes: {"#ff0000": a, "#FF0000": b}', "one and the same value: #FF0000, #ff0000"),
         ('classes: {"#ff0000": a, "#000000": b}\nignore: "#FF0000"', "#FF0000 is the value of class a"),
-        ("classes: {0: a, 1: b}\nignore: 2\nignore: 3", "the key 'ignore' stands twice"),
+        ("classes: {0: a, 1: b}\nignore: 2\nignore: 3", 'found duplicate key "ignore"'),
         ("classes: {0: a}", "from 2 to 255"),
         ("classes: {0.5: a, 1: b}", "0.5 is neither a whole number nor a colour"),
         ("classes: {0: a, red: b}", "'red' is neither a whole number nor a colour"),
@@ -216,11 +216,11 @@ def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):
 @pytest.mark.parametrize("masks", [{"read": "auto", "threshold": 128}, {"read": "instances", "threshold": 0}])
 def test_classes_that_a_setting_for_masks_never_makes_are_refused(tmp_path, masks):
     source = write_data_set(tmp_path / "set", count=2, values=[0, 255])
-    (source / "dataset.yaml").write_text("classes: {0: void, 255: cell}")
+    (source / "dataset.yaml").write_text("classes: {0: empty, 255: cell}")
     with pytest.raises(UserError, match=r"makes 0 and 1 of all values: name these under classes in .*dataset\.yaml"):
         prepared(source, tmp_path, masks=masks)
-    (source / "dataset.yaml").write_text("classes: {0: void, 1: cell}")
-    assert prepared(source, tmp_path, masks=masks).dataset.names == ["void", "cell"]
+    (source / "dataset.yaml").write_text("classes: {0: empty, 1: cell}")
+    assert prepared(source, tmp_path, masks=masks).dataset.names == ["empty", "cell"]
 
 
 def test_a_dataset_yaml_that_is_not_utf8_is_refused(tmp_path):

@@ -28,7 +28,7 @@ DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the rooms
 BELOW = COMMON | {"src.data", "numpy"}
 FLOORS = {  # what each room of src may import of the others, and of the libraries that cost time
-    "src": COMMON | {"pydantic", "yaml", "tqdm"},
+    "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},

@@ -4,59 +4,30 @@ Reads every file once, as the prepare stage does, and changes nothing in FOLDER.
 """
 
 import argparse
-import re
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tools import parser, run
-
-if TYPE_CHECKING:
-    from src.data.gate import Gate
-
-BEGINNING = "^(.+)[/_. -]"  # all before the last part of a name
 
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
+    from src.data.advice import foreseen
     from src.data.copies import remark
     from src.data.gate import examine
+    from src.data.prepare import described
     from src.report.gate import report
 
     read = params.load()
     data = read.data.model_copy(update={"source": arguments.folder})
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    print(groups(gate, read.split.group))
+    lines, error = foreseen(described(gate), read.split)
+    print(*lines, sep="\n")
     remark(arguments.folder)
-    print(f"every finding: {arguments.out / 'checks.csv'}\nnext: set data.source to {arguments.folder}, then dvc repro")
-
-
-def groups(gate: "Gate", rule: str) -> str:
-    """How many groups `rule` (split.group) makes of the images; `UserError` if it, or a list, does not fit them."""
-    from src.data.dataset import SUBSETS, read_lists
-    from src.data.groups import groups_of, rule_of
-    from src.data.lists import listed_groups
-
-    dataset, ids = gate.encoding.dataset, list(gate.entries)
-    own = groups_of(gate.source, rule_of(rule, dataset), ids)
-    listed_groups(read_lists(gate.source, dataset), own, groups_of(gate.source, dataset.group, ids))
-    sizes = sorted(Counter(own.values()).values())
-    size = f"of {sizes[0]}" if sizes[0] == sizes[-1] else f"of {sizes[0]} to {sizes[-1]}"
-    fewest = f"; every subset needs one, and there are {len(SUBSETS)}" if len(sizes) < len(SUBSETS) else ""
-    return f"{len(sizes)} group(s) {size} image(s){fewest}" + (alike(ids) if sizes[-1] == 1 else "")
-
-
-def alike(ids: Sequence[str]) -> str:
-    """A line on names that begin alike, as frames of a video or slices of a scan do; nothing if few do."""
-    begun = [re.match(BEGINNING, image) for image in ids]
-    beginnings = Counter(match[1] for match in begun if match).most_common()
-    if None in begun or not 1 < len(beginnings) <= len(ids) / 2:
-        return ""
-    (name, images), count = beginnings[0], len(beginnings)
-    what = f"{len(ids)} names have {count} beginnings, as {name!r} of {images}: if each is a video, scan or patient"
-    return f'\n{what}, its images must stay together → in dataset.yaml: group: "{BEGINNING}"'
+    print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)
+    if error:
+        raise error
+    print(f"next: set data.source to {arguments.folder}, then dvc repro")
 
 
 if __name__ == "__main__":

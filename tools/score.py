@@ -33,6 +33,7 @@ def main(given: argparse.Namespace) -> None:
     from src.data.labelled import found, read_labelled
     from src.errors import UserError
     from src.evaluation.score import check_out, write_scores
+    from src.report.page import averages
     from src.report.scored import scored_text
 
     read = params.load()
@@ -49,7 +50,7 @@ def main(given: argparse.Namespace) -> None:
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    print(scored_text(scores, notes, dataset.length_unit, given.out))
+    print(scored_text(scores, [*notes, averages(dataset)], dataset.length_unit, given.out))
 
 
 def report(gate: "Gate") -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from src.data.dataset import COLOUR, ClassName, Dataset, Value
+from src.data.dataset import COLOUR, NONE, ClassName, Dataset, Value
 from src.params import Depth
 from src.section import Section
 
@@ -83,7 +83,7 @@ class Project(Section):
     def dataset(self) -> Dataset:
         """The classes as a data set describes them."""
         known = dict(zip(self.values or range(len(self.classes)), self.classes, strict=True))
-        background = None if self.background is None else self.classes[self.background]
+        background = NONE if self.background is None else self.classes[self.background]
         return Dataset(classes=known, background=background, colors=self.colors)
 
     @property

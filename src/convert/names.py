@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from src.convert.problems import Findings, Refused
 from src.data.images import SUFFIXES
-from src.data.pairs import SYSTEM_FILES
+from src.data.links import SYSTEM_FILES
 from src.errors import UserError
 
 INSIDE = "name it by its path below the folder of images, without links that lead out of it"

@@ -105,7 +105,7 @@ def _describe(annotations: Annotations, summary: Summary) -> None:
     if len(used) == 1:
         raise UserError("no shape covers a pixel, so there is nothing to learn; nothing was written")
     lists = {subset: f"{subset}.txt" for subset in annotations.subsets}
-    summary.dataset = Dataset(classes=used, background=used[0], ignore=IGNORE).model_copy(update=lists)
+    summary.dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown").model_copy(update=lists)
     summary.subsets = {subset: len(names) for subset, names in annotations.subsets.items()}
 
 

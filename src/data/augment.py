@@ -45,11 +45,8 @@ def warp(
     """
     half = (side - 1) / 2
     corners = matrix @ np.array([[-half, half, -half, half], [-half, -half, half, half]]) + centre[:, None]
-    size = np.array([image.shape[1], image.shape[0]])
-    # Only the window from low to high is read of a large image.
-    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 1, 0, size - 1)
-    high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 2, low + 1, size)
-    window = np.s_[low[1] : high[1], low[0] : high[0]]
+    low, high = _window(corners.min(axis=1), corners.max(axis=1), np.array([image.shape[1], image.shape[0]]))
+    window = np.s_[low[1] : high[1], low[0] : high[0]]  # only this part is read of a large image
     offset = centre - low - matrix @ [half, half]
     affine = np.hstack([matrix, offset[:, None]])
 
@@ -59,6 +56,20 @@ def warp(
         return np.asarray(out)
 
     return cut(image, cv2.INTER_LINEAR).reshape(side, side, -1), cut(mask, cv2.INTER_NEAREST)
+
+
+def _window(
+    first: NDArray[np.float64], last: NDArray[np.float64], size: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pixels (x, y) that a crop needs of an image, as [low, high): those between `first` and `last`, mirrored.
+
+    Where the crop reaches over a border, the window begins at that border and holds all that is mirrored there.
+    Otherwise the pixels would be mirrored a second time, at the window's own border.
+    """
+    mirrored_last = np.where(first < 0, np.maximum(last, -first), last)
+    mirrored_first = np.where(last > size - 1, np.minimum(first, 2 * (size - 1) - last), first)
+    low = np.clip(np.floor(mirrored_first).astype(int) - 1, 0, size - 1)
+    return low, np.clip(np.ceil(mirrored_last).astype(int) + 2, low + 1, size)
 
 
 def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator) -> NDArray[np.float32]:

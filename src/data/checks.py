@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.data.dataset import NAME, number
+from src.data.dataset import NAME, NONE, Dataset
 from src.data.gate import Gate
 from src.data.unreadable import Finding
 from src.errors import UserError, listing
@@ -54,7 +54,11 @@ def summary(gate: Gate) -> Iterator[str]:
     found = [f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]]
     yield ", ".join(found) or "no findings"
     milder = [finding for finding in gate.findings if finding.severity != "error"]
-    yield from (f"  {line}" for line in list(_lines(milder))[:MOST_SHOWN])
+    yield from (f"  {line}" for line in _lines([finding for finding in milder if finding.whole]))
+    lines = list(_lines([finding for finding in milder if not finding.whole]))
+    yield from (f"  {line}" for line in lines[:MOST_SHOWN])
+    if len(lines) > MOST_SHOWN:
+        yield f"  … and {len(lines) - MOST_SHOWN} more, see the table"
 
 
 def _lines(findings: list[Finding]) -> Iterator[str]:
@@ -76,12 +80,22 @@ def _classes(gate: Gate) -> Iterator[str]:
     for position, (value, name) in enumerate(gate.encoding.dataset.classes.items()):
         counts = [of_image[position] for of_image in pixels]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
-        yield f"mask value {value}: {name}, {share}"
-    ignored = [None if gate.encoding.dataset.ignore is None else number(gate.encoding.dataset.ignore)]
+        yield f"mask value {value}: {name!r}, {share}"
+    ignored = gate.encoding.dataset.ignored
     held = [(entry.values.kind, *item) for entry in gate.entries.values() for item in entry.values.pixels.items()]
-    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) in ignored):
+    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) == ignored):
         yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
-    names = gate.encoding.dataset.names
-    if len(names) > 2 and gate.encoding.dataset.background_index is None:
-        largest = names[max(range(len(names)), key=lambda position: sum(of_image[position] for of_image in pixels))]
-        yield f"no background: all {len(names)} classes count in means; else say in {NAME}: background: {largest}"
+    if any(entry.values.kind == "one-hot" for entry in gate.entries.values()):
+        yield "one-hot masks: the value is the number of the channel that is set, from 0"
+    yield _background(gate.encoding.dataset, pixels)
+
+
+def _background(dataset: Dataset, pixels: list[list[int]]) -> str:
+    """Which class the averages exclude."""
+    names, index = dataset.names, dataset.background_index
+    if index is not None:
+        return f"background: {names[index]!r} (averages over classes exclude it)"
+    if dataset.background == NONE:
+        return f"background: none, averages are over all {len(names)} classes"
+    largest = names[max(range(len(names)), key=lambda position: sum(of_image[position] for of_image in pixels))]
+    return f"no background: averages are over all {len(names)} classes; else say in {NAME}: background: {largest}"

@@ -7,7 +7,37 @@ from collections.abc import Iterator
 from src.data.unreadable import Unreadable
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CONVERT = "save it as PNG, TIFF, JPEG, WebP or BMP"
+OTHERS = (  # how files begin that are found in place of images, in lower case; what they are; what helps
+    (b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
+    (b"/annex/objects/", "is a pointer of git-annex, not the file itself", "git annex get"),
+    (b"<!doctype html", "is a web page, not an image", "download it again: the page may say why it failed"),
+    (b"<html", "is a web page, not an image", "download it again: the page may say why it failed"),
+    (b"<svg", "is a drawing (SVG), not an image of pixels", CONVERT),
+    (b"<?xml", "is XML, not an image of pixels", CONVERT),
+    (b"gif8", "is in GIF format", CONVERT),
+    (b"8bps", "is a Photoshop document", CONVERT),
+    (b"%pdf", "is a PDF", CONVERT),
+    (b"pk\x03\x04", "is a ZIP archive", "unpack it"),
+    (b"\x93numpy", "is a NumPy array", CONVERT),
+    (b"\x89hdf", "is an HDF5 file", CONVERT),
+    (b"matlab", "is a MATLAB file", CONVERT),
+    (b"\x1f\x8b", "is compressed with gzip", "unpack it"),
+    (b"\xff\x4f\xff\x51", "is in JPEG 2000 format", CONVERT),
+    (b"\x00\x00\x00\x0cjp  ", "is in JPEG 2000 format", CONVERT),
+    (b"dicm", "is a DICOM file", CONVERT),
+)
 OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+
+
+def not_an_image(data: bytes) -> Unreadable:
+    """What the bytes of a file are instead of an image that can be read, and what helps."""
+    for beginning, what, setting in OTHERS:
+        if data[: len(beginning)].lower() == beginning:
+            return Unreadable(what, setting)
+    if data[4:8] == b"ftyp":
+        return Unreadable(f"is in HEIC, AVIF or a video format ({data[8:12].decode('ascii', 'replace')})", CONVERT)
+    return Unreadable("is empty" if not data else "cannot be read as an image", CONVERT)
 
 
 def open_png(data: bytes) -> tuple[bytes, bytes | None]:

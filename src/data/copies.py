@@ -5,15 +5,13 @@ that are. All else stays behind. DVC stops at a folder that is missing as a whol
 that is there in part it says nothing.
 """
 
+import math
 import os
 import shlex
 import subprocess
 from pathlib import Path
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-
-from src.data.pairs import files_below
+from src.data.links import files_below
 from src.errors import UserError, listing, printable
 
 COMMIT = 'git commit -m "My data"'
@@ -27,23 +25,34 @@ def remark(source: str) -> None:
 
 
 def stop_in_copy(source: str) -> None:
-    """`UserError` in a copy that lacks files of the data set, since neither Git nor DVC knows them.
+    """Refuse to run in a copy of the project that lacks files of the data set.
 
-    DVC tells a stage by DVC_ROOT which project it runs for.
+    Every stage calls this, not prepare alone: DVC skips prepare in a copy, or restores it from its run cache, where the
+    copy's files are those of an earlier run. DVC tells a stage by DVC_ROOT which project it runs for. Files that were
+    added after the copy was made are no part of its experiment, so they do not stop it.
+
+    Raises:
+        UserError: Neither Git nor DVC knows these files, so the copy lacks them.
     """
     project = Path(os.environ.get("DVC_ROOT", ".")).resolve()
-    if project != Path.cwd():
-        files = [name for name in left_behind(source, project) if not (Path(source) / name).exists()]
-        if files:
-            raise UserError(_words(source, files, project))
+    if project == Path.cwd():
+        return
+    made = Path("dvc.yaml").stat().st_ctime if Path("dvc.yaml").exists() else math.inf
+    folder = project / os.path.normpath(source)
+    files = [name for name in left_behind(source, project) if not (Path(source) / name).exists()]
+    if any((folder / name).lstat().st_ctime <= made for name in files):
+        raise UserError(_words(source, files, project))
 
 
 def left_behind(source: str, project: Path) -> list[str]:
     """The files of the data set that neither Git nor DVC knows in the project, as paths below `source`, in order.
 
-    An empty list if the project is not one of DVC in Git, and for a folder that is named by its full path: copies read
-    that where it is. project: without links.
+    The list is empty if the project is not a DVC project in a Git repository, and for a folder that is named by its
+    full path, since copies read it where it is. project: a path without links.
     """
+    from dvc.exceptions import DvcException  # imported late: most runs are in no copy, and it takes half a second
+    from dvc.repo import Repo
+
     folder = project / os.path.normpath(source)
     if Path(source).is_absolute() or not folder.is_dir():
         return []

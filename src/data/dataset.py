@@ -2,8 +2,11 @@
 
 import colorsys
 import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +20,9 @@ RESERVED = (NAME, "index.json", "images.bin", "masks.bin")  # what the store cal
 BLACK = "#000000"
 PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito, less what pictures use for errors
 SUBSETS = ("train", "validation", "test")
+NONE = "none"  # of background and ignore: said to be absent
+BACKGROUND_NAMES = ("background", "bg")  # in any case, see `plain_name`
+UNLABELLED_NAMES = ("unlabelled", "unlabeled", "void", "ignore", "ignored")
 
 Value = int | str  # a stored number, or a colour as "#RRGGBB"
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -49,9 +55,12 @@ class Dataset(Section):
 
     classes: stored mask value → name, in the order of the class indices; the value is a whole number (grey, palette
         index), or for masks in colour "#RRGGBB". Left out: worked out from the masks.
-    background: the class that means over classes leave out. Unless named here, of two classes the one called
-        background or else of the lowest value; none of more classes.
-    ignore: the stored mask value of pixels that count nowhere.
+    background: the class that averages over classes exclude; `none`: all classes count. Left out: the class called
+        background or bg, in any case; else of two classes the one with the lower value, of more classes none.
+    ignore: the stored mask value of pixels that count nowhere. `none`: no value does, not even that of a class with a
+        name such as void.
+    exif: of images with an EXIF orientation, masks are drawn on the image as it is shown, or on the pixels as stored;
+        data.masks.exif overrides it. Left out: the sizes must tell.
     group: which images stay in one subset, a rule of src/data/groups.py. Left out: every image is a group of its own.
     train, validation, test: text files beside dataset.yaml, each line the id or the group of images in that subset.
     spacing: length of a pixel, or [height, width], in `unit`: boundary scores are in it; left out, in pixels.
@@ -62,6 +71,7 @@ class Dataset(Section):
     classes: dict[Value, ClassName] = Field(default_factory=dict)
     background: str | None = None
     ignore: Value | None = None
+    exif: Literal["shown", "stored"] | None = None
     group: GroupRule | None = None
     train: str | None = None
     validation: str | None = None
@@ -74,6 +84,8 @@ class Dataset(Section):
     @field_validator("classes", "ignore", mode="before")
     @classmethod
     def stored_values(cls, content: Any) -> Any:
+        if content == NONE:  # of classes it is refused as no mapping
+            return content
         for value in content if isinstance(content, dict) else [content]:
             number = isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**32
             if not number and value is not None and not COLOUR.fullmatch(str(value)):
@@ -101,13 +113,15 @@ class Dataset(Section):
         same = sorted({str(value) for value in self.classes if codes.count(number(value)) > 1})
         if same:
             raise ValueError(f"classes: one and the same value: {', '.join(same)}")
-        kinds = {isinstance(value, str) for value in [*self.classes, *([] if self.ignore is None else [self.ignore])]}
+        ignored = [] if self.ignored is None else [self.ignore]
+        kinds = {isinstance(value, str) for value in [*self.classes, *ignored]}
         if len(kinds) > 1:
             raise ValueError("classes and ignore: give either numbers or colours, not both")
-        if self.ignore is not None and number(self.ignore) in codes:
-            raise ValueError(f"ignore: {self.ignore} is the value of class {names[codes.index(number(self.ignore))]}")
+        if self.ignored in codes:
+            raise ValueError(f"ignore: {self.ignore} is the value of class {names[codes.index(self.ignored)]}")
         if names:
-            for key, used in (("background", [self.background] if self.background else []), ("colors", self.colors)):
+            named = [self.background] if self.background not in (None, NONE) else []
+            for key, used in (("background", named), ("colors", self.colors)):
                 unknown = [name for name in used if name not in names]
                 if unknown:
                     raise ValueError(f"{key}: no such class: {', '.join(unknown)}; classes are {', '.join(names)}")
@@ -126,7 +140,12 @@ class Dataset(Section):
     @property
     def coloured(self) -> bool:
         """Whether the classes, or what is ignored, are named by colours."""
-        return any(isinstance(value, str) for value in (*self.classes, self.ignore))
+        return any(isinstance(value, str) for value in (*self.classes, None if self.ignore == NONE else self.ignore))
+
+    @property
+    def ignored(self) -> int | None:
+        """The stored value of pixels that count nowhere, a colour as 0xRRGGBB; None if there is none."""
+        return None if self.ignore is None or self.ignore == NONE else number(self.ignore)
 
     @property
     def class_colours(self) -> dict[str, str]:
@@ -151,17 +170,30 @@ class Dataset(Section):
 
     @property
     def background_index(self) -> int | None:
-        """The class index that means leave out, or None."""
-        if self.background is not None:
+        """The index of the class that averages exclude, or None."""
+        if self.background in self.names:  # also a class that is called none
             return self.names.index(self.background)
-        if len(self.names) != 2:
+        if self.background == NONE:
             return None
-        return self.names.index("background") if "background" in self.names else self.codes.index(min(self.codes))
+        called = [index for index, name in enumerate(self.names) if plain_name(name) in BACKGROUND_NAMES]
+        if called:
+            return called[0]
+        return self.codes.index(min(self.codes)) if len(self.names) == 2 else None
 
     @property
     def foreground(self) -> list[int]:
-        """The class indices that means are taken over: all but the background."""
+        """The class indices that averages are taken over: all but the background."""
         return [index for index in range(len(self.names)) if index != self.background_index]
+
+
+def plain_name(name: str) -> str:
+    """A class name without case, blanks, hyphens and underscores, to compare it with others."""
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", name).casefold())
+
+
+def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of names that differ in case, blanks, hyphens or underscores only, in the order given."""
+    return [(one, other) for one, other in combinations(names, 2) if plain_name(one) == plain_name(other)]
 
 
 def number(value: Value) -> int:

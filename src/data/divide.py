@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from src.data.dataset import NAME, SUBSETS, read_lists
 from src.data.groups import clusters, groups_of, merged, read_column, rule_of
-from src.data.lists import joined, listed_groups
+from src.data.lists import joined, listed_groups, rewritten
 from src.data.spread import completed, spread
-from src.data.store import Store
+from src.data.store import Described
+from src.data.tables import separator_note
 from src.errors import UserError, listing
 from src.params import Split, table_column
 
 
-def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
+def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
     """A row for each image: id, group, subset, and its fold (empty without folds, and for images on a list).
 
     Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
@@ -27,7 +28,9 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     rest = {group: content for group, content in contents.items() if group not in listed}
     parts, shares = _parts(params, lists)
     if rest and not parts:
-        raise UserError(f"every subset has a list in {NAME}, but these groups are on none\n{listing(sorted(rest))}")
+        raise UserError(
+            f"every subset has a list in {NAME}, but these groups are on none\n{listing(map(repr, sorted(rest)))}"
+        )
     if len(rest) < len(parts):
         raise _too_few(params, own, groups, rest, len(parts))
     chosen = spread(rest, shares, seed)
@@ -43,34 +46,47 @@ def split(store: Store, params: Split, seed: int) -> list[dict[str, str]]:
     return rows
 
 
-def notes(store: Store, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets."""
+def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets.
+
+    And on what was read in another form than asked for, in lists and tables.
+    """
     twins, (own, groups) = clusters(store.records), groups_in(store, params)
     subset_of = {row["id"]: row["subset"] for row in rows}
-    lines = [f"{sum(map(len, twins))} of {len(store)} images are equal or nearly equal to another one"]
+    lines = [f"{sum(map(len, twins))} of {len(store.records)} images are equal or nearly equal to another one"]
     before, after = len(set(own.values())), len(set(groups.values()))
     if after < before:
         lines.append(f"kept together: {before} groups became {after}")
     on_lists = _on_lists(store, own)
     follow = {groups[image] for image in own if own[image] in on_lists}
     if pulled := [image for image in own if own[image] not in on_lists and groups[image] in follow]:
-        named = listing(f"{image}: {subset_of[image]}" for image in pulled)
+        named = listing(f"{image!r}: {subset_of[image]}" for image in pulled)
         lines.append(
             f"on no list of {NAME}, but with an image like one on it, so in its subset: {len(pulled)}\n{named}"
         )
     if across := [ids for ids in twins if len({subset_of[image] for image in ids}) > 1]:
-        named = listing(" = ".join(f"{image} ({subset_of[image]})" for image in ids) for ids in across)
+        named = listing(" = ".join(f"{image!r} ({subset_of[image]})" for image in ids) for ids in across)
         lines.append(f"across subsets, which flatters the scores (split.duplicates): {len(across)} cluster(s)\n{named}")
+    return [*lines, *_other_forms(store, params, own)]
+
+
+def _other_forms(store: Described, params: Split, own: Mapping[str, str]) -> list[str]:
+    """Lines on the lists and tables that do not hold ids, or commas."""
+    official = groups_of(store.folder, store.dataset.group, list(own))
+    lines = rewritten(read_lists(store.folder, store.dataset), [own, official])
+    rules = dict.fromkeys([rule_of(params.group, store.dataset), store.dataset.group, params.stratify])
+    for table in [table_column(rule) for rule in rules if rule]:
+        lines += separator_note(store.folder / table[0], table[1]) if table else []
     return lines
 
 
-def groups_in(store: Store, params: Split) -> tuple[dict[str, str], dict[str, str]]:
+def groups_in(store: Described, params: Split) -> tuple[dict[str, str], dict[str, str]]:
     """id → group as split.group or dataset.yaml says, and id → group once those that share twins are one, if wanted."""
     own = groups_of(store.folder, rule_of(params.group, store.dataset), [record.id for record in store.records])
     return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
 
 
-def _on_lists(store: Store, own: Mapping[str, str]) -> dict[str, str]:
+def _on_lists(store: Described, own: Mapping[str, str]) -> dict[str, str]:
     """group → subset, of the groups on official lists."""
     official = groups_of(store.folder, store.dataset.group, list(own))
     return listed_groups(read_lists(store.folder, store.dataset), own, official)
@@ -121,7 +137,7 @@ def _too_few(
     )
 
 
-def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
+def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
     """group → what is to be spread evenly: its number of images; unless `stratify` is none its pixels of each class;
     if it is FILE.csv:COLUMN also how many of its images have each value of that column.
     """
@@ -143,7 +159,7 @@ def group_contents(store: Store, groups: Mapping[str, str], stratify: str) -> di
     return contents
 
 
-def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
+def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a split from which nothing could be learned, on which no epoch be chosen, or nothing be scored."""
     for subset in SUBSETS:
         if not _pixels(store, rows, subset).any():
@@ -160,13 +176,13 @@ def _check_classes(store: Store, rows: Sequence[Mapping[str, str]]) -> None:
         raise UserError(f"no validation image holds {wanted}, so that no epoch could be chosen: {remedy}")
 
 
-def _pixels(store: Store, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
+def _pixels(store: Described, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
     """Pixels of each class in one subset."""
     held = [r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
     return np.sum(held, axis=0, dtype=np.int64)
 
 
-def subset_rows(store: Store, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
+def subset_rows(store: Described, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
     """For each subset and class: images, groups, and the class's share of the subset's pixels."""
     table: list[dict[str, str | int | float]] = []
     for subset in SUBSETS:

@@ -42,7 +42,7 @@ def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
     """
     thumbnail = _thumbnail(image)
     height, width = thumbnail.shape
-    values = (_cosines(height) @ thumbnail @ _cosines(width).T)[_KEPT] * _WEIGHTS
+    values = (cosines(height) @ thumbnail @ cosines(width).T)[_KEPT] * _WEIGHTS
     length = float(np.linalg.norm(values))
     if thumbnail.size < FEWEST or not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
         return np.zeros(len(values), np.float16)
@@ -50,7 +50,7 @@ def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
 
 
 @functools.cache
-def _cosines(size: int) -> NDArray[np.float32]:
+def cosines(size: int) -> NDArray[np.float32]:
     """[HIGH, size]: the cosine transform (DCT-II) of `size` pixels; zeros for frequencies beyond what they can hold.
 
     Divided by the transform of a pixel's own width, or a smaller copy of an image would lose its high frequencies.

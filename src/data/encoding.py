@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.dataset import IGNORE, NAME, Dataset, number
+from src.data.dataset import IGNORE, NAME, NONE, Dataset
+from src.data.encoding_checks import palette_conflict, unlabelled_class
 from src.data.masks import Kind, Values
-from src.data.readings import OBJECTS, Reading, readings
+from src.data.readings import OBJECTS, Hints, Reading, readings
 from src.data.unreadable import Finding
 from src.errors import UserError
 from src.section import validate
 
 MOST_NAMED = 5  # values for which a message names a mask
 FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
-    "in grey": ("bits", "grey", "grey as RGB"),
+    "in grey": ("bits", "grey", "grey as RGB", "one-hot", "foreground"),
     "in colour": ("colour", "grey as RGB"),
     "in alpha": ("alpha",),
 }
@@ -37,7 +38,9 @@ class Encoding:
         """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
         counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
         family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
-        if dataset.coloured:
+        if masks and all(values.kind == "foreground" for values in masks.values()):
+            family = "in grey"  # 0 and 1, even where the value to ignore is given as a colour
+        elif dataset.coloured:
             family = "in colour"
         elif dataset.classes and family == "in colour":
             family = "in grey"
@@ -78,6 +81,8 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     if not masks:
         return Encoding(dataset, "in grey", 1), findings
     encoding = Encoding.of(dataset, masks)
+    if conflict := palette_conflict(masks):
+        return encoding, [*findings, conflict]
     findings += _strangers(encoding, masks)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
@@ -85,17 +90,19 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
         if encoding.fits(values)
     }
     if not dataset.classes:
-        possible = _possible(encoding, held)
+        possible = _possible(encoding, held, masks)
         if len(possible) != 1 or not possible[0].classes:
             return encoding, [*findings, _unclear(encoding, held, possible)]
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
+        if encoding.family != "in colour":
+            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored
         try:
             encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
         except UserError as error:  # the rest of dataset.yaml names classes or values that are not there
             what = f"does not go with the masks: {str(error).rpartition('the file: ')[2]}"
             return encoding, [*findings, Finding(NAME, "error", what, "correct it, or name the classes in it", True)]
-    return encoding, findings + _unknown(encoding, held)
+    return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
 
 
 def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
@@ -120,21 +127,25 @@ def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]
     return findings
 
 
-def _possible(encoding: Encoding, held: Held) -> list[Reading]:
-    ignored = set() if encoding.dataset.ignore is None else {number(encoding.dataset.ignore)}
+def _possible(encoding: Encoding, held: Held, masks: Mapping[str, Values]) -> list[Reading]:
+    ignored = encoding.dataset.ignored
     pixels: Counter[int] = Counter()
     for counts in held.values():
-        pixels.update(counts)
-    for value in ignored:
-        pixels.pop(value, None)
-    found = {name: counts.keys() - ignored for name, counts in held.items()}
-    return readings(pixels, found, encoding.family == "in colour")
+        pixels.update({value: count for value, count in counts.items() if value != ignored})
+    found = {name: counts.keys() - {ignored} for name, counts in held.items()}
+    hints = Hints(
+        palette=any(values.palette is not None for values in masks.values()),
+        wide=any(values.wide for values in masks.values()),
+        nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
+        all_classes=encoding.dataset.ignore == NONE,
+    )
+    return readings(pixels, found, encoding.family == "in colour", hints)
 
 
 def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     """An error for every mask with a value that is neither a class nor ignored."""
     dataset = encoding.dataset
-    known = set(dataset.codes) | ({number(dataset.ignore)} if dataset.ignore is not None else set())
+    known = set(dataset.codes) | ({dataset.ignored} if dataset.ignored is not None else set())
     setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
     findings = []
     for name, counts in held.items():

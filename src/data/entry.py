@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.duplicates import fingerprint
-from src.data.masks import Labels, Values
+from src.data.masks import Values
 from src.data.normalise import moments, usable
+from src.data.pairs import Content
 from src.data.resize import averaged, nearest
 from src.data.store import release, strips
+from src.data.thumbnails import Filled, Thumbnail, thumbnail
 from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
@@ -26,7 +28,8 @@ class Entry:
     """What is kept of a pair when its pixels are gone.
 
     mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; preview: image and codes, thinned out; findings: what is odd about it alone.
+    fingerprint: see duplicates.py; thumbnail: see thumbnails.py; preview: image and codes, thinned out; findings: what
+    is odd about it alone; inverted: whether the image's file stores white as 0.
     """
 
     id: str
@@ -37,8 +40,10 @@ class Entry:
     std: list[float]
     checksums: tuple[int, int]
     fingerprint: NDArray[np.float16]
+    thumbnail: tuple[Thumbnail, Filled]
     preview: tuple[Pixels, NDArray[np.uint8]] | None
     findings: list[Finding]
+    inverted: bool = False
     at: tuple[int, int] = (0, 0)
 
     @property
@@ -47,10 +52,11 @@ class Entry:
         return self.shape, self.dtype, self.checksums[0], self.fingerprint.tobytes()
 
 
-def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown: bool) -> Entry:
+def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> Entry:
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
+    image, labels = content.image, content.labels
     code = labels.values.code.get(ignore) if ignore is not None else None
-    findings = []
+    findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
     if not usable(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
         raise Unreadable(what, f"{REPLACE}, or data.on_error: skip")
@@ -74,8 +80,10 @@ def entry_of(name: str, image: Pixels, labels: Labels, ignore: int | None, shown
         std=std,
         checksums=(_checksum(image), _checksum(labels.codes)),
         fingerprint=fingerprint(image),
+        thumbnail=thumbnail(image),
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
+        inverted=content.inverted,
     )
     release(image)
     release(labels.codes)

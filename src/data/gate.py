@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.dataset import NAME, Dataset, number, read_dataset, read_lists
+from src.data.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.encoding import Encoding, resolve
+from src.data.encoding_checks import class_warnings, mixed_photometric
 from src.data.entry import Entry, Pixels, entry_of
 from src.data.groups import groups_of
-from src.data.masks import Labels
 from src.data.matching import Rule
 from src.data.package import package_pairs
-from src.data.pairs import WHOLE, Pair, View, folder_pairs
+from src.data.pairs import WHOLE, Content, Pair, View, folder_pairs
 from src.data.twins import find_twins
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
@@ -65,7 +65,9 @@ def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = No
     at all; whatever is wrong with its files is in the findings, by severity and file.
     """
     dataset = _described(source, data)
-    ignore = None if dataset.ignore is None else number(dataset.ignore)
+    if dataset.exif and data.masks.exif == "auto":
+        data = data.model_copy(update={"masks": data.masks.model_copy(update={"exif": dataset.exif})})
+    ignore = dataset.ignored
     if dataset.package and view.masks != WHOLE.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
@@ -77,10 +79,10 @@ def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = No
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
     entries: dict[str, Entry] = {}
 
-    def read(pair: Pair) -> tuple[Pixels, Labels, Entry] | Finding:
+    def read(pair: Pair) -> tuple[Content, Entry] | Finding:
         try:
-            image, labels = pair.read(scratch)
-            return image, labels, entry_of(pair.id, image, labels, ignore, pair.id in shown)
+            content = pair.read(scratch)
+            return content, entry_of(pair.id, content, ignore, pair.id in shown)
         except Unreadable as error:
             return Finding(pair.id, "error", str(error), error.setting)
         except MemoryError:
@@ -90,8 +92,8 @@ def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = No
         if isinstance(result, Finding):
             findings.append(result)
         else:
-            image, labels, entry = result
-            entries[entry.id] = replace(entry, at=sink(image, labels.codes))
+            content, entry = result
+            entries[entry.id] = replace(entry, at=sink(content.image, content.labels.codes))
             findings += entry.findings
     return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data)
 
@@ -101,7 +103,7 @@ def _described(source: Path, data: AskedData) -> Dataset:
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
-    if data.masks.threshold and dataset.ignore is not None:
+    if data.masks.threshold and dataset.ignored is not None:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
@@ -130,8 +132,15 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
     entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
     encoding = gate.encoding
     if entries:
-        encoding, more = resolve(encoding.dataset, {name: entry.values for name, entry in entries.items()})
+        described = encoding.dataset
+        encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()})
         findings, entries = findings + more, _without(entries, more)
+        findings += mixed_photometric("images", {name: entry.inverted for name, entry in entries.items()})
+        findings += mixed_photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
+        if encoding.dataset.classes:
+            read = replace(gate, encoding=encoding)
+            counts = {name: read.pixels(entry) for name, entry in entries.items()}
+            findings += class_warnings(described, encoding.dataset, counts)
     twins, more = find_twins(list(entries.values()))
     findings += more
     if data.on_error == "skip":

@@ -7,15 +7,16 @@ A rule, `group` in dataset.yaml or split.group in params.yaml, is one of
 - `FILE.csv:COLUMN`: a column of a table beside dataset.yaml, read by `read_column`.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.dataset import NAME, Dataset, read_lists
+from src.data.names import Names, advice
 from src.data.store import Record
+from src.data.tables import SUFFIXES, is_text, read_table
 from src.errors import UserError, listing
-from src.files import read_text, write_text
+from src.files import write_text
 from src.params import table_column
 
 LARGEST_TABLE = 64 * 2**20  # bytes: a larger file is no table of images
@@ -42,84 +43,59 @@ def groups_of(folder: Path, group: str | None, ids: Sequence[str]) -> dict[str, 
     if without := [image for image in ids if image not in groups]:
         raise UserError(
             f"group: {group!r} finds nothing in {len(without)} of {len(ids)} names of images; correct it (group in "
-            f"{NAME}, split.group in params.yaml)\n{listing(without)}"
+            f"{NAME}, split.group in params.yaml)\n{listing(map(repr, without))}"
         )
     return groups
 
 
 def read_column(folder: Path, file: str, column: str, ids: Sequence[str], *, blank: bool = False) -> dict[str, str]:
-    """id → the image's cell in `column` of the CSV file `folder`/`file`: UTF-8, commas, a header.
+    """id → the image's cell in `column` of the table `folder`/`file`: UTF-8, a header, see tables.py for the rest.
 
-    The first column names the image, by its id or, where only one image has it, the last part of the id. Rows of other
-    images are passed over. `UserError` lists every image without a row, every second row of an image, every name that
-    several images have and, unless `blank` cells are allowed, every empty cell; an unknown file or column is named
-    with those that there are.
+    The first column names the image, by its id or another name of names.py. Rows of other images are passed over.
+    `UserError` lists every image without a row, every second row of an image, every name that several images have and,
+    unless `blank` cells are allowed, every empty cell; an unknown file or column is named with those that there are.
     """
-    header, rows = _read_table(folder, file)
-    if header.count(column) != 1:
-        there = "named twice" if column in header else "not there"
-        raise UserError(f"{folder / file}: the column {column} is {there}; columns are {', '.join(header)}")
-    by_name = _by_name(ids)
+    if not (folder / file).is_file():
+        there = ", ".join(sorted(repr(path.name) for path in _tables(folder))) or "none"
+        raise UserError(f"{folder / file}: no such table; tables beside {NAME} (.csv, UTF-8, up to 64 MB): {there}")
+    table = read_table(folder / file, column)
+    names = Names(ids)
     values: dict[str, tuple[int, str]] = {}
     problems = []
-    for line, cells in rows:
-        images = by_name.get(cells[0], [])
-        value = cells[header.index(column)]
+    for line, cells in table.rows:
+        images = names.find(cells[0])
+        value = cells[table.header.index(column)]
         if len(images) > 1:
-            problems.append(f"line {line}: {cells[0]} may be {' or '.join(images)}")
+            problems.append(f"line {line}: {cells[0]!r} may be {' or '.join(map(repr, images))}")
         for image in images if len(images) == 1 else []:
             first, known = values.setdefault(image, (line, value))
             if first != line:
                 same = "again" if value == known else f"is {value!r}, but {known!r}"
-                problems.append(f"line {line}: {image} {same} in line {first}")
+                problems.append(f"line {line}: {image!r} {same} in line {first}")
             elif not value and not blank:
-                problems.append(f"line {line}: {image} has no {column}")
-    problems += [f"{image}: in no line" for image in ids if image not in values]
+                problems.append(f"line {line}: {image!r} has no {column!r}")
+    problems += [f"{image!r}: in no line" for image in ids if image not in values]
     if problems:
-        what = "the first column must name every image once, by its path below images/ or its name, without extension"
+        what = f"the first column must name every image once; {advice(ids)}"
         raise UserError(f"{folder / file}: {what}\n{listing(problems)}")
     return {image: values[image][1] for image in ids}
 
 
-def _read_table(folder: Path, file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header of a CSV file, and its rows that are not empty with their line numbers, as long as the header."""
-    if not (folder / file).is_file():
-        there = ", ".join(sorted(path.name for path in _tables(folder))) or "none"
-        raise UserError(f"{folder / file}: no such table; tables beside {NAME} (.csv, UTF-8, up to 64 MB): {there}")
-    reader = csv.reader(read_text(folder / file).splitlines(keepends=True))
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
-    except csv.Error as error:
-        raise UserError(f"{folder / file}: line {reader.line_num}: {error}") from None
-    return header, [(line, cells + [""] * (len(header) - len(cells))) for line, cells in rows]
-
-
-def _by_name(ids: Iterable[str]) -> dict[str, list[str]]:
-    """What a table may call an image → the images: those of this last part of their ids, or the one with this id."""
-    by_name: dict[str, list[str]] = {}
-    for image in ids:
-        by_name.setdefault(image.rpartition("/")[2], []).append(image)
-    return by_name | {image: [image] for image in ids}
-
-
 def _tables(folder: Path) -> list[Path]:
     files = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return [path for path in files if path.suffix.lower() == ".csv" and path.stat().st_size <= LARGEST_TABLE]
+    return [path for path in files if path.suffix.lower() in SUFFIXES and path.stat().st_size <= LARGEST_TABLE]
 
 
 def copy_tables(source: Path, folder: Path, dataset: Dataset) -> None:
     """Copy what a split may ask for from a data set to the store: the official lists, and every table.
 
-    A table is a CSV file at the top of `source`, UTF-8, up to `LARGEST_TABLE`; other files may lie there, unread.
+    A table is a .csv or .tsv file at the top of `source`, UTF-8, up to `LARGEST_TABLE`; other files may lie there,
+    unread.
     """
     for path in _tables(source):
         content = path.read_bytes()
-        try:
-            content.decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        (folder / path.name).write_bytes(content)
+        if is_text(content):
+            (folder / path.name).write_bytes(content)
     for subset, lines in read_lists(source, dataset).items():
         write_text(folder / getattr(dataset, subset), "".join(f"{line}\n" for line in lines))
 

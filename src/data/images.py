@@ -19,13 +19,14 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.data.containers import open_png, webp_is_lossy
+from src.data.containers import not_an_image, open_png, webp_is_lossy
+from src.data.store import strips
 from src.data.tiff import is_tiff, read_tiff
 from src.data.unreadable import MOST_BYTES, Unreadable, limited
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
-GREY = ("1", "L", "LA", "I;16", "I")
+GREY = ("1", "L", "I;16", "I")
 PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
 WHOLE = 2**24  # up to which float32 holds every whole number
 RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
@@ -51,26 +52,64 @@ class Header:
     data: bytes
 
 
-def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
-    """An image as (height, width, channels): uint8, uint16, or float32 for every other kind of number.
+@dataclass(frozen=True)
+class Picture:
+    """An image file, not turned yet.
 
-    channels: 0 for those of the file, else how many to return, see `converted`.
-    scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
-    name there and vanishes with the array. Raises `Unreadable`.
+    pixels: [height, width, channels], uint8, uint16 or float32. orientation: EXIF, 1 … 8.
+    alpha_dropped: whether an alpha channel was left out that is not the same everywhere.
+    inverted: whether the file stores white as 0; in `pixels` black is 0.
     """
+
+    pixels: Pixels
+    orientation: int
+    alpha_dropped: bool = False
+    inverted: bool = False
+
+
+def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
+    """An image as (height, width, channels), turned as EXIF says: uint8, uint16, or float32 for all other numbers.
+
+    Args:
+        path: the file.
+        channels: 0 for those of the file without alpha, else how many to return, see `converted`.
+        scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
+            name there and vanishes with the array.
+
+    Raises:
+        Unreadable: the file cannot be used.
+    """
+    picture = read_picture(path, channels, scratch)
+    return turned(picture.pixels, picture.orientation)
+
+
+def read_picture(path: Path, channels: int = 0, scratch: Path | None = None) -> Picture:
+    """The image as it is stored, and what was left out of it; the arguments are those of `read_image`."""
+    inverted = False
     if is_tiff(path):
         tiff = read_tiff(path, channels, scratch)
-        pixels, orientation = tiff.colours(channels), tiff.orientation
+        pixels, orientation, alpha, inverted = tiff.colours(), tiff.orientation, tiff.alpha, tiff.inverted
     else:
         header = read_header(content(path))
-        pixels, orientation = decode(header, channels == 4), header.orientation
+        pixels, orientation = decode(header), header.orientation
+        alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+    dropped = False
+    if alpha and pixels.shape[-1] != channels:
+        dropped, pixels = channels == 0 and _varies(pixels[..., -1]), pixels[..., :-1]
+        if not isinstance(pixels, np.memmap):  # a large image stays on the disk
+            pixels = np.ascontiguousarray(pixels)
     pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         if pixels.dtype.kind in "iu" and max(abs(int(pixels.min())), abs(int(pixels.max()))) > WHOLE:
             raise Unreadable(f"holds whole numbers beyond {WHOLE:,}, which float32 would round", "scale them down")
         with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
             pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
-    return turned(pixels, orientation)
+    return Picture(pixels, orientation, dropped, inverted)
+
+
+def _varies(channel: Pixels) -> bool:
+    first = channel[0, 0]
+    return any(bool((channel[rows] != first).any()) for rows in strips(*channel.shape))
 
 
 def content(path: Path) -> bytes:
@@ -87,24 +126,23 @@ def read_header(data: bytes) -> Header:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     except Exception:  # Pillow's parsers of headers raise many kinds of error on damaged bytes
-        what = "is empty" if not data else "cannot be read as an image"
-        raise Unreadable(what, f"save it as one of {', '.join(sorted(SUFFIXES))}") from None
+        raise not_an_image(data) from None
     limited(*image.size)
     if frames > 1:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
     mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")
     if image.format == "PNG":
         data, exif = open_png(data)
-        mode = "L" if mode == "RGBA" and data[25] in PNG_GREY else mode
+        mode = "LA" if mode == "RGBA" and data[25] in PNG_GREY else mode
     if image.format == "WEBP":
         lossy = webp_is_lossy(data)
     return Header(str(image.format), mode, _orientation(exif), lossy, data)
 
 
-def decode(header: Header, alpha: bool = False) -> Pixels:
-    """uint8 or uint16, (height, width) if grey, else (height, width, 3) in the order red, green, blue; not turned.
+def decode(header: Header) -> Pixels:
+    """uint8 or uint16, (height, width) if grey, else (height, width, n) in the order red, green, blue; not turned.
 
-    alpha: as a fourth channel, where there is one.
+    An alpha channel comes last: n is 2 (grey with alpha), 3 or 4.
     """
     grey = header.mode in GREY
     if header.format in ("JPEG", "MPO"):
@@ -113,8 +151,10 @@ def decode(header: Header, alpha: bool = False) -> Pixels:
         except ValueError as error:
             raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG, in RGB or grey") from None
         return np.asarray(decoded[:, :, 0] if grey else decoded)
-    if alpha and header.mode == "RGBA":
-        return imdecode(header.data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)[..., [2, 1, 0, 3]]
+    if header.mode in ("LA", "RGBA"):
+        stored = imdecode(header.data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        if stored.ndim == 3 and stored.shape[2] == 4:  # blue, green, red, alpha
+            return stored[..., [0, 3] if header.mode == "LA" else [2, 1, 0, 3]]
     flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB
     return imdecode(header.data, flags | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from src.data.dataset import read_lines
 from src.data.images import SUFFIXES
-from src.data.pairs import files_below
+from src.data.links import files_below
 from src.data.tiff import is_tiff, only_series
 from src.data.unreadable import Finding
 from src.errors import UserError, printable

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.dataset import NAME, read_lines
+from src.data.names import Names, advice
 from src.errors import UserError, listing
 
 
@@ -12,9 +13,11 @@ def listed_groups(
 ) -> dict[str, str]:
     """group → subset, from the lines of each subset's list, ids or groups; a listed image takes its whole group along.
 
-    own: id → group; official: id → group as dataset.yaml has it, whose names the lists may use, too. `UserError` lists
-    every line that names nothing, or a group that another list has.
+    own: id → group; official: id → group as dataset.yaml has it, whose names the lists may use, too. An image may also
+    be written as names.py says. `UserError` lists every line that names nothing, several images, or a group that
+    another list has.
     """
+    names = Names(own)
     named: dict[str, set[str]] = {image: {group} for image, group in own.items()}
     for groups in (official, own):
         members: dict[str, set[str]] = {}
@@ -25,34 +28,70 @@ def listed_groups(
     problems = []
     for subset, lines in lists.items():
         for line in lines:
-            if line not in named:
-                problems.append(f"{line}: on the list of {subset}, but neither an image nor a group")
-            for group in sorted(named.get(line, ())):
+            meant = [line] if line in named else names.find(line)
+            if len(meant) != 1:
+                problems.append(f"{line!r}: on the list of {subset}, but {_strange(meant)}")
+                continue
+            for group in sorted(named[meant[0]]):
                 if subset_of.setdefault(group, subset) != subset:
-                    problems.append(f"{line}: its group {group} is on the lists of {subset_of[group]} and of {subset}")
+                    problems.append(
+                        f"{line!r}: its group {group!r} is on the lists of {subset_of[group]} and of {subset}"
+                    )
     empty = [subset for subset in lists if subset not in subset_of.values()]
     problems += [f"{subset}: its list names no image" for subset in empty]
     if problems:
-        raise UserError(f"the lists named in {NAME} are wrong\n{listing(problems)}")
+        how = f"one name a line: {advice(own)}, or a group by its name"
+        raise UserError(f"the lists named in {NAME} are wrong; {how}\n{listing(problems)}")
     return subset_of
+
+
+def rewritten(lists: Mapping[str, Sequence[str]], groups: Iterable[Mapping[str, str]]) -> list[str]:
+    """A line for each list with names that are not ids or groups as they stand; groups: id → group, for each rule."""
+    known: set[str] = set()
+    ids: set[str] = set()
+    for of_rule in groups:
+        ids |= of_rule.keys()
+        known |= of_rule.keys() | set(of_rule.values())
+    names, said = Names(ids), []
+    for subset, lines in lists.items():
+        others = [line for line in lines if line not in known]
+        if others:
+            first = ", ".join(map(repr, names.find(others[0])))
+            said.append(f"list of {subset}: {len(others)} line(s) such as {others[0]!r} were read as {first}")
+    return said
+
+
+def _strange(meant: Sequence[str]) -> str:
+    return f"may be {' or '.join(map(repr, meant))}" if meant else "neither an image nor a group"
 
 
 def listed_images(path: Path, rules: Iterable[Mapping[str, str]]) -> set[str]:
     """The images that the text file at `path` names, a line each: ids or groups.
 
-    rules: id → group of every image, for each way to group them. `UserError` lists every line that names nothing.
+    rules: id → group of every image, for each way to group them. `UserError` lists every line that names nothing, or
+    several images.
     """
     named: dict[str, set[str]] = {}
+    ids: set[str] = set()
     for groups in rules:
+        ids |= groups.keys()
         for image, group in groups.items():
             for name in (image, group):
                 named.setdefault(name, set()).add(image)
+    names, found, strange = Names(ids), set[str](), []
     lines = read_lines(path)
-    if strange := [line for line in lines if line not in named]:
-        raise UserError(f"{path}: {len(strange)} line(s) name neither an image nor a group\n{listing(strange)}")
+    for line in lines:
+        meant = [line] if line in named else names.find(line)
+        if len(meant) == 1:
+            found |= named[meant[0]]
+        else:
+            strange.append(f"{line!r}: {_strange(meant)}")
+    if strange:
+        what = f"{len(strange)} line(s) do not name an image or a group"
+        raise UserError(f"{path}: {what}; one name a line: {advice(ids)}\n{listing(strange)}")
     if not lines:
         raise UserError(f"{path}: names no image")
-    return set().union(*(named[line] for line in lines))
+    return found
 
 
 def joined(
@@ -74,7 +113,7 @@ def joined(
             {image: listed.get(own[image], "no list") for image in ids} for ids in twins if groups[ids[0]] in torn
         ]
         lines = [
-            " = ".join(f"{image} ({subset})" for image, subset in place.items())
+            " = ".join(f"{image!r} ({subset})" for image, subset in place.items())
             for place in places
             if len(set(place.values())) > 1
         ]

@@ -21,7 +21,7 @@ from src.data.tiff import is_tiff, read_tiff
 from src.data.unreadable import LARGE, Unreadable
 from src.params import Masks
 
-Kind = Literal["bits", "grey", "grey as RGB", "colour", "alpha"]
+Kind = Literal["bits", "grey", "grey as RGB", "one-hot", "colour", "alpha", "foreground"]
 Array = NDArray[Any]
 MOST_VALUES = 255  # different ones in a mask; no set has more classes
 STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 and 4 bits by, to fill 8
@@ -31,41 +31,91 @@ STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 an
 class Values:
     """The stored values of one mask: the code of each, and how many pixels hold it.
 
-    With more than `MOST_VALUES` of them, codes mean nothing. lossy: the format invented values, which no threshold
-    took away again.
+    With more than `MOST_VALUES` of them, codes mean nothing.
+
+    Attributes:
+        kind: what a value is; "foreground": 0 and 1, after data.masks.threshold or data.masks.read: instances.
+        lossy: the format invented values, which no threshold took away again.
+        palette: index → colour 0xRRGGBB, None if the values are no palette indices; without entries if an index means
+            the same in all masks whatever its colour (data.masks.read: indices).
+        wide: whether the file stores whole numbers of more than 8 bits.
+        inverted: whether the file stores white as 0; values are read with black as 0.
+        nodata: the value that GDAL's no-data tag names, if there is one.
     """
 
     kind: Kind
     lossy: bool = False
     code: dict[int, int] = field(default_factory=dict)
     pixels: dict[int, int] = field(default_factory=dict)
+    palette: dict[int, int] | None = None
+    wide: bool = False
+    inverted: bool = False
+    nodata: int | None = None
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A mask read: codes uint8 [height, width], and what they stand for."""
+    """A mask read: codes uint8 [height, width], and what they stand for.
+
+    orientation: EXIF, 1 … 8, that `codes` have yet to be turned by.
+    """
 
     codes: NDArray[np.uint8]
     values: Values
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A mask file's pixels, not turned, [height, width] or [height, width, channels], and what the file says of them.
+
+    palette: uint8 [n, 3] of colours if `pixels` are indices of it. alpha: whether the last channel is one.
+    """
+
+    pixels: Array
+    orientation: int = 1
+    lossy: bool = False
+    palette: NDArray[np.uint8] | None = None
+    alpha: bool = False
+    inverted: bool = False
+    nodata: int | None = None
 
 
 def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
-    """The labels of a mask file.
+    """The labels of a mask file, turned as its own EXIF orientation says; see `read_stored`."""
+    labels = read_stored(path, masks, colours, ignore, scratch)
+    return Labels(turned(labels.codes, labels.orientation), labels.values)
 
-    masks: the section data.masks. colours: classes are named by colour, so that palettes and grey are read as colours.
-    ignore: the stored value that `instances` leaves as it is. scratch: see `read_image`. Raises `Unreadable`.
+
+def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
+    """The labels of a mask file as it is stored, not turned.
+
+    Args:
+        path: the file.
+        masks: the section data.masks.
+        colours: whether classes are named by colour, so that palettes and grey are read as colours.
+        ignore: the stored value that `instances` leaves as it is.
+        scratch: see `read_image`.
+
+    Raises:
+        Unreadable: the file cannot be used.
     """
-    stored, orientation, lossy = _stored(path, colours or masks.threshold > 0, scratch)  # a palette's order is no scale
+    stored = _stored(path, scratch)
     array, kind = _values(stored, colours, masks)
-    values = Values(kind, lossy and masks.threshold == 0)
+    values = Values(kind, stored.lossy and masks.threshold == 0, inverted=stored.inverted, nodata=stored.nodata)
+    values.wide = array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB")
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
     else:
-        codes = np.empty(array.shape, np.uint8)
-        for rows in strips(*array.shape):
+        height, width = array.shape[:2]
+        codes = np.empty((height, width), np.uint8)
+        for rows in strips(height, width):
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
-    return Labels(turned(codes, orientation), values)
+    if stored.palette is not None and kind == "grey":
+        compared = [] if masks.read == "indices" else values.pixels
+        values.palette = {value: _colour(stored.palette, value) for value in compared}
+    return Labels(codes, values, stored.orientation)
 
 
 def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
@@ -83,58 +133,100 @@ def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
     return Labels(array, values)
 
 
-def _stored(path: Path, colours: bool, scratch: Path | None) -> tuple[Array, int, bool]:
-    """The file's pixels, not yet turned, its orientation, and whether its format is lossy."""
+def _colour(palette: NDArray[np.uint8], index: int) -> int:
+    red, green, blue = palette[min(index, len(palette) - 1)].tolist()
+    return int(red << 16 | green << 8 | blue)
+
+
+def _stored(path: Path, scratch: Path | None) -> _Stored:
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
-        return (tiff.colours() if colours and tiff.palette is not None else tiff.stored), tiff.orientation, tiff.lossy
+        return _Stored(tiff.stored, tiff.orientation, tiff.lossy, tiff.palette, tiff.alpha, tiff.inverted, tiff.nodata)
     header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):
-        return decode(header), header.orientation, header.lossy
+        return _Stored(decode(header), header.orientation, header.lossy)
     if header.mode in ("1", "P") or (header.format == "PNG" and header.data[24] < 8):  # bits a sample
-        return _by_pillow(header.data, colours), header.orientation, header.lossy
+        pixels, palette = _by_pillow(header.data)
+        return _Stored(pixels, header.orientation, header.lossy, palette)
     pixels = imdecode(header.data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1]) if pixels.ndim == 3 else None  # OpenCV's is B G R A
-    return (pixels[..., order] if order else pixels), header.orientation, header.lossy
+    channels = pixels.shape[-1] if pixels.ndim == 3 else 1
+    order = {3: [2, 1, 0], 4: [0, 3] if header.mode == "LA" else [2, 1, 0, 3]}.get(channels)  # OpenCV's is B G R A
+    return _Stored(pixels[..., order] if order else pixels, header.orientation, header.lossy, alpha=channels == 4)
 
 
-def _by_pillow(data: bytes, colours: bool) -> Array:
-    """Palette indices, or their colours; bits as bool; grey of 2 and 4 bits as stored."""
+def _by_pillow(data: bytes) -> tuple[Array, NDArray[np.uint8] | None]:
+    """Palette indices with the palette, uint8 [n, 3]; bits as bool; grey of 2 and 4 bits as stored."""
     try:
         image = Image.open(io.BytesIO(data))
         stretched = STRETCHED.get(str(image.tile[0].args), 1) if image.tile else 1
         if image.mode == "1":
-            return np.array(image.convert("L")) > 0  # of a BMP, Pillow's own array of bits holds bytes of 255
-        pixels = np.array(image.convert("RGB") if colours and image.mode == "P" else image)
+            return np.array(image.convert("L")) > 0, None  # of a BMP, Pillow's own array of bits holds bytes of 255
+        colours = image.getpalette("RGB") if image.mode == "P" else None
+        palette = None if not colours else np.array([*colours, *[0] * 768][:768], np.uint8).reshape(-1, 3)
+        return np.asarray(np.array(image) // np.uint8(stretched)), palette
     except Exception as error:  # Pillow raises many kinds on damaged bytes
         raise Unreadable(f"cannot be decoded: {error}", "save it again as PNG") from None
-    return np.asarray(pixels // np.uint8(stretched))
 
 
-def _values(stored: Array, colours: bool, masks: Masks) -> tuple[Array, Kind]:
-    """One number for each pixel, [height, width], and what kind of number it is."""
-    channels = stored.shape[2] if stored.ndim == 3 else 1
-    if channels > 4:
-        raise Unreadable(f"has {channels} channels", "save a single one, with a value for each class")
-    alpha = stored[..., -1] if channels in (2, 4) else None
+def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
+    """One number for each pixel, [height, width], and what kind of number it is; all channels of `instances`."""
+    pixels = stored.pixels
+    if stored.palette is not None and (colours or masks.threshold):  # a palette's order is no scale
+        pixels = stored.palette[np.minimum(pixels, len(stored.palette) - 1)]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    decided = masks.threshold > 0 or masks.read == "instances"
+    if channels > 1 and not stored.alpha and not decided and (indices := _one_hot(pixels)) is not None:
+        return indices, "one-hot"
+    if channels > 4 or (channels in (2, 4) and not stored.alpha):
+        what = f"has {channels} channels, which are neither RGB nor one-hot (exactly one of them set in each pixel)"
+        raise Unreadable(what, "save a single one, with a value for each class")
+    alpha = pixels[..., -1] if stored.alpha else None
     if masks.read == "alpha" and alpha is None:
         raise Unreadable("has no alpha channel", "data.masks.read: auto, or save it with the mask in alpha")
-    pixels = {1: stored, 2: stored[..., 0], 4: stored[..., :3]}.get(channels, stored)
+    pixels = {1: pixels, 2: pixels[..., 0], 4: pixels[..., :3]}.get(channels, pixels)
     if alpha is not None and (masks.read == "alpha" or _alpha_decides(pixels, alpha)):
-        return np.ascontiguousarray(alpha), "alpha"
+        return np.ascontiguousarray(alpha), "foreground" if decided else "alpha"
+    if masks.read == "instances":
+        grey = pixels.ndim == 3 and (pixels == pixels[..., :1]).all()
+        return pixels[..., 0] if grey else pixels, "foreground"
     if pixels.dtype == bool and masks.threshold:
-        return pixels.astype(np.uint8) * np.uint8(255), "bits"
-    if pixels.ndim == 2 and not colours:
-        return (pixels.view(np.uint8), "bits") if pixels.dtype == bool else (np.ascontiguousarray(pixels), "grey")
+        return pixels.astype(np.uint8) * np.uint8(255), "foreground"
+    if pixels.ndim == 2 and (masks.threshold or not colours):
+        if pixels.dtype == bool:
+            return pixels.view(np.uint8), "bits"
+        return np.ascontiguousarray(pixels), "foreground" if masks.threshold else "grey"
     if pixels.dtype not in (np.uint8, bool):
         raise Unreadable(f"is in colours of type {pixels.dtype}", "save it with 8 bits a channel")
     if pixels.ndim == 2:
         return pixels.astype(np.uint32) * (0xFFFFFF if pixels.dtype == bool else 0x010101), "colour"
     if masks.threshold:
-        return converted(pixels, 1)[:, :, 0], "grey as RGB"
+        return converted(pixels, 1)[:, :, 0], "foreground"
     if not colours and (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0]), "grey as RGB"
     return _packed(pixels), "colour"
+
+
+def _objects(pixels: Array, ignore: int | None) -> Array:
+    """1 for every pixel of an object, whatever its number or colour, 0 for the others; `ignore` stays as it is."""
+    foreground = pixels != 0 if pixels.ndim == 2 else (pixels != 0).any(axis=-1)
+    if ignore is None or (pixels.ndim == 3 and pixels.dtype != np.uint8):
+        return foreground.astype(np.uint8)
+    values = pixels if pixels.ndim == 2 else _packed(pixels)
+    return np.where(values == ignore, np.int64(ignore), foreground)
+
+
+def _one_hot(pixels: Array) -> NDArray[np.uint8] | None:
+    """The number of the one channel that is set, uint8 [height, width]; None if not exactly one is in every pixel.
+
+    Three channels of more than 1 are RGB: pure red, green and blue are colours that people draw with.
+    """
+    highest = pixels.max()
+    if not highest > 0 or (pixels.shape[2] == 3 and highest > 1):
+        return None
+    chosen = pixels == highest
+    if (chosen.sum(axis=-1) != 1).any() or (pixels[~chosen] != 0).any():
+        return None
+    return chosen.argmax(axis=-1).astype(np.uint8)
 
 
 def _packed(pixels: Array) -> NDArray[np.uint32]:
@@ -146,7 +238,11 @@ def _packed(pixels: Array) -> NDArray[np.uint32]:
 
 
 def _alpha_decides(pixels: Array, alpha: Array) -> bool:
-    """Whether alpha, not colour, tells the classes apart: it varies where colour does not."""
+    """Whether alpha, not colour, tells the classes apart: it varies where colour does not.
+
+    Alpha decides, too, where two greys go with two alphas and the transparent one is the brighter: a dark drawing on
+    transparent ground, or a one-hot mask of two channels. Read as grey, the ground would be the foreground.
+    """
     if alpha.min() == alpha.max():
         return False
     if pixels.dtype != np.uint8:
@@ -157,7 +253,8 @@ def _alpha_decides(pixels: Array, alpha: Array) -> bool:
     both = np.unique(colours.astype(np.int64) << 8 | alpha)
     if len(np.unique(both >> 8)) < len(both) or len(both) > MOST_VALUES:
         raise Unreadable("differs in colour and in alpha", "data.masks.read: alpha, or save it without alpha")
-    return False
+    grey = pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
+    return grey and len(both) == 2 and bool(both[0] & 255 > both[1] & 255)
 
 
 def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
@@ -170,10 +267,7 @@ def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
         if (values != np.round(values)).any():
             raise Unreadable("holds fractions", "data.masks.threshold: 0.5, or save whole numbers, one for each class")
         values = values.astype(np.int64)
-    if masks.read == "instances":
-        foreground = (values != 0).astype(np.uint8)
-        return foreground if ignore is None else np.where(values == ignore, values, foreground)
-    return values
+    return _objects(values, ignore) if masks.read == "instances" else values
 
 
 def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:

@@ -71,8 +71,8 @@ def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
     rules = {Rule(): 0}
     rules |= {Rule(mask=affix): 1 for affix in _around(_names(masks), set(_names(images)))}
     rules |= {Rule(image=affix): 1 for affix in _around(_names(images), set(_names(masks)))}
-    for image in _shared(_names(images)):
-        rules |= {Rule(image, mask): FEWEST for mask in _shared(_names(masks))}
+    for image in shared_affixes(_names(images)):
+        rules |= {Rule(image, mask): FEWEST for mask in shared_affixes(_names(masks))}
     counts = {rule: rule.matched(images, masks) for rule in rules}
     half = min(len(images), len(masks)) / 2
     believable = [rule for rule, fewest in rules.items() if rule == Rule() or counts[rule] >= max(fewest, half)]
@@ -108,27 +108,26 @@ def _names(ids: Collection[str]) -> list[str]:
 
 
 def _around(outer: Sequence[str], inner: set[str]) -> list[Affix]:
-    """What most often stands around one of the `inner` names in an outer one, cut off as in `_cuts`."""
+    """What most often stands around one of the `inner` names in an outer one, cut off as in `cuts`."""
     votes: Counter[Affix] = Counter()
     for name in outer[:: max(1, len(outer) // SAMPLE)]:
-        cuts = [0, *_cuts(name), len(name)]
-        for start, end in combinations(cuts, 2):
+        for start, end in combinations([0, *cuts(name), len(name)], 2):
             if name[start:end] in inner:
                 votes[Affix(name[:start], name[end:])] += 1
     return [affix for affix, _ in votes.most_common(3)]
 
 
-def _shared(names: Sequence[str]) -> list[Affix]:
+def shared_affixes(names: Sequence[str]) -> list[Affix]:
     """The prefixes and suffixes, cut at separators or between letters and digits, that at least half of them have."""
     votes: Counter[Affix] = Counter()
     sample = names[:: max(1, len(names) // SAMPLE)]
     for name in sample:
-        votes.update(affix for cut in _cuts(name) for affix in (Affix(name[:cut], ""), Affix("", name[cut:])))
+        votes.update(affix for cut in cuts(name) for affix in (Affix(name[:cut], ""), Affix("", name[cut:])))
     shared = [affix for affix, count in votes.items() if 2 * count >= len(sample)]
     return sorted(shared, key=lambda affix: (-votes[affix], -len(affix.prefix + affix.suffix), affix))[:MOST_SHARED]
 
 
-def _cuts(name: str) -> Iterator[int]:
+def cuts(name: str) -> Iterator[int]:
     """Where a name may be cut: at separators, between letters and digits, before a capital letter."""
     for cut in range(1, len(name)):
         before, after = name[cut - 1], name[cut]

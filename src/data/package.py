@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from src.data.dataset import Package, PackageFile
 from src.data.images import read_image
-from src.data.masks import Labels, counted
-from src.data.pairs import Pair
+from src.data.masks import counted
+from src.data.pairs import Content, Pair
 from src.errors import UserError
 
 
@@ -47,8 +47,8 @@ def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) ->
     return np.asarray(cv2.resize(south_up[::-1], (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
-def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], _: Path | None) -> tuple[NDArray[np.uint8], Labels]:
-    return np.ascontiguousarray(image), counted(np.ascontiguousarray(mask))
+def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], _: Path | None) -> Content:
+    return Content(np.ascontiguousarray(image), counted(np.ascontiguousarray(mask)))
 
 
 def _file(package: Package, file: PackageFile) -> Path:

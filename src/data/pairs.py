@@ -1,24 +1,39 @@
 """The files of a data set: which are images and masks, which belong together, and what stands in the way."""
 
 import functools
-import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from src.data.images import SUFFIXES, read_image
-from src.data.masks import Labels, read_mask
+from src.data.images import SUFFIXES, read_picture, turned
+from src.data.layouts import layout_findings
+from src.data.links import check_links, files_below
+from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
+from src.data.orientation import placed
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
 
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
+
+class Content(NamedTuple):
+    """A pair's pixels, both turned as the image is looked at.
+
+    Attributes:
+        image: [height, width, channels], uint8, uint16 or float32.
+        labels: of the mask, with codes of the same height and width.
+        notes: what to warn of, each with the setting or the step that helps.
+        inverted: whether the image's file stores white as 0.
+    """
+
+    image: NDArray[Any]
+    labels: Labels
+    notes: Sequence[tuple[str, str]] = ()
+    inverted: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,12 +41,11 @@ class Pair:
     """An image and its mask, not read yet.
 
     id: the image's path below images/ without its extension. Never used in a path of the pipeline's own.
-    read: returns the image (height, width, channels) and the labels of its mask, of the same height and width; takes a
-        folder for what is too large for memory; raises `Unreadable`.
+    read: returns the content; takes a folder for what is too large for memory; raises `Unreadable`.
     """
 
     id: str
-    read: Callable[[Path | None], tuple[NDArray[Any], Labels]]
+    read: Callable[[Path | None], Content]
 
 
 @dataclass(frozen=True)
@@ -64,8 +78,10 @@ def folder_pairs(
     masks, more, of_masks = by_stem(folder / view.masks, folder)
     rule = find_rule(images, masks)
     together, alone = partners(images, masks, rule, view.masks)
+    alone = layout_findings(images, masks, rule, alone, view.masks)
     if view.only is not None:
-        alone = [finding for finding in alone if finding.file in {f"images/{image}" for image in view.only}]
+        wanted = {f"images/{image}" for image in view.only}
+        alone = [finding for finding in alone if finding.whole or finding.file in wanted]
     pairs = [
         Pair(image, functools.partial(_read, folder, images[image], masks[mask], data, colours, ignore))
         for image, mask in sorted(together.items())
@@ -75,7 +91,7 @@ def folder_pairs(
 
 
 def check_folder(folder: Path, masks: str = View.masks) -> None:
-    """`UserError` if it is not one with images/ and masks/."""
+    """`UserError` if it is not one with images/ and masks/, or if one of these is a link."""
     for part in (folder, folder / "images", folder / masks):
         if not part.is_dir():
             there = (
@@ -83,6 +99,7 @@ def check_folder(folder: Path, masks: str = View.masks) -> None:
             )
             hint = f"; folders there: {there}" if there else ""
             raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and {masks}/{hint}")
+    check_links(folder, "images", masks)
 
 
 def by_stem(folder: Path, root: Path, *, skip: bool = True) -> tuple[dict[str, Path], list[Finding], set[str]]:
@@ -118,40 +135,6 @@ def by_stem(folder: Path, root: Path, *, skip: bool = True) -> tuple[dict[str, P
     return found, findings, several
 
 
-def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
-            continue
-        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
-            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
-        elif entry.is_symlink():
-            yield path, _wrong_link(path, root)
-        elif entry.is_dir():
-            yield from files_below(path, root)
-        else:
-            yield path, None if entry.is_file() else ("is no regular file", "remove it")
-
-
-def _wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
-    """What is wrong with a symbolic link, if it is not one to a file in the data set's folder."""
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
-    if not target.is_relative_to(root):
-        return "is a link out of the folder", "put the file itself there"
-    if not target.is_file():
-        return "is a link to a folder, which is not followed", "put the files themselves there"
-    return None
-
-
 def _read(
     folder: Path,
     image_path: Path,
@@ -160,15 +143,20 @@ def _read(
     colours: bool,
     ignore: int | None,
     scratch: Path | None,
-) -> tuple[NDArray[Any], Labels]:
-    image = named(folder, image_path, lambda: read_image(image_path, data.channels, scratch))
-    labels = named(folder, mask_path, lambda: read_mask(mask_path, data.masks, colours, ignore, scratch))
-    if image.shape[:2] != labels.codes.shape:
-        sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, labels.codes.shape)]
-        turn = ", the one turned: look for an EXIF orientation" * (image.shape[:2] == labels.codes.shape[::-1])
+) -> Content:
+    picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
+    image = turned(picture.pixels, picture.orientation)
+    stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
+    codes, notes = placed(stored, picture.orientation, image.shape[:2], data.masks.exif)
+    if picture.alpha_dropped:
+        kept = f"data.channels: {image.shape[2] + 1}"
+        notes.append(("the image's alpha channel is left out, and it is not the same everywhere", f"{kept} keeps it"))
+    if image.shape[:2] != codes.shape:
+        sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, codes.shape)]
+        turn = ", with width and height exchanged" * (image.shape[:2] == codes.shape[::-1])
         what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
         raise Unreadable(what, "make both of one size, or data.on_error: skip")
-    return image, labels
+    return Content(image, Labels(codes, stored.values), notes, picture.inverted)
 
 
 def named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:

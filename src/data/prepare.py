@@ -1,6 +1,7 @@
 """A data set of many files to the store: read once by the gate, masks turned into class indices."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -8,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.appended import Appended
-from src.data.dataset import write_dataset
+from src.data.dataset import Dataset, write_dataset
 from src.data.entry import Entry
 from src.data.gate import Gate, examine
 from src.data.groups import copy_tables
 from src.data.pairs import WHOLE, View
 from src.data.store import IMAGES, MASKS, Record, Store, strips, write_index
+from src.data.thumbnails import encoded
 from src.files import atomic
 from src.params import AskedData
 
@@ -34,11 +36,30 @@ def prepare(data: AskedData, prepared: Path, report: Callable[[Gate], None], vie
         report(gate)
         translate(folder / MASKS, _stored(gate))
         entries = list(gate.entries.values())
-        write_index(folder, np.dtype(entries[0].dtype), [_record(gate, entry) for entry in entries])
+        write_index(folder, np.dtype(entries[0].dtype), records_of(gate))
         dataset = gate.encoding.dataset
         write_dataset(folder, dataset)
         copy_tables(source, folder, dataset)
     return Store(prepared)
+
+
+def records_of(gate: Gate) -> list[Record]:
+    """What the store says of each image that can be used."""
+    return [_record(gate, entry) for entry in gate.entries.values()]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A checked data set that is not stored: what a split needs of it."""
+
+    folder: Path
+    dataset: Dataset
+    records: list[Record]
+
+
+def described(gate: Gate) -> Checked:
+    """What split will see of the data set that came through the checks."""
+    return Checked(gate.source, gate.encoding.dataset, records_of(gate))
 
 
 def _record(gate: Gate, entry: Entry) -> Record:
@@ -54,6 +75,7 @@ def _record(gate: Gate, entry: Entry) -> Record:
         pixels=gate.pixels(entry),
         mean=entry.mean,
         std=entry.std,
+        thumbnail=encoded(entry.thumbnail[0]),
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data.appended import Appended
 from src.data.checks import stop
-from src.data.dataset import IGNORE, NAME, Dataset, number, read_dataset
+from src.data.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.labelled import Labelled
 from src.data.masks import Labels, Values, read_mask
 from src.data.matching import Rule, find_rule, partners
@@ -117,9 +117,10 @@ def _copied(
 def _read(
     folder: Path, path: Path, record: Record, dataset: Dataset, settings: Masks, scratch: Path
 ) -> Labels | Finding:
-    ignore = None if dataset.ignore is None else number(dataset.ignore)
     try:
-        labels = named(folder.parent, path, lambda: read_mask(path, settings, dataset.coloured, ignore, scratch))
+        labels = named(
+            folder.parent, path, lambda: read_mask(path, settings, dataset.coloured, dataset.ignored, scratch)
+        )
     except Unreadable as error:
         return Finding(record.id, "error", str(error), error.setting)
     height, width = labels.codes.shape

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.class_match import Match, match_names, match_values
-from src.data.dataset import IGNORE, NAME, Dataset, Value, number
+from src.data.dataset import IGNORE, NAME, Dataset, Value
 from src.data.encoding import Encoding, resolve
 from src.data.masks import Values
 from src.data.unreadable import Finding
@@ -38,7 +38,7 @@ class Decoder:
     @property
     def ignores(self) -> bool:
         """Whether the masks may hold pixels to ignore."""
-        return self.encoding.dataset.ignore is not None
+        return self.encoding.dataset.ignored is not None
 
     def lookup(self, values: Values) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index in the data set; IGNORE for what is ignored."""
@@ -65,7 +65,7 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
     if any(values.lossy or not encoding.fits(values) for values in masks.values()):
         return Decoder(encoding, _same(truth)), errors
-    held, ignored = _held(encoding, masks), {number(truth.ignore)} if truth.ignore is not None else set[int]()
+    held, ignored = _held(encoding, masks), {truth.ignored} if truth.ignored is not None else set[int]()
     present = set[int]().union(*held.values())
     if masks and present <= ignored:
         what = f"all pixels of all masks hold {truth.ignore}, which {NAME} of the data set ignores: nothing is decided"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from src.data.dataset import IGNORE, Dataset, write_dataset
+from src.data.dataset import IGNORE, NONE, Dataset, write_dataset
 from src.data.prepare import translate
 from src.data.store import MASKS, Store, write_index
 
@@ -30,8 +30,8 @@ def recoded(
     write_index(store.folder, store.dtype, records)
     changes = {
         "classes": dict(enumerate(names)),
-        "background": None if background is None else names[background],
-        "ignore": None if store.dataset.ignore is None else IGNORE,
+        "background": NONE if background is None else names[background],
+        "ignore": None if store.dataset.ignored is None else IGNORE,
         "colors": dict(colours),
     }
     write_dataset(store.folder, Dataset.model_validate(store.dataset.model_dump() | changes))

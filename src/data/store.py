@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class Record:
     image_at, mask_at: the bytes before it in the two files.
     pixels: how many pixels of each class its mask holds.
     mean, std: of the scaled intensities of the pixels that count, for each channel (see normalise.py).
+    thumbnail: a small grey picture as text, see thumbnails.py; "" if there is none.
     """
 
     id: str
@@ -47,6 +48,20 @@ class Record:
     pixels: list[int]
     mean: list[float]
     std: list[float]
+    thumbnail: str = ""
+
+
+class Described(Protocol):
+    """What a split needs to know of a data set: the folder of its tables and lists, its description, its images."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def dataset(self) -> Dataset: ...
+
+    @property
+    def records(self) -> list[Record]: ...
 
 
 class Store:

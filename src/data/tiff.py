@@ -30,7 +30,9 @@ class Tiff:
     """The pixels as stored, (height, width) or (height, width, channels), and what the file says of them.
 
     palette: uint8 [n, 3], the colours that the values stand for, if the file has one.
-    alpha: whether the last channel is one. lossy: whether the compression changed the values, or may have.
+    alpha: whether the last channel is alpha, as the tag ExtraSamples says. lossy: whether the compression changed the
+        values, or may have. inverted: whether the file stores white as 0; `stored` is already turned into black as 0.
+    nodata: the value of GDAL's no-data tag, if the file has one that is a whole number.
     """
 
     stored: Pixels
@@ -38,12 +40,14 @@ class Tiff:
     palette: NDArray[np.uint8] | None
     alpha: bool
     lossy: bool = False
+    inverted: bool = False
+    nodata: int | None = None
 
-    def colours(self, channels: int = 0) -> Pixels:
-        """The pixels without alpha, unless it is one of the `channels` asked for; a palette's values as colours."""
+    def colours(self) -> Pixels:
+        """The pixels, alpha included; palette indices as colours."""
         if self.palette is not None:
             return self.palette[np.minimum(self.stored, len(self.palette) - 1)]
-        return self.stored[..., :-1] if self.alpha and self.stored.shape[-1] != channels else self.stored
+        return self.stored
 
 
 def is_tiff(path: Path) -> bool:
@@ -69,7 +73,8 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             else:
                 pixels = series.asarray(maxworkers=1)
                 pixels = pixels if place is None else np.moveaxis(pixels, place, -1)
-            if page.photometric == 0 and pixels.dtype.kind in "ub":  # white is zero
+            inverted = page.photometric == 0 and pixels.dtype.kind in "ub"  # white is zero
+            if inverted:
                 pixels = ~pixels if pixels.dtype == bool else pixels.dtype.type(2**page.bitspersample - 1) - pixels
             native = pixels.dtype.newbyteorder("=")
             if native != pixels.dtype or not pixels.flags.c_contiguous:
@@ -77,7 +82,8 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             orientation = int(page.tags.valueof(274, 1))
             alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
             orientation = orientation if orientation in range(1, 9) else 1
-            return Tiff(pixels, orientation, _palette(page), alpha, int(page.compression) in LOSSY)
+            lossy = int(page.compression) in LOSSY
+            return Tiff(pixels, orientation, _palette(page), alpha, lossy, inverted, _nodata(page))
     except (Unreadable, UserError, MemoryError):
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds of error on damaged bytes
@@ -146,6 +152,15 @@ def _too_short(page: Any) -> bool:
 
 def _palette(page: Any) -> NDArray[np.uint8] | None:
     return None if page.colormap is None else (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+
+
+def _nodata(page: Any) -> int | None:
+    """GDAL's no-data value (tag 42113, a number as text); None if it is missing or no whole number."""
+    try:
+        value = float(str(page.tags.valueof(42113, "")).strip("\0 "))
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
 
 
 def _on_disk(page: Any, scratch: Path | None) -> Pixels:

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
 
 from src.data.duplicates import clusters, near_pairs
 from src.data.entry import Entry
+from src.data.thumbnails import same_content
 from src.data.unreadable import Finding
 
 
@@ -29,8 +33,8 @@ def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]
     def told() -> Iterator[tuple[int, int, float]]:
         """Every pair, of which there may be more than fit into memory; a finding for the first of each image."""
         yield from pairs
-        for one, other, likeness in near_pairs([entries[position].fingerprint for position in distinct]):
-            a, b = distinct[one], distinct[other]
+        for a, b, likeness in _near([entries[position] for position in distinct]):
+            a, b = distinct[a], distinct[b]
             what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
             setting = "look at both; split.duplicates: together keeps them in one subset"
             findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
@@ -40,3 +44,13 @@ def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]
     sizes = Counter(place)
     twins = {entry.id: entries[at].id for entry, at in zip(entries, place, strict=True) if sizes[at] > 1}
     return twins, list(findings.values())
+
+
+def _near(entries: Sequence[Entry]) -> Iterator[tuple[int, int, float]]:
+    """The pairs of near duplicates, less those that only a frame or an area without data makes alike."""
+    for first, pairs in groupby(near_pairs([entry.fingerprint for entry in entries]), key=lambda pair: pair[0]):
+        found = list(pairs)
+        others, fillings = zip(*(entries[second].thumbnail for _, second, _ in found), strict=True)
+        one, filled = entries[first].thumbnail
+        same = same_content(one, filled, np.stack(others), np.stack(fillings))
+        yield from (pair for pair, alike in zip(found, same.tolist(), strict=True) if alike)

@@ -9,6 +9,7 @@ from typing import Any
 from src.archive.door import checked
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
+from src.data.caveat import caveat
 from src.data.store import Store
 from src.errors import UserError, listing
 from src.files import read_csv, read_json
@@ -101,7 +102,12 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
         "## Training",
         _training(sources),
         "## Scores",
-        scores_section(sources.test, sources.classes, sources.store.dataset.length_unit),
+        scores_section(
+            sources.test,
+            sources.classes,
+            sources.store.dataset.length_unit,
+            caveat(sources.store, sources.splits),
+        ),
         "## Calibration",
         calibration_section(sources.test),
         "## Decisions",

@@ -17,8 +17,11 @@ Rows = Sequence[Mapping[str, str]]
 Scores = Mapping[str, Any]
 
 
-def scores_section(test: Scores, classes: Rows, unit: str) -> str:
-    """Headlines and a table of the mean and each class; classes: rows of classes.csv; unit: of distances."""
+def scores_section(test: Scores, classes: Rows, unit: str, caveat: str = "") -> str:
+    """Headlines and a table of the mean and each class; classes: rows of classes.csv; unit: of distances.
+
+    caveat: what limits the intervals, see src/data/caveat.py.
+    """
     header = ["", "Dice", "95 % interval", "colour alone", "IoU", "95 % interval", "surface Dice", "HD95"]
     header += ["pooled Dice", "images", "groups"]
     rows = [_mean_row(test), *(_class_row(test, name, classes) for name in test["classes"])]
@@ -29,7 +32,8 @@ def scores_section(test: Scores, classes: Rows, unit: str) -> str:
         "added first."
     )
     lines = [*measured(test, unit, "test images"), *_largest(test)]
-    return "\n\n".join([prose(" ".join(lines)), markdown_table(header, rows), notes])
+    warning = [f"**{prose(caveat)}**"] if caveat else []
+    return "\n\n".join([prose(" ".join(lines)), *warning, markdown_table(header, rows), notes])
 
 
 def _mean_row(test: Scores) -> Cells:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from src.files import read_text
 from src.report import charts, tables
 from src.report.gallery import gallery
-from src.report.page import cautions, decisions
+from src.report.page import averages, cautions, decisions
 from src.report.pictures import MOST_BYTES, read_pictures
 from src.report.sources import Sources
 from src.report.vega import inline, policy_hash, vega_script
@@ -45,7 +45,11 @@ def _words(sources: Sources) -> dict[str, Any]:
     return {
         "verdict": tables.verdict(test, sources.beside),
         "tiles": tables.tiles(test, sources.unit),
-        "sentences": cautions(test, "test images"),
+        "sentences": [
+            averages(sources.store.dataset),
+            *([sources.caveat] if sources.caveat else []),
+            *cautions(test, "test images"),
+        ],
         "training": training,
         "decided": " ".join(decisions(test)) or "No decision changes the plain network.",
         "unit": sources.unit,

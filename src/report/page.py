@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from src.data.dataset import Dataset
+
 
 def score(measure: Mapping[str, float], digits: int = 3) -> str:
     """A mean with its interval in words: `0.812 (95 % interval 0.790 – 0.831)`."""
@@ -34,27 +36,39 @@ def class_table(test: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def sentences(train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels") -> list[str]:
-    """What was trained and how good it is, a line each; unit: of distances."""
+def averages(dataset: Dataset) -> str:
+    """A sentence on which class the averages over classes exclude."""
+    if dataset.background_index is None:
+        return f"Averages are over all {len(dataset.names)} classes: none of them is the background."
+    return f"Averages over classes exclude the background, {dataset.names[dataset.background_index]!r}."
+
+
+def sentences(
+    train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels", remarks: Sequence[str] = ()
+) -> list[str]:
+    """What was trained and how good it is, a line each; unit: of distances; remarks: see `measured`."""
     images, baseline = train["images"], test.get("baseline", {})
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
-        *measured(test, unit, "test images"),
+        *measured(test, unit, "test images", remarks),
     ]
     if "mean" in baseline.get("dice", {}):
         lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline['dice']['mean'])}.")
     return [*lines, *_largest(test), *decisions(test)]
 
 
-def measured(test: Mapping[str, Any], unit: str, what: str = "images") -> list[str]:
-    """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored."""
+def measured(test: Mapping[str, Any], unit: str, what: str = "images", remarks: Sequence[str] = ()) -> list[str]:
+    """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored.
+
+    remarks: what a reader of the headline needs to know, such as `averages` and src/data/caveat.py; they follow it.
+    """
     groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
     lines = [
         f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    lines += [*_untested(test, what), *_few(test)]
+    lines += [*remarks, *_untested(test, what), *_few(test)]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
@@ -118,9 +132,15 @@ def decisions(test: Mapping[str, Any]) -> list[str]:
     return [f"Added to the plain network: {named}; on the test images that changes {', '.join(changes)}."]
 
 
-def terminal_summary(train: Mapping[str, Any], test: Mapping[str, Any], page: str, unit: str = "pixels") -> str:
-    """The closing words of a run."""
-    lines = ["", *sentences(train, test, unit), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
+def terminal_summary(
+    train: Mapping[str, Any],
+    test: Mapping[str, Any],
+    page: str,
+    unit: str = "pixels",
+    remarks: Sequence[str] = (),
+) -> str:
+    """The closing words of a run; unit: of distances; remarks: see `measured`."""
+    lines = ["", *sentences(train, test, unit, remarks), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from src.archive.door import checked
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
+from src.data.caveat import caveat
 from src.data.store import Store
 from src.files import read_csv, read_json
 from src.report.provenance import hash_of, versions
@@ -74,6 +75,11 @@ class Sources:
     @property
     def unit(self) -> str:
         return self.store.dataset.length_unit
+
+    @cached_property
+    def caveat(self) -> str:
+        """What limits the intervals, "" if nothing does."""
+        return caveat(self.store, self.splits)
 
     @cached_property
     def network(self) -> Rows:

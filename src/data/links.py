@@ -1,0 +1,107 @@
+"""The files below a folder, and the symbolic links among them: which are followed, and why others are refused.
+
+DVC reads a linked file, and follows `data.source` itself, so it sees what changes behind these. It passes over a linked
+folder inside the source: a mask that changes behind it would never be noticed.
+"""
+
+import functools
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from src.errors import UserError, listing, printable
+
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
+
+
+def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, (f"cannot be opened: {error.strerror}", "check the folder and its rights")
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
+            continue
+        if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
+            yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
+        elif entry.is_symlink():
+            yield path, wrong_link(path, root)
+        elif entry.is_dir():
+            yield from files_below(path, root)
+        else:
+            yield path, None if entry.is_file() else ("is no regular file", "remove it")
+
+
+def wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
+    """What is wrong with a symbolic link, and what helps; None for a link that is followed.
+
+    Followed are links to files in the folder `root`, which has no links in its own path, or in the cache of the DVC
+    project that `root` lies in (`dvc config cache.type symlink`).
+    """
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a loop is either, by the version of Python
+        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
+    if target.is_dir():
+        setting = "put the files themselves there; a linked folder is followed only if it is all of what is named"
+        return "is a link to a folder, which is not followed", setting
+    if not target.is_relative_to(root) and not _is_cached(target, root):
+        return "is a link out of the folder", "put the file itself there"
+    if not target.is_file():
+        return "is a link to what is no regular file", "remove it"
+    return None
+
+
+def check_links(folder: Path, *parts: str) -> None:
+    """`UserError` if one of the folders `parts` below `folder` is a link, or a link in `folder` leads nowhere.
+
+    A link to dataset.yaml, a list or a table that leads nowhere would pass for a data set without such a file.
+
+    parts: paths below `folder`; of masks/first, both masks and masks/first are looked at.
+    """
+    places = dict.fromkeys(place for part in parts for place in reversed([part, *map(str, Path(part).parents)][:-1]))
+    linked = [folder / place for place in places if (folder / place).is_symlink() and (folder / place).is_dir()]
+    if linked:
+        raise UserError(_linked_folders(folder, linked))
+    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    broken = [path for path in shown if path.is_symlink() and not path.exists()]
+    if broken:
+        lines = listing(f"{printable(str(path))} → {printable(str(path.readlink()))}" for path in broken)
+        raise UserError(f"{folder}: {len(broken)} link(s) lead nowhere; remove them, or put the files there\n{lines}")
+
+
+def _linked_folders(folder: Path, linked: list[Path]) -> str:
+    targets = [path.resolve() for path in linked]
+    lines = listing(f"{path} → {target}" for path, target in zip(linked, targets, strict=True))
+    together = all(target == targets[0].parent / path.name for path, target in zip(linked, targets, strict=True))
+    real = str(targets[0].parent) if together else "the folder that holds them"
+    first = "" if together else "put the real folders beside each other, with dataset.yaml if there is one; then "
+    return (
+        f"{folder}: {len(linked)} folder(s) in it are links: DVC does not look behind them, so a changed file there "
+        f"would never be noticed\n{lines}\n{first}set data.source to {real}, or let {folder} as a whole be a link to it"
+    )
+
+
+def _is_cached(target: Path, root: Path) -> bool:
+    """Whether the file lies in the cache of the DVC project around `root`."""
+    project = next((place for place in (root, *root.parents) if (place / ".dvc").is_dir()), None)
+    cache = project and _cache_of(project)
+    return cache is not None and target.is_relative_to(cache)
+
+
+@functools.cache
+def _cache_of(project: Path) -> Path | None:
+    """The folder of a DVC project's cache, without links; None if the project cannot be opened."""
+    from dvc.exceptions import DvcException  # imported late: it takes half a second, and few data sets hold such links
+    from dvc.repo import Repo
+
+    try:
+        with Repo(os.fspath(project)) as repo:
+            return Path(repo.cache.local_cache_dir).resolve()
+    except (DvcException, OSError):
+        return None

@@ -1,0 +1,86 @@
+"""Folders that are not one mask per image are named as what they are; files that are no images say what they are."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.errors import UserError
+from tests.conftest import prepared
+from tests.corpus import saved
+
+NOISE = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
+MASK = np.pad(np.full((8, 8), 255, np.uint8), ((4, 12), (4, 8)))
+
+
+def write(folder, images, masks):
+    for kind, names, pixels in (("images", images, NOISE), ("masks", masks, MASK)):
+        for number, name in enumerate(names):
+            path = folder / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            array = (pixels.astype(int) + (7 * number if kind == "images" else 0)).clip(0, 255).astype(np.uint8)
+            path.write_bytes(saved(Image.fromarray(array), "PNG"))
+    return folder
+
+
+NAMES = [f"scan_{number:02d}" for number in range(6)]
+SEVERAL_MASKS = {
+    "a suffix for each class": (NAMES, [f"{name}_{tail}" for name in NAMES for tail in ("MA", "HE")]),
+    "a class missing in one": (NAMES, [f"{n}_{t}" for n in NAMES for t in ("MA", "HE") if (n, t) != (NAMES[3], "HE")]),
+    "a second mask of two images": (NAMES, [f"{n}_mask" for n in NAMES] + [f"{n}_mask_1" for n in NAMES[2:4]]),
+    "a folder for each class": (NAMES, [f"{tail}/{name}" for name in NAMES for tail in ("car", "road")]),
+    "a folder for each image": (NAMES, [f"{name}/{number}" for name in NAMES for number in range(3)]),
+    "classes before the names": ([f"{n}_img" for n in NAMES], [f"{n}_{t}" for n in NAMES for t in ("a", "b", "c")]),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL_MASKS)
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_several_masks_of_an_image_are_named_and_never_skipped(tmp_path, name, on_error):
+    images, masks = SEVERAL_MASKS[name]
+    source = write(tmp_path / "set", images, masks)
+    with pytest.raises(
+        UserError, match=r"image\(s\) have several masks, as 'scan_0.*merge the files of an image"
+    ) as error:
+        prepared(source, tmp_path, on_error=on_error)
+    assert "data.on_error" not in str(error.value) and str(error.value).count("\n") == 1, str(error.value)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_channels_in_files_of_their_own_are_named(tmp_path, channels):
+    images = [f"{name}_{number:04d}" for name in NAMES for number in range(channels)]
+    with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images.*channels of one image") as error:
+        prepared(write(tmp_path / "set", images, NAMES), tmp_path)
+    assert str(error.value).count("\n") == 1 and "'scan_00_0000', 'scan_00_0001'" in str(error.value)
+
+
+def test_a_single_modality_is_paired_by_its_suffix(tmp_path):
+    store = prepared(write(tmp_path / "set", [f"{name}_0000" for name in NAMES], NAMES), tmp_path)
+    assert len(store) == 6
+
+
+def test_a_mask_without_an_image_is_still_its_own_finding(tmp_path):
+    with pytest.raises(UserError, match="'masks/other': has no image"):
+        prepared(write(tmp_path / "set", NAMES, [*NAMES, "other"]), tmp_path)
+
+
+OTHERS = {
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
+    "git-annex": (b"/annex/objects/SHA256E-s1--00.png\n", "git annex get"),
+    "a web page": (b"<!DOCTYPE html><html>not found</html>", "download it again"),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(40), "heic.* → save it as PNG"),
+    "GIF": (saved(Image.fromarray(MASK), "GIF"), "GIF format → save it as PNG"),
+    "ZIP": (b"PK\x03\x04" + bytes(30), "unpack it"),
+    "nothing": (b"", "is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_image_says_what_it_is_and_what_helps(tmp_path, name, kind):
+    content, words = OTHERS[name]
+    source = write(tmp_path / "set", NAMES, NAMES)
+    for path in sorted((source / kind).iterdir())[:2]:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"'scan_00': {kind}/scan_00\.png .*{words}") as error:
+        prepared(source, tmp_path)
+    assert "'scan_01'" in str(error.value)
