@@ -242,3 +242,15 @@ def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
     said = str(error.value)
     assert "'Scan_mask1': has no prediction; scan_mask1.png differs in capital letters only" in said
     assert "has the stem of Scan_mask2.bmp → keep one of the two" in said and "on_error" not in said
+
+
+def test_palettes_that_differ_are_refused_even_where_the_order_of_the_values_would_decide(tmp_path):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 255), classes={0: "background", 255: "cell"})
+    for number, (name, mask) in enumerate(seen.items()):
+        picture = Image.fromarray((mask ^ (number > 1)).astype(np.uint8), "P")
+        picture.putpalette([0, 0, 0, 255, 0, 0] if number < 2 else [255, 0, 0, 0, 0, 0])  # the same in colours
+        (tmp_path / "set/other").mkdir(exist_ok=True)
+        picture.save(tmp_path / f"set/other/{name}.png")
+    with pytest.raises(UserError, match="palettes differ"):
+        scored(tmp_path / "set", tmp_path / "work")

@@ -63,7 +63,8 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
         return _named(truth, own, masks, folder)
     encoding, findings = resolve(truth, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
-    if any(values.lossy or not encoding.fits(values) for values in masks.values()):
+    unreadable = any(values.lossy or not encoding.fits(values) for values in masks.values())
+    if unreadable or any(found.file not in masks for found in errors):  # of the whole set, such as palettes that differ
         return Decoder(encoding, _same(truth)), errors
     held, ignored = _held(encoding, masks), {truth.ignored} if truth.ignored is not None else set[int]()
     present = set[int]().union(*held.values())
