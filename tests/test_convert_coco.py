@@ -111,13 +111,13 @@ def test_boxes_are_filled_if_told_so(tmp_path):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../photos/a.png", "leads upwards"),
+        ("../photos/b.png", "leads upwards"),
         ("sub/../../x.png", "leads upwards"),
-        ("..\\a.png", "leads upwards"),
-        ("/etc/a.png", "absolute path"),
-        ("C:\\a.png", "absolute path"),
-        ("C:a.png", "absolute path"),
-        ("\\\\host\\share\\a.png", "absolute path"),
+        ("..\\b.png", "leads upwards"),
+        ("/etc/b.png", "absolute path"),
+        ("C:\\b.png", "absolute path"),
+        ("C:b.png", "absolute path"),
+        ("\\\\host\\share\\b.png", "absolute path"),
         ("a.png:b.png", "holds a colon"),
         (".a.png", "hidden"),
         ("", "empty"),
@@ -182,7 +182,6 @@ def test_files_that_are_not_coco(tmp_path, content, why):
     ("categories", "why"),
     [
         ([(1, "a"), (1, "b")], "category id 1 occurs twice"),
-        ([(1, "a"), (2, "a")], "named twice: a"),
         ([(1, "a\n")], "classes"),
         ([(k, str(k)) for k in range(255)], "255 classes; at most 254"),
     ],

@@ -8,7 +8,7 @@ from src.data.dataset import IGNORE, NAME, number
 
 
 def describe(summary: Summary) -> str:
-    """What was written and what was not, in a few lines."""
+    """The text that says what was written and what was not."""
     lines = [f"{summary.images} images with {summary.shapes} shapes; {summary.unannotated} image(s) without any."]
     total = int(np.sum(summary.pixels))
     names = summary.dataset.classes | ({IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {})
@@ -27,6 +27,13 @@ def describe(summary: Summary) -> str:
         lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the picture.")
     if summary.cut:
         lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
+    if summary.inside:
+        lines.append(
+            f"{summary.inside} shape(s) in {len(summary.nested)} image(s) lie inside others of their class and change "
+            f"nothing; the first image is {quoted(summary.nested[0])}. If they are holes, see --help."
+        )
+    if summary.skipped:
+        lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")
     if summary.subsets:
         lists = ", ".join(f"{count} {subset}" for subset, count in summary.subsets.items())
         lines.append(f"Official lists, from the folders' names: {lists} images.")

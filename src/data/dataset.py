@@ -1,7 +1,10 @@
 """dataset.yaml: what the values in the masks mean, and which images belong together."""
 
 import colorsys
+import itertools
 import re
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -167,6 +170,29 @@ class Dataset(Section):
 def number(value: Value) -> int:
     """A stored value as a number: a colour as 0xRRGGBB."""
     return int(value[1:], 16) if isinstance(value, str) else value
+
+
+def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of different names that are equal apart from case, blanks, underscores and hyphens.
+
+    Such names are often one class that was typed in several ways. Unicode variants of a character (NFKC), kinds of
+    dash and invisible characters do not count as a difference either.
+
+    Args:
+        names: Class names; a name that occurs again is looked at once.
+
+    Returns:
+        Every pair, in the order of the names; an empty list if all names differ.
+    """
+    compared = {name: _compared(name) for name in names}
+    return [pair for pair in itertools.combinations(compared, 2) if compared[pair[0]] == compared[pair[1]]]
+
+
+def _compared(name: str) -> str:
+    """The name without case, blanks, underscores, hyphens and invisible characters."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    dropped = {"Pd", "Cf", "Cc"}  # dashes; invisible characters, such as a byte order mark; line breaks and tabs
+    return "".join(c for c in folded if c != "_" and not c.isspace() and unicodedata.category(c) not in dropped)
 
 
 def read_dataset(folder: Path) -> Dataset:
