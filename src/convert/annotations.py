@@ -80,6 +80,7 @@ class Annotations:
     classes: value in the mask → name; 0 is the background.
     by_size: larger shapes lie beneath smaller ones, whatever their order; else later ones lie on top.
     sources: the folders that are read, in which nothing may be written.
+    holes: how to draw a hole in this format, in words.
     subsets: official division, subset → names of images, where the source has one.
     colours: value in the mask → "#RRGGBB", where the source has a colour for each class.
     """
@@ -89,6 +90,7 @@ class Annotations:
     by_size: bool
     sources: list[Path]
     findings: Findings
+    holes: str = ""
     subsets: dict[str, list[PurePosixPath]] = field(default_factory=dict)
     colours: dict[int, str] = field(default_factory=dict)
 
@@ -191,6 +193,8 @@ def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *,
 
 def known(values: dict[str, int], label: str) -> int:
     """The value of a label; raises `Refused` if it is none of the classes."""
+    if not label.strip():
+        raise Refused("the label of the shape is empty", "name its class, or remove the shape")
     if label.casefold() in BACKGROUND_NAMES:
         return 0
     if label not in values:

@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
+HOLES = "put both polygons into one annotation and say --holes cut, or export RLE"
 LISTS = ("images", "annotations", "categories")
 
 
@@ -79,7 +80,7 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
                 elsewhere[entry.file_name] = item.name
     _warn_of_names(elsewhere, path, findings)
     _warn_of_others(files, items, images, findings)
-    return Annotations(classes_of(values), items, True, [images], findings)
+    return Annotations(classes_of(values), items, True, [images], findings, HOLES)
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -153,8 +154,11 @@ def _without_unused_doubles(
             )
         if unused:
             left_out.update(unused)
-            what = f"category {', '.join(map(str, unused))} is left out: it has no annotation, and category {used[0]}"
-            findings.warn(str(path), f"{what} has the same name, {quoted(name)}", "expected in exports of Roboflow")
+            ids = ", ".join(map(str, unused))
+            what = (
+                f"left out: category {ids}, without annotations; category {used[0]} has the same name, {quoted(name)}"
+            )
+            findings.warn(str(path), what, "expected in exports of Roboflow; elsewhere, check the categories")
     return {identity: category for identity, category in categories.items() if identity not in left_out}
 
 

@@ -1,5 +1,6 @@
 """One COCO annotation to a shape: polygons, with or without holes, run lengths, and boxes."""
 
+import contextlib
 import functools
 import math
 from dataclasses import dataclass, replace
@@ -156,6 +157,9 @@ def _corners(bbox: Any) -> tuple[float, float, float, float] | None:
 def _area(annotation: Annotation) -> float | None:
     """The area of an annotation; None if it is missing, or that of bbox, as some programs write."""
     area, bbox = annotation.area, annotation.bbox
+    if isinstance(area, str):
+        with contextlib.suppress(ValueError):
+            area = float(area)
     if not _is_number(area) or area <= 0:
         return None
     corners = _corners(bbox)

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from src.convert.regions import Points, Region, fill_polygons, overlap
+from src.convert.regions import Points, Region, fill_polygons, overlap, same
 
 INSIDE = 0.98  # share of a polygon's pixels that lie in another one: the rest is rounding of coordinates
 TOLERANCE = 0.03  # of the filled area: how far `area` may be from a reading, since exporters simplify polygons
@@ -77,9 +77,13 @@ class Nested:
 
 
 def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
-    """The polygons and how they lie in each other; None if none lies in another. Equal ones lie beside each other."""
+    """The polygons and how they lie in each other; None if none lies in another. Of equal ones, one is kept."""
+    if len(parts) < 2:
+        return None
+    regions = [fill_polygons([part], height, width) for part in parts]
+    kept = [index for index, region in enumerate(regions) if not any(same(region, other) for other in regions[:index])]
+    parts, regions = [parts[index] for index in kept], [regions[index] for index in kept]
     depths = [0] * len(parts)
-    regions = [fill_polygons([part], height, width) for part in parts] if len(parts) > 1 else []
     for pair in combinations(range(len(regions)), 2):
         inner, outer = sorted(pair, key=lambda index: regions[index].area)
         area = regions[inner].area

@@ -30,13 +30,14 @@ from src.convert.embedded import Thumbnail, compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
 from src.convert.pairing import Pairing
-from src.convert.problems import Degenerate, Findings, Refused, parse_json, quoted
+from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed, quoted
 from src.convert.regions import Points, fill_disc, place_bitmap
 from src.data.images import SUFFIXES
 from src.errors import UserError
 from src.progress import progress
 
 DRAWN = {"polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask"}
+HOLES = "draw each after the shape around it, with the label _background_"
 REMEDY = "remove the shape, or draw it again"
 
 
@@ -95,7 +96,7 @@ def read_labelme(
     elif others:
         what = f"{len(others)} image(s) there have no JSON, and are left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(root), what, "say --keep-unlabelled if they show nothing of the classes")
-    return Annotations(classes_of(values), items, False, [folder, root], findings)
+    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES)
 
 
 def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
@@ -104,7 +105,7 @@ def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
     first: dict[str, PurePosixPath] = {}
     for name, document in documents.items():
         for drawn in document.shapes:
-            if drawn.kind in DRAWN:
+            if drawn.kind in DRAWN and drawn.label.strip():
                 counts[drawn.label] += 1
                 first.setdefault(drawn.label, name)
     return {label: f"{count} shape(s), first in {quoted(str(first[label]))}" for label, count in counts.items()}
@@ -130,9 +131,11 @@ def _documents(
 
 def _item(name: PurePosixPath, document: Document, pairing: Pairing, options: Options) -> Item:
     image = pairing.image_of(name, document.image_path)
-    path = locate(pairing.root, image)
+    with placed(f"its image {quoted(str(image))}"):
+        path = locate(pairing.root, image)
+        header = read_header(path)
     said = None if document.width is None or document.height is None else (document.width, document.height)
-    return Item(image, path, decide(read_header(path), said, options.coordinates, bool(document.shapes)), [])
+    return Item(image, path, decide(header, said, options.coordinates, bool(document.shapes)), [])
 
 
 def _add_shapes(

@@ -28,6 +28,11 @@ class Region:
         return int(np.count_nonzero(self.inside))
 
 
+def same(one: Region, other: Region) -> bool:
+    """Whether two regions hold the same pixels."""
+    return one.area == other.area == overlap(one, other)
+
+
 def overlap(one: Region, other: Region) -> int:
     """How many pixels two regions share."""
     top, left = max(one.top, other.top), max(one.left, other.left)

@@ -6,6 +6,8 @@ from src.convert.problems import lines_of, quoted
 from src.convert.write import Summary
 from src.data.dataset import IGNORE, NAME, number
 
+MOST_NAMED = 5  # images that a line names
+
 
 def describe(summary: Summary) -> str:
     """The text that says what was written and what was not."""
@@ -28,15 +30,16 @@ def describe(summary: Summary) -> str:
     if summary.cut:
         lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
     if summary.inside:
+        images = ", ".join(map(quoted, summary.nested[:MOST_NAMED])) + " …" * (len(summary.nested) > MOST_NAMED)
         lines.append(
-            f"{summary.inside} shape(s) in {len(summary.nested)} image(s) lie inside others of their class and change "
-            f"nothing; the first image is {quoted(summary.nested[0])}. If they are holes, see --help."
+            f"{summary.inside} shape(s) lie inside others of their class and change nothing, in {images}. "
+            f"If they are meant as holes: {summary.holes}."
         )
     if summary.skipped:
         lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")
     if summary.subsets:
         lists = ", ".join(f"{count} {subset}" for subset, count in summary.subsets.items())
-        lines.append(f"Official lists, from the folders' names: {lists} images.")
+        lines.append(f"Official lists: {lists} images.")
     if summary.warnings:
         lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
     return "\n".join(lines)

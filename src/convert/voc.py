@@ -69,15 +69,16 @@ def read_voc(folder: Path, options: Options) -> Annotations:
     _refuse_masks_alone(files, pictures, images, masks, findings)
     subsets = _subsets(folder / LISTS, items, findings)
     colours = {values[label.name]: f"#{label.colour:06X}" for label in classes}
-    return Annotations(classes_of(values), items, False, [folder], findings, subsets, colours)
+    return Annotations(classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours)
 
 
 def _read_labels(path: Path) -> list[Label]:
     """The lines name:red,green,blue:parts:actions; `UserError` names each line that is not one, or repeats another."""
     if not path.is_file():
         raise UserError(
-            f"{path}: no such file; it names the class of each colour in a line such as cat:250,50,83:: . For masks "
-            "without one, write the colours under classes in dataset.yaml instead: they need no conversion"
+            f"{path}: no such file. It names the class of each colour in a line such as cat:250,50,83:: . Without it "
+            "nothing has to be converted: call the folders images/ and masks/, and name the classes in dataset.yaml "
+            'by colour ("#FA3253": cat) or by palette index (1: cat)'
         )
     labels: list[Label] = []
     wrong = []
@@ -124,7 +125,7 @@ def _item(name: PurePosixPath, image: Path, mask: Path, value_of: dict[Colour, i
 
 def _unknown(pixels: dict[Colour, int]) -> Refused:
     """What to say about colours without a class."""
-    shown = ", ".join(f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in list(pixels)[:MOST_SHOWN])
+    shown = "; ".join(f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in list(pixels)[:MOST_SHOWN])
     shown += " …" if len(pixels) > MOST_SHOWN else ""
     return Refused(
         f"holds {len(pixels)} colour(s) that {LABELMAP} does not name, in {sum(pixels.values())} pixel(s): {shown}",

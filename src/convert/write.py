@@ -25,12 +25,14 @@ class Summary:
 
     unannotated: images without a shape. pixels: of each stored value. invisible: shapes that cover no pixel's centre.
     cut: shapes that reach out of the picture. overlaps: pixels that a shape took from another class's. inside: shapes
-    whose pixels all belonged to their class already. nested: images with such shapes. skipped: polygons left out.
+    whose pixels all belonged to their class already. nested: images with such shapes. skipped: polygons left
+    out. holes: how to draw a hole, in words.
     """
 
     dataset: Dataset
     warnings: list[Finding]
     skipped: list[Finding] = field(default_factory=list)
+    holes: str = ""
     nested: list[str] = field(default_factory=list)
     images: int = 0
     unannotated: int = 0
@@ -55,7 +57,7 @@ def write(annotations: Annotations, out: Path) -> Summary:
     annotations.findings.stop_on_errors()
     if not annotations.items:
         raise UserError("no image was found; nothing was written")
-    summary = Summary(Dataset(), annotations.findings.warnings, annotations.findings.skipped)
+    summary = Summary(Dataset(), annotations.findings.warnings, annotations.findings.skipped, annotations.holes)
     try:
         with atomic(out) as folder:
             for item in progress(annotations.items, len(annotations.items), "write"):
@@ -140,6 +142,8 @@ def _refuse_doubles(items: list[Item], findings: Findings) -> None:
         with findings.collect(str(item.name)):
             other = seen.setdefault(str(item.name.with_suffix("")).casefold(), item)
             if other is not item:
-                same = "is annotated in two entries or files, so it" if item.path == other.path else ""
-                what = f"{same} would have the mask of {quoted(str(other.name))}".strip()
+                if item.path == other.path:
+                    what = "is annotated in two entries or files; the second would have the mask of"
+                    raise Refused(f"{what} {quoted(str(other.name))}", "put all its shapes into one of them")
+                what = f"would have the mask of {quoted(str(other.name))}"
                 raise Refused(what, "rename one of the two, or remove its entry")

@@ -27,6 +27,7 @@ from src.files import read_text, read_yaml
 from src.progress import progress
 
 IMAGES, LABELS = "images", "labels"
+HOLES = "run the outline into the hole and back, in one polygon"
 NAMES, LIST = "data.yaml", "classes.txt"
 MOST_NAMED = 5  # classes that a warning names
 MOST_SHARE = 2.0  # a coordinate above this, or below 1 - this, is in pixels: a share of the size is from 0 to 1
@@ -61,7 +62,7 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
                     with findings.collect(where), placed(f"line {position} of {LABELS}/{label}"):
                         item.shapes.append(_shape(line, value_of, item.frame, options))
         _check_folders(root, images, labels, findings)
-    return Annotations(classes_of(values), items, True, [folder], findings, _subsets(items))
+    return Annotations(classes_of(values), items, True, [folder], findings, HOLES, _subsets(items))
 
 
 def _names(folder: Path, given: Sequence[str] | None, findings: Findings) -> dict[int, str]:
