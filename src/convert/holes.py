@@ -78,7 +78,7 @@ class Nested:
 
 def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
     """The polygons and how they lie in each other; None if none lies in another. Of equal ones, one is kept."""
-    if len(parts) < 2:
+    if not any(_surrounds(*pair) or _surrounds(*pair[::-1]) for pair in combinations(parts, 2)):
         return None
     regions = [fill_polygons([part], height, width) for part in parts]
     kept = [index for index, region in enumerate(regions) if not any(same(region, other) for other in regions[:index])]
@@ -90,6 +90,13 @@ def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
         if 0 < area < regions[outer].area and overlap(regions[inner], regions[outer]) >= INSIDE * area:
             depths[inner] += 1
     return Nested(parts, depths, height, width) if any(depths) else None
+
+
+def _surrounds(outer: Points, inner: Points) -> bool:
+    """Whether a polygon's bounding box holds that of another one, to a pixel: a quick test before pixels are filled."""
+    return bool(
+        (outer.min(axis=0) <= inner.min(axis=0) + 1).all() and (outer.max(axis=0) >= inner.max(axis=0) - 1).all()
+    )
 
 
 def _area(points: Points) -> float:
