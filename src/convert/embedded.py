@@ -13,11 +13,14 @@ from src.convert.frame import Frame, Size
 from src.convert.problems import Refused
 from src.data.unreadable import MOST_WHOLE
 
-SIDE = 96  # pixels of a thumbnail's longer side
-ALIKE = 0.5  # correlation of two thumbnails of one picture, at least; a brighter or recoloured copy is near 1
-DETAIL = 0.3  # the same for what is left once smooth parts are taken away; JPEG copies are above 0.8
+# The limits were set on 18 images of vessels, nuclei and streets: copies (brighter, equalised, blurred, JPEG of quality
+# 30) reached 0.46 and 0.31 at least; other, mirrored and turned images 0.26 in detail at most.
+SIDE = 256  # pixels of a thumbnail's longer side
+ALIKE = 0.4  # correlation of two thumbnails of one picture, at least
+DETAIL = 0.28  # the same for what is left once smooth parts are taken away
 FLAT = 2.0  # grey levels: detail weaker than this is noise
-SMOOTH = 5  # pixels of a thumbnail: width of the window that smooth parts are measured in
+SMOOTH = 9  # pixels of a thumbnail: width of the window that smooth parts are measured in
+CLIPPED = 2.0  # of the median: stronger detail counts as this much, or the rim of a field of view would outweigh all
 REMEDY = "use the image that was annotated; if its shapes fit the file, say --ignore-image-data"
 
 
@@ -41,8 +44,8 @@ def read_embedded(text: object) -> Thumbnail | None:
         return None
 
 
-def compare(embedded: Thumbnail, path: Path, frame: Frame) -> None:
-    """Raise `Refused` if an image file is not the embedded picture.
+def compare(embedded: Thumbnail | None, path: Path, frame: Frame) -> None:
+    """Raise `Refused` if an image file is not the embedded picture, if there is one.
 
     Changes of brightness, contrast and compression do not count: shapes fit such copies, too.
 
@@ -51,6 +54,8 @@ def compare(embedded: Thumbnail, path: Path, frame: Frame) -> None:
         path: The image file.
         frame: How the file is turned for its annotations: as shown, or as stored.
     """
+    if embedded is None:
+        return
     if embedded.size != (frame.width, frame.height):
         sizes = [f"{width} × {height}" for width, height in (embedded.size, (frame.width, frame.height))]
         raise Refused(f"the JSON holds a picture of {sizes[0]} pixels (imageData), {path.name} is {sizes[1]}", REMEDY)
@@ -87,14 +92,19 @@ def _thumbnail(image: Image.Image) -> Thumbnail | None:
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     if min(one.std(), other.std()) < FLAT:  # a plain area: nothing to compare
         return True
-    if _correlation(one, other) < ALIKE:
+    if one.shape != other.shape or _correlation(one, other) < ALIKE:
         return False
     first, second = (picture - _smoothed(picture) for picture in (one, other))
-    return min(first.std(), second.std()) < FLAT or _correlation(first, second) >= DETAIL
+    return min(first.std(), second.std()) < FLAT or _correlation(_clipped(first), _clipped(second)) >= DETAIL
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def _clipped(detail: NDArray[np.float64]) -> NDArray[np.float64]:
+    most = CLIPPED * float(np.median(np.abs(detail))) or 1.0
+    return np.clip(detail, -most, most)
 
 
 def _smoothed(picture: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from src.convert.annotations import (
     reaches_out,
     warn_of_similar,
 )
-from src.convert.embedded import Thumbnail, compare, read_embedded
+from src.convert.embedded import compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
 from src.convert.pairing import Pairing
@@ -55,7 +55,7 @@ class Drawn(BaseModel):
 
 
 class Document(BaseModel):
-    """A labelme JSON; imageData, a copy of the image, is read into a `Thumbnail`."""
+    """A labelme JSON; imageData, a copy of the image, is read later."""
 
     image_path: str = Field(alias="imagePath")
     width: int | None = Field(None, alias="imageWidth")
@@ -87,8 +87,9 @@ def read_labelme(
         with findings.collect(str(name)):
             items.append(_item(name, document, pairing, options))
             _add_shapes(items[-1], name, document, values, options, findings)
-            if document.shapes and name in pictures:
-                compare(pictures[name], items[-1].path, items[-1].frame)
+            if document.shapes and name in pictures:  # read again: thousands of pictures do not fit into memory
+                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"])
+                compare(picture, items[-1].path, items[-1].frame)
     labelled = {item.name for item in items}
     others = [name for name in files if name not in labelled]
     if keep_unlabelled:
@@ -113,16 +114,16 @@ def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
 
 def _documents(
     folder: Path, options: Options, findings: Findings
-) -> tuple[dict[PurePosixPath, Document], dict[PurePosixPath, Thumbnail]]:
-    """Every JSON below `folder`, by its path there, and the pictures in them; `UserError` if none can be used."""
+) -> tuple[dict[PurePosixPath, Document], set[PurePosixPath]]:
+    """Every JSON below `folder`, by its path there, and those with a picture; `UserError` if none can be used."""
     documents: dict[PurePosixPath, Document] = {}
-    pictures: dict[PurePosixPath, Thumbnail] = {}
+    pictures: set[PurePosixPath] = set()
     for name in walk(folder, {".json"}, findings):
         with findings.collect(str(name)):
             content = parse_json(locate(folder, name), options.encoding)
             documents[name] = Document.model_validate(content)
-            picture = read_embedded(content.get("imageData")) if options.picture else None
-            pictures |= {} if picture is None else {name: picture}
+            if options.picture and content.get("imageData"):
+                pictures.add(name)
     if not documents:
         findings.stop_on_errors()
         raise UserError(f"{folder}: no JSON file is there or in a folder below")
