@@ -70,8 +70,8 @@ REFUSALS = [
     ((3, [[*SQUARE[:7], 10**400]], {}), "far too large"),
     ((3, [[*SQUARE[:7], 12]], {}), "reaches 2 pixels out of the picture of 12 × 10"),
     ((3, [], {}), "has no segmentation"),
-    ((4, [SQUARE], {}), "category_id 4 is none of categories"),
-    ((3, [SQUARE], {"image_id": 8}), "image_id 8 is none of images"),
+    ((4, [SQUARE], {}), "category_id 4 is not among the categories"),
+    ((3, [SQUARE], {"image_id": 8}), "image_id 8 is not among the images"),
     ((3, [SQUARE], {"category_id": "cell"}), "category_id: Input should be a valid integer"),
     ((3, {"size": [12, 10], "counts": [0, 120]}, {}), r"RLE is of size \[12, 10\]"),
 ]

@@ -4,11 +4,13 @@ import base64
 import io
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from src.convert.annotations import Options
+from src.convert.holes import nested
 from src.convert.summary import describe
 from src.errors import UserError
 from tests.annotated import SQUARE, from_coco, from_labelme, from_yolo, labelme, photo, read_mask, run, stored, yolo
@@ -72,6 +74,21 @@ def test_contours_through_pixel_centres_are_told_from_filled_ones_by_the_pixels_
     assert "drawn as a hole" in describe(hole) and not stored(tmp_path)[4, 5]
     from_coco(tmp_path, (3, [outer, inner], {"area": int(FILLED.sum())}), out="filled")
     assert read_mask(tmp_path / "filled/masks/a.png")[4, 5] == 1
+
+
+def test_rings_that_opencv_traced_are_never_read_the_wrong_way(tmp_path):
+    rng = np.random.default_rng(0)
+    decided = 0
+    for _ in range(40):
+        outer, inner = np.zeros((2, 120, 140), np.uint8)
+        cv2.ellipse(outer, (70, 60), (int(rng.integers(25, 60)), int(rng.integers(25, 55))), 0, 0, 360, 1, -1)
+        cv2.circle(inner, (70, 60), int(rng.integers(2, 22)), 1, -1)
+        contours, _ = cv2.findContours(outer - inner, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        inside = nested([contour[:, 0].astype(float) for contour in contours], 120, 140)
+        ring, filled = (inside.reading(float(mask.sum())).holes for mask in (outer - inner, outer))
+        assert ring is not False and filled is not True
+        decided += (ring is True) + (filled is False)
+    assert decided >= 76  # of 80; the others are refused, and left to --holes
 
 
 def test_islands_in_holes_stay_and_several_holes_are_cut(tmp_path):

@@ -102,11 +102,11 @@ def _by_image(
         with findings.collect(place):
             if str(annotation.image_id) not in entries:
                 raise Refused(
-                    f"image_id {quoted(annotation.image_id)} is none of images", "correct it, or remove the entry"
+                    f"image_id {quoted(annotation.image_id)} is not among the images", "correct it, or remove the entry"
                 )
             if annotation.category_id not in value_of:
                 raise Refused(
-                    f"category_id {quoted(annotation.category_id)} is none of categories", "correct it, or add it"
+                    f"category_id {quoted(annotation.category_id)} is not among the categories", "correct it, or add it"
                 )
             identity = "" if annotation.id is None else f" (id {quoted(annotation.id)})"
             by_image[str(annotation.image_id)].append((f"{place}{identity}", annotation))

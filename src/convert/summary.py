@@ -20,7 +20,7 @@ def describe(summary: Summary) -> str:
         for value, name in names.items()
     ]
     if summary.unused:
-        lines.append(f"No pixel is of, and {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
+        lines.append(f"Classes without a pixel, which {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
     if summary.overlaps:
         lines.append(
             f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
