@@ -69,12 +69,15 @@ class Nested:
         holes = levels % 2 == 1
         outer, inner = outlines[~holes].sum(), outlines[holes].sum()
         filled, cut = areas[levels == 0].sum(), areas[~holes].sum() - areas[holes].sum()
-        as_filled = [filled, filled + outer / 2 + 1, areas.sum(), self.fill().area]
-        as_cut = [cut, cut + (outer + inner) / 2, cut + (outer - inner) / 2, self.cut().area]
+        more = np.sum(~holes) - np.sum(holes)  # Pick's theorem adds 1 for each contour
+        top = outlines[levels == 0].sum() / 2 + np.sum(levels == 0)
+        as_filled = [filled, filled + top, areas.sum(), self.fill().area]
+        as_cut = [cut, cut + (outer + inner) / 2 + more, cut + (outer - inner) / 2 + more, self.cut().area]
         far_filled, far_cut = (min(abs(area - value) for value in values) for values in (as_filled, as_cut))
         near, far = sorted([far_filled, far_cut])
-        clear = near <= TOLERANCE * filled + 1 and far >= 2 * near + 1
-        if far_filled <= far_cut and near > ROUNDED and min(as_cut) <= area <= max(as_cut):
+        slack = TOLERANCE * filled + 1
+        clear = near <= slack and far >= 2 * near + 1
+        if far_filled <= far_cut and near > ROUNDED and min(as_cut) - slack <= area <= max(as_cut) + slack:
             clear = False  # a ring with a small hole, counted in pixels, can come close to the filled area by chance
         return Reading(bool(far_cut < far_filled) if clear else None, float(cut), float(filled))
 
@@ -109,5 +112,5 @@ def _area(points: Points) -> float:
 
 
 def _outline(points: Points) -> float:
-    """The length of a closed polygon, in pixels."""
-    return float(np.hypot(*(np.roll(points, -1, axis=0) - points).T).sum())
+    """How many pixels a closed polygon runs through: diagonal steps count once."""
+    return float(np.abs(np.roll(points, -1, axis=0) - points).max(axis=1).sum())
