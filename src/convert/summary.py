@@ -13,7 +13,8 @@ def describe(summary: Summary) -> str:
     """The text that says what was written and what was not."""
     lines = [f"{summary.images} images with {summary.shapes} shapes; {summary.unannotated} image(s) without any."]
     total = int(np.sum(summary.pixels))
-    names = summary.dataset.classes | ({IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {})
+    names = {value: repr(name) for value, name in summary.dataset.classes.items()}
+    names |= {IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {}
     wide = max(map(len, names.values()))
     lines += [
         f"  {value:3} {name:{wide}} {summary.pixels[number(value)] / total:8.3%} of the pixels"
