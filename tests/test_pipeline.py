@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -18,6 +20,7 @@ import yaml
 
 from src.files import flat
 from tests.conftest import ROOT, write_data_set
+from tests.documented import with_main
 
 SMALL = {
     "data": {"source": "data/my-set", "crop": 32},
@@ -195,6 +198,58 @@ def test_an_experiment_trains_with_the_number_it_was_given(project):
     assert len(history) == 2 and 0 < history["lr"].max() <= 1e-5
     difference = json.loads(run(folder, "dvc", "metrics", "diff", "HEAD", "slow", "--json").stdout)
     assert "dice.mean" in difference["metrics/test.json"]
+
+
+TOOLS = {  # what each is run with where a model was trained, and a file that it writes there, if any
+    "card": ("", "models/MODEL_CARD.md"),
+    "check": ("data/my-set", "logs/check/checks.csv"),
+    "compare": ("HEAD~1 HEAD --gate dice.mean=0.01 --markdown logs/compared.md", "logs/compared.md"),
+    "convert": ("labelme annotated --out data/converted", "data/converted/dataset.yaml"),
+    "export": ("--format onnx", "exports/unet.onnx"),
+    "figures": ("", "plots/figures/overlay.png"),
+    "plan": ("--minutes 0.01", "params.yaml"),
+    "plots_page": ("", ".dvc/plots/page.html"),
+    "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
+    "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
+    "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
+    "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
+}
+
+
+@pytest.fixture(scope="module")
+def committed(project, tmp_path_factory):
+    """A copy of the project, with its results committed, and those of another seed: the same, as if trained again."""
+    folder = tmp_path_factory.mktemp("committed") / "project"
+    shutil.copytree(project[0], folder, symlinks=True)
+    commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-a", "-m"]
+    run(folder, "git", "add", "-A")
+    run(folder, *commit, "results")
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(re.sub("^seed: 0", "seed: 1", text, flags=re.MULTILINE))
+    run(folder, "dvc", "commit", "-q", "-f")
+    run(folder, *commit, "seed")
+    shape = {"label": "cell", "shape_type": "rectangle", "points": [[5, 5], [30, 40]]}
+    for number in range(2):
+        image = folder / f"annotated/{number}.png"
+        image.parent.mkdir(exist_ok=True)
+        shutil.copy(folder / "data/my-set/images/case 0-0.png", image)
+        about = {"imagePath": image.name, "imageHeight": 48, "imageWidth": 64, "shapes": [shape], "imageData": None}
+        image.with_suffix(".json").write_text(json.dumps(about))
+    return folder
+
+
+def test_every_tool_has_a_smallest_run():
+    assert set(TOOLS) == with_main("tools")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "verify" else n for n in TOOLS])
+def test_every_tool_runs_where_a_model_was_trained(committed, name):
+    if "class_2" in (committed / "data/prepared/dataset.yaml").read_text():
+        pytest.skip("once is enough")
+    arguments, written = TOOLS[name]
+    started = time.time() - 1  # clocks of file systems are coarse
+    run(committed, sys.executable, "-m", f"tools.{name}", *shlex.split(arguments))
+    assert (committed / written).stat().st_mtime > started
 
 
 @pytest.mark.slow
