@@ -49,8 +49,18 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return found
 
 
-def make_project(folder: Path, classes: int, values: list[int], resize: int = 0, validated: int | str = "auto") -> Path:
-    """A clone of the project's files with its own Git history, a small data set and small settings."""
+def make_project(
+    folder: Path,
+    classes: int,
+    values: list[int],
+    resize: int = 0,
+    validated: int | str = "auto",
+    links: str = "",
+) -> Path:
+    """A clone of the project's files with its own Git history, a small data set and small settings.
+
+    links: DVC's cache.type, if another than its own; with symlink data set and outputs are links into its cache.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -66,6 +76,8 @@ def make_project(folder: Path, classes: int, values: list[int], resize: int = 0,
     params["data"]["resize"], params["train"]["validated"] = resize, validated
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run(folder, "git", "init", "-q")
+    if links:
+        run(folder, "dvc", "config", "cache.type", links)
     run(folder, "dvc", "add", "-q", "data/my-set")
     run(folder, "git", "add", "-A")
     run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "start")
@@ -76,7 +88,7 @@ def digests(project: Path, names: list[str] = OUTS) -> dict[str, str]:
     return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in names}
 
 
-@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 5)], ids=["binary", "three-class"])
+@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 5, "symlink")], ids=["binary", "three-class"])
 def project(request, tmp_path_factory):
     """A project in which `dvc repro` has run once, and what it printed."""
     folder = make_project(tmp_path_factory.mktemp("project"), *request.param)
@@ -172,6 +184,15 @@ def test_every_picture_and_table_is_there(project):
     splits = pd.read_csv(folder / "data/splits.csv")
     assert list(splits.columns) == ["id", "group", "subset", "fold"]
     assert (splits.groupby("group")["subset"].nunique() == 1).all()
+
+
+def test_links_into_the_cache_stand_where_they_were_asked_for(project):
+    folder, _ = project
+    asked = "symlink" in (folder / ".dvc/config").read_text()
+    for name in ("data/my-set/images/case 0-0.png", "data/prepared/images.bin", "models/unet.keras"):
+        assert (folder / name).is_symlink() == asked
+    run(folder, sys.executable, "-m", "tools.predict", "data/my-set/images", "--out", "predicted")
+    assert len(list((folder / "predicted/masks").iterdir())) == 30
 
 
 def test_a_second_repro_does_nothing_and_a_forced_one_gives_the_same_bytes(project):
