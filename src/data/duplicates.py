@@ -7,7 +7,6 @@ that drown what an image shows (JPEG of an almost even one), and, of images belo
 copies with hardly a change.
 """
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.resize import averaged
+from src.data.spectrum import cosines
 
 SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
 SAMPLED = 2048  # most pixels read along a side
@@ -42,22 +42,11 @@ def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
     """
     thumbnail = _thumbnail(image)
     height, width = thumbnail.shape
-    values = (cosines(height) @ thumbnail @ cosines(width).T)[_KEPT] * _WEIGHTS
+    values = (cosines(height, HIGH) @ thumbnail @ cosines(width, HIGH).T)[_KEPT] * _WEIGHTS
     length = float(np.linalg.norm(values))
     if thumbnail.size < FEWEST or not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
         return np.zeros(len(values), np.float16)
     return (values / length).astype(np.float16)
-
-
-@functools.cache
-def cosines(size: int) -> NDArray[np.float32]:
-    """[HIGH, size]: the cosine transform (DCT-II) of `size` pixels; zeros for frequencies beyond what they can hold.
-
-    Divided by the transform of a pixel's own width, or a smaller copy of an image would lose its high frequencies.
-    """
-    frequency = np.arange(HIGH)[:, None]
-    waves = np.cos(np.pi * frequency * (np.arange(size) + 0.5) / size) / np.sinc(frequency / 2 / size)
-    return np.where(frequency < size, waves * np.where(frequency, 1, np.sqrt(0.5)), 0).astype(np.float32)
 
 
 def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:
