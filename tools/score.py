@@ -49,7 +49,7 @@ def main(given: argparse.Namespace) -> None:
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    print(scored_text(scores, notes, dataset.length_unit, given.out))
+    print(scored_text(scores, notes, dataset.length_unit, given.out, caveat_of(labelled)))
 
 
 def report(gate: "Gate") -> None:
@@ -57,6 +57,14 @@ def report(gate: "Gate") -> None:
 
     print(*summary(gate), sep="\n", flush=True)
     stop(gate.errors, "in the data set")
+
+
+def caveat_of(labelled: "Labelled") -> str:
+    from src.data.caveat import caveat
+
+    records = [labelled.store.records[index] for index in labelled.indices]
+    pairs = zip(records, labelled.groups, strict=True)
+    return caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
 
 
 def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":

@@ -69,6 +69,6 @@ def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 MEASURES: dict[str, Likeness] = {
     "show the same details": _detail,
     "have a similar layout": _layout,
-    "adjoin, as their edges match": _edges,
+    "have matching edges": _edges,
     "overlap": _overlap,
 }

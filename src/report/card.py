@@ -106,7 +106,7 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
             sources.test,
             sources.classes,
             sources.store.dataset.length_unit,
-            caveat(sources.store, sources.splits),
+            caveat(sources.store.records, sources.splits),
         ),
         "## Calibration",
         calibration_section(sources.test),

@@ -67,7 +67,7 @@ class Sources:
             settings=settings,
             **{name: read_csv(root / path) for name, path in tables.items()},
             splits=splits,
-            caveat=caveat(store, splits),
+            caveat=caveat(store.records, splits),
             reliability=read_csv(reliability) if reliability.exists() else [],
             shares=read_csv(plots / "splits.csv"),
             augmentation=plots / "augmentation",
