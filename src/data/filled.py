@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from src.data.resize import averaged
 from src.data.thumbnails import AREA, FEWEST, LIMIT, SIDE, Filled, Thumbnail
 
-SAMPLED = 1024  # most pixels read along a side
+SAMPLED = 512  # most pixels read along a side
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in duplicates.py
 BORDER = 0.05  # share of the border's pixels that hold the value of a filled area
 MOST_VALUES = 4  # values that areas are looked for
