@@ -88,7 +88,7 @@ def _linked_folders(folder: Path, linked: list[Path]) -> str:
         first, place = f"move {', '.join(map(printable, others))} there, too; then " if others else "", str(real)
     return (
         f"{folder}: {len(linked)} folder(s) in it are links: DVC does not look behind them, so a changed file there "
-        f"would never be noticed\n{lines}\n{first}set data.source to {place}, or let {folder} as a whole be a link to it"
+        f"would never be noticed\n{lines}\n{first}set data.source to {place}, or let all of {folder} be a link to it"
     )
 
 
