@@ -76,14 +76,19 @@ def check_links(folder: Path, *parts: str) -> None:
 
 
 def _linked_folders(folder: Path, linked: list[Path]) -> str:
+    """What is wrong, and the way out: one real folder that holds all of the data set."""
     targets = [path.resolve() for path in linked]
     lines = listing(f"{path} → {target}" for path, target in zip(linked, targets, strict=True))
-    together = all(target == targets[0].parent / path.name for path, target in zip(linked, targets, strict=True))
-    real = str(targets[0].parent) if together else "the folder that holds them"
-    first = "" if together else "put the real folders beside each other, with dataset.yaml if there is one; then "
+    real = targets[0].parent
+    together = all(target == real / path.name for path, target in zip(linked, targets, strict=True))
+    others = sorted(path.name for path in folder.iterdir() if path not in linked and not path.name.startswith("."))
+    if not together:
+        first, place = "move everything into one real folder, with images/ and masks/ in it; then ", "it"
+    else:
+        first, place = f"move {', '.join(map(printable, others))} there, too; then " if others else "", str(real)
     return (
         f"{folder}: {len(linked)} folder(s) in it are links: DVC does not look behind them, so a changed file there "
-        f"would never be noticed\n{lines}\n{first}set data.source to {real}, or let {folder} as a whole be a link to it"
+        f"would never be noticed\n{lines}\n{first}set data.source to {place}, or let all of {folder} be a link to it"
     )
 
 
