@@ -46,7 +46,8 @@ def wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
+        setting = "remove it, or put the file itself there; dvc checkout brings back a link of DVC's"
+        return "is a link that leads nowhere, or in a circle", setting
     if target.is_dir():
         setting = "put the files themselves there; a linked folder is followed only if it is all of what is named"
         return "is a link to a folder, which is not followed", setting
