@@ -46,26 +46,28 @@ def same_content(
     uneven light is taken from them. True where hardly an area is filled in both, or nearly all: then there is nothing
     to leave out, or too little left to compare.
     """
-    left = ~(filled & fillings).reshape(len(others), -1)
-    number = left.sum(axis=1)
-    unknown = (number > (1 - AREA) * left.shape[1]) | (number < FEWEST * left.shape[1])
-    a, b = (
-        np.where(left, one.ravel(), 0).astype(np.float64),
-        np.where(left, others.reshape(left.shape), 0).astype(float),
-    )
+    values, fill = others.reshape(len(others), -1).astype(np.float32), fillings.reshape(len(others), -1)
+    own, mine = one.ravel().astype(np.float32), filled.ravel()
+    # Sums over what is not filled in both: those over all, less those over what is.
+    both = values * (fill & mine)
+    inside = fill.astype(np.float32) @ np.stack([own * mine, own**2 * mine, mine], axis=1)
+    number = own.size - inside[:, 2]
+    sums = own.sum() - inside[:, 0], values.sum(axis=1) - both.sum(axis=1)
+    squares = (own**2).sum() - inside[:, 1], (values**2).sum(axis=1) - (both**2).sum(axis=1)
+    product = values @ own - both @ own
+    unknown = (number > (1 - AREA) * own.size) | (number < FEWEST * own.size)
     number = np.maximum(number, 1)
-    product = (a * b).sum(axis=1) - a.sum(axis=1) * b.sum(axis=1) / number
-    lengths = [(c * c).sum(axis=1) - c.sum(axis=1) ** 2 / number for c in (a, b)]
-    same = unknown | (product >= SAME * np.sqrt(np.maximum(lengths[0] * lengths[1], 0)))
+    lengths = [square - total**2 / number for square, total in zip(squares, sums, strict=True)]
+    same = product - sums[0] * sums[1] / number >= SAME * np.sqrt(np.maximum(lengths[0] * lengths[1], 0))
     for index in np.flatnonzero(same & ~unknown):
-        same[index] = _levelled(a[index], b[index], left[index]) >= SAME
-    return same
+        same[index] = _levelled(own, values[index], ~(mine & fill[index])) >= SAME
+    return same | unknown
 
 
-def _levelled(a: NDArray[np.float64], b: NDArray[np.float64], left: Filled) -> float:
+def _levelled(a: NDArray[np.float32], b: NDArray[np.float32], left: Filled) -> float:
     """The correlation at the pixels `left` once a quadratic surface is taken from both; 1 if one is flat then."""
     surface = SURFACE[left]
-    content = np.stack([a[left], b[left]], axis=1)
+    content = np.stack([a[left], b[left]], axis=1).astype(np.float64)
     content -= surface @ np.linalg.lstsq(surface, content, rcond=None)[0]
     length = float(np.prod(np.linalg.norm(content, axis=0)))
     return float(content[:, 0] @ content[:, 1]) / length if length > 0 else 1.0
