@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.dataset import IGNORE, NAME, NONE, Dataset
-from src.data.encoding_checks import palette_conflict, unlabelled_class
+from src.data.encoding_checks import palette_conflict, truth_values, unlabelled_class
 from src.data.masks import Kind, Values
 from src.data.readings import OBJECTS, Hints, Reading, readings
 from src.data.unreadable import Finding
@@ -83,7 +83,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     encoding = Encoding.of(dataset, masks)
     if conflict := palette_conflict(masks):
         return encoding, [*findings, conflict]
-    findings += _strangers(encoding, masks)
+    findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
