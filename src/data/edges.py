@@ -1,4 +1,4 @@
-"""Where the classes of a mask meet: lines that smooth resizing leaves between two classes, of the values between theirs.
+"""Where the classes of a mask meet, and lines between two classes that smooth resizing leaves there.
 
 A mask of class numbers that was resized with interpolation holds, where 0 meets 2, a line of 1, which nobody drew.
 """

@@ -88,7 +88,7 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
         inverted=content.inverted,
-        highest=_highest(image),
+        highest=_highest(image, found[0] if found else None),
         edges=edges(labels),
     )
     release(image)
@@ -122,8 +122,10 @@ def _extremes(image: Pixels, but: float = np.nan) -> tuple[float, float, int]:
     return low, high, number
 
 
-def _highest(image: Pixels) -> float:
-    """The highest number, strip by strip."""
+def _highest(image: Pixels, filler: float | None) -> float:
+    """The highest number, without those that stand for no data."""
+    if filler is not None:
+        return _extremes(image, filler)[1]
     highest = max(float(image[rows].max()) for rows in strips(*image.shape[:2]))
     release(image)
     return highest

@@ -1,10 +1,11 @@
 """What only all pairs together tell of files that were damaged, exchanged or saved in several ways."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
 
 import numpy as np
 
-from src.data.dataset import Dataset
+from src.data.dataset import NAME, Dataset
 from src.data.edges import invented
 from src.data.encoding_checks import some
 from src.data.entry import Entry
@@ -14,48 +15,56 @@ from src.data.unreadable import Finding
 APART = 4.0  # times as high: intensities of files that were saved in different ranges, such as 12 and 16 bits
 BRIGHTER = 2.5  # times as bright are then the images in the middle of both groups: one hot pixel is no range
 GAP = 0.2  # share of the pixels that no mask has as foreground, between those that may be exchanged and the others
+SAME_TOP = 0.95  # of the highest value: 255 // 4 × 4 is 252
+SPREAD = 4  # times the number of values: class numbers themselves are not as far apart
 FEW = 1 / 3  # share of the masks that may be exchanged: of more nobody can say which ones are
 
 
-def set_warnings(entries: Mapping[str, Entry], dataset: Dataset, twins: Mapping[str, str]) -> list[Finding]:
-    """Warnings about a set whose pairs can all be read.
+def set_findings(
+    entries: Mapping[str, Entry], dataset: Dataset, twins: Mapping[str, str], named: bool
+) -> list[Finding]:
+    """Findings about a set whose pairs can all be read.
 
     Args:
         entries: id → pair.
         dataset: its classes.
         twins: id → the first of the images that are the same or nearly so.
+        named: whether dataset.yaml names the classes.
     """
-    found = [*_same_masks(entries, twins), *_ranges(entries), *_lines(entries.values(), dataset)]
-    return found + stretched({name: entry.values for name, entry in entries.items()}, dataset)
+    shown = {name: entry for name, entry in entries.items() if any(entry.std)}  # the others are of one colour
+    found = [*_same_masks(shown, twins), *_ranges(shown), *_lines(entries.values(), dataset)]
+    return found + stretched({name: entry.values for name, entry in entries.items()}, dataset.ignored, named)
 
 
 def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[Finding]:
-    """A warning for every mask that is the very mask of another, different image; of one value alone it tells nothing."""
+    """A warning if different images have the very same mask; one of a single value tells nothing."""
     groups: dict[object, list[str]] = {}
     for name, entry in entries.items():
         if len(entry.values.pixels) > 1:
             key = (entry.shape[:2], entry.checksums[1], tuple(sorted(entry.values.pixels.items())))
             groups.setdefault(key, []).append(name)
-    findings = []
+    shared = []
     for names in groups.values():
         if len({twins.get(name, name) for name in names}) > 1:
-            what = f"{len(names)} different images have the very same mask: {some(names)}"
-            setting = "look at them on the contact sheet; give each image its own mask, if that is not meant"
-            findings.append(Finding("masks", "warning", what, setting, True))
-    return findings
+            shared.append(names)
+    if not shared:
+        return []
+    what = f"{sum(map(len, shared))} different images share their masks, as {some(max(shared, key=len))} have the same"
+    setting = "look at them on the contact sheet; give each image its own mask, if that is not meant"
+    return [Finding("masks", "warning", what, setting, True)]
 
 
 def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
     """A warning if the intensities of some images lie in a far smaller range than those of all others."""
     ordered = sorted((entry.highest, name) for name, entry in entries.items() if entry.highest > 0)
-    ratios = [high / low for (low, _), (high, _) in zip(ordered, ordered[1:], strict=False)]
+    ratios = [high / low for (low, _), (high, _) in pairwise(ordered)]
     if not ratios or max(ratios) < APART:
         return []
     cut = int(np.argmax(ratios)) + 1
     low, high = ([entries[name] for _, name in part] for part in (ordered[:cut], ordered[cut:]))
     power = 1 if low[0].dtype == "float32" else 2  # means of whole numbers are of square roots
     dark, bright = (float(np.median([max(entry.mean) ** power for entry in part])) for part in (low, high))
-    if bright < BRIGHTER * dark:
+    if not 0 < BRIGHTER * dark <= bright:
         return []
     rare, others = (low, high) if len(low) <= len(high) else (high, low)
     span = [f"{min(e.highest for e in part):g} to {max(e.highest for e in part):g}" for part in (rare, others)]
@@ -66,7 +75,7 @@ def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
 
 
 def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
-    """A warning for classes that lie in thin lines between two others, as smooth resizing of class numbers leaves them."""
+    """A warning for values in thin lines between two others, as smooth resizing of class numbers leaves them."""
     lines = invented([entry.edges for entry in entries], dataset.ignored)
     if not lines:
         return []
@@ -76,30 +85,47 @@ def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def stretched(masks: Mapping[str, Values], dataset: Dataset) -> list[Finding]:
-    """A warning if each mask seems to be scaled to its own highest class, so that a value is another class in another mask.
+def stretched(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
+    """An error, or a warning if classes are named, if masks seem to be scaled or coloured by their own highest class.
 
-    Masks with as many classes then hold the same values, those with fewer or more only the lowest and highest of them.
+    One value then means different classes in different masks, as 127 and 85 both stand for class 1, 255 for any.
     """
-    kinds: dict[int, set[frozenset[int]]] = {}
-    example: dict[int, str] = {}
+    holders: dict[frozenset[int], list[str]] = {}
     for name, values in masks.items():
-        held = frozenset(values.pixels) - {dataset.ignored}
+        held = frozenset(values.pixels) - {ignored}
         if len(held) > 1:
-            kinds.setdefault(len(held), set()).add(held)
-            example.setdefault(len(held), name)
-    whole = [next(iter(held)) for held in kinds.values() if len(held) == 1]
-    if len(whole) < len(kinds) or sum(len(held) > 2 for held in whole) < 2:
+            holders.setdefault(held, []).append(name)
+    several = sorted((held for held in holders if len(held) > 2), key=len)
+    if len(several) < 2 or len(set(map(len, several))) < len(several):
         return []
-    ends = {(min(held), max(held)) for held in whole}
-    shared = [one & other for one in whole for other in whole if one is not other]
-    if len(ends) > 1 or any(len(both) != 2 for both in shared):
+    coloured = any(values.kind == "colour" for values in masks.values())
+    twice = all(len(holders[held]) > 1 for held in several)
+    if not (twice and _only_ends_shared(holders) if coloured else _even(holders)):
         return []
-    files = ", ".join(repr(example[number]) for number in sorted(example))
-    what = "each mask seems to be stretched to its own highest class, so that one value means different classes: masks "
-    what += f"of 3 and more values share the lowest and the highest alone, as {files}"
+    files = ", ".join(repr(holders[held][0]) for held in several)
+    what = "each mask seems to be stretched to its own highest class, so that one value means different classes: "
+    what += f"masks with different numbers of classes hold other values between the lowest and the highest, as {files}"
     setting = "save the class numbers themselves (0, 1, 2 …), not scaled or coloured for display"
-    return [Finding("masks", "warning", what, setting, True)]
+    if named:
+        return [Finding("masks", "warning", what, setting, True)]
+    setting += f"; or, if no value has two meanings, name the classes in {NAME}"
+    return [Finding("masks", "error", what, setting, True)]
+
+
+def _even(sets: Collection[frozenset[int]]) -> bool:
+    """Whether all sets of values are spread evenly from 0 to nearly the same highest value, far above their number."""
+    top = max(map(max, sets))
+    for held in sets:
+        wanted = np.linspace(0, max(held), len(held))
+        if max(held) < SAME_TOP * top or max(held) < SPREAD * len(held) or np.abs(wanted - sorted(held)).max() > 1:
+            return False
+    return True
+
+
+def _only_ends_shared(sets: Collection[frozenset[int]]) -> bool:
+    """Whether any two sets of colours share the same two, the ends of a scale."""
+    ends = frozenset.intersection(*sets)
+    return len(ends) == 2 and all(one & other == ends for one, other in combinations(sets, 2))
 
 
 def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
@@ -129,5 +155,7 @@ def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Fin
         return []
     names = [name for name, share in shares.items() if share in rare]
     what = f"foreground and background of {len(names)} mask(s) may be exchanged: {dataset.names[1 - index]!r} covers "
-    what += f"{min(rare):.0%} to {max(rare):.0%}, in all others {usual[0]:.0%} to {usual[-1]:.0%}: {some(names)}"
+    what += (
+        f"{min(rare):.0%} to {max(rare):.0%} of them, in all others {usual[0]:.0%} to {usual[-1]:.0%}: {some(names)}"
+    )
     return [Finding("masks", "warning", what, "look at them on the contact sheet; exchange them if so", True)]
