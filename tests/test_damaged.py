@@ -55,7 +55,7 @@ DAMAGED = {  # of an image: content, what is said of it
     "JPEG bomb": (jpeg_bomb, "images/bad.png has 65000 × 65000 pixels"),
     "BMP bomb": (bmp_bomb, "images/bad.png has 60000 × 60000 pixels"),
     "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, 268,435,456 are the most of its kind"),
-    "GIF": (lambda: saved(Image.fromarray(NOISE[..., 0]), "GIF"), "images/bad.png cannot be read as an image"),
+    "GIF": (lambda: saved(Image.fromarray(NOISE[..., 0]), "GIF"), "images/bad.png is in GIF format"),
     "cut TIFF": (lambda: tiff(NOISE, photometric="rgb")[:-3000], "images/bad.png is cut off"),
     "cut WebP": (lambda: saved(Image.fromarray(NOISE), "WEBP")[:-300], "images/bad.png cannot be"),
     "cut BMP": (lambda: saved(Image.fromarray(NOISE), "BMP")[:-300], "images/bad.png cannot be decoded"),

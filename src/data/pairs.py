@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from src.data.images import SUFFIXES, read_picture, turned
+from src.data.images import SUFFIXES, read_image, read_picture, turned
 from src.data.layouts import layout_findings
 from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
+from src.data.mistaken import holds_image, suspicious
 from src.data.orientation import placed
 from src.data.unpaired import explained
-from src.data.unreadable import Finding, Unreadable
+from src.data.unreadable import LARGE, Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
 
@@ -160,6 +161,8 @@ def _read(
     picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
     image = turned(picture.pixels, picture.orientation)
     stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
+    if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE:
+        _refuse_image(folder, mask_path, image)
     codes, notes = placed(stored, picture.orientation, image.shape[:2], data.masks.exif)
     if picture.alpha_dropped:
         kept = f"data.channels: {image.shape[2] + 1}"
@@ -170,6 +173,13 @@ def _read(
         what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
         raise Unreadable(what, "make both of one size, or data.on_error: skip")
     return Content(image, Labels(codes, stored.values), notes, picture.inverted)
+
+
+def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
+    """Raise `Unreadable` if the mask file holds the image, both turned as they are shown."""
+    if holds_image(named(folder, mask_path, lambda: read_image(mask_path)), image):
+        what = f"{mask_path.relative_to(folder).as_posix()} holds the image itself, not classes"
+        raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
 
 
 def named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
