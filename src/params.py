@@ -5,6 +5,7 @@ file, where `auto` may stand for a number that the plan finds (see src/plan/rule
 are as planned: numbers alone.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -54,11 +55,33 @@ class AskedData(Section):
 
     @field_validator("source")
     @classmethod
+    def as_dvc_takes_it(cls, source: str) -> str:
+        if "://" in source:
+            raise ValueError("must be a folder on this machine; dvc import-url fetches one from elsewhere")
+        meant = _expanded(source)
+        if meant != source and not Path(source).exists():
+            literal = "~, $NAME, backslashes and blanks at the ends are part of a name, here and to DVC"
+            raise ValueError(f"{literal}, and there is no such folder; did you mean {meant!r}?")
+        return source
+
+    @field_validator("source")
+    @classmethod
     def not_an_output(cls, source: str) -> str:
-        path, outputs = Path(source).resolve(), [Path(name).resolve() for name in OUTPUTS]
-        if path in (Path().resolve(), Path("data").resolve()) or any(path.is_relative_to(output) for output in outputs):
+        try:
+            path, outputs = Path(source).resolve(), [Path(name).resolve() for name in OUTPUTS]
+        except RuntimeError:
+            raise ValueError("is a link that leads in a circle") from None
+        if any(path.is_relative_to(output) or output.is_relative_to(path) for output in outputs):
             raise ValueError("the pipeline writes its outputs there; put the data set in a folder of its own")
         return source
+
+
+def _expanded(source: str) -> str:
+    """What a shell, or Windows, would make of the path."""
+    text = source.strip()
+    if os.sep == "/":
+        text = text.replace("\\", "/")
+    return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
 
 
 class Data(AskedData):

@@ -31,13 +31,18 @@ def validate(model: type[Checked], content: Any, path: Path) -> Checked:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [_sentence(model, dict(problem)) for problem in error.errors()]
+        lines = problems(model, error)
         raise UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}") from None
 
 
-def _sentence(model: type[BaseModel], problem: dict[str, Any]) -> str:
+def problems(model: type[BaseModel], error: ValidationError, whole: str = "the file") -> list[str]:
+    """Every problem that Pydantic found, in words; whole: the subject of what concerns no single key."""
+    return [_sentence(model, dict(problem), whole) for problem in error.errors()]
+
+
+def _sentence(model: type[BaseModel], problem: dict[str, Any], whole: str) -> str:
     """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or "the file"
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or whole
     or_auto = ", or auto" if NUMBER in problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
         allowed = _keys(model, problem["loc"][:-1])

@@ -20,7 +20,7 @@ def main(params: Params) -> None:
         size = f"{row['images']} images in {row['groups']} groups"
         print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
     print(*notes(store, params.split, rows), sep="\n")
-    if warning := caveat(store, rows):
+    if warning := caveat(store.records, rows):
         print(warning)
 
 

@@ -34,6 +34,7 @@ def made_sources(
         image=lambda place: pixels[place],
         mask=lambda place: truth[place],
         release=lambda: None,
+        records=[SimpleNamespace(id=name, thumbnail="") for name in ids],
     )
     for _ in keep(folder / "predictions.npz", enumerate(found)):
         pass

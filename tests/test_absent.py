@@ -1,5 +1,6 @@
 """Measures, classes and pictures that are not there: every stage and tool says so, and none ends in a traceback."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from src.evaluation.runs import Run
 from src.evaluation.score import write_scores
 from src.evaluation.seeds import compare_seeds, spread_of
 from src.files import read_csv, read_json, read_yaml, write_yaml
+from src.report import charts
 from src.report.card import Sources, card
 from src.report.comparison import comparison_markdown, comparison_text
+from src.report.document import report
 from src.report.figures import draw_figures
 from src.report.joined import joined_text
 from src.report.scored import scored_text
 from tests.closure import ROOT
 from tests.conftest import changed_params, write_pair
+from tests.made_report import made_sources
 from tests.made_run import make_run
 from tests.ready_masks import RESAMPLES, scored, write_masks
 
@@ -106,7 +110,16 @@ def test_an_overlay_of_an_earlier_run_does_not_stay(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("case", [name for name in CASES if name != "no pixel counts"])
+def test_an_epoch_without_accuracy_leaves_a_gap_in_the_curve(tmp_path):
+    sources = made_sources(tmp_path / "run")
+    history = [dict(row) for row in sources.history]
+    history[1]["accuracy"] = "nan"
+    assert len(report(replace(sources, history=history), 1)) > 10_000
+    values = charts.curve(history, "accuracy", "Accuracy", 1)["layer"][0]["data"]["values"]
+    assert len(values) == 2 * len(history) - 1
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_ready_masks_are_scored_whatever_is_absent(tmp_path, case):
     test, changes = CASES[case]
     content = {"classes": {0: "background", 1: "cell"}, "ignore": 255} | changes

@@ -1,9 +1,16 @@
-"""The benchmarks run; what they say on a machine is for their readers."""
+"""Every benchmark runs at its smallest size; what it measures on a machine is for its readers."""
 
+import ast
+import functools
 import json
 import math
+import shlex
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,22 +18,105 @@ import pytest
 
 from benchmarks import outlines
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
+from benchmarks.worker import Setting, Worker
 from src.plan import rules
 from src.plan.parts import areas_and_borders
-from tests.conftest import ROOT
+from tests.conftest import ROOT, prepared, write_data_set
+from tests.documented import environment, with_main
+
+TINY = Setting(filters=2, depth=1, side=32, batch=1, steps=1)
+FEWEST = "train.steps=2 train.epochs=1 train.batch=2 model.filters=2 model.depth=1 data.crop=32 data.resize=32"
+SMALLEST = {  # arguments of each that make it fast
+    "coverage": "--sets 3",
+    "large": "--side 600",
+    "memory": "--rows 1",
+    "predicting": "--side 64 --images 2 --rounds 2 --filters 2",
+    "preparing": "--pairs 6",
+    "recipe": f"--sets outlines --validation --trial tiny {FEWEST}",
+    "scoring": "--side 300",
+    "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
+    "worker": f"benchmarks.contestants.stock '{json.dumps(vars(TINY))}'",
+}
+
+
+@functools.cache
+def ran(name, more=""):
+    """What the benchmark prints at its smallest size, as a user without data sets of our own runs it."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *shlex.split(f"{SMALLEST[name]} {more}")]
+    settings = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "env": environment()}
+    found = subprocess.run(command, cwd=ROOT, **settings)
+    assert found.returncode == 0 and "Traceback" not in found.stderr, found.stderr
+    return found.stdout
+
+
+def with_json(name):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "found.json"
+        return ran(name, f"--json {path}"), json.loads(path.read_text())
+
+
+def test_every_benchmark_has_a_smallest_size():
+    assert set(SMALLEST) == with_main("benchmarks")
+
+
+def test_large_measures_every_step():
+    lines = ran("large").splitlines()
+    assert [line.split()[0] for line in lines if "peak_gib" in line] == ["prepare", "crops", "score", "predict"]
+
+
+def test_memory_sets_estimates_beside_measurements():
+    header, *rows = (line.split("\t") for line in ran("memory").splitlines())
+    assert header[-3:] == ["measured", "estimated", "ratio"] and len(rows) == 2
+    assert all(float(row[-1]) == pytest.approx(int(row[-2]) / int(row[-3]), abs=0.01) for row in rows)
+
+
+def test_recipe_scores_a_trial():
+    one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
+    assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1
+
+
+def test_training_measures_ours_beside_stock_keras():
+    printed, (found,) = with_json("training")
+    assert "times as fast as stock Keras in training" in printed and "On real, augmented crops" in printed
+    facts, rounds = found["facts"], found["rounds"]
+    assert facts["ours"]["parameters"] == facts["stock Keras"]["parameters"] > 0
+    assert all(len(rates) == 2 and min(min(one.values()) for one in rates) > 0 for rates in rounds.values())
+
+
+def test_training_shows_where_a_step_spends_its_time():
+    assert "all operations" in ran("training", "--profile")
+
+
+def test_a_worker_prints_what_it_is_before_the_first_round():
+    facts = json.loads(ran("worker"))
+    assert facts["parameters"] > 0 and set(facts["start"]) == {"import", "build", "first step"}
+
+
+CONTESTANTS = sorted(path.stem for path in (ROOT / "benchmarks/contestants").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_every_contestant_plays_a_round(name, tmp_path):
+    """Those in PyTorch need benchmarks/requirements.txt, which the project does not install."""
+    tree = ast.parse((ROOT / f"benchmarks/contestants/{name}.py").read_text())
+    imported = {node.names[0].name for node in tree.body if isinstance(node, ast.Import)}
+    if "torch" in imported and not find_spec("torch"):
+        pytest.skip("PyTorch is not installed: pip install -r benchmarks/requirements.txt")
+    (tmp_path / "store").mkdir()
+    place = prepared(write_data_set(tmp_path / "set"), tmp_path).folder if name == "ours" else tmp_path / "store"
+    with Worker(f"benchmarks.contestants.{name}", replace(TINY, store=str(place))) as worker:
+        assert worker.facts["parameters"] > 0 and all(value > 0 for value in worker.round().values())
 
 
 def test_preparing_measures_both_sides(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.preparing", "--pairs", "6", "--work", str(tmp_path)]
-    found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    found = json.loads(ran("preparing", f"--work {tmp_path}"))
     ratio = found["prepare_pairs_per_second"] / found["decode_pairs_per_second"]
     assert abs(found["prepare_of_decode_speed"] - ratio) < 0.02 * ratio + 0.002 and found["crops_store_over_png"] > 1
     assert found["again_bytes_written"] > 16 * 512 * 512 * 4 and not list(tmp_path.iterdir())
 
 
 def test_coverage_tells_every_population():
-    command = [sys.executable, "-m", "benchmarks.coverage", "--sets", "3"]
-    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = ran("coverage").splitlines()
     assert lines[3].split() == ["groups", *map(str, SIZES), *map(str, SIZES)]
     assert [line[:40].strip() for line in lines[4:]] == [population.name for population in POPULATIONS]
     assert all(len(line[40:].split("/")) == 1 + 2 * len(SIZES) for line in lines[4:])
@@ -48,23 +138,17 @@ def test_percentile_of_pairs_is_that_of_their_differences():
     assert found == pytest.approx(np.quantile(drawn @ (pairs[:, 1] - pairs[:, 0]) / 30, [0.025, 0.975]))
 
 
-def test_scoring_measures_both_kinds_of_image(tmp_path):
-    path = tmp_path / "found.json"
-    command = [sys.executable, "-m", "benchmarks.scoring", "--side", "300", "--json", str(path)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = json.loads(path.read_text())
+def test_scoring_measures_both_kinds_of_image():
+    printed, found = with_json("scoring")
     assert "300 × 300 pixels, 5 classes" in printed and "smooth      noise" in printed and "boundaries, s" in printed
     for figures in found.values():
         ratio = figures["by_scipy"] / figures["boundary_of_one"]
         assert figures["scipy_over_ours"] == ratio and figures["memory_mib"] >= figures["before_mib"] > 0
 
 
-def test_predicting_measures_the_network_and_all_of_it(tmp_path):
-    path = tmp_path / "found.json"
-    sizes = ["--side", "64", "--images", "2", "--rounds", "2", "--filters", "2"]
-    command = [sys.executable, "-m", "benchmarks.predicting", *sizes, "--json", str(path)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    rounds = json.loads(path.read_text())["rounds"]["ours"]
+def test_predicting_measures_the_network_and_all_of_it():
+    printed, found = with_json("predicting")
+    rounds = found["rounds"]["ours"]
     assert len(rounds) == 2 and all(one["network"] > one["files"] > 0 for one in rounds)
     ratios = sorted(one["files"] / one["network"] for one in rounds)
     assert f"files / network    {sum(ratios) / 2:.2f} ({ratios[0]:.2f} – {ratios[1]:.2f})" in printed

@@ -103,6 +103,7 @@ def test_two_jsons_of_one_image_and_a_foreign_json_are_refused(tmp_path):
         labelme(tmp_path / f"set/{name}.json", ("a", "circle", [[1, 1], [2, 2]], {}))
     (tmp_path / "set/c.json").write_text('{"images": []}')
     with pytest.raises(
-        UserError, match=r"2 problem[^']*'c.json': imagePath: Field required[^\n]*\n  'a.png': would have"
+        UserError,
+        match=r"2 problem[^']*'c.json': imagePath: Field required[^\n]*\n  'a.png': is annotated in two entries",
     ):
         from_labelme(tmp_path)

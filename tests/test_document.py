@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import combinations
@@ -221,3 +222,9 @@ def test_colours_are_told_apart_by_colour_blind_readers(sight, colours):
     """By 10 and more; 2.3 is what is just noticed."""
     for first, second in combinations(colours, 2):
         assert np.linalg.norm(lab(first, sight) - lab(second, sight)) > 10, (first, second)
+
+
+def test_a_caveat_stands_below_the_headline_scores(sources):
+    page = report(replace(sources, caveat="Caution: frames & slices"), 1)
+    assert "<p>Caution: frames &amp; slices</p>" in page.partition('<section id="curves">')[0]
+    assert "Caution:" not in report(sources, 1)

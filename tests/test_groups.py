@@ -1,17 +1,14 @@
 """Groups by name, folder and table: what each gives, and every way in which a table can be wrong."""
 
 import os
-from pathlib import Path
 
 import pytest
-import yaml
 
 from src.data.dataset import Dataset, read_lists
 from src.data.groups import clusters, copy_tables, groups_of, merged, read_column
 from src.errors import UserError
 from src.params import Split
 from tests.conftest import prepared, write_data_set
-from tools.check import alike
 
 IDS = ["a/1", "a/2", "b/2", "b/c/3", "4"]
 
@@ -35,7 +32,7 @@ def test_three_forms(tmp_path, group, expected):
 def test_names_that_do_not_match_are_listed(tmp_path):
     with pytest.raises(UserError, match=r"finds nothing in 2 of 5 names") as error:
         groups_of(tmp_path, r"^([ab])/\d", IDS)
-    assert str(error.value).endswith("\n  b/c/3\n  4")
+    assert str(error.value).endswith("\n  'b/c/3'\n  '4'")
 
 
 def test_an_empty_capture_is_no_group(tmp_path):
@@ -46,13 +43,13 @@ def test_an_empty_capture_is_no_group(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("1,x\na/2,y\nb/2,y\n3,z\n", ["4: in no line"]),
-        ("1,x\na/2,y\nb/2,y\n3,z\n4,\n", ["line 6: 4 has no patient"]),
-        ("1,x\na/2,y\nb/2,y\n3,z\n4\n", ["line 6: 4 has no patient"]),
-        ("1,x\n2,y\nb/2,y\n3,z\n4,z\n", ["line 3: 2 may be a/2 or b/2", "a/2: in no line"]),
-        ("1,x\na/2,y\nb/2,y\n3,z\n4,z\n1,x\n", ["line 7: a/1 again in line 2"]),
-        ("1,x\na/2,y\nb/2,y\n3,z\n4,z\na/1,y\n3,w\n", ["a/1 is 'y', but 'x' in line 2", "b/c/3 is 'w', but 'z'"]),
-        ("1.png,x\na/2,y\nb/2,y\n3,z\n4,z\n", ["a/1: in no line", "without extension"]),
+        ("1,x\na/2,y\nb/2,y\n3,z\n", ["'4': in no line"]),
+        ("1,x\na/2,y\nb/2,y\n3,z\n4,\n", ["line 6: '4' has no 'patient'"]),
+        ("1,x\na/2,y\nb/2,y\n3,z\n4\n", ["line 6: '4' has no 'patient'"]),
+        ("1,x\n2,y\nb/2,y\n3,z\n4,z\n", ["line 3: '2' may be 'a/2' or 'b/2'", "'a/2': in no line"]),
+        ("1,x\na/2,y\nb/2,y\n3,z\n4,z\n1,x\n", ["line 7: 'a/1' again in line 2"]),
+        ("1,x\na/2,y\nb/2,y\n3,z\n4,z\na/1,y\n3,w\n", ["'a/1' is 'y', but 'x' in line 2", "'b/c/3' is 'w', but 'z'"]),
+        ("1.svg,x\na/2,y\nb/2,y\n3,z\n4,z\n", ["'a/1': in no line", "without extension"]),
     ],
 )
 def test_every_wrong_row_is_listed(tmp_path, rows, words):
@@ -65,11 +62,11 @@ def test_every_wrong_row_is_listed(tmp_path, rows, words):
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("t.csv:pateint", "the column pateint is not there; columns are image, patient, x, x"),
-        ("t.csv:x", "the column x is named twice"),
-        ("u.csv:patient", r"no such table; tables beside dataset.yaml .*: empty.csv, latin.csv, t.csv"),
+        ("t.csv:pateint", "the column 'pateint' is not there; columns are 'image', 'patient', 'x', 'x'"),
+        ("t.csv:x", "the column 'x' is named twice"),
+        ("u.csv:patient", r"no such table; tables beside dataset.yaml .*: 'empty.csv', 'latin.csv', 't.csv'"),
         ("latin.csv:patient", "not UTF-8"),
-        ("empty.csv:patient", "the column patient is not there"),
+        ("empty.csv:patient", "the column 'patient' is not there"),
     ],
 )
 def test_files_and_columns_are_named_with_what_there_is(tmp_path, rule, words):
@@ -137,27 +134,9 @@ def test_prepare_refuses_a_table_that_misses_an_image_and_copies_one_that_does_n
     source = write_data_set(tmp_path / "set", 3)
     (source / "dataset.yaml").write_text("group: t.csv:patient\n")
     (source / "t.csv").write_text("image,patient\ncase 0-0,x\ncase 0-1,x\n")
-    with pytest.raises(UserError, match="case 1-2: in no line"):
+    with pytest.raises(UserError, match="'case 1-2': in no line"):
         prepared(source, tmp_path)
     with (source / "t.csv").open("a") as file:
         file.write("case 1-2,y\n")
     store = prepared(source, tmp_path)
     assert set(groups_of(store.folder, store.dataset.group, list(store.position)).values()) == {"x", "y"}
-
-
-@pytest.mark.parametrize(
-    ("ids", "said"),
-    [
-        ([f"video_{n // 4}_{n:03d}" for n in range(12)], "12 names have 3 beginnings, as 'video_0' of 4"),
-        (["a/1", "a/2", "b/1", "b/2"], "4 names have 2 beginnings, as 'a' of 2"),
-        ([f"patient_{n}_1" for n in range(12)], ""),  # each of its own
-        ([f"image_{n}" for n in range(12)], ""),  # all alike
-        ([f"{n:03d}" for n in range(12)], ""),
-    ],
-)
-def test_names_that_begin_alike_are_pointed_at(ids, said):
-    line = alike(ids)
-    assert said in line and bool(line) == bool(said)
-    if said:
-        group = yaml.safe_load(line.rpartition("dataset.yaml: ")[2])["group"]
-        assert len(set(groups_of(Path(), group, ids).values())) == int(line.split()[3])

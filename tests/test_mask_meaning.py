@@ -348,6 +348,15 @@ def test_class_names_that_differ_in_case_or_blanks_are_warned_of(tmp_path):
     ]
 
 
+def test_a_labelmap_of_cvat_beside_the_folders_is_pointed_out(tmp_path):
+    source = data_set(tmp_path / "set", [np.array([BLACK, RED, GREEN], np.uint8)[labels] for labels in LABELS])
+    (source / "labelmap.txt").write_text("# label:color_rgb:parts:actions\ncat:200,30,30::\n")
+    prepared(source, tmp_path)
+    assert [(row["file"], "tools.convert voc" in row["setting"]) for row in warnings_of(tmp_path)] == [
+        ("labelmap.txt", True)
+    ]
+
+
 def test_a_class_in_one_mask_or_of_few_pixels_or_in_none_is_warned_of(tmp_path):
     labels = [np.minimum(one, 1) for one in LABELS]
     labels[3][0, :7] = 2

@@ -53,6 +53,73 @@ def test_refuses(tmp_path, pattern, replacement, words):
         assert word in str(error.value)
 
 
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project in the current folder, a home folder, and a data set in each."""
+    for folder in ("project/data/set", "home/data/set"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+SOURCES = [  # what was written, and what was probably meant; HOME stands for the home folder
+    ("'~/data/set'", "HOME/data/set"),
+    ("~/data/set/", "HOME/data/set/"),
+    ("'~'", "HOME"),
+    ("$HOME/data/set", "HOME/data/set"),
+    ("'${HOME}/data/set'", "HOME/data/set"),
+    ("data\\set", "data/set"),
+    (r"'data\set\'", "data/set/"),
+    (r"'~\data\set'", "HOME/data/set"),
+    ("'data/set '", "data/set"),
+    ("' data/set'", "data/set"),
+    (r'"data/set\n"', "data/set"),
+    (r'"data/set\xa0"', "data/set"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), SOURCES)
+def test_a_path_that_dvc_would_not_expand_is_refused_with_the_one_meant(home, written, meant):
+    with pytest.raises(UserError, match=r"data\.source: ") as error:
+        load_changed(home, r"^  source: \S+", f"  source: {written}".replace("\\", "\\\\"))
+    assert f"did you mean {meant.replace('HOME', str(home))!r}?" in str(error.value)
+
+
+def test_odd_names_of_folders_that_exist_are_taken(home):
+    for name in ("~", "data\\set", "data set ", "$HOME"):
+        Path(name).mkdir()
+        assert load_changed(home, r"^  source: \S+", f"  source: '{name}'".replace("\\", "\\\\")).data.source == name
+
+
+@pytest.mark.parametrize(
+    "source", ["data/set", "data/set/", "./data/set", "data//set", "data/x/../set", "../set", "/set"]
+)
+def test_plain_paths_are_taken_as_they_stand(home, source):
+    assert load_changed(home, r"^  source: \S+", f"  source: {source}").data.source == source
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("https://host/set", "dvc import-url"),
+        ("s3://bucket/set", "dvc import-url"),
+        ("file:///data/set", "dvc import-url"),
+        ("..", "folder of its own"),  # holds the outputs
+        ("/", "folder of its own"),
+        ("./data/.", "folder of its own"),
+        ("data/set/../prepared", "folder of its own"),
+        ("data/link", "folder of its own"),
+        ("data/circle", "in a circle"),
+    ],
+)
+def test_what_cannot_be_a_source_is_refused(home, source, words):
+    Path("data/link").symlink_to(Path("data/prepared").absolute())
+    Path("data/circle").symlink_to(Path("data/circle").absolute())
+    with pytest.raises(UserError, match=rf"data\.source: .*{words}"):
+        load_changed(home, r"^  source: \S+", f"  source: {source}")
+
+
 def test_refuses_a_crop_that_the_network_cannot_halve(tmp_path):
     (tmp_path / "params.yaml").write_text(TEXT.replace("crop: auto", "crop: 100").replace("depth: auto", "depth: 4"))
     with pytest.raises(UserError, match=r"data.crop \(100\) must be a multiple of 16, since model.depth \(4\)"):

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -18,6 +20,7 @@ import yaml
 
 from src.files import flat
 from tests.conftest import ROOT, write_data_set
+from tests.documented import with_main
 
 SMALL = {
     "data": {"source": "data/my-set", "crop": 32},
@@ -46,8 +49,18 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return found
 
 
-def make_project(folder: Path, classes: int, values: list[int], resize: int = 0, validated: int | str = "auto") -> Path:
-    """A clone of the project's files with its own Git history, a small data set and small settings."""
+def make_project(
+    folder: Path,
+    classes: int,
+    values: list[int],
+    resize: int = 0,
+    validated: int | str = "auto",
+    links: str = "",
+) -> Path:
+    """A clone of the project's files with its own Git history, a small data set and small settings.
+
+    links: DVC's cache.type, if another than its own; with symlink data set and outputs are links into its cache.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -63,6 +76,8 @@ def make_project(folder: Path, classes: int, values: list[int], resize: int = 0,
     params["data"]["resize"], params["train"]["validated"] = resize, validated
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run(folder, "git", "init", "-q")
+    if links:
+        run(folder, "dvc", "config", "cache.type", links)
     run(folder, "dvc", "add", "-q", "data/my-set")
     run(folder, "git", "add", "-A")
     run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "start")
@@ -73,7 +88,7 @@ def digests(project: Path, names: list[str] = OUTS) -> dict[str, str]:
     return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in names}
 
 
-@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 5)], ids=["binary", "three-class"])
+@pytest.fixture(scope="module", params=[(2, [0, 255]), (3, [0, 1, 2], 48, 5, "symlink")], ids=["binary", "three-class"])
 def project(request, tmp_path_factory):
     """A project in which `dvc repro` has run once, and what it printed."""
     folder = make_project(tmp_path_factory.mktemp("project"), *request.param)
@@ -171,6 +186,15 @@ def test_every_picture_and_table_is_there(project):
     assert (splits.groupby("group")["subset"].nunique() == 1).all()
 
 
+def test_links_into_the_cache_stand_where_they_were_asked_for(project):
+    folder, _ = project
+    asked = "symlink" in (folder / ".dvc/config").read_text()
+    for name in ("data/my-set/images/case 0-0.png", "data/prepared/images.bin", "models/unet.keras"):
+        assert (folder / name).is_symlink() == asked
+    run(folder, sys.executable, "-m", "tools.predict", "data/my-set/images", "--out", "predicted")
+    assert len(list((folder / "predicted/masks").iterdir())) == 30
+
+
 def test_a_second_repro_does_nothing_and_a_forced_one_gives_the_same_bytes(project):
     folder, _ = project
     before = digests(folder)
@@ -195,6 +219,58 @@ def test_an_experiment_trains_with_the_number_it_was_given(project):
     assert len(history) == 2 and 0 < history["lr"].max() <= 1e-5
     difference = json.loads(run(folder, "dvc", "metrics", "diff", "HEAD", "slow", "--json").stdout)
     assert "dice.mean" in difference["metrics/test.json"]
+
+
+TOOLS = {  # what each is run with where a model was trained, and a file that it writes there, if any
+    "card": ("", "models/MODEL_CARD.md"),
+    "check": ("data/my-set", "logs/check/checks.csv"),
+    "compare": ("HEAD~1 HEAD --gate dice.mean=0.01 --markdown logs/compared.md", "logs/compared.md"),
+    "convert": ("labelme annotated --out data/converted", "data/converted/dataset.yaml"),
+    "export": ("--format onnx", "exports/unet.onnx"),
+    "figures": ("", "plots/figures/overlay.png"),
+    "plan": ("--minutes 0.01", "params.yaml"),
+    "plots_page": ("", ".dvc/plots/page.html"),
+    "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
+    "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
+    "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
+    "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
+}
+
+
+@pytest.fixture(scope="module")
+def committed(project, tmp_path_factory):
+    """A copy of the project, with its results committed, and those of another seed: the same, as if trained again."""
+    folder = tmp_path_factory.mktemp("committed") / "project"
+    shutil.copytree(project[0], folder, symlinks=True)
+    commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-a", "-m"]
+    run(folder, "git", "add", "-A")
+    run(folder, *commit, "results")
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(re.sub("^seed: 0", "seed: 1", text, flags=re.MULTILINE))
+    run(folder, "dvc", "commit", "-q", "-f")
+    run(folder, *commit, "seed")
+    shape = {"label": "cell", "shape_type": "rectangle", "points": [[5, 5], [30, 40]]}
+    for number in range(2):
+        image = folder / f"annotated/{number}.png"
+        image.parent.mkdir(exist_ok=True)
+        shutil.copy(folder / "data/my-set/images/case 0-0.png", image)
+        about = {"imagePath": image.name, "imageHeight": 48, "imageWidth": 64, "shapes": [shape], "imageData": None}
+        image.with_suffix(".json").write_text(json.dumps(about))
+    return folder
+
+
+def test_every_tool_has_a_smallest_run():
+    assert set(TOOLS) == with_main("tools")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "verify" else n for n in TOOLS])
+def test_every_tool_runs_where_a_model_was_trained(committed, name):
+    if "class_2" in (committed / "data/prepared/dataset.yaml").read_text():
+        pytest.skip("once is enough")
+    arguments, written = TOOLS[name]
+    started = time.time() - 1  # clocks of file systems are coarse
+    run(committed, sys.executable, "-m", f"tools.{name}", *shlex.split(arguments))
+    assert (committed / written).stat().st_mtime > started
 
 
 @pytest.mark.slow

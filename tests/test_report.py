@@ -1,5 +1,7 @@
 """Pictures and pages: the right pixels in the right colours, and nothing from a data set taken at its word."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,9 @@ from src.evaluation.measure import measure_all
 from src.evaluation.scores import summary
 from src.report.curves import draw_curves
 from src.report.figures import draw_figures, edges
-from src.report.page import cautions, terminal_summary
+from src.report.page import averages, cautions, terminal_summary
 from src.report.panels import blended, errors_over, plain, ranked, shown
+from src.report.scored import scored_text
 from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
 from tests.conftest import changed_params
 
@@ -134,6 +137,26 @@ def test_the_closing_words_hold_the_figures():
     ):
         assert part in text
     assert "–" in text.splitlines()[-3]  # a class that no test image holds has no score
+
+
+def test_a_caveat_stands_beside_the_interval():
+    lines = terminal_summary(TRAIN, TEST, "page", remarks=["Caution: frames"]).splitlines()
+    assert "pixel accuracy" in lines[lines.index("Caution: frames") - 1]
+    said = scored_text(TEST, [], "pixels", Path("out"), ["Caution: frames"]).splitlines()
+    assert "pixel accuracy" in said[said.index("Caution: frames") - 1]
+    assert "Caution" not in terminal_summary(TRAIN, TEST, "page") + scored_text(TEST, [], "pixels", Path("out"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ({0: "crop", 1: "bg", 2: "weed"}, "Averages over classes exclude the background, 'bg'."),
+        ({0: "crop", 1: "soil", 2: "weed"}, "Averages are over all 3 classes: none of them is the background."),
+        ({0: "a", 1: "b"}, "Averages over classes exclude the background, 'a'."),
+    ],
+)
+def test_the_class_that_averages_exclude_is_named(classes, words):
+    assert averages(Dataset(classes=classes)) == words
 
 
 def test_equal_histories_are_equal_pictures(tmp_path):

@@ -57,7 +57,9 @@ def test_some_images_alone_by_ids_and_groups(folder, tmp_path):
     assert results.ids == ["p0-0", "p0-1", "p1-3"] and results.groups == ["p0", "p0", "p1"]
     assert ready.extra == 1 and ready.notes() == ["1 more predictions are of no image to score"]
     (folder / "some.txt").write_text("p0\np1-3\np9\n")
-    with pytest.raises(UserError, match=r"some.txt: 2 line\(s\) name neither an image nor a group\n  p0\n  p9$"):
+    with pytest.raises(
+        UserError, match=r"(?s)some.txt: 2 line\(s\) do not name .*\n  'p0': neither .*\n  'p9': neither"
+    ):
         scored(folder, tmp_path / "again", only=Path("some.txt"))
     (folder / "some.txt").write_text("# nobody\n")
     with pytest.raises(UserError, match="names no image"):

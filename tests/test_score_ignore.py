@@ -58,12 +58,14 @@ def expected(truth, seen):
         ({0: "background", 1: "cell"}, 255, 0, 1),
         ({0: "background", 1: "cell"}, 9, 0, 255),
         ({0: "background", 7: "cell"}, 255, 0, 1),
+        ({0: "background", 7: "cell"}, 255, 0, 255),
+        ({1: "background", 255: "cell"}, 0, 0, 255),
     ],
 )
 def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_path, classes, ignore, low, high):
     truth, seen = pictures()
     cell = next(value for value, name in classes.items() if name == "cell")
-    masks = coded(truth, 0, cell)
+    masks = coded(truth, next(value for value, name in classes.items() if name == "background"), cell)
     masks["case0"][0] = ignore
     write_set(tmp_path / "set", masks, classes=classes, ignore=ignore)
     save(tmp_path / "set/other", coded(seen, low, high))
@@ -72,7 +74,43 @@ def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_pa
     np.testing.assert_allclose(results.values["dice"][:, label], expected(truth, seen))
     assert taken == 0 and results.pixels.counted[:, 0].tolist() == [144 - 12, 144, 144, 144]
     note = f"others than in the masks, and are matched by order: {low} as background, {high} as cell"
-    assert (note in "".join(ready.notes())) == (high != cell)
+    assert (note in "".join(ready.notes())) == ({low, high} != set(classes))
+
+
+@pytest.mark.parametrize(
+    ("classes", "ignore", "low", "high"),
+    [
+        ({1: "background", 2: "cell"}, 0, 0, 1),  # 1 is the annotator's cell, and the background of the data set
+        ({0: "background", 1: "cell", 2: "debris"}, 255, 0, 255),
+        ({0: "background", 2: "cell", 3: "debris"}, 1, 0, 1),
+        ({255: "background", 0: "cell"}, 1, 0, 1),  # dark cells
+    ],
+)
+def test_two_values_of_which_one_is_to_be_ignored_are_refused_where_order_leaves_a_doubt(
+    tmp_path, classes, ignore, low, high
+):
+    truth, seen = pictures()
+    codes = [next(value for value, name in classes.items() if name == wanted) for wanted in ("background", "cell")]
+    write_set(tmp_path / "set", coded(truth, *codes), classes=classes, ignore=ignore)
+    save(tmp_path / "set/other", coded(seen, low, high))
+    with pytest.raises(UserError, match=f"{ignore} is to be ignored in the data set, but may mean foreground in other"):
+        scored(tmp_path / "set", tmp_path / "work")
+    write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {low: "background", high: "cell"}})
+    results, labelled, *_ = scored(tmp_path / "set", tmp_path / "again")
+    cell = labelled.store.dataset.names.index("cell")
+    np.testing.assert_allclose(results.values["dice"][:, cell], expected(truth, seen))
+
+
+@pytest.mark.parametrize("high", [(255, 255, 255), (0, 255, 0)])
+def test_colours_are_no_places_to_ignore(tmp_path, high):
+    truth, seen = pictures()
+    classes = {"#000000": "background", "#FF0000": "cell"}
+    write_set(tmp_path / "set", coded(truth, 0, 1), classes=classes, ignore="#FFFFFF")
+    for folder, masks, colour in (("masks", truth, (255, 0, 0)), ("other", seen, high)):
+        painted = {name: np.where(mask[..., None], colour, 0).astype(np.uint8) for name, mask in masks.items()}
+        save(tmp_path / "set" / folder, painted, "RGB")
+    results, *_ = scored(tmp_path / "set", tmp_path / "work")
+    np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
@@ -204,3 +242,15 @@ def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
     said = str(error.value)
     assert "'Scan_mask1': has no prediction; scan_mask1.png differs in capital letters only" in said
     assert "has the stem of Scan_mask2.bmp → keep one of the two" in said and "on_error" not in said
+
+
+def test_palettes_that_differ_are_refused_even_where_the_order_of_the_values_would_decide(tmp_path):
+    truth, seen = pictures()
+    write_set(tmp_path / "set", coded(truth, 0, 255), classes={0: "background", 255: "cell"})
+    for number, (name, mask) in enumerate(seen.items()):
+        picture = Image.fromarray((mask ^ (number > 1)).astype(np.uint8), "P")
+        picture.putpalette([0, 0, 0, 255, 0, 0] if number < 2 else [255, 0, 0, 0, 0, 0])  # the same in colours
+        (tmp_path / "set/other").mkdir(exist_ok=True)
+        picture.save(tmp_path / f"set/other/{name}.png")
+    with pytest.raises(UserError, match="palettes differ"):
+        scored(tmp_path / "set", tmp_path / "work")

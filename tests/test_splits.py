@@ -115,8 +115,8 @@ def test_lists_keep_their_meaning_when_split_group_overrides_the_data_set(tmp_pa
 @pytest.mark.parametrize(
     ("lists", "words"),
     [
-        ({"test": ["9"]}, ["9: on the list of test, but neither an image nor a group"]),
-        ({"test": ["4"], "train": ["case 4-8"]}, ["4: its group 4 is on the lists of train and of test"]),
+        ({"test": ["9"]}, ["'9': on the list of test, but neither an image nor a group"]),
+        ({"test": ["4"], "train": ["case 4-8"]}, ["'4': its group '4' is on the lists of train and of test"]),
         ({"test": []}, ["test: its list names no image"]),
         ({"train": ["0", "1"], "validation": ["2"], "test": ["3"]}, ["are on none", "4", "5"]),
     ],
@@ -185,11 +185,11 @@ def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
     rows = split(store, apart, 0)
     assert len({row["group"] for row in rows}) == 6
     said = notes(store, apart, rows)
-    assert said[0].startswith("2 of 12 images") and "case 0-0 (test) = case 5-11 (train)" in said[-1]
+    assert said[0].startswith("2 of 12 images") and "'case 0-0' (test) = 'case 5-11' (train)" in said[-1]
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"0"} and rows[11]["group"] == "0"
     said = "\n".join(notes(store, params().split, rows))
-    assert "6 groups became 5" in said and "so in its subset: 2\n  case 5-10: test\n  case 5-11: test" in said
+    assert "6 groups became 5" in said and "so in its subset: 2\n  'case 5-10': test\n  'case 5-11': test" in said
     assert "across" not in said
 
 
@@ -204,8 +204,8 @@ def test_lists_that_tear_twins_are_refused_unless_apart(tmp_path, params):
     store = with_twins(grouped_store(tmp_path, lists, test="t.txt", validation="v.txt"), "0 5", "4 3")
     with pytest.raises(UserError, match=r"split\.duplicates: apart") as error:  # 0 (test), 2 (no list), 1 (validation)
         split(store, params().split, 0)
-    assert "case 0-0 (test) = case 2-5 (no list)" in str(error.value)
-    assert "case 1-3 (validation) = case 2-4 (no list)" in str(error.value)
+    assert "'case 0-0' (test) = 'case 2-5' (no list)" in str(error.value)
+    assert "'case 1-3' (validation) = 'case 2-4' (no list)" in str(error.value)
     rows = split(store, params(**{"split.duplicates": "apart"}).split, 0)
     assert subsets_of(rows)["0"] == {"test"} and subsets_of(rows)["1"] == {"validation"}
 

@@ -16,9 +16,10 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.gate import examine
     from src.data.prepare import described
     from src.report.gate import report
+    from src.section import validate
 
     read = params.load()
-    data = read.data.model_copy(update={"source": arguments.folder})
+    data = validate(params.AskedData, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = foreseen(described(gate), read.split)

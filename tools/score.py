@@ -50,7 +50,8 @@ def main(given: argparse.Namespace) -> None:
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    print(scored_text(scores, [*notes, averages(dataset)], dataset.length_unit, given.out))
+    remarks = [averages(dataset), *caveat_of(labelled)]
+    print(scored_text(scores, notes, dataset.length_unit, given.out, remarks))
 
 
 def report(gate: "Gate") -> None:
@@ -58,6 +59,15 @@ def report(gate: "Gate") -> None:
 
     print(*summary(gate), sep="\n", flush=True)
     stop(gate.errors, "in the data set")
+
+
+def caveat_of(labelled: "Labelled") -> list[str]:
+    from src.data.caveat import caveat
+
+    records = [labelled.store.records[index] for index in labelled.indices]
+    pairs = zip(records, labelled.groups, strict=True)
+    words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
+    return [words] if words else []
 
 
 def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":

@@ -29,7 +29,7 @@ def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any]
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
-    numbers = {"steps": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
+    numbers = {"steps": 1, "validated": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
     train = Train.model_validate(read.train.model_dump() | numbers)
     model = build_unet(Model(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scaled)

@@ -1,1 +1,1 @@
-"""Annotations in foreign formats (COCO, labelme, YOLO) to a data set of images/, masks/ and dataset.yaml."""
+"""Annotations in foreign formats (COCO, labelme, YOLO, VOC) to a data set of images/, masks/ and dataset.yaml."""

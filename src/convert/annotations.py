@@ -1,39 +1,53 @@
 """What every format is read into: images with shapes, each shape a class and a way to draw it."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import numpy as np
 
 from src.convert.frame import Frame
-from src.convert.problems import Findings, Refused, quoted
+from src.convert.problems import Degenerate, Findings, Refused, quoted
 from src.convert.regions import Points, Region, fill_polygons
-from src.data.dataset import IGNORE, NAME, Dataset
+from src.data.dataset import IGNORE, Dataset, similar_names
 from src.errors import UserError
 from src.section import validate
 
-BACKGROUND_NAMES = {"background", "_background_"}  # the second is labelme's own
+BACKGROUND_NAMES = {"background", "_background_", "bg"}  # in any case; the second is labelme's own
 IGNORE_NAME = "__ignore__"  # labelme's own
 MOST_CLASSES = IGNORE - 1  # beside the background
 MOST_LETTERS = 60  # of a class name in dataset.yaml
 FARTHEST = 1e9  # a coordinate, in pixels: beyond it, sums of coordinates lose the pixel
 TOLERANCE = 1.0  # pixels that a coordinate may lie outside the picture: rounding, not a mistake
+TURNED = 0.1  # a shape this share of the size out of the picture, which fits the picture turned, proves it is turned
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user decides, for every format alike.
 
-    coordinates: "shown" or "stored", for images with an EXIF orientation; None: the sizes in the annotations tell.
+    coordinates: "shown" or "stored", for images with an EXIF orientation, where the sizes in the annotations cannot
+        tell; where they can, an option that says otherwise is refused.
     clip: shapes that reach out of the picture are cut off there, else refused.
     boxes: boxes without a polygon are filled, else refused.
+    holes: "cut" or "fill": what becomes of a polygon inside another one of its annotation; None: `area` decides.
+    skip_degenerate: polygons that enclose nothing are left out and listed, else refused.
+    pair: labelme: "imagePath" or "name" decides which image a JSON is about; None: a JSON where they differ is refused.
+    picture: labelme: an image that does not look like the picture in its JSON (imageData) is refused.
+    encoding: labelme: how the text of those JSON files is encoded that are not UTF-8.
     """
 
     coordinates: str | None = None
     clip: bool = False
     boxes: bool = False
+    holes: str | None = None
+    skip_degenerate: bool = False
+    pair: str | None = None
+    picture: bool = True
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,9 @@ class Annotations:
     classes: value in the mask → name; 0 is the background.
     by_size: larger shapes lie beneath smaller ones, whatever their order; else later ones lie on top.
     sources: the folders that are read, in which nothing may be written.
+    holes: how to draw a hole in this format, in words.
     subsets: official division, subset → names of images, where the source has one.
+    colours: value in the mask → "#RRGGBB", where the source has a colour for each class.
     """
 
     classes: dict[int, str]
@@ -74,7 +90,9 @@ class Annotations:
     by_size: bool
     sources: list[Path]
     findings: Findings
+    holes: str = ""
     subsets: dict[str, list[PurePosixPath]] = field(default_factory=dict)
+    colours: dict[int, str] = field(default_factory=dict)
 
 
 def number(names: Sequence[str], path: Path) -> dict[str, int]:
@@ -82,19 +100,43 @@ def number(names: Sequence[str], path: Path) -> dict[str, int]:
 
     `UserError` if a name cannot be one in dataset.yaml, occurs twice, or they are too many; `path` is where they stand.
     """
-    own = [name for name in names if name not in BACKGROUND_NAMES and name != IGNORE_NAME]
+    background = [name for name in names if name.casefold() in BACKGROUND_NAMES]
+    own = [name for name in names if name not in background and name != IGNORE_NAME]
     if not own:
         raise UserError(f"{path}: no classes are named there, so there is nothing to learn")
     if len(own) > MOST_CLASSES:
         raise UserError(f"{path}: {len(own)} classes; at most {MOST_CLASSES} fit into an 8-bit mask: merge some")
     if long := [name for name in own if len(name) > MOST_LETTERS]:
         raise UserError(f"{path}: a class name is longer than {MOST_LETTERS} characters: {quoted(long[0])}")
+    if doubled := [name for name, count in Counter(own).items() if count > 1]:
+        raise UserError(f"{path}: named twice: {', '.join(map(quoted, doubled))}; give each class a name of its own")
     validate(Dataset, {"classes": dict(enumerate(["background", *own]))}, path)
     return (
         {name: position for position, name in enumerate(own, 1)}
-        | dict.fromkeys(BACKGROUND_NAMES, 0)
+        | dict.fromkeys([*BACKGROUND_NAMES, *background], 0)
         | {IGNORE_NAME: IGNORE}
     )
+
+
+def warn_of_similar(
+    names: Iterable[str], file: str, findings: Findings, places: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Add a warning for class names that differ in case, blanks, underscores or hyphens only.
+
+    Args:
+        names: The names of the classes.
+        file: Where they stand.
+        findings: Where the warning goes.
+        places: Name → where it is used, in words.
+    """
+    groups: dict[str, list[str]] = {}
+    for first, second in similar_names(names):
+        if not any(first in others for others in groups.values()):
+            groups.setdefault(first, []).append(second)
+    for first, others in groups.items():
+        shown = ", ".join(quoted(name) + (f" ({places[name]})" if name in places else "") for name in [first, *others])
+        what = f"class names differ in case, blanks, underscores or hyphens only: {shown}"
+        findings.warn(file, what, "if they mean one class, give it one name there and convert again")
 
 
 def classes_of(values: dict[str, int]) -> dict[int, str]:
@@ -104,24 +146,42 @@ def classes_of(values: dict[str, int]) -> dict[int, str]:
 
 def polygon(value: int, parts: Sequence[Points], frame: Frame, options: Options, *, beneath: bool = False) -> Shape:
     """The shape of one or several polygons; raises `Refused` for coordinates that cannot be meant."""
-    for part in parts:
-        if len(part) < 3:
-            raise Refused(f"a polygon of {len(part)} point(s)", "remove it, or draw it again")
+    check_points(parts)
     cut = reaches_out(np.concatenate(parts), frame, options)
     return Shape(value, functools.partial(fill_polygons, parts, frame.height, frame.width), beneath, cut)
+
+
+def check_points(parts: Sequence[Points]) -> None:
+    """Raise `Degenerate` for a polygon of fewer than three points."""
+    for part in parts:
+        if len(part) < 3:
+            raise Degenerate(f"a polygon of {len(part)} point(s) encloses nothing")
 
 
 def reaches_out(points: Points, frame: Frame, options: Options) -> bool:
     """Whether a point lies out of the picture by more than `TOLERANCE`; raises `Refused` unless that may be clipped."""
     if not (np.abs(points) < FARTHEST).all():  # not a number compares as False
         raise Refused("a coordinate is not a finite number, or far too large", "remove the shape, or draw it again")
-    excess = float(max(-points.min(), (points - [frame.width, frame.height]).max()))
+    excess = excess_of(points, frame.width, frame.height)
+    if excess > max(TOLERANCE, TURNED * min(frame.width, frame.height)) and frame.otherwise is not None:
+        how, width, height = frame.otherwise
+        if excess_of(points, width, height) <= TOLERANCE:
+            raise Refused(
+                f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}, but fits the image "
+                f"as {how}, {width} × {height}: its EXIF orientation turns it",
+                f"say --coordinates {how} if the shapes were drawn so; else correct the shape",
+            )
     if excess > TOLERANCE and not options.clip:
         raise Refused(
             f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}",
             "check size and format, or cut such shapes off with --clip",
         )
     return excess > TOLERANCE
+
+
+def excess_of(points: Points, width: int, height: int) -> float:
+    """How many pixels the farthest point lies out of a picture; negative if all lie inside."""
+    return float(max(-points.min(), (points - [width, height]).max()))
 
 
 def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *, beneath: bool = False) -> Shape:
@@ -133,6 +193,12 @@ def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *,
 
 def known(values: dict[str, int], label: str) -> int:
     """The value of a label; raises `Refused` if it is none of the classes."""
+    if not label.strip():
+        raise Refused("the label of the shape is empty", "name its class, or remove the shape")
+    if label.casefold() in BACKGROUND_NAMES:
+        return 0
     if label not in values:
-        raise Refused(f"{quoted(label)} is no class", f"add it to --names, or correct it; {NAME} needs all of them")
+        close = [name for pair in similar_names([label, *values]) if label in pair for name in pair if name != label]
+        hint = f"; did you mean {quoted(close[0])}?" if close else ""
+        raise Refused(f"{quoted(label)} is no class{hint}", "add it to --names, or correct the label")
     return values[label]

@@ -1,36 +1,40 @@
 """COCO instances: one JSON with the lists images, annotations and categories."""
 
-import functools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeVar
 
-import numpy as np
 from pydantic import BaseModel
 
-from src.convert.annotations import Annotations, Item, Options, Shape, box, classes_of, number, polygon
-from src.convert.frame import Frame, decide, read_header
-from src.convert.names import locate, safe_name, walk
+from src.convert.annotations import Annotations, Item, Options, classes_of, number, warn_of_similar
+from src.convert.coco_shapes import Annotation, Reader
+from src.convert.finder import Finder
+from src.convert.frame import decide, read_header
+from src.convert.names import locate, walk
 from src.convert.problems import Findings, Refused, parse_json, quoted
-from src.convert.regions import Points, fill_runs
-from src.convert.rle import read_rle
-from src.data.dataset import IGNORE
 from src.data.images import SUFFIXES
 from src.errors import UserError
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
+HOLES = "put both polygons into one annotation and say --holes cut, or export RLE"
 LISTS = ("images", "annotations", "categories")
 
 
 class Image(BaseModel):
-    """An entry of images; the size may be missing."""
+    """An entry of images; the size may be missing. path: where some programs keep the file, too."""
 
     id: int | str
     file_name: str
     width: int | None = None
     height: int | None = None
+    path: Any = None
+
+    @property
+    def key(self) -> str:
+        """The id as text: some programs write 7 here and "7" in the annotations."""
+        return str(self.id)
 
 
 class Category(BaseModel):
@@ -39,15 +43,9 @@ class Category(BaseModel):
     id: int
     name: str
 
-
-class Annotation(BaseModel):
-    """An entry of annotations. The segmentation is a list of polygons (x, y, x, y …), or an RLE; bbox is x, y, w, h."""
-
-    image_id: int | str
-    category_id: int
-    segmentation: Any = None
-    bbox: Any = None
-    iscrowd: bool | None = False
+    @property
+    def key(self) -> int:
+        return self.id
 
 
 def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool = True) -> Annotations:
@@ -56,24 +54,33 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
     Classes are numbered by category id. Larger shapes lie beneath smaller ones, and crowds (unless `ignore_crowds` is
     False: then they are shapes like others) beneath all, as pixels to ignore.
     """
-    content, findings = _content(path), Findings()
+    content, findings = _content(path), Findings(options.skip_degenerate)
     files = walk(images, SUFFIXES, findings)
     categories = _once(_entries(Category, content, "categories", findings), "category", findings)
     entries = _once(_entries(Image, content, "images", findings), "image", findings)
+    placed = _entries(Annotation, content, "annotations", findings)
+    annotated = Counter(annotation.category_id for _, annotation in placed)
+    categories = _without_unused_doubles(categories, annotated, path, findings)
     values = number([categories[identity].name for identity in sorted(categories)], path)
+    warn_of_similar([category.name for category in categories.values()], str(path), findings)
     value_of = {identity: values[category.name] for identity, category in categories.items()}
-    annotations = _by_image(_entries(Annotation, content, "annotations", findings), entries, value_of, findings)
-    items = []
+    annotations = _by_image(placed, entries, value_of, findings)
+    reader, finder = Reader(options, findings, ignore_crowds), Finder(images, files)
+    items, elsewhere = [], {}
     for identity, entry in progress(entries.items(), len(entries), "read"):
         with findings.collect(entry.file_name):
-            item = _item(entry, images, bool(annotations[identity]), options)
+            item = _item(entry, finder, bool(annotations[identity]), options)
             for place, annotation in annotations[identity]:
-                with findings.collect(f"{place} on {entry.file_name}"):
-                    value = value_of[annotation.category_id]
-                    item.shapes.append(_shape(annotation, value, item.frame, options, ignore_crowds))
+                where = f"{place} on {entry.file_name}"
+                with findings.collect(where):
+                    shape = reader.shape(annotation, value_of[annotation.category_id], item.frame, where)
+                    item.shapes.extend([] if shape is None else [shape])
             items.append(item)
+            if item.name != PurePosixPath(PureWindowsPath(entry.file_name).as_posix()):
+                elsewhere[entry.file_name] = item.name
+    _warn_of_names(elsewhere, path, findings)
     _warn_of_others(files, items, images, findings)
-    return Annotations(classes_of(values), items, True, [images], findings)
+    return Annotations(classes_of(values), items, True, [images], findings, HOLES)
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -93,15 +100,16 @@ def _by_image(
     by_image: dict[Any, list[tuple[str, Annotation]]] = defaultdict(list)
     for place, annotation in placed:
         with findings.collect(place):
-            if annotation.image_id not in entries:
+            if str(annotation.image_id) not in entries:
                 raise Refused(
-                    f"image_id {quoted(annotation.image_id)} is none of images", "correct it, or remove the entry"
+                    f"image_id {quoted(annotation.image_id)} is not among the images", "correct it, or remove the entry"
                 )
             if annotation.category_id not in value_of:
                 raise Refused(
-                    f"category_id {quoted(annotation.category_id)} is none of categories", "correct it, or add it"
+                    f"category_id {quoted(annotation.category_id)} is not among the categories", "correct it, or add it"
                 )
-            by_image[annotation.image_id].append((place, annotation))
+            identity = "" if annotation.id is None else f" (id {quoted(annotation.id)})"
+            by_image[str(annotation.image_id)].append((f"{place}{identity}", annotation))
     return by_image
 
 
@@ -119,46 +127,71 @@ def _once(entries: Iterable[tuple[str, Any]], what: str, findings: Findings) -> 
     by_id: dict[Any, Any] = {}
     for place, entry in entries:
         with findings.collect(place):
-            if entry.id in by_id:
+            if entry.key in by_id:
                 raise Refused(f"{what} id {quoted(entry.id)} occurs twice", "give every one an id of its own")
-            by_id[entry.id] = entry
+            by_id[entry.key] = entry
     return by_id
 
 
-def _item(entry: Image, images: Path, annotated: bool, options: Options) -> Item:
-    name = safe_name(entry.file_name)
-    path = locate(images, name)
+def _without_unused_doubles(
+    categories: dict[int, Category], annotated: Counter[int], path: Path, findings: Findings
+) -> dict[int, Category]:
+    """The categories, less those that share their name with another one and have no annotation.
+
+    Roboflow writes a category 0 of the project's name, which is often that of a class, too.
+    """
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for identity in sorted(categories):
+        by_name[categories[identity].name].append(identity)
+    left_out = set()
+    for name, identities in by_name.items():
+        used = [identity for identity in identities if annotated[identity]] or identities[:1]
+        unused = [identity for identity in identities if identity not in used]
+        if len(used) > 1:
+            raise UserError(
+                f"{path}: named twice: {quoted(name)}; categories {', '.join(map(str, used))} have this name, and "
+                f"annotations: rename one, or give all their annotations one category_id"
+            )
+        if unused:
+            left_out.update(unused)
+            ids = ", ".join(map(str, unused))
+            what = (
+                f"left out: category {ids}, without annotations; category {used[0]} has the same name, {quoted(name)}"
+            )
+            findings.warn(str(path), what, "expected in exports of Roboflow; elsewhere, check the categories")
+    return {identity: category for identity, category in categories.items() if identity not in left_out}
+
+
+def _item(entry: Image, finder: Finder, annotated: bool, options: Options) -> Item:
+    name = finder.find(entry.file_name)
+    path = locate(finder.root, name)
+    _compare_paths(entry, name, finder)
     header = read_header(path)
     said = None if entry.width is None or entry.height is None else (entry.width, entry.height)
-    coordinates = options.coordinates if annotated else "shown"  # an empty mask has no way up
-    return Item(name, path, decide(header, said, coordinates), [])
+    return Item(name, path, decide(header, said, options.coordinates, annotated), [])
 
 
-def _shape(annotation: Annotation, value: int, frame: Frame, options: Options, ignore_crowds: bool) -> Shape:
-    content, beneath = annotation.segmentation, bool(annotation.iscrowd) and ignore_crowds
-    value = IGNORE if beneath else value
-    if isinstance(content, dict):
-        counts = read_rle(content, frame.height, frame.width)
-        return Shape(value, functools.partial(fill_runs, counts, frame.height, frame.width), beneath)
-    if content:
-        parts = content if isinstance(content, list) and isinstance(content[0], list) else [content]
-        return polygon(value, [_points(part) for part in parts], frame, options, beneath=beneath)
-    if not options.boxes:
-        raise Refused("has no segmentation", "export polygons, or fill the boxes with --boxes")
-    if not isinstance(annotation.bbox, list) or len(annotation.bbox) != 4:
-        raise Refused("has neither a segmentation nor a bbox of four numbers", "remove it, or draw it again")
-    (left, top), (width, height) = _points(annotation.bbox)
-    return box(value, (left, top, left + width, top + height), frame, options, beneath=beneath)
-
-
-def _points(values: Any) -> Points:
-    """x, y, x, y … as float64 [points, 2]."""
-    if not isinstance(values, list) or len(values) % 2 or not all(type(value) in (int, float) for value in values):
-        raise Refused("a polygon is not a list of x, y, x, y …", "correct the entry")
+def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:
+    """Raise `Refused` if the field path, as some programs write, is another existing image than file_name."""
+    if not isinstance(entry.path, str) or PureWindowsPath(entry.path).name in ("", name.name):
+        return
     try:
-        return np.array(values, float).reshape(-1, 2)
-    except OverflowError:
-        raise Refused("a coordinate is far too large", "correct the entry") from None
+        other = finder.find(entry.path)
+    except Refused:  # a path of another computer, to nothing that is here
+        return
+    if other != name:
+        what = f"file_name is {quoted(str(name))}, but path is another image, {quoted(str(other))}"
+        raise Refused(what, "correct the one that is wrong, or remove path")
+
+
+def _warn_of_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
+    if elsewhere:
+        (given, found), *_ = elsewhere.items()
+        what = (
+            f"{len(elsewhere)} file_name(s) are not paths below the folder of images; the files were found by "
+            f"decoded name or base name, the first: {quoted(given)} is {quoted(str(found))}"
+        )
+        findings.warn(str(path), what, "check that these are the images that were annotated")
 
 
 def _warn_of_others(names: list[PurePosixPath], items: list[Item], images: Path, findings: Findings) -> None:

@@ -1,6 +1,6 @@
 """Which way up the coordinates of an image are meant: the pixels as stored, or as shown after EXIF turned them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +34,16 @@ class Header:
 
 @dataclass(frozen=True)
 class Frame:
-    """The picture that coordinates refer to, in pixels, and the EXIF orientation that is left to apply to its mask."""
+    """The picture that coordinates refer to, in pixels, and the EXIF orientation that is left to apply to its mask.
+
+    otherwise: what the coordinates would be the other way up ("shown" or "stored"), and the width and height then; None
+        if the annotations or a lack of an EXIF turn leave no choice.
+    """
 
     width: int
     height: int
     orientation: int = 1
+    otherwise: tuple[str, int, int] | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -60,12 +65,15 @@ def read_header(path: Path) -> Header:
     return Header(stored, shown, orientation)
 
 
-def decide(header: Header, said: Size | None, coordinates: str | None) -> Frame:
-    """The frame of an image's coordinates; raises `Refused` if the sizes differ or cannot tell.
+def decide(header: Header, said: Size | None, coordinates: str | None, annotated: bool = True) -> Frame:
+    """The frame of an image's coordinates; raises `Refused` if the sizes differ, cannot tell, or contradict the user.
 
-    said: width and height as the annotations give them, if they do. Of an image on its side, they tell which way the
-        coordinates are meant; of one that is turned without a change of size, they cannot.
-    coordinates: "shown" or "stored" where the user decides, else None.
+    Args:
+        header: Size and orientation of the image file.
+        said: Width and height as the annotations give them, if they do. For an image on its side, they tell which way
+            the coordinates are meant; for one that is turned without a change of size, they cannot.
+        coordinates: "shown" or "stored" where the user decides, else None.
+        annotated: Whether the image has any shape; an empty mask needs no decision.
     """
     if said is not None and said not in (header.stored, header.shown):
         sizes = " or ".join(f"{width} × {height}" for width, height in sorted({header.stored, header.shown}))
@@ -73,17 +81,30 @@ def decide(header: Header, said: Size | None, coordinates: str | None) -> Frame:
             f"is {sizes} pixels, but its annotations say {said[0]} × {said[1]}",
             "use the image that was annotated, not a resized copy",
         )
+    if header.orientation == 1 or not annotated:
+        return Frame(*header.shown)
+    proved = None
+    if said is not None and header.stored != header.shown:
+        proved = "shown" if said == header.shown else "stored"
+    if said and proved and coordinates not in (None, proved):
+        raise Refused(
+            f"its annotations say {said[0]} × {said[1]} pixels, which is the image as {proved}, "
+            f"but --coordinates says {coordinates}",
+            f"leave --coordinates out, so that the sizes decide, or say --coordinates {proved}",
+        )
     shown, stored = Frame(*header.shown), Frame(*header.stored, header.orientation)
-    if header.orientation == 1 or coordinates == "shown":
-        return shown
-    if coordinates == "stored":
-        return stored
-    if said is None or header.stored == header.shown:
+    if proved:
+        return shown if proved == "shown" else stored
+    if coordinates is None:
         raise Refused(
             f"is turned by its EXIF orientation {header.orientation}, and no size tells which way it was annotated",
             "compare the two, then say --coordinates shown or stored",
         )
-    return shown if said == header.shown else stored
+    if header.stored == header.shown:
+        return shown if coordinates == "shown" else stored
+    if coordinates == "shown":
+        return replace(shown, otherwise=("stored", *header.stored))
+    return replace(stored, otherwise=("shown", *header.shown))
 
 
 def turn(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

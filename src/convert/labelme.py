@@ -6,7 +6,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,20 @@ from src.convert.annotations import (
     number,
     polygon,
     reaches_out,
+    warn_of_similar,
 )
+from src.convert.embedded import compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, parse_json, quoted
+from src.convert.pairing import Pairing
+from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed, quoted
 from src.convert.regions import Points, fill_disc, place_bitmap
 from src.data.images import SUFFIXES
 from src.errors import UserError
 from src.progress import progress
 
 DRAWN = {"polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask"}
+HOLES = "draw each after the shape around it, with the label _background_"
 REMEDY = "remove the shape, or draw it again"
 
 
@@ -51,7 +55,7 @@ class Drawn(BaseModel):
 
 
 class Document(BaseModel):
-    """A labelme JSON; imageData, a copy of the image, is not read."""
+    """A labelme JSON; imageData, a copy of the image, is read later."""
 
     image_path: str = Field(alias="imagePath")
     width: int | None = Field(None, alias="imageWidth")
@@ -72,47 +76,67 @@ def read_labelme(
     Classes are the labels of the shapes that can be drawn, sorted, or `names` in their order. Later shapes lie on top.
     keep_unlabelled: an image without a JSON gets a mask of background; else it is left out.
     """
-    root, findings = images or folder, Findings()
-    documents = _documents(folder, findings)
-    labels = {drawn.label for document in documents.values() for drawn in document.shapes if drawn.kind in DRAWN}
+    root, findings = images or folder, Findings(options.skip_degenerate)
+    documents, pictures = _documents(folder, options, findings)
+    labels = _labels(documents)
     values = number(names or sorted(labels), folder)
-    items = []
+    warn_of_similar(names or sorted(labels), str(folder), findings, labels)
+    items, files = [], walk(root, SUFFIXES, findings)
+    pairing = Pairing(root, files, options.pair)
     for name, document in progress(documents.items(), len(documents), "read"):
         with findings.collect(str(name)):
-            items.append(_item(name, document, root, options))
+            items.append(_item(name, document, pairing, options))
             _add_shapes(items[-1], name, document, values, options, findings)
+            if document.shapes and name in pictures:  # read again: thousands of pictures do not fit into memory
+                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"])
+                compare(picture, items[-1].path, items[-1].frame)
     labelled = {item.name for item in items}
-    others = [name for name in walk(root, SUFFIXES, findings) if name not in labelled]
+    others = [name for name in files if name not in labelled]
     if keep_unlabelled:
         items += _unlabelled(others, root, findings)
     elif others:
         what = f"{len(others)} image(s) there have no JSON, and are left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(root), what, "say --keep-unlabelled if they show nothing of the classes")
-    return Annotations(classes_of(values), items, False, [folder, root], findings)
+    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES)
 
 
-def _documents(folder: Path, findings: Findings) -> dict[PurePosixPath, Document]:
-    """Every JSON below `folder`, by its path there; `UserError` if none can be used."""
+def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
+    """Label of shapes that can be drawn → how many there are and where, in words."""
+    counts: Counter[str] = Counter()
+    first: dict[str, PurePosixPath] = {}
+    for name, document in documents.items():
+        for drawn in document.shapes:
+            if drawn.kind in DRAWN and drawn.label.strip():
+                counts[drawn.label] += 1
+                first.setdefault(drawn.label, name)
+    return {label: f"{count} shape(s), first in {quoted(str(first[label]))}" for label, count in counts.items()}
+
+
+def _documents(
+    folder: Path, options: Options, findings: Findings
+) -> tuple[dict[PurePosixPath, Document], set[PurePosixPath]]:
+    """Every JSON below `folder`, by its path there, and those with a picture; `UserError` if none can be used."""
     documents: dict[PurePosixPath, Document] = {}
+    pictures: set[PurePosixPath] = set()
     for name in walk(folder, {".json"}, findings):
         with findings.collect(str(name)):
-            documents[name] = Document.model_validate(parse_json(locate(folder, name)))
+            content = parse_json(locate(folder, name), options.encoding)
+            documents[name] = Document.model_validate(content)
+            if options.picture and content.get("imageData"):
+                pictures.add(name)
     if not documents:
         findings.stop_on_errors()
         raise UserError(f"{folder}: no JSON file is there or in a folder below")
-    return documents
+    return documents, pictures
 
 
-def _item(name: PurePosixPath, document: Document, root: Path, options: Options) -> Item:
-    """The image that a JSON is about: only the last part of imagePath counts, since the rest is of another machine."""
-    image = safe_name(PureWindowsPath(document.image_path).name)
-    beside = name.parent / image
-    if not (root / beside).exists() and (root / image).exists():
-        beside = image  # all images in one folder
-    path = locate(root, beside)
+def _item(name: PurePosixPath, document: Document, pairing: Pairing, options: Options) -> Item:
+    image = pairing.image_of(name, document.image_path)
+    with placed(f"its image {quoted(str(image))}"):
+        path = locate(pairing.root, image)
+        header = read_header(path)
     said = None if document.width is None or document.height is None else (document.width, document.height)
-    coordinates = options.coordinates if document.shapes else "shown"  # an empty mask has no way up
-    return Item(beside, path, decide(read_header(path), said, coordinates), [])
+    return Item(image, path, decide(header, said, options.coordinates, bool(document.shapes)), [])
 
 
 def _add_shapes(
@@ -142,6 +166,8 @@ def _shape(drawn: Drawn, value: int, frame: Frame, options: Options) -> Shape:
     points = np.array(drawn.points, float).reshape(-1, 2)
     if drawn.kind not in ("rectangle", "circle", "mask") or (drawn.kind == "rectangle" and len(points) == 4):
         return polygon(value, [points], frame, options)  # some programs name all four corners of a rectangle
+    if len(points) < 2 and drawn.kind != "mask":
+        raise Degenerate(f"a {drawn.kind} of {len(points)} point(s) encloses nothing")
     if len(points) != 2:
         raise Refused(f"a {drawn.kind} of {len(points)} point(s), not 2", REMEDY)
     if drawn.kind == "rectangle":

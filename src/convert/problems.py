@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from src.data.unreadable import Finding
 from src.errors import UserError, listing
-from src.files import read_text
 
 LONGEST = 160  # characters of a name in a message
 
@@ -23,8 +22,23 @@ class Refused(Exception):
         self.remedy = remedy
 
 
+class Degenerate(Refused):
+    """A polygon that encloses nothing: fewer than three points, or a list of coordinates that is not complete."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "draw it again, or leave all such polygons out with --skip-degenerate")
+
+
 class Findings(list[Finding]):
-    """The problems met so far: errors stop the conversion once all are known, warnings are shown at its end."""
+    """The problems found so far: errors stop the conversion once all are known, the rest is shown at its end.
+
+    Args:
+        skip_degenerate: A `Degenerate` polygon is left out and recorded as skipped, instead of an error.
+    """
+
+    def __init__(self, skip_degenerate: bool = False) -> None:
+        super().__init__()
+        self.skip_degenerate = skip_degenerate
 
     def warn(self, file: str, what: str, remedy: str) -> None:
         self.append(Finding(file, "warning", what, remedy))
@@ -35,7 +49,10 @@ class Findings(list[Finding]):
         try:
             yield
         except Refused as error:
-            self.append(Finding(file, "error", str(error), error.remedy))
+            if self.skip_degenerate and isinstance(error, Degenerate):
+                self.append(Finding(file, "skipped", str(error), "draw it again if it counts"))
+            else:
+                self.append(Finding(file, "error", str(error), error.remedy))
         except ValidationError as error:
             first, *more = error.errors()
             place = ".".join(map(str, first["loc"]))
@@ -46,12 +63,26 @@ class Findings(list[Finding]):
     def warnings(self) -> list[Finding]:
         return [finding for finding in self if finding.severity == "warning"]
 
+    @property
+    def skipped(self) -> list[Finding]:
+        return [finding for finding in self if finding.severity == "skipped"]
+
     def stop_on_errors(self) -> None:
         """`UserError` with every error, if there is one."""
         errors = [finding for finding in self if finding.severity == "error"]
         if errors:
             lines = lines_of(errors)
             raise UserError(f"{len(errors)} problem(s) in the annotations; nothing was written\n{lines}")
+
+
+@contextlib.contextmanager
+def placed(place: str) -> Iterator[None]:
+    """Put the place inside a file before what the block refuses."""
+    try:
+        yield
+    except Refused as error:
+        error.args = (f"{place}: {error}",)
+        raise
 
 
 def quoted(text: object) -> str:
@@ -64,11 +95,24 @@ def lines_of(findings: Iterable[Finding]) -> str:
     return listing(f"{quoted(finding.file)}: {finding.what} → {finding.setting}" for finding in findings)
 
 
-def parse_json(path: Path) -> Any:
-    """The content of a JSON file from outside; raises `Refused`."""
+def parse_json(path: Path, encoding: str | None = None) -> Any:
+    """The content of a JSON file from outside; raises `Refused`.
+
+    Args:
+        path: The file.
+        encoding: How its text is encoded if it is not UTF-8, nor the UTF-16 or UTF-32 that its first bytes prove.
+    """
     try:
-        return json.loads(read_text(path))
-    except UserError:
-        raise Refused("cannot be read, or is not UTF-8", "export it again") from None
+        data = path.read_bytes()
+        try:
+            text = data.decode(json.detect_encoding(data))
+        except UnicodeDecodeError:
+            text = data.decode(encoding or "ascii")
+        return json.loads(text)
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}", "check the file and its rights") from None
+    except UnicodeDecodeError:
+        what = f"is neither UTF-8 nor {encoding}" if encoding else "is not UTF-8, as files of some programs on Windows"
+        raise Refused(what, "save it as UTF-8; for labelme, or name its encoding, such as --encoding gbk") from None
     except (ValueError, RecursionError) as error:
         raise Refused(f"is not valid JSON: {error}", "export it again") from None

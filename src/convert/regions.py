@@ -28,6 +28,25 @@ class Region:
         return int(np.count_nonzero(self.inside))
 
 
+def same(one: Region, other: Region) -> bool:
+    """Whether two regions hold the same pixels."""
+    return one.area == other.area == overlap(one, other)
+
+
+def overlap(one: Region, other: Region) -> int:
+    """How many pixels two regions share."""
+    top, left = max(one.top, other.top), max(one.left, other.left)
+    bottom = min(region.top + region.inside.shape[0] for region in (one, other))
+    right = min(region.left + region.inside.shape[1] for region in (one, other))
+    if bottom <= top or right <= left:
+        return 0
+    first, second = (
+        region.inside[top - region.top : bottom - region.top, left - region.left : right - region.left]
+        for region in (one, other)
+    )
+    return int(np.count_nonzero(first & second))
+
+
 def fill_polygons(parts: Sequence[Points], height: int, width: int) -> Region:
     """The union of closed polygons, cut off at the picture. Inside one polygon, the even-odd rule holds.
 

@@ -6,19 +6,22 @@ from src.convert.problems import lines_of, quoted
 from src.convert.write import Summary
 from src.data.dataset import IGNORE, NAME, number
 
+MOST_NAMED = 5  # images that a line names
+
 
 def describe(summary: Summary) -> str:
-    """What was written and what was not, in a few lines."""
+    """The text that says what was written and what was not."""
     lines = [f"{summary.images} images with {summary.shapes} shapes; {summary.unannotated} image(s) without any."]
     total = int(np.sum(summary.pixels))
-    names = summary.dataset.classes | ({IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {})
+    names = {value: repr(name) for value, name in summary.dataset.classes.items()}
+    names |= {IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {}
     wide = max(map(len, names.values()))
     lines += [
         f"  {value:3} {name:{wide}} {summary.pixels[number(value)] / total:8.3%} of the pixels"
         for value, name in names.items()
     ]
     if summary.unused:
-        lines.append(f"No pixel is of, and {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
+        lines.append(f"Classes without a pixel, which {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
     if summary.overlaps:
         lines.append(
             f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
@@ -27,9 +30,17 @@ def describe(summary: Summary) -> str:
         lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the picture.")
     if summary.cut:
         lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
+    if summary.inside:
+        images = ", ".join(map(quoted, summary.nested[:MOST_NAMED])) + " …" * (len(summary.nested) > MOST_NAMED)
+        lines.append(
+            f"{summary.inside} shape(s) lie inside others of their class and change nothing, in {images}. "
+            f"If they are meant as holes: {summary.holes}."
+        )
+    if summary.skipped:
+        lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")
     if summary.subsets:
         lists = ", ".join(f"{count} {subset}" for subset, count in summary.subsets.items())
-        lines.append(f"Official lists, from the folders' names: {lists} images.")
+        lines.append(f"Official lists: {lists} images.")
     if summary.warnings:
         lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
     return "\n".join(lines)

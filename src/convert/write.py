@@ -24,16 +24,22 @@ class Summary:
     """What was written: counts of images, shapes and pixels.
 
     unannotated: images without a shape. pixels: of each stored value. invisible: shapes that cover no pixel's centre.
-    cut: shapes that reach out of the picture. overlaps: pixels that a shape took from another class's.
+    cut: shapes that reach out of the picture. overlaps: pixels that a shape took from another class's. inside: shapes
+    whose pixels all belonged to their class already. nested: images with such shapes. skipped: polygons left
+    out. holes: how to draw a hole, in words.
     """
 
     dataset: Dataset
     warnings: list[Finding]
+    skipped: list[Finding] = field(default_factory=list)
+    holes: str = ""
+    nested: list[str] = field(default_factory=list)
     images: int = 0
     unannotated: int = 0
     shapes: int = 0
     invisible: int = 0
     cut: int = 0
+    inside: int = 0
     overlaps: int = 0
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     unused: list[str] = field(default_factory=list)
@@ -51,7 +57,7 @@ def write(annotations: Annotations, out: Path) -> Summary:
     annotations.findings.stop_on_errors()
     if not annotations.items:
         raise UserError("no image was found; nothing was written")
-    summary = Summary(Dataset(), annotations.findings.warnings)
+    summary = Summary(Dataset(), annotations.findings.warnings, annotations.findings.skipped, annotations.holes)
     try:
         with atomic(out) as folder:
             for item in progress(annotations.items, len(annotations.items), "write"):
@@ -77,7 +83,11 @@ def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
         rows, columns = region.inside.shape
         window = mask[region.top : region.top + rows, region.left : region.left + columns]
         taken = region.inside & (window != 0) & (window != IGNORE) & (window != shape.value)
-        counts.update(shapes=1, cut=shape.cut, invisible=not region.inside.any(), overlaps=int(np.count_nonzero(taken)))
+        visible = bool(region.inside.any())
+        counts.update(shapes=1, cut=shape.cut, invisible=not visible, overlaps=int(np.count_nonzero(taken)))
+        counts.update(
+            inside=visible and shape.value not in (0, IGNORE) and bool((window[region.inside] == shape.value).all())
+        )
         window[region.inside] = shape.value
     return turn(mask, item.frame.orientation), counts
 
@@ -92,6 +102,7 @@ def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> No
     summary.images += 1
     summary.unannotated += not item.shapes
     summary.pixels += np.bincount(mask.ravel(), minlength=256)
+    summary.nested += [str(item.name)] * bool(counts["inside"])
     for name, count in counts.items():
         setattr(summary, name, getattr(summary, name) + count)
 
@@ -103,9 +114,14 @@ def _describe(annotations: Annotations, summary: Summary) -> None:
     }
     summary.unused = [name for value, name in annotations.classes.items() if value not in used]
     if len(used) == 1:
-        raise UserError("no shape covers a pixel, so there is nothing to learn; nothing was written")
+        raise UserError(
+            "no shape covers a pixel, so there is nothing to learn; nothing was written. If coordinates are shares of "
+            "the size (0 … 1), not pixels: export them in pixels"
+        )
     lists = {subset: f"{subset}.txt" for subset in annotations.subsets}
-    summary.dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown").model_copy(update=lists)
+    colours = {used[value]: colour for value, colour in annotations.colours.items() if value in used}
+    dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown", colors=colours)
+    summary.dataset = dataset.model_copy(update=lists)
     summary.subsets = {subset: len(names) for subset, names in annotations.subsets.items()}
 
 
@@ -126,6 +142,8 @@ def _refuse_doubles(items: list[Item], findings: Findings) -> None:
         with findings.collect(str(item.name)):
             other = seen.setdefault(str(item.name.with_suffix("")).casefold(), item)
             if other is not item:
-                raise Refused(
-                    f"would have the mask of {quoted(str(other.name))}", "rename one of the two, or remove its entry"
-                )
+                if item.path == other.path:
+                    what = "is annotated in two entries or files; the second would have the mask of"
+                    raise Refused(f"{what} {quoted(str(other.name))}", "put all its shapes into one of them")
+                what = f"would have the mask of {quoted(str(other.name))}"
+                raise Refused(what, "rename one of the two, or remove its entry")

@@ -1,10 +1,10 @@
 """dataset.yaml: what the values in the masks mean, and which images belong together."""
 
 import colorsys
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -187,13 +187,26 @@ class Dataset(Section):
 
 
 def plain_name(name: str) -> str:
-    """A class name without case, blanks, hyphens and underscores, to compare it with others."""
-    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", name).casefold())
+    """The name without case, blanks, underscores, hyphens and invisible characters."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    dropped = {"Pd", "Cf", "Cc"}  # dashes; invisible characters, such as a byte order mark; line breaks and tabs
+    return "".join(c for c in folded if c != "_" and not c.isspace() and unicodedata.category(c) not in dropped)
 
 
 def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
-    """The pairs of names that differ in case, blanks, hyphens or underscores only, in the order given."""
-    return [(one, other) for one, other in combinations(names, 2) if plain_name(one) == plain_name(other)]
+    """Pairs of different names that are equal apart from case, blanks, underscores and hyphens.
+
+    Such names are often one class that was typed in several ways. Unicode variants of a character (NFKC), kinds of
+    dash and invisible characters do not count as a difference either.
+
+    Args:
+        names: Class names; a name that occurs again is looked at once.
+
+    Returns:
+        Every pair, in the order of the names; an empty list if all names differ.
+    """
+    compared = {name: plain_name(name) for name in names}
+    return [pair for pair in itertools.combinations(compared, 2) if compared[pair[0]] == compared[pair[1]]]
 
 
 def number(value: Value) -> int:

@@ -48,7 +48,7 @@ class Dependence:
 def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) -> Dependence | None:
     """The strongest dependence between images of different groups, None if there is none that matters.
 
-    thumbnails: [images, side, side], see thumbnails.py; groups: id → group, in the order of the thumbnails.
+    thumbnails: [images, side, side], see filled.py; groups: id → group, in the order of the thumbnails.
     """
     ids = list(groups)
     group = np.unique(list(groups.values()), return_inverse=True)[1] if ids else np.zeros(0, int)

@@ -2,12 +2,11 @@
 
 A fingerprint is the middle of a thumbnail's cosine spectrum. The low end, which the images of a set share (a vignette,
 one large object in the centre), is weakened; the high end, which compression and noise change, is cut off. Two images
-are near duplicates if their fingerprints correlate. Not found: flips, rotations, most crops by 1 % and more, changes
-that drown what an image shows (JPEG of an almost even one), and, of images below some 128 pixels a side, all but
-copies with hardly a change.
+are near duplicates if their fingerprints correlate, and where both have a frame their contents, too. Not found: flips,
+rotations, most crops by 1 % and more, changes that drown what an image shows (JPEG of an almost even one), and, of
+images below some 128 pixels a side, all but copies with hardly a change.
 """
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.resize import averaged
+from src.data.spectrum import cosines
 
 SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
 SAMPLED = 2048  # most pixels read along a side
@@ -23,7 +23,8 @@ FLAT = 1e-5  # share of an image that may be rounding
 FEWEST = 64  # pixels that make a picture: of 2 × 1, every other one would be like the next
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601: what JPEG and conversion to grey keep best
 # Of different images, the most alike reach 0.22 (nuclei), 0.91 (retinas), 0.34 (map tiles) and 0.945 (made ones that
-# share a bright disc with a sharp rim). Copies saved as JPEG 50, of half the size, a fifth brighter or with noise of
+# share a bright disc with a sharp rim). Frames and areas without data take them up to 0.999: `same_content` of
+# thumbnails.py tells these apart. Copies saved as JPEG 50, of half the size, a fifth brighter or with noise of
 # 5 of 255 stay above 0.95 in 98.5 to 100 of 100 cases for each kind.
 NEAR = 0.95
 BLOCK = 2048  # images compared at once with as many others
@@ -42,22 +43,11 @@ def fingerprint(image: NDArray[Any]) -> NDArray[np.float16]:
     """
     thumbnail = _thumbnail(image)
     height, width = thumbnail.shape
-    values = (cosines(height) @ thumbnail @ cosines(width).T)[_KEPT] * _WEIGHTS
+    values = (cosines(height, HIGH) @ thumbnail @ cosines(width, HIGH).T)[_KEPT] * _WEIGHTS
     length = float(np.linalg.norm(values))
     if thumbnail.size < FEWEST or not FLAT * float(np.abs(thumbnail).sum()) < length < np.inf:  # nan fails, too
         return np.zeros(len(values), np.float16)
     return (values / length).astype(np.float16)
-
-
-@functools.cache
-def cosines(size: int) -> NDArray[np.float32]:
-    """[HIGH, size]: the cosine transform (DCT-II) of `size` pixels; zeros for frequencies beyond what they can hold.
-
-    Divided by the transform of a pixel's own width, or a smaller copy of an image would lose its high frequencies.
-    """
-    frequency = np.arange(HIGH)[:, None]
-    waves = np.cos(np.pi * frequency * (np.arange(size) + 0.5) / size) / np.sinc(frequency / 2 / size)
-    return np.where(frequency < size, waves * np.where(frequency, 1, np.sqrt(0.5)), 0).astype(np.float32)
 
 
 def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from src.data.dataset import IGNORE, NAME, NONE, Dataset, Value
 from src.data.encoding_checks import palette_conflict, truth_values, unlabelled_class
 from src.data.masks import Kind, Values
 from src.data.readings import MOST_CLASSES, OBJECTS, Hints, Reading, classes_line, readings
 from src.data.unreadable import Finding
-from src.errors import UserError
-from src.section import validate
+from src.section import problems
 
 MOST_NAMED = 5  # values for which a message names a mask
 COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
@@ -108,9 +107,9 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
         if encoding.family != "in colour":
             content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored
         try:
-            encoding = replace(encoding, dataset=validate(Dataset, content, Path(NAME)))
-        except UserError as error:  # the rest of dataset.yaml names classes or values that are not there
-            what = f"does not go with the masks: {str(error).rpartition('the file: ')[2]}"
+            encoding = replace(encoding, dataset=Dataset.model_validate(content))
+        except ValidationError as error:  # the rest of dataset.yaml names classes or values that are not there
+            what = "; ".join(problems(Dataset, error, "does not go with the masks"))
             return encoding, [*findings, Finding(NAME, "error", what, "correct it, or name the classes in it", True)]
     return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from src.data.duplicates import fingerprint
 from src.data.edges import Edges, edges
+from src.data.filled import thumbnail
 from src.data.masks import Values
 from src.data.normalise import moments, usable
 from src.data.pairs import Content
 from src.data.resize import averaged, nearest
 from src.data.store import release, strips
-from src.data.thumbnails import Filled, Thumbnail, thumbnail
+from src.data.thumbnails import Filled, Thumbnail
 from src.data.unreadable import Finding, Unreadable
 
 SIDE = 192  # pixels of a preview's longer side
@@ -29,7 +30,7 @@ class Entry:
     """What is kept of a pair when its pixels are gone.
 
     mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; thumbnail: see thumbnails.py; preview: image and codes, thinned out; findings: what
+    fingerprint: see duplicates.py; thumbnail: see filled.py; preview: image and codes, thinned out; findings: what
     is odd about it alone; inverted: whether the image's file stores white as 0; highest: the highest of the image's
     numbers; edges: where the values of the mask meet.
     """

@@ -25,6 +25,7 @@ from src.params import AskedData
 from src.progress import ahead, progress
 
 THREADS = os.cpu_count() or 1
+LABELMAP = "labelmap.txt"  # in exports of CVAT: the colour of each class
 PREVIEWS = 48  # pairs on the contact sheet, spread over the whole set
 Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]  # image, codes → where they begin in the store
 
@@ -117,13 +118,18 @@ def _described(source: Path, data: AskedData) -> Dataset:
 
 
 def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
-    """An error for a list that is not there, and for a group that does not fit every name."""
+    """What is wrong with lists and groups, and a hint at names of classes that stand elsewhere."""
     findings = []
     for check in (lambda: read_lists(source, dataset), lambda: groups_of(source, dataset.group, ids)):
         try:
             check()
         except UserError as error:
             findings.append(Finding(NAME, "error", str(error), f"correct {NAME}", True))
+    if (source / LABELMAP).is_file() and not dataset.classes:
+        setting = f"python -m tools.convert voc {source} --out NEW makes a data set with these names"
+        findings.append(
+            Finding(LABELMAP, "warning", "names the classes of CVAT's masks, and is not read", setting, True)
+        )
     return findings
 
 

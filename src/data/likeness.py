@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.duplicates import LOW, cosines
+from src.data.spectrum import cosines
 from src.data.thumbnails import SIDE, SURFACE
 
+DETAIL = 12.0  # half-periods per image: below it frequencies are weakened, as in duplicates.py
 LAYOUT = 8  # half-periods per image: below it is the layout of an image
 OVERLAPS = (3, 4, 6, 8, 12, 16, 20, 24, 28)  # of SIDE pixels
 
@@ -26,7 +27,7 @@ def prepared(thumbnails: Pictures) -> Pictures:
 
 
 def _detail(one: Pictures, other: Pictures) -> NDArray[np.float32]:
-    weights = (1 - np.exp(-((_FREQUENCY / LOW) ** 2) / 2)).astype(np.float32)
+    weights = (1 - np.exp(-((_FREQUENCY / DETAIL) ** 2) / 2)).astype(np.float32)
     a, b = (_unit(_spectrum(pictures) * weights) for pictures in (one, other))
     return a @ b.T
 
@@ -56,7 +57,7 @@ def _shared(one: Pictures, other: Pictures, widths: Iterable[int]) -> NDArray[np
 
 
 def _spectrum(pictures: Pictures) -> NDArray[np.float32]:
-    return np.asarray(cosines(SIDE) @ pictures @ cosines(SIDE).T)
+    return np.asarray(cosines(SIDE, SIDE) @ pictures @ cosines(SIDE, SIDE).T)
 
 
 def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,6 +69,6 @@ def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 MEASURES: dict[str, Likeness] = {
     "show the same details": _detail,
     "have a similar layout": _layout,
-    "adjoin, as their edges match": _edges,
+    "have matching edges": _edges,
     "overlap": _overlap,
 }

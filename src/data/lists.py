@@ -25,11 +25,13 @@ def listed_groups(
             members.setdefault(group, set()).add(own[image])
         named |= members
     subset_of: dict[str, str] = {}
-    problems = []
+    problems: list[str] = []
+    strange = False
     for subset, lines in lists.items():
         for line in lines:
             meant = [line] if line in named else names.find(line)
             if len(meant) != 1:
+                strange = True
                 problems.append(f"{line!r}: on the list of {subset}, but {_strange(meant)}")
                 continue
             for group in sorted(named[meant[0]]):
@@ -40,8 +42,8 @@ def listed_groups(
     empty = [subset for subset in lists if subset not in subset_of.values()]
     problems += [f"{subset}: its list names no image" for subset in empty]
     if problems:
-        how = f"one name a line: {advice(own)}, or a group by its name"
-        raise UserError(f"the lists named in {NAME} are wrong; {how}\n{listing(problems)}")
+        how = f"; one name a line: {advice(own)}, or a group by its name" if strange else ""
+        raise UserError(f"the lists named in {NAME} are wrong{how}\n{listing(problems)}")
     return subset_of
 
 

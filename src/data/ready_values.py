@@ -18,7 +18,8 @@ from src.data.masks import Values
 from src.data.unreadable import Finding
 from src.errors import UserError
 
-TWO_CLASSES = ({0, 1}, {0, 255})  # the usual values of background and foreground
+TWO_CLASSES = ({0, 1}, {0, 255}, {0, 0xFFFFFF})  # the usual values of background and foreground, and black and white
+MOST_NAMED = 5  # files in a message
 Held = dict[str, set[int]]  # mask → its values in the terms of the whole set
 
 
@@ -62,22 +63,21 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
         return _named(truth, own, masks, folder)
     encoding, findings = resolve(truth, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
-    if any(values.lossy or not encoding.fits(values) for values in masks.values()):
+    unreadable = any(values.lossy or not encoding.fits(values) for values in masks.values())
+    if unreadable or any(found.file not in masks for found in errors):  # of the whole set, such as palettes that differ
         return Decoder(encoding, _same(truth)), errors
     held, ignored = _held(encoding, masks), {truth.ignored} if truth.ignored is not None else set[int]()
     present = set[int]().union(*held.values())
     if masks and present <= ignored:
         what = f"all pixels of all masks hold {truth.ignore}, which {NAME} of the data set ignores: nothing is decided"
         return Decoder(encoding, _same(truth)), [_whole(what, folder)]
-    if present - ignored <= set(truth.codes):
-        if not _may_be_a_class(held, ignored, truth):
-            return Decoder(encoding, _same(truth)), errors
-        if present & set(truth.codes) - {0}:
-            what = f"{truth.ignore} is to be ignored in the data set, but may mean foreground in {_some(held, ignored)}"
-            return Decoder(encoding, _same(truth)), [_whole(what, folder)]
-    elif present & ignored:
-        return Decoder(encoding, _same(truth)), errors  # of other values, nobody can tell which one is to be ignored
-    return _by_order(truth, masks, errors, folder)
+    doubt = _doubt(truth, held, ignored)
+    if present - ignored <= set(truth.codes) and not doubt:
+        return Decoder(encoding, _same(truth)), errors
+    if present & ignored and present not in TWO_CLASSES:
+        # With other values beside it, nobody can tell whether it means "ignore" here, too.
+        return Decoder(encoding, _same(truth)), errors or [_whole(doubt, folder)]
+    return _by_order(truth, masks, errors or [_whole(doubt, folder)], folder)
 
 
 def _named(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Path) -> tuple[Decoder, list[Finding]]:
@@ -116,22 +116,20 @@ def _held(encoding: Encoding, masks: Mapping[str, Values]) -> Held:
     return {name: {encoding.value(stored, values.kind) for stored in values.pixels} for name, values in masks.items()}
 
 
-def _may_be_a_class(held: Held, ignored: Collection[int], truth: Dataset) -> bool:
-    """Whether the value to ignore may be foreground in some masks: these hold it and 0 alone, and no mask holds both.
+def _doubt(truth: Dataset, held: Held, ignored: Collection[int]) -> str:
+    """Why the value to ignore may be foreground in some of the masks; "" if it cannot be.
 
-    Only of two classes with usual values: 0 and 1, where 255 is ignored, or 0 and 255, where 1 is.
+    It may be if these masks hold it and one other value, as masks of two classes usually do, and no mask holds it
+    beside a class of the data set other than that.
     """
-    if len(truth.codes) != 2 or truth.background_index is None or truth.codes[truth.background_index] != 0:
-        return False
-    other = set(truth.codes) - {0}
-    usual = all({0, *values} in TWO_CLASSES for values in (other, ignored))
-    apart = not any(other <= values and values & set(ignored) for values in held.values())
-    return usual and apart and any(values == {0, *ignored} for values in held.values())
-
-
-def _some(held: Held, ignored: Collection[int]) -> str:
-    names = [name for name, values in held.items() if values == {0, *ignored}]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    present = set[int]().union(*held.values())
+    usual = [name for name, values in held.items() if values & set(ignored) and values in TWO_CLASSES]
+    others = {value for name in usual for value in held[name]}
+    beside = any(values & set(ignored) and values - others for values in held.values())
+    if not usual or beside or (present not in TWO_CLASSES and len(truth.codes) > 2):
+        return ""
+    some = ", ".join(usual[:MOST_NAMED]) + (f" and {len(usual) - MOST_NAMED} more" if len(usual) > MOST_NAMED else "")
+    return f"{truth.ignore} is to be ignored in the data set, but may mean foreground in {some}"
 
 
 def _whole(what: str, folder: Path) -> Finding:

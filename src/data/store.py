@@ -35,7 +35,7 @@ class Record:
     image_at, mask_at: the bytes before it in the two files.
     pixels: how many pixels of each class its mask holds.
     mean, std: of the scaled intensities of the pixels that count, for each channel (see normalise.py).
-    thumbnail: a small grey picture as text, see thumbnails.py; "" if there is none.
+    thumbnail: a small grey picture as text, see filled.py; "" if there is none.
     """
 
     id: str

@@ -57,7 +57,7 @@ def _rows(path: Path, lines: list[str], skipped: int, separator: str, width: int
 
 
 def _word(separator: str) -> str:
-    return SEPARATORS.get(separator, f"{separator!r}") + " between them"
+    return SEPARATORS.get(separator, f"{separator!r}") + " between the columns"
 
 
 def separator_note(path: Path, column: str) -> list[str]:

@@ -86,9 +86,10 @@ class Sources:
 
 def card(sources: Sources, use: str | None = None, licence: str | None = None) -> str:
     """The card in Markdown; use, licence: texts of whoever answers for the model, in Markdown."""
+    warning = caveat(sources.store.records, sources.splits)
     parts = [
         "# Model card",
-        _what(sources),
+        _what(sources, warning),
         "## Intended use",
         _use(sources.project, use),
         "## Data",
@@ -102,12 +103,7 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
         "## Training",
         _training(sources),
         "## Scores",
-        scores_section(
-            sources.test,
-            sources.classes,
-            sources.store.dataset.length_unit,
-            caveat(sources.store, sources.splits),
-        ),
+        scores_section(sources.test, sources.classes, sources.store.dataset.length_unit, warning),
         "## Calibration",
         calibration_section(sources.test),
         "## Decisions",
@@ -122,12 +118,14 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
     return "\n\n".join(parts) + "\n"
 
 
-def _what(sources: Sources) -> str:
+def _what(sources: Sources, warning: str) -> str:
     project, test = sources.project, sources.test
+    dependent = " **The images depend on each other: see the caution below Scores.**" if warning else ""
     return (
         f"A U-Net with {sources.train['parameters']:,} parameters that gives every pixel of an image one of "
         f"{len(project.classes)} classes: {names(project.classes)}. On {test['images']} test images its mean Dice is "
-        f"{score(test.get('dice', {}))}. It is one file, `{MODEL}`, MD5 `{hash_in(sources.stages, MODEL)}`.\n\n"
+        f"{score(test.get('dice', {}))}.{dependent} It is one file, `{MODEL}`, MD5 "
+        f"`{hash_in(sources.stages, MODEL)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
 

@@ -1,5 +1,6 @@
 """The report's charts as Vega-Lite specifications, which Altair checks; their data is in them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ def curve(history: Rows, name: str, title: str, best: int) -> Spec:
         {"epoch": int(row["epoch"]), "of": kind, "value": float(row[column])}
         for row in history
         for kind, column in kinds.items()
+        if math.isfinite(float(row[column]))  # JSON has no NaN, which stands where no pixel of an epoch's crops counts
     ]
     scale = alt.Scale(domain=list(kinds), range=[TRAINING, VALIDATION])
     dash = alt.StrokeDash("of:N", title=None, scale=alt.Scale(domain=list(kinds), range=[[1, 0], [6, 3]]))

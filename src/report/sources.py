@@ -26,7 +26,7 @@ class Sources:
     the metrics; beside: what the network adds to colour alone, see src/evaluation/beside.py; settings: all of
     params.yaml, section by section. The rest are the rows of tables: scores, worst, classes, confusion, reliability of
     the evaluation, history of the training, findings, splits and shares of the data. augmentation: a folder of
-    pictures; predictions: of the test images.
+    pictures; predictions: of the test images. caveat: what limits the intervals, "" if nothing does.
     """
 
     store: Store
@@ -48,13 +48,15 @@ class Sources:
     predictions: Path
     hashes: Mapping[str, tuple[str, str]]
     versions: Mapping[str, str]
+    caveat: str = ""
 
     @classmethod
     def read(cls, root: Path, store: Store, beside: Mapping[str, Any], settings: Mapping[str, Any]) -> "Sources":
         evaluation, plots, model = root / "data/evaluation", root / "plots", root / "models/unet.keras"
         tables = {name: f"data/evaluation/{name}.csv" for name in ("scores", "worst", "classes", "confusion")}
-        tables |= {"findings": "data/checks.csv", "splits": "data/splits.csv", "history": "plots/history.csv"}
+        tables |= {"findings": "data/checks.csv", "history": "plots/history.csv"}
         reliability = evaluation / "reliability.csv"
+        splits = read_csv(root / "data/splits.csv")
         keras = str(json.loads(read_members(model)[METADATA]).get("keras_version", "–"))
         return cls(
             store=store,
@@ -64,6 +66,8 @@ class Sources:
             beside=beside,
             settings=settings,
             **{name: read_csv(root / path) for name, path in tables.items()},
+            splits=splits,
+            caveat=caveat(store.records, splits),
             reliability=read_csv(reliability) if reliability.exists() else [],
             shares=read_csv(plots / "splits.csv"),
             augmentation=plots / "augmentation",
@@ -75,11 +79,6 @@ class Sources:
     @property
     def unit(self) -> str:
         return self.store.dataset.length_unit
-
-    @cached_property
-    def caveat(self) -> str:
-        """What limits the intervals, "" if nothing does."""
-        return caveat(self.store, self.splits)
 
     @cached_property
     def network(self) -> Rows:

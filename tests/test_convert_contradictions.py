@@ -1,0 +1,344 @@
+"""Annotations that contradict themselves, their image or an option: decided by data, warned of or refused."""
+
+import base64
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from src.convert.annotations import Options
+from src.convert.holes import nested
+from src.convert.summary import describe
+from src.errors import UserError
+from tests.annotated import SQUARE, from_coco, from_labelme, from_yolo, labelme, photo, read_mask, run, stored, yolo
+from tests.conftest import prepared
+
+OUTER = [1, 1, 11, 1, 11, 9, 1, 9]  # 10 × 8 pixels
+BACKWARDS = [1, 9, 11, 9, 11, 1, 1, 1]  # the same
+INNER = [3, 3, 8, 3, 8, 7, 3, 7]  # 5 × 4 pixels
+RING = np.zeros((10, 12), np.uint8)
+RING[1:9, 1:11], RING[3:7, 3:8] = 1, 0
+FILLED = np.zeros((10, 12), np.uint8)
+FILLED[1:9, 1:11] = 1
+
+
+@pytest.mark.parametrize("parts", [[OUTER, INNER], [INNER, OUTER], [OUTER, BACKWARDS, INNER]])
+@pytest.mark.parametrize("area", [60, 60.4, "60"])
+def test_an_inner_polygon_is_a_hole_if_area_says_so(tmp_path, parts, area):
+    summary = from_coco(tmp_path, (3, parts, {"area": area, "id": 5}))
+    np.testing.assert_array_equal(stored(tmp_path), RING)
+    np.testing.assert_array_equal(prepared(tmp_path / "out", tmp_path).mask(0), RING)
+    words = describe(summary)
+    assert "'annotations[0] (id 5) on a.png': a polygon lies inside another" in words and "drawn as a hole" in words
+    assert "area is 60; with a hole it would be about 60, without 80" in words or area == 60.4
+
+
+@pytest.mark.parametrize("area", [80, 100])  # of the union, or of both polygons added up
+def test_an_inner_polygon_is_added_up_if_area_says_so(tmp_path, area):
+    summary = from_coco(tmp_path, (3, [OUTER, INNER], {"area": area}))
+    np.testing.assert_array_equal(stored(tmp_path), FILLED)
+    assert not summary.warnings
+
+
+@pytest.mark.parametrize("more", [{}, {"area": 0}, {"area": None}, {"area": 80, "bbox": [1, 1, 10, 8]}])
+def test_an_inner_polygon_that_no_area_explains_is_added_up_with_a_warning(tmp_path, more):
+    summary = from_coco(tmp_path, (3, [OUTER, INNER], more))
+    np.testing.assert_array_equal(stored(tmp_path), FILLED)
+    assert "no area says whether it is a hole" in describe(summary) and "--holes cut" in describe(summary)
+
+
+def test_an_area_that_fits_neither_reading_is_refused_unless_decided(tmp_path):
+    for position, area in enumerate((74, 40, 130)):
+        with pytest.raises(UserError, match=r"'annotations\[0\] on a.png': a polygon lies.*area is \d+;.*--holes cut"):
+            from_coco(tmp_path, (3, [OUTER, INNER], {"area": area}))
+        from_coco(tmp_path, (3, [OUTER, INNER], {"area": area}), options=Options(holes="cut"), out=f"cut{position}")
+        from_coco(tmp_path, (3, [OUTER, INNER], {"area": area}), options=Options(holes="fill"), out=f"fill{position}")
+        np.testing.assert_array_equal(read_mask(tmp_path / f"cut{position}/masks/a.png"), RING)
+        np.testing.assert_array_equal(read_mask(tmp_path / f"fill{position}/masks/a.png"), FILLED)
+
+
+@pytest.mark.parametrize(("holes", "area"), [("cut", 80), ("fill", 60)])
+def test_an_option_that_overrides_what_area_says_is_warned_of(tmp_path, holes, area):
+    summary = from_coco(tmp_path, (3, [OUTER, INNER], {"area": area}), options=Options(holes=holes))
+    np.testing.assert_array_equal(stored(tmp_path), RING if holes == "cut" else FILLED)
+    assert f"--holes {holes} overrides this" in describe(summary)
+
+
+def test_contours_through_pixel_centres_are_told_from_filled_ones_by_the_pixels_of_their_mask(tmp_path):
+    """As cv2.findContours and mask.sum() give them: area exceeds the polygons' by half a border line."""
+    outer, inner = [1, 1, 10, 1, 10, 8, 1, 8], [2, 2, 8, 2, 8, 7, 2, 7]
+    hole = from_coco(tmp_path, (3, [outer, inner], {"area": int(RING.sum())}))
+    assert "drawn as a hole" in describe(hole) and not stored(tmp_path)[4, 5]
+    from_coco(tmp_path, (3, [outer, inner], {"area": int(FILLED.sum())}), out="filled")
+    assert read_mask(tmp_path / "filled/masks/a.png")[4, 5] == 1
+
+
+def test_rings_that_opencv_traced_are_never_read_the_wrong_way(tmp_path):
+    rng = np.random.default_rng(0)
+    decided = 0
+    for _ in range(40):
+        outer, inner = np.zeros((2, 120, 140), np.uint8)
+        cv2.ellipse(outer, (70, 60), (int(rng.integers(25, 60)), int(rng.integers(25, 55))), 0, 0, 360, 1, -1)
+        cv2.circle(inner, (70, 60), int(rng.integers(2, 22)), 1, -1)
+        contours, _ = cv2.findContours(outer - inner, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        inside = nested([contour[:, 0].astype(float) for contour in contours], 120, 140)
+        ring, filled = (inside.reading(float(mask.sum())).holes for mask in (outer - inner, outer))
+        assert ring is not False and filled is not True
+        decided += (ring is True) + (filled is False)
+    assert decided >= 76  # of 80; the others are refused, and left to --holes
+
+
+def test_islands_in_holes_stay_and_several_holes_are_cut(tmp_path):
+    island, second = [4, 4, 6, 4, 6, 6, 4, 6], [9, 2, 10, 2, 10, 8, 9, 8]
+    from_coco(tmp_path, (3, [OUTER, INNER, island, second], {"area": 80 - 20 + 4 - 6}))
+    expected = RING.copy()
+    expected[4:6, 4:6], expected[2:8, 9] = 1, 0
+    np.testing.assert_array_equal(stored(tmp_path), expected)
+
+
+def test_polygons_beside_each_other_and_equal_ones_need_no_area(tmp_path):
+    apart = [[0, 0, 4, 0, 4, 4, 0, 4], [3, 3, 6, 3, 6, 6, 3, 6]]
+    for number, (parts, area) in enumerate([(apart, 24), (apart, None), ([SQUARE, SQUARE], 16), ([SQUARE, SQUARE], 3)]):
+        assert not from_coco(tmp_path, (3, parts, {"area": area}), out=f"out{number}").warnings
+
+
+def test_a_box_that_is_not_where_the_polygon_is_is_warned_of(tmp_path):
+    summary = from_coco(tmp_path, (3, [SQUARE], {"bbox": [2, 2, 4, 4]}), (3, [SQUARE], {"bbox": [7, 2, 4, 4]}))
+    assert [finding.file for finding in summary.warnings] == ["annotations[1] on a.png"]
+    assert "bbox and segmentation differ" in summary.warnings[0].what
+
+
+def test_a_file_name_and_a_path_of_two_images_are_refused(tmp_path):
+    photo(tmp_path / "photos/a.png")
+    photo(tmp_path / "photos/b.png")
+    images = [{"id": 7, "file_name": "a.png", "path": "/datasets/set/b.png"}]
+    with pytest.raises(UserError, match=r"file_name is 'a\.png', but path is another image, 'b\.png'"):
+        from_coco(tmp_path, (3, [SQUARE], {}), images=images)
+    images[0]["path"] = "/datasets/set/gone.png"
+    from_coco(tmp_path, (3, [SQUARE], {}), images=images)
+
+
+@pytest.mark.parametrize(("size", "proved", "said"), [((12, 10), "stored", "shown"), ((10, 12), "shown", "stored")])
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_coordinates_that_contradict_the_sizes_are_refused(tmp_path, orientation, size, proved, said):
+    photo(tmp_path / "photos/a.png", orientation=orientation)
+    images = [{"id": 7, "file_name": "a.png", "width": size[0], "height": size[1]}]
+    why = rf"'a\.png': its annotations say {size[0]} × {size[1]} .* as {proved}, but --coordinates says {said}"
+    with pytest.raises(UserError, match=why):
+        from_coco(tmp_path, (3, [SQUARE], {}), images=images, options=Options(coordinates=said))
+    from_coco(tmp_path, (3, [SQUARE], {}), images=images, options=Options(coordinates=proved))
+    labelme(tmp_path / "set/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), size=size)
+    photo(tmp_path / "set/a.png", orientation=orientation)
+    with pytest.raises(UserError, match=f"as {proved}, but --coordinates says {said}"):
+        from_labelme(tmp_path, "labelme", options=Options(coordinates=said))
+
+
+def test_shapes_that_fit_the_image_the_other_way_up_alone_are_refused(tmp_path):
+    photo(tmp_path / "photos/a.png", orientation=6)  # 12 × 10 as stored
+    images, wide = [{"id": 7, "file_name": "a.png"}], (3, [[0, 0, 12, 0, 12, 5]], {})
+    for clip in (False, True):
+        with pytest.raises(UserError, match=r"fits the image as stored, 12 × 10.*--coordinates stored"):
+            from_coco(tmp_path, wide, images=images, options=Options(coordinates="shown", clip=clip))
+    assert from_coco(tmp_path, wide, images=images, options=Options(coordinates="stored")).images == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 2 2 9 2 9 8 2 8",
+        "0 20 20 80 20 80 80",
+        "0 -3 0 .5 0 .5 .5",
+        "0 .1 .1 9 .1 9 .9",
+        "0 5 5 4 4",
+        "0 2.5 0 3 0 3 1",
+    ],
+)
+def test_yolo_coordinates_in_pixels_or_per_cent_are_refused_whatever_clip_says(tmp_path, line):
+    yolo(tmp_path / "set", f"0 0 0 1 0 1 1\n{line}")
+    with pytest.raises(UserError, match=r"line 2 of labels/a.txt: reaches .* in pixels or per cent"):
+        from_yolo(tmp_path / "set", options=Options(clip=True, boxes=True))
+
+
+def test_yolo_polygons_that_reach_out_a_little_may_be_cut_off(tmp_path):
+    yolo(tmp_path / "set", "0 -.5 0 1.5 0 1.5 1 -.5 1")
+    assert from_yolo(tmp_path / "set", options=Options(clip=True)).cut == 1 and (stored(tmp_path) == 1).all()
+
+
+@pytest.mark.parametrize("line", ["0 0 0 1 0 1 1 .93", "0 .5 .5 .2 .2 .9"])
+def test_yolo_confidences_are_named(tmp_path, line):
+    yolo(tmp_path / "set", line)
+    with pytest.raises(UserError, match=r"line 1 of labels/a.txt.*neither a box nor a polygon.*confidence"):
+        from_yolo(tmp_path / "set", options=Options(boxes=True))
+
+
+def test_names_that_differ_from_the_folders_are_warned_of(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1")
+    words = describe(from_yolo(tmp_path / "set", names=["tree", "cell"]))
+    assert "data.yaml': 2 class name(s) differ from those in --names" in words
+    assert "0: 'cell' here, 'tree' there" in words
+    (tmp_path / "set/classes.txt").write_text("cell\nwood\n")
+    source = run("yolo", tmp_path / "set", "--out", tmp_path / "other")
+    assert "classes.txt': 1 class name(s) differ from those in data.yaml" in source.stdout
+    assert "1: 'wood' here, 'tree' there" in source.stdout
+
+
+def pointing(folder, name, image):
+    labelme(folder / f"{name}.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), image=image)
+
+
+@pytest.mark.parametrize("image", ["b.png", "..\\old\\b.png", "/home/me/b.png", "C:\\pictures\\b.png"])
+def test_a_json_that_points_at_two_images_is_refused_unless_decided(tmp_path, image):
+    for name in ("a.png", "b.png"):
+        photo(tmp_path / "set" / name)
+    pointing(tmp_path / "set", "a", image)
+    why = r"'a\.json': imagePath names 'b\.png', but another image, 'a\.png', has the name of the JSON.*--pair"
+    with pytest.raises(UserError, match=why):
+        from_labelme(tmp_path)
+    from_labelme(tmp_path, "name", options=Options(pair="name"))
+    from_labelme(tmp_path, "path", options=Options(pair="imagePath"))
+    assert [path.name for path in (tmp_path / "name/masks").iterdir()] == ["a.png"]
+    assert [path.name for path in (tmp_path / "path/masks").iterdir()] == ["b.png"]
+
+
+def test_every_json_that_points_at_two_images_is_listed(tmp_path):
+    for name in "abc":
+        photo(tmp_path / f"set/{name}.png")
+        pointing(tmp_path / "set", name, "a.png")  # as a program writes that names every image alike
+    with pytest.raises(UserError, match="2 problem") as error:
+        from_labelme(tmp_path)
+    assert "'b.json'" in str(error.value) and "'c.json'" in str(error.value)
+
+
+@pytest.mark.parametrize("image", ["../two/a.png", "..\\two\\a.png"])
+def test_an_image_path_that_leads_to_another_folders_image_is_refused(tmp_path, image):
+    for name in ("one/a.png", "two/a.png"):
+        photo(tmp_path / "set" / name)
+    pointing(tmp_path / "set/one", "a", image)
+    with pytest.raises(UserError, match=r"leads to 'two/a\.png', but 'one/a\.png' lies closer"):
+        from_labelme(tmp_path)
+
+
+def test_a_json_of_another_name_than_its_only_image_is_fine(tmp_path):
+    photo(tmp_path / "set/a.png")
+    photo(tmp_path / "set/b.png")
+    pointing(tmp_path / "set", "a_corrected", "a.png")
+    assert from_labelme(tmp_path).images == 1
+
+
+def test_an_image_path_of_a_missing_file_names_the_image_of_the_same_name(tmp_path):
+    photo(tmp_path / "set/a.png")
+    pointing(tmp_path / "set", "a", "IMG_0001.png")
+    why = r"'a\.json': imagePath names 'IMG_0001\.png', which is missing, but 'a\.png' has the name.*--pair name"
+    with pytest.raises(UserError, match=why):
+        from_labelme(tmp_path)
+    assert from_labelme(tmp_path, options=Options(pair="name")).images == 1
+    (tmp_path / "set/a.png").rename(tmp_path / "set/c.png")
+    with pytest.raises(UserError, match=r"'a\.json': its image 'IMG_0001\.png': is missing"):
+        from_labelme(tmp_path, "more")
+
+
+def scene(seed=0, width=96, height=72):
+    noise = np.random.default_rng(seed).integers(0, 256, (9, 12, 3)).astype(np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def embedded(folder, picture, kind="PNG", **more):
+    file = io.BytesIO()
+    picture.save(file, kind, **more)
+    text = base64.b64encode(file.getvalue()).decode()
+    labelme(folder / "a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), size=(96, 72), imageData=text)
+
+
+CHANGES = {
+    "mirrored": ImageOps.mirror,
+    "upside down": ImageOps.flip,
+    "turned": lambda image: image.rotate(180),
+    "another": lambda image: scene(1),
+    "shifted": lambda image: Image.fromarray(np.roll(np.asarray(image), 24, axis=1)),
+    "smaller": lambda image: image.resize((48, 36)),
+    "cropped": lambda image: image.crop((20, 20, 96, 72)).resize((96, 72)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_image_that_is_not_the_picture_in_its_json_is_refused_unless_decided(tmp_path, change):
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set/a.png")
+    embedded(tmp_path / "set", CHANGES[change](scene()))
+    with pytest.raises(UserError, match=r"'a\.json': .*imageData.*--ignore-image-data"):
+        from_labelme(tmp_path)
+    assert from_labelme(tmp_path, options=Options(picture=False)).images == 1
+
+
+COPIES = {
+    "equal": lambda image: image,
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.5),
+    "grey": lambda image: image.convert("L"),
+    "equalised": ImageOps.equalize,
+    "noisy": lambda image: Image.fromarray(
+        np.clip(np.asarray(image) + np.random.default_rng(0).normal(0, 20, (72, 96, 3)), 0, 255).astype(np.uint8)
+    ),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize(("kind", "more"), [("PNG", {}), ("JPEG", {"quality": 40})])
+def test_a_copy_of_the_image_in_its_json_is_accepted(tmp_path, copy, kind, more):
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set/a.png")
+    embedded(tmp_path / "set", COPIES[copy](scene()), kind, **more)
+    assert not from_labelme(tmp_path).warnings
+
+
+@pytest.mark.parametrize("content", ["", "no base64!", "aGVsbG8=", None])
+def test_image_data_that_holds_no_picture_is_not_compared(tmp_path, content):
+    photo(tmp_path / "set/a.png")
+    labelme(tmp_path / "set/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), imageData=content)
+    assert from_labelme(tmp_path).images == 1
+
+
+@pytest.mark.parametrize(("orientation", "coordinates"), [(6, None), (3, "shown"), (2, "shown")])
+def test_the_picture_in_a_json_is_compared_with_the_image_as_it_is_shown(tmp_path, orientation, coordinates):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "set").mkdir()
+    scene(width=72 if orientation == 6 else 96, height=96 if orientation == 6 else 72).save(
+        tmp_path / "set/a.jpg", exif=exif, quality=95
+    )
+    shown = ImageOps.exif_transpose(Image.open(tmp_path / "set/a.jpg"))
+    embedded(tmp_path / "set", shown)
+    content = json.loads((tmp_path / "set/a.json").read_text()) | {"imagePath": "a.jpg"}
+    (tmp_path / "set/a.json").write_text(json.dumps(content))
+    assert from_labelme(tmp_path, options=Options(coordinates=coordinates)).images == 1
+    if coordinates:
+        with pytest.raises(UserError, match="is not the picture that the JSON holds"):
+            from_labelme(tmp_path, "stored", options=Options(coordinates="stored"))
+
+
+def test_shapes_inside_others_of_their_class_are_counted(tmp_path):
+    photo(tmp_path / "set/a.png")
+    big, small = [[0, 0], [9, 9]], [[2, 2], [4, 4]]
+    more = {"group_id": 1}
+    labelme(tmp_path / "set/a.json", ("cell", "rectangle", big, more), ("cell", "rectangle", small, more))
+    words = describe(from_labelme(tmp_path))
+    assert "1 shape(s) lie inside others of their class and change nothing, in 'a.png'" in words
+    assert "_background_" in words
+    labelme(tmp_path / "set/a.json", ("cell", "rectangle", big, {}), ("_Background_", "rectangle", small, {}))
+    summary = from_labelme(tmp_path, "hole")
+    assert not summary.inside and read_mask(tmp_path / "hole/masks/a.png").sum() == 81 - 4
+
+
+def test_the_options_that_decide_reach_the_library(tmp_path):
+    from_coco(tmp_path, (3, [OUTER, INNER], {"area": 70}), options=Options(holes="fill"))
+    source = (tmp_path / "a.json", "--images", tmp_path / "photos")
+    assert run("coco", *source, "--holes", "cut", "--out", tmp_path / "cut").returncode == 0
+    np.testing.assert_array_equal(read_mask(tmp_path / "cut/masks/a.png"), RING)
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set/a.png")
+    scene().save(tmp_path / "set/b.png")
+    embedded(tmp_path / "set", scene(1))
+    pair = ("--pair", "imagePath", "--ignore-image-data", "--encoding", "gbk", "--skip-degenerate")
+    assert run("labelme", tmp_path / "set", *pair, "--out", tmp_path / "labelme").returncode == 0

@@ -1,0 +1,163 @@
+"""Images that depend on each other are found, independent ones are not, within given groups, too; real ones behind
+SEG_DATASETS."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src.data.caveat import caveat
+from src.data.dataset import read_dataset
+from src.data.dependence import find_dependence, natural
+from src.data.filled import thumbnail
+from src.data.images import read_image
+from src.data.package import package_pairs
+from src.data.store import Record
+from src.data.thumbnails import LIMIT, SIDE, decoded, encoded
+from tests import scenes
+from tests.conftest import ROOT
+
+
+def dependence(named, group=None):
+    pictures = np.array([thumbnail(image)[0] for _, image in named]).reshape(-1, SIDE, SIDE)
+    return find_dependence(pictures, {name: group(name) if group else name for name, _ in named})
+
+
+INDEPENDENT = {
+    "plain": scenes.independent,
+    "twelve": lambda seed: scenes.independent(seed, 12),
+    "darkening": scenes.darkening,
+    "one class after the other": scenes.by_class,
+    "round field of view": scenes.framed,
+    "bright in the middle": lambda seed: scenes.framed(seed, bright=100),
+    "black with dots": scenes.dots,
+}
+DEPENDENT = {
+    "video": scenes.video,
+    "twelve frames": lambda seed: scenes.video(seed, 12),
+    "few frames a second": lambda seed: scenes.video(seed, step=24),
+    "videos": scenes.videos,
+    "volume": scenes.volume,
+    "tiles": scenes.tiles,
+    "overlapping tiles": lambda seed: scenes.tiles(seed, step=48),
+    "two views": scenes.views,
+    "camera that stands still": scenes.static,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", INDEPENDENT)
+def test_independent_images_raise_no_alarm(kind, seed):
+    assert dependence(INDEPENDENT[kind](seed)) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", DEPENDENT)
+def test_frames_slices_and_tiles_are_found(kind, seed):
+    named = DEPENDENT[kind](seed)
+    found = dependence(named)
+    assert found is not None and len(found.pairs) == len(named) - 1 and found.neighbours > found.others + 0.1
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_a_few_images_cannot_tell(count):
+    assert dependence(scenes.video(0, count)) is None
+
+
+def test_a_video_with_names_in_no_order_is_not_found():
+    """The limit of the method: nothing but names tells which images were neighbours."""
+    named = scenes.video(0)
+    order = np.random.default_rng(0).permutation(len(named))
+    assert dependence([(f"{position:04d}", image) for position, (_, image) in zip(order, named, strict=True)]) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "group", "found"),
+    [
+        (scenes.videos(0), lambda name: name.split("_")[0], False),
+        (scenes.videos(0), lambda name: "all", False),
+        (scenes.video(0), lambda name: str(int(name[6:]) // 10), False),  # three borders of forty
+        (scenes.video(0), lambda name: str(int(name[6:]) // 3), True),
+        (scenes.tiles(0), lambda name: name.rpartition("_")[0], True),  # columns side by side
+        (scenes.tiles(0), lambda name: "scene", False),
+        (scenes.views(0), lambda name: name[:-1], False),
+        (scenes.views(0, 40), lambda name: name[-1], True),  # all left ones are one group, all right ones another
+    ],
+)
+def test_only_neighbours_in_different_groups_count(named, group, found):
+    assert (dependence(named, group) is not None) == found
+
+
+def test_the_answer_is_the_same_each_time_and_whatever_the_order_of_the_images():
+    named = scenes.videos(1)
+    turned = named[::-1]
+    first, again, other = dependence(named), dependence(named), dependence(turned)
+    assert first == again and other is not None and first is not None
+    assert (first.what, set(first.pairs)) == (other.what, set(other.pairs))
+    assert first.neighbours == pytest.approx(other.neighbours, abs=1e-5)
+
+
+def test_of_many_images_runs_are_looked_at():
+    """More pairs than are compared: a video is found, independent images of as many are not."""
+    rng = np.random.default_rng(0)
+    steps = np.cumsum(rng.normal(size=(3000, SIDE, SIDE)), axis=0) * 0.3
+    for pictures, found in ((np.diff(steps, axis=0), False), (steps[1:] - steps[:-1].mean(axis=0), True)):
+        values = (pictures / pictures.std()).clip(-LIMIT, LIMIT).astype(np.float16)
+        assert (find_dependence(values, {str(n): str(n) for n in range(len(values))}) is not None) == found
+
+
+def test_names_are_ordered_by_their_numbers():
+    assert sorted(["f10", "f9", "a2/3", "a10/1", "f"], key=natural) == ["a2/3", "a10/1", "f", "f9", "f10"]
+
+
+def test_thumbnails_survive_as_text():
+    pictures = np.array([thumbnail(image)[0] for _, image in scenes.independent(0, 3)])
+    texts = [encoded(picture) for picture in pictures]
+    np.testing.assert_allclose(decoded(texts).astype(float), pictures.astype(float), atol=LIMIT / 127)
+    assert not decoded([""]).any() and decoded([]).shape == (0, SIDE, SIDE)
+
+
+def rows_of(named, subset, group=lambda name: name):
+    records = [Record(name, "", 8, 8, 1, 0, 0, [], [], [], encoded(thumbnail(image)[0])) for name, image in named]
+    return records, [{"id": name, "group": group(name), "subset": subset(n)} for n, (name, _) in enumerate(named)]
+
+
+def test_the_caveat_tells_what_suffers():
+    named = scenes.video(0)
+    whole = "the 95 % intervals are too narrow"
+    leaks = "validation and test scores may be too high"
+    text = caveat(*rows_of(named, lambda n: "test"))
+    assert "39 such pairs of test images" in text and whole in text and leaks not in text
+    text = caveat(*rows_of(named, lambda n: ("train", "validation", "test")[n % 3]))
+    assert "39 such pairs lie in different subsets" in text and leaks in text and whole not in text
+    assert caveat(*rows_of(named, lambda n: "train")) == ""
+    assert caveat(*rows_of(named, lambda n: "test", lambda name: "one")) == ""
+    assert caveat(*rows_of(scenes.independent(0), lambda n: ("train", "test")[n % 2])) == ""
+    assert caveat([], []) == ""
+
+
+needs_data = pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
+
+
+def real(name):
+    folder = Path(os.environ["SEG_DATASETS"]) / name / "images"
+    return [(path.stem, read_image(path)) for path in sorted(folder.iterdir())]
+
+
+@needs_data
+def test_real_images():
+    """Nuclei are independent; frames of CamVid are not, unless each drive is a group."""
+    street = real("street")
+    assert dependence(real("nuclei")) is None
+    found = dependence(street)
+    assert found is not None and found.what == "have a similar layout"
+    assert dependence(street, lambda name: name.split("_")[0]) is None
+
+
+def test_blocks_of_the_map_adjoin():
+    """The bundled sample's groups are blocks of four tiles, and the next block begins where one ends."""
+    pairs = package_pairs(read_dataset(ROOT / "data/blue-marble").package)
+    named = [(pair.id, pair.read(None)[0]) for pair in pairs]
+    found = dependence(named, lambda name: name.split("/")[0])
+    assert found is not None and found.what == "have matching edges"
