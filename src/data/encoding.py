@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from src.data.dataset import IGNORE, NAME, NONE, Dataset, Value
 from src.data.encoding_checks import palette_conflict, truth_values, unlabelled_class
 from src.data.masks import Kind, Values
-from src.data.readings import MOST_CLASSES, OBJECTS, Hints, Reading, classes_line, readings
+from src.data.readings import MOST_CLASSES, OBJECTS, Hints, Reading, blend, classes_line, readings
 from src.data.unreadable import Finding
 from src.section import problems
 
@@ -23,7 +23,7 @@ EXAMPLE: dict[bool, dict[Value, str]] = {  # whether in colour → classes to sh
     True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
 }
 BLURRED = (
-    "so many come from a lossy format (JPEG) or smooth resizing: save the mask again from its source, as PNG, "
+    "such values come from a lossy format (JPEG) or smooth resizing: save the mask again from its source, as PNG, "
     "resized by nearest neighbour; or data.on_error: skip"
 )
 FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
@@ -161,7 +161,8 @@ def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
         strange = sorted(counts.keys() - known)
         if strange:
             what = f"the mask holds {encoding.some(strange)}, known are {encoding.some(sorted(known))}"
-            findings.append(Finding(name, "error", what, BLURRED if len(strange) > MANY else setting))
+            blurred = len(strange) > MANY or (encoding.family == "in colour" and all(blend(v, known) for v in strange))
+            findings.append(Finding(name, "error", what, BLURRED if blurred else setting))
     return findings
 
 

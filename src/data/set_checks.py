@@ -150,8 +150,8 @@ def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Fin
     rare, usual = (high, low) if len(high) <= len(low) else (low, high)
     if len(rare) > FEW * len(ordered) or low[-1] > 0.5 or high[0] < 0.5:
         return []
-    span = usual[-1] - usual[0]
-    if any(not usual[0] - span <= 1 - share <= usual[-1] + span for share in rare):
+    slack = max(usual[-1] - usual[0], GAP / 2)
+    if any(not usual[0] - slack <= 1 - share <= usual[-1] + slack for share in rare):
         return []
     names = [name for name, share in shares.items() if share in rare]
     what = f"foreground and background of {len(names)} mask(s) may be exchanged: {dataset.names[1 - index]!r} covers "
