@@ -108,7 +108,6 @@ def atomic(path: Path) -> Iterator[Path]:
     `path`, whole. Parts of the old one that cannot be deleted stay behind as .tmp-*, and the new one counts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own whatever the process and the machine; short, where the path's name is as long as may be.
     temporary = _temporary(path)
     try:
         yield temporary
@@ -129,6 +128,7 @@ def _remove(path: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
+    """A name beside `path` that no other process or machine uses, and a short one: `path` may have the longest."""
     return path.parent / f".tmp-{secrets.token_hex(8)}{path.suffix if len(path.suffix) < 16 else ''}"
 
 

@@ -26,7 +26,7 @@ def dependence(named, group=None):
 
 INDEPENDENT = {
     "plain": scenes.independent,
-    "twelve": lambda seed: scenes.independent(seed, 12),
+    "ten": lambda seed: scenes.independent(seed, 10),
     "darkening": scenes.darkening,
     "one class after the other": scenes.by_class,
     "round field of view": scenes.framed,
@@ -35,7 +35,7 @@ INDEPENDENT = {
 }
 DEPENDENT = {
     "video": scenes.video,
-    "twelve frames": lambda seed: scenes.video(seed, 12),
+    "ten frames": lambda seed: scenes.video(seed, 10),
     "few frames a second": lambda seed: scenes.video(seed, step=24),
     "videos": scenes.videos,
     "volume": scenes.volume,

@@ -87,6 +87,19 @@ def test_linked_folders_are_refused_with_a_way_out_that_works(project, parts):
     assert (stored_masks(project)[: pixels.size] == pixels.ravel()).all()
 
 
+def test_the_way_out_forgets_no_file(project):
+    source = project / "data/set"
+    (source / "dataset.yaml").write_text("classes: {0: a, 1: b}")
+    target = moved(source / "masks")
+    words = r"\nmove dataset\.yaml, images there, too; then set data\.source to .*/disk, or"
+    with pytest.raises(UserError, match=words):
+        check_folder(source)
+    (source / "masks").unlink()
+    (source / "masks").symlink_to(target.rename(target.with_name("truth")))
+    with pytest.raises(UserError, match=r"\nmove everything into one real folder"):
+        check_folder(source)
+
+
 def inner(source):
     (source / "masks").rename(source / "second reader")
     (source / "masks").symlink_to("second reader")

@@ -6,7 +6,7 @@ tells; it reads thumbnails, compares a bounded number of pairs and gives the sam
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from src.data.likeness import MEASURES, prepared
 
-FEWEST_PAIRS = 7  # fewer cannot be told from chance: 6 have 720 orders, and 1 of 720 is more than the level
+FEWEST_PAIRS = 9  # fewer cannot be told from chance: of their few orders the given one is drawn again
 LEAST_SHARE = 0.1  # of all neighbours: fewer that lie in different groups, as at the borders of blocks, are left alone
 RUNS, RUN = 10, 40  # of more than RUNS * RUN pairs so many runs of so many are looked at
 WINDOW = 16  # neighbours must also be more alike than images up to so many places apart: classes in order are not
 PERMUTATIONS = 10_000  # the neighbours must beat each: for up to eight tests (measures, orders) p < 0.001 together
+AT_ONCE = 500  # permutations, to bound the memory
+ROUNDING = 1e-6  # of a mean
 EXCESS = 0.1  # least share of the way from the likeness of other pairs to 1
 
 
@@ -46,9 +48,14 @@ class Dependence:
 
 
 def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) -> Dependence | None:
-    """The strongest dependence between images of different groups, None if there is none that matters.
+    """Test whether neighbours by name that lie in different groups resemble each other more than other images do.
 
-    thumbnails: [images, side, side], see filled.py; groups: id → group, in the order of the thumbnails.
+    Args:
+        thumbnails: float16 [images, side, side], see filled.py.
+        groups: id → group, in the order of the thumbnails.
+
+    Returns:
+        The strongest dependence. None if there is none that matters, or too few pairs to tell.
     """
     ids = list(groups)
     group = np.unique(list(groups.values()), return_inverse=True)[1] if ids else np.zeros(0, int)
@@ -99,29 +106,27 @@ def _excess(neighbours: float, others: float) -> float:
 
 def _tested(likeness: NDArray[np.float32], comparable: NDArray[np.bool_]) -> tuple[float, float] | None:
     """Mean likeness of the neighbours (the diagonal) and of the others, if the neighbours beat every permutation."""
-    values, weights = np.where(comparable, likeness, 0).astype(np.float64), comparable.astype(np.float64)
-    neighbours = float(values.diagonal().mean())
-    others = float((values.sum() - values.trace()) / max(weights.sum() - weights.trace(), 1))
-    if _excess(neighbours, others) < EXCESS:
+    count, others = len(likeness), comparable & ~np.eye(len(likeness), dtype=bool)
+    neighbours = float(likeness.diagonal().mean())
+    usual = float(likeness[others].mean()) if others.any() else 1.0
+    if _excess(neighbours, usual) < EXCESS:
         return None
-    shuffles: list[Callable[[np.random.Generator, int], NDArray[np.int64]]] = [_anywhere, _nearby]
-    for shuffle in shuffles:
+    values = np.where(comparable, likeness, usual)  # an image beside itself or one of its group says nothing
+    for shuffled in (_anywhere, _nearby) if count > WINDOW else (_anywhere,):
         rng = np.random.default_rng(0)
-        for _ in range(20):
-            partners = shuffle(rng, len(values))
-            rows = np.arange(len(values))
-            means = values[rows, partners].sum(axis=1) / np.maximum(weights[rows, partners].sum(axis=1), 1)
-            if (means >= neighbours - 1e-9).any():
+        for _ in range(PERMUTATIONS // AT_ONCE):
+            means = values[np.arange(count), shuffled(rng, count)].mean(axis=1)
+            if (means >= neighbours - ROUNDING).any():
                 return None
-    return neighbours, others
+    return neighbours, usual
 
 
 def _anywhere(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     """Random permutations, a row each."""
-    return rng.permuted(np.tile(np.arange(count), (PERMUTATIONS // 20, 1)), axis=1)
+    return rng.permuted(np.tile(np.arange(count), (AT_ONCE, 1)), axis=1)
 
 
 def _nearby(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     """Random permutations in which nothing moves by more than about `WINDOW` places, a row each."""
-    moved = np.arange(count) + rng.uniform(0, WINDOW, (PERMUTATIONS // 20, count))
+    moved = np.arange(count) + rng.uniform(0, WINDOW, (AT_ONCE, count))
     return np.argsort(moved, axis=1, kind="stable")

@@ -46,7 +46,8 @@ def wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        return "is a link that leads nowhere, or in a circle", "remove it, or put the file itself there"
+        setting = "remove it, or put the file itself there; dvc checkout brings back a link of DVC's"
+        return "is a link that leads nowhere, or in a circle", setting
     if target.is_dir():
         setting = "put the files themselves there; a linked folder is followed only if it is all of what is named"
         return "is a link to a folder, which is not followed", setting
@@ -76,14 +77,19 @@ def check_links(folder: Path, *parts: str) -> None:
 
 
 def _linked_folders(folder: Path, linked: list[Path]) -> str:
+    """What is wrong, and the way out: one real folder that holds all of the data set."""
     targets = [path.resolve() for path in linked]
     lines = listing(f"{path} → {target}" for path, target in zip(linked, targets, strict=True))
-    together = all(target == targets[0].parent / path.name for path, target in zip(linked, targets, strict=True))
-    real = str(targets[0].parent) if together else "the folder that holds them"
-    first = "" if together else "put the real folders beside each other, with dataset.yaml if there is one; then "
+    real = targets[0].parent
+    together = all(target == real / path.name for path, target in zip(linked, targets, strict=True))
+    others = sorted(path.name for path in folder.iterdir() if path not in linked and not path.name.startswith("."))
+    if not together:
+        first, place = "move everything into one real folder, with images/ and masks/ in it; then ", "it"
+    else:
+        first, place = f"move {', '.join(map(printable, others))} there, too; then " if others else "", str(real)
     return (
         f"{folder}: {len(linked)} folder(s) in it are links: DVC does not look behind them, so a changed file there "
-        f"would never be noticed\n{lines}\n{first}set data.source to {real}, or let {folder} as a whole be a link to it"
+        f"would never be noticed\n{lines}\n{first}set data.source to {place}, or let all of {folder} be a link to it"
     )
 
 

@@ -85,7 +85,7 @@ class Checkpoint:
         for folder in self.folder.parent.iterdir():
             with suppress(FileNotFoundError):  # swept by another training at the same time
                 if folder != self.folder and time.time() - folder.stat().st_mtime > FORGOTTEN:
-                    shutil.rmtree(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def read(self) -> bytes:
         """What was saved last, nothing if there is none; a damaged file counts as none, which is said."""
