@@ -49,7 +49,8 @@ def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[
             shared.append(names)
     if not shared:
         return []
-    what = f"{sum(map(len, shared))} different images share their masks, as {some(max(shared, key=len))} have the same"
+    largest: list[str] = max(shared, key=len)
+    what = f"{sum(map(len, shared))} different images share their masks, as {some(largest)} have the same"
     setting = "look at them on the contact sheet; give each image its own mask, if that is not meant"
     return [Finding("masks", "warning", what, setting, True)]
 

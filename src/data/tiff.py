@@ -18,7 +18,7 @@ MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MOST_CHANNELS = 16
 BAND = 2**24  # pixels read at a time from a file that is one long strip
 COLOUR_SPACES = {5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
-SEVERAL_FILES = ("is_ome", "is_mmstack", "is_ndtiff")  # kinds of metadata that can describe an image in several files
+SEVERAL_FILES = ("ome", "mmstack", "ndtiff")  # kinds of metadata that can describe an image in several files
 JPEG = (6, 7)  # compressions that give RGB whatever the file's colour space
 LOSSY = (*JPEG, 22610, 33003, 33005, 33007, 34712, 34887, 34892, 34934, 50001, 50002, 52546)  # or may be lossy
 Pixels = NDArray[Any]
@@ -107,12 +107,12 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
         file.close()
         raise
     file.close()
-    return tifffile.TiffFile(path, **dict.fromkeys(SEVERAL_FILES, False))
+    return tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False)
 
 
 def _complete(series: Any, file: tifffile.TiffFile) -> bool:
     """Whether all pages of a series are in this file."""
-    if f"is_{series.kind}" not in SEVERAL_FILES:
+    if series.kind not in SEVERAL_FILES:
         return True
     return all(page is not None and page.parent is file for page in series.pages)
 
