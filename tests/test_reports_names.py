@@ -51,11 +51,15 @@ def test_names_that_differ_in_leading_zeros_are_named_as_the_reason(tmp_path, na
     assert "8 name(s)" in error["what"]
 
 
-def test_masks_numbered_from_another_number_are_never_paired_with_their_neighbours(tmp_path):
+@pytest.mark.parametrize("video", ["", "first/"])
+def test_masks_numbered_from_another_number_are_never_paired_with_their_neighbours(tmp_path, video):
     """Frames from 0, labels from 1 (favyen/miris#4): 7 of 8 names would go together, all with the wrong mask."""
     for number in range(COUNT):
-        save(tmp_path / f"set/images/frame_{number:04d}.png", picture(number))
-        save(tmp_path / f"set/masks/mask_{number + 1:04d}.png", index_mask(number) * 255)
+        save(tmp_path / f"set/images/{video}frame_{number:04d}.png", picture(number))
+        save(tmp_path / f"set/masks/{video}mask_{number + 1:04d}.png", index_mask(number) * 255)
+        if video:
+            save(tmp_path / f"set/images/second/frame_{number:04d}.png", picture(number + COUNT))
+            save(tmp_path / f"set/masks/second/mask_{number:04d}.png", index_mask(number + COUNT) * 255)
     refused(tmp_path, tmp_path / "set", "numbered from 0 to 7, as many masks from 1 to 8", "rename", on_error="skip")
 
 

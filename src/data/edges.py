@@ -14,6 +14,7 @@ from src.data.masks import Labels
 from src.data.readings import MOST_CLASSES
 from src.data.unreadable import LARGE
 
+SAMPLE = 128  # rows and columns of a mask that are looked at, spread evenly
 THIN = 2  # pixels: the width of such a line
 BORDER = 255  # in place of a rank: the end of a row
 FEWEST = 20  # lines of pixels in the whole set
@@ -24,7 +25,7 @@ OWN = 0.1  # share of a class's borders that are those of such lines
 
 @dataclass(frozen=True)
 class Edges:
-    """Along rows and columns, counts of what lies beside each other; all keys are stored values.
+    """Along some rows and columns, counts of what lies beside each other; all keys are stored values.
 
     Attributes:
         contacts: (lower, higher) → places where the two meet.
@@ -47,9 +48,8 @@ def edges(labels: Labels) -> Edges:
         return found
     rank = np.zeros(256, np.uint8)
     rank[[labels.values.code[value] for value in values]] = np.arange(number)
-    ranks = rank[labels.codes]
-    for rows in (ranks, ranks.T):
-        runs, lengths = _runs(rows)
+    for codes in (labels.codes, labels.codes.T):
+        runs, lengths = _runs(rank[codes[:: max(1, len(codes) // SAMPLE)]])
         inside = (runs[:-1] != BORDER) & (runs[1:] != BORDER)
         for (a, b), count in _counted(runs[:-1][inside], runs[1:][inside]):
             found.contacts[values[min(a, b)], values[max(a, b)]] += count
@@ -67,8 +67,15 @@ def _runs(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 
 
 def _counted(*columns: NDArray[np.uint8]) -> Iterable[tuple[tuple[int, ...], int]]:
-    rows, counts = np.unique(np.stack(columns, 1), axis=0, return_counts=True)
-    return zip(map(tuple, rows.tolist()), counts.tolist(), strict=True)
+    """Each combination of ranks that occurs, and how often."""
+    sizes = (MOST_CLASSES,) * len(columns)
+    counts = np.bincount(np.ravel_multi_index(columns, sizes), minlength=1)
+    (found,) = np.nonzero(counts)
+    return zip(
+        zip(*(place.tolist() for place in np.unravel_index(found, sizes)), strict=True),
+        counts[found].tolist(),
+        strict=True,
+    )
 
 
 def invented(found: Iterable[Edges], ignored: int | None) -> Mapping[int, int]:

@@ -94,21 +94,22 @@ def _few(images: Collection[str], masks: Collection[str], rule: Rule, folder: st
 
 def _shifted(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
     """An error if masks are numbered like the images, but begin with another number: each would get its neighbour's."""
-    numbers = [_numbers(rule.keys(images, rule.image)), _numbers(rule.keys(masks, rule.mask))]
-    if not all(numbers) or len(numbers[0]) != len(numbers[1]):
-        return []
-    shifts = {second - first for first, second in zip(*numbers, strict=True)}
-    if len(shifts) != 1 or shifts == {0}:
-        return []
-    what = f"{len(numbers[0])} images are numbered from {numbers[0][0]} to {numbers[0][-1]}, as many masks from "
-    what += f"{numbers[1][0]} to {numbers[1][-1]}: paired by number, an image may get the mask of another"
-    setting = "if both count the same images, rename the masks; else remove the files without a partner"
-    return [Finding(folder, "error", what, setting, True)]
+    of_images, of_masks = _numbers(rule.keys(images, rule.image)), _numbers(rule.keys(masks, rule.mask))
+    for beginning in sorted(of_images.keys() & of_masks.keys()):
+        first, second = sorted(of_images[beginning]), sorted(of_masks[beginning])
+        shifts = {there - here for here, there in zip(first, second, strict=False)}
+        if len(first) == len(second) > 1 and len(shifts) == 1 and shifts != {0}:
+            what = f"{len(first)} images are numbered from {first[0]} to {first[-1]}, as many masks from "
+            what += f"{second[0]} to {second[-1]}: paired by number, an image may get the mask of another"
+            setting = "if both count the same images, rename the masks; else remove the files without a partner"
+            return [Finding(folder, "error", what, setting, True)]
+    return []
 
 
-def _numbers(cores: Collection[str]) -> list[int]:
-    """The numbers of names that are the same but for one number at the end, in order; none if they are not."""
-    parts = [re.fullmatch(r"(.*?)(\d+)", core) for core in cores]
-    if len({part and part[1] for part in parts}) != 1 or not parts[0]:
-        return []
-    return sorted(int(part[2]) for part in parts if part)
+def _numbers(cores: Collection[str]) -> dict[str, list[int]]:
+    """What names begin with → the numbers that they end in."""
+    found: dict[str, list[int]] = {}
+    for core in cores:
+        if part := re.fullmatch(r"(.*?)(\d+)", core):
+            found.setdefault(part[1], []).append(int(part[2]))
+    return found
