@@ -179,6 +179,11 @@ def test_a_mask_that_holds_the_image_is_named(tmp_path, image, mask, suffix):
     assert len(refused(tmp_path, source, "holds the image itself", "put the mask there")) == COUNT
 
 
+def test_images_and_masks_in_each_others_folder_are_named(tmp_path):
+    source = data_set(tmp_path / "set", picture, lambda number: index_mask(number) * 255)
+    assert len(refused(tmp_path, source, "looks like an image, and the image like a mask", "exchange them")) == COUNT
+
+
 @pytest.mark.parametrize("masks", [THRESHOLD, INSTANCES])
 def test_no_setting_makes_a_mask_of_the_image(tmp_path, masks):
     source = data_set(tmp_path / "set", lambda number: grey(number) if number == 3 else index_mask(number) * 255)

@@ -51,6 +51,11 @@ def test_names_that_differ_in_leading_zeros_are_named_as_the_reason(tmp_path, na
     assert "8 name(s)" in error["what"]
 
 
+@pytest.mark.parametrize("names", [("train/c{0}.png", "c{0}.png"), ("c{0}.png", "labels/c{0}_mask.png")])
+def test_partners_in_another_folder_are_named_as_the_reason(tmp_path, names):
+    refused(tmp_path, data_set(tmp_path / "set", names=names), "8 name(s) differ in their folders", "the same folders")
+
+
 @pytest.mark.parametrize("video", ["", "first/"])
 def test_masks_numbered_from_another_number_are_never_paired_with_their_neighbours(tmp_path, video):
     """Frames from 0, labels from 1 (favyen/miris#4): 7 of 8 names would go together, all with the wrong mask."""

@@ -1,4 +1,4 @@
-"""Mask files that hold the image itself: exported from the wrong layer, or copied into the wrong folder."""
+"""Mask files that hold an image: exported from the wrong layer, or in the wrong folder."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from src.params import Masks
 
 SIDE = 256  # pixels that are compared along each side
 CORRELATED = 0.95  # of the two as grey: saved again, with other numbers, or lossy
+FEW_VALUES = 4  # of an image that may be a mask
 FLAT = 0.5  # share of the two most frequent values above which something is a mask, as smooth as its edges may be
 
 
@@ -28,6 +29,13 @@ def holds_image(mask: Pixels, image: Pixels) -> bool:
         return False
     others = [other for other in _channels(image) if other.std() > 0]
     return any(np.corrcoef(one.ravel(), other.ravel())[0, 1] > CORRELATED for other in others)
+
+
+def changed_places(mask: Pixels, image: Pixels) -> bool:
+    """Whether a mask file's pixels are those of a picture, and the image's no more than a mask's."""
+    one, other = _channels(mask)[0], _channels(image)[0]
+    counts = np.sort(np.unique(one, return_counts=True)[1])
+    return len(counts) > MOST_CLASSES and counts[-2:].sum() < FLAT * one.size and len(np.unique(other)) <= FEW_VALUES
 
 
 def _channels(pixels: Pixels) -> list[NDArray[np.float64]]:

@@ -14,7 +14,7 @@ from src.data.layouts import layout_findings
 from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
-from src.data.mistaken import holds_image, suspicious
+from src.data.mistaken import changed_places, holds_image, suspicious
 from src.data.orientation import placed
 from src.data.unpaired import explained
 from src.data.unreadable import LARGE, Finding, Unreadable
@@ -176,9 +176,13 @@ def _read(
 
 
 def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
-    """Raise `Unreadable` if the mask file holds the image, both turned as they are shown."""
-    if holds_image(named(folder, mask_path, lambda: read_image(mask_path)), image):
-        what = f"{mask_path.relative_to(folder).as_posix()} holds the image itself, not classes"
+    """Raise `Unreadable` if the mask file holds the image, or a picture while the image looks like a mask."""
+    pixels, name = named(folder, mask_path, lambda: read_image(mask_path)), mask_path.relative_to(folder).as_posix()
+    if changed_places(pixels, image):
+        what = f"{name} looks like an image, and the image like a mask"
+        raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
+    if holds_image(pixels, image):
+        what = f"{name} holds the image itself, not classes"
         raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
 
 

@@ -156,7 +156,6 @@ def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Fin
         return []
     names = [name for name, share in shares.items() if share in rare]
     what = f"foreground and background of {len(names)} mask(s) may be exchanged: {dataset.names[1 - index]!r} covers "
-    what += (
-        f"{min(rare):.0%} to {max(rare):.0%} of them, in all others {usual[0]:.0%} to {usual[-1]:.0%}: {some(names)}"
-    )
+    spans = [f"{min(part):.0%} to {max(part):.0%}" for part in (rare, usual)]
+    what += f"{spans[0]} of these, {spans[1]} of the others: {some(names)}"
     return [Finding("masks", "warning", what, "look at them on the contact sheet; exchange them if so", True)]

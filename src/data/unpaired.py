@@ -1,7 +1,7 @@
 """Why files have no partner: formats that are not read, leading zeros, other counts."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.images import SUFFIXES
@@ -10,7 +10,7 @@ from src.data.matching import Rule, find_rule, partners
 from src.data.unreadable import Finding
 
 ANNOTATIONS = {".json", ".xml", ".txt"}  # outlines in place of masks
-FEWEST = 2  # names that have to differ in leading zeros alone, before that is called the reason
+FEWEST = 2  # names that have to differ in leading zeros alone, or in their folders, before that is called the reason
 
 
 def explained(
@@ -31,7 +31,7 @@ def explained(
     found = _unread(root, images, masks, folder)
     alone = [found.get(finding.file, finding) for finding in alone]
     left = [finding.file for finding in alone if finding.file not in found]
-    reason = _zeros(left, folder) or _few(images, masks, rule, folder) or _shifted(images, masks, rule, folder)
+    reason = _nearly(left, folder) or _few(images, masks, rule, folder) or _shifted(images, masks, rule, folder)
     if not reason:
         return alone
     return reason + [finding for finding in alone if finding.file in found or not reason[0].whole]
@@ -66,20 +66,30 @@ def _of_format(file: str, kind: str, path: Path) -> Finding:
     return Finding(file, "error", what, f"{setting}; or data.on_error: skip")
 
 
-def _zeros(left: Sequence[str], folder: str) -> list[Finding]:
-    """An error if names would pair without the zeros that their numbers begin with."""
-    plain: dict[str, dict[str, str]] = {"images": {}, folder: {}}
-    for file in left:
-        kind, _, name = file.partition("/")
-        plain[kind][re.sub(r"(?<!\d)0+(?=\d)", "", name)] = name
-    images, masks = plain["images"], plain[folder]
-    rule = find_rule(images, masks)
-    pairs, _ = partners(dict.fromkeys(images, Path()), dict.fromkeys(masks, Path()), rule, folder)
-    if len(pairs) < FEWEST or 2 * len(pairs) < min(len(images), len(masks)):
-        return []
-    image, mask = next(iter(pairs.items()))
-    what = f"{len(pairs)} name(s) differ in leading zeros alone, as {images[image]!r} and {masks[mask]!r}"
-    return [Finding(folder, "error", what, "rename the files so that both are written alike", True)]
+def _nearly(left: Sequence[str], folder: str) -> list[Finding]:
+    """An error if names would pair without the zeros that their numbers begin with, or without their folders."""
+    ways: tuple[tuple[Callable[[str], str], str, str], ...] = (
+        (lambda name: re.sub(r"(?<!\d)0+(?=\d)", "", name), "leading zeros", "rename the files so that both are alike"),
+        (
+            lambda name: name.rpartition("/")[2],
+            "their folders",
+            f"put both into the same folders below images/ and {folder}/",
+        ),
+    )
+    for plain, difference, setting in ways:
+        images, masks = ({plain(name): name for name in _names(left, kind)} for kind in ("images", folder))
+        rule = find_rule(images, masks)
+        pairs, _ = partners(dict.fromkeys(images, Path()), dict.fromkeys(masks, Path()), rule, folder)
+        if len(pairs) >= max(FEWEST, min(len(images), len(masks)) / 2):
+            image, mask = next(iter(pairs.items()))
+            what = f"{len(pairs)} name(s) differ in {difference} alone, as {images[image]!r} and {masks[mask]!r}"
+            return [Finding(folder, "error", what, setting, True)]
+    return []
+
+
+def _names(files: Iterable[str], kind: str) -> list[str]:
+    """The names of the files that are below the folder `kind`, from there on."""
+    return [file.removeprefix(f"{kind}/") for file in files if file.startswith(f"{kind}/")]
 
 
 def _few(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
