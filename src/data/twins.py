@@ -48,9 +48,11 @@ def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]
 
 def _near(entries: Sequence[Entry]) -> Iterator[tuple[int, int, float]]:
     """The pairs of near duplicates, less those that only a frame or an area without data makes alike."""
+    if not entries:
+        return
+    values, filled = (np.stack(parts) for parts in zip(*(entry.thumbnail for entry in entries), strict=True))
     for first, pairs in groupby(near_pairs([entry.fingerprint for entry in entries]), key=lambda pair: pair[0]):
         found = list(pairs)
-        others, fillings = zip(*(entries[second].thumbnail for _, second, _ in found), strict=True)
-        one, filled = entries[first].thumbnail
-        same = same_content(one, filled, np.stack(others), np.stack(fillings))
+        others = [second for _, second, _ in found]
+        same = same_content(values[first], filled[first], values[others], filled[others])
         yield from (pair for pair, alike in zip(found, same.tolist(), strict=True) if alike)
