@@ -204,6 +204,18 @@ def tool(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
+def test_images_in_another_range_than_the_training_are_named(model, tmp_path):
+    """Another bit depth or scale, as 10 bits in place of 16 (aiff22/PyNET#2)."""
+    rng, folder = np.random.default_rng(0), tmp_path / "images"
+    folder.mkdir()
+    for name, highest in (("usual", 255), ("dark", 6)):
+        Image.fromarray(rng.integers(0, highest, (40, 40, 3), dtype=np.uint8)).save(folder / f"{name}.png")
+    found = tool(folder, "--model", model, "--out", tmp_path / "out")
+    assert found.returncode == 0 and (tmp_path / "out/masks/dark.png").exists()
+    (line,) = [line for line in found.stdout.splitlines() if "far darker or brighter" in line]
+    assert line.startswith("1 image(s)") and "dark.png" in line and "usual.png" not in line
+
+
 def test_the_tool_and_its_parts(model, images, tmp_path):
     """The union of two parts is the single run, byte for byte; another model's results are not mixed in."""
     whole = tool(images, "--model", model, "--out", tmp_path / "whole", "--overlay")

@@ -75,6 +75,8 @@ def decide(header: Header, said: Size | None, coordinates: str | None, annotated
         coordinates: "shown" or "stored" where the user decides, else None.
         annotated: Whether the image has any shape; an empty mask needs no decision.
     """
+    if said is not None and min(said) <= 0:  # some programs write 0 or -1 for a size that they do not know
+        said = None
     if said is not None and said not in (header.stored, header.shown):
         sizes = " or ".join(f"{width} × {height}" for width, height in sorted({header.stored, header.shown}))
         raise Refused(

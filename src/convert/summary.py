@@ -31,10 +31,14 @@ def describe(summary: Summary) -> str:
     if summary.cut:
         lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
     if summary.inside:
-        images = ", ".join(map(quoted, summary.nested[:MOST_NAMED])) + " …" * (len(summary.nested) > MOST_NAMED)
         lines.append(
-            f"{summary.inside} shape(s) lie inside others of their class and change nothing, in {images}. "
-            f"If they are meant as holes: {summary.holes}."
+            f"{summary.inside} shape(s) lie inside others of their class and change nothing, in "
+            f"{_some(summary.nested)}. If they are meant as holes: {summary.holes}."
+        )
+    if summary.hidden:
+        lines.append(
+            f"{summary.hidden} shape(s) lie wholly beneath shapes of other classes and leave no pixel, in "
+            f"{_some(summary.buried)}. If they are holes or parts: draw them after the shapes that cover them."
         )
     if summary.skipped:
         lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")
@@ -44,3 +48,7 @@ def describe(summary: Summary) -> str:
     if summary.warnings:
         lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
     return "\n".join(lines)
+
+
+def _some(images: list[str]) -> str:
+    return ", ".join(map(quoted, images[:MOST_NAMED])) + " …" * (len(images) > MOST_NAMED)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.convert.annotations import Annotations, Item
+from src.convert.annotations import Annotations, Item, Shape
 from src.convert.frame import turn
 from src.convert.problems import Findings, Refused, quoted
+from src.convert.regions import Region
 from src.data.dataset import IGNORE, Dataset, Value, write_dataset
 from src.data.unreadable import Finding
 from src.errors import UserError
@@ -25,8 +26,9 @@ class Summary:
 
     unannotated: images without a shape. pixels: of each stored value. invisible: shapes that cover no pixel's centre.
     cut: shapes that reach out of the picture. overlaps: pixels that a shape took from another class's. inside: shapes
-    whose pixels all belonged to their class already. nested: images with such shapes. skipped: polygons left
-    out. holes: how to draw a hole, in words.
+    whose pixels all belonged to their class already. nested: images with such shapes. hidden: shapes of which later
+    ones of other classes leave no pixel. buried: images with such shapes. skipped: polygons left out. holes: how to
+    draw a hole, in words.
     """
 
     dataset: Dataset
@@ -34,12 +36,14 @@ class Summary:
     skipped: list[Finding] = field(default_factory=list)
     holes: str = ""
     nested: list[str] = field(default_factory=list)
+    buried: list[str] = field(default_factory=list)
     images: int = 0
     unannotated: int = 0
     shapes: int = 0
     invisible: int = 0
     cut: int = 0
     inside: int = 0
+    hidden: int = 0
     overlaps: int = 0
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     unused: list[str] = field(default_factory=list)
@@ -89,7 +93,15 @@ def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
             inside=visible and shape.value not in (0, IGNORE) and bool((window[region.inside] == shape.value).all())
         )
         window[region.inside] = shape.value
+    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.beneath)
     return turn(mask, item.frame.orientation), counts
+
+
+def _hidden(shape: Shape, region: Region, mask: NDArray[np.uint8]) -> bool:
+    """Whether no pixel of a shape is left in the finished mask."""
+    rows, columns = region.inside.shape
+    left = mask[region.top : region.top + rows, region.left : region.left + columns][region.inside]
+    return left.size > 0 and bool((left != shape.value).all())
 
 
 def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> None:
@@ -103,6 +115,7 @@ def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> No
     summary.unannotated += not item.shapes
     summary.pixels += np.bincount(mask.ravel(), minlength=256)
     summary.nested += [str(item.name)] * bool(counts["inside"])
+    summary.buried += [str(item.name)] * bool(counts["hidden"])
     for name, count in counts.items():
         setattr(summary, name, getattr(summary, name) + count)
 

@@ -32,12 +32,31 @@ OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 def not_an_image(data: bytes) -> Unreadable:
     """What the bytes of a file are instead of an image that can be read, and what helps."""
+    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for beginning, what, setting in OTHERS:
-        if data[: len(beginning)].lower() == beginning:
+        if start.startswith(beginning) or data.startswith(beginning):
             return Unreadable(what, setting)
     if data[4:8] == b"ftyp":
         return Unreadable(f"is in HEIC, AVIF or a video format ({data[8:12].decode('ascii', 'replace')})", CONVERT)
-    return Unreadable("is empty" if not data else "cannot be read as an image", CONVERT)
+    if not data.strip(b"\0"):
+        return Unreadable(
+            "is empty" if not data else "cannot be read as an image: it holds nothing but zeros",
+            "restore it from its source",
+        )
+    if _text(data):
+        return Unreadable(
+            "cannot be read as an image: it is text", "look into it: a failed download may say why; download it again"
+        )
+    return Unreadable("cannot be read as an image", CONVERT)
+
+
+def _text(data: bytes) -> bool:
+    """Whether the file begins with nothing but letters, as a message of a server."""
+    try:
+        beginning = data[:256].decode("utf-8", "strict" if len(data) <= 256 else "ignore")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\r\n" for character in beginning)
 
 
 def open_png(data: bytes) -> tuple[bytes, bytes | None]:

@@ -8,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from src.data.dataset import IGNORE, NAME, NONE, Dataset
-from src.data.encoding_checks import palette_conflict, unlabelled_class
+from src.data.dataset import IGNORE, NAME, NONE, Dataset, Value
+from src.data.encoding_checks import palette_conflict, truth_values, unlabelled_class
 from src.data.masks import Kind, Values
-from src.data.readings import OBJECTS, Hints, Reading, readings
+from src.data.readings import MOST_CLASSES, OBJECTS, Hints, Reading, blend, classes_line, readings
 from src.data.unreadable import Finding
 from src.section import problems
 
 MOST_NAMED = 5  # values for which a message names a mask
+COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
+MANY = 8  # values that are no classes: more of them in one mask seem to come from its format, not from the brush
+EXAMPLE: dict[bool, dict[Value, str]] = {  # whether in colour → classes to show how they are named
+    False: {0: "background", 128: "cell", 255: "…"},
+    True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
+}
+BLURRED = (
+    "such values come from a lossy format (JPEG) or smooth resizing: save the mask again from its source, as PNG, "
+    "resized by nearest neighbour; or data.on_error: skip"
+)
 FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
     "in grey": ("bits", "grey", "grey as RGB", "one-hot", "foreground"),
     "in colour": ("colour", "grey as RGB"),
@@ -82,7 +92,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     encoding = Encoding.of(dataset, masks)
     if conflict := palette_conflict(masks):
         return encoding, [*findings, conflict]
-    findings += _strangers(encoding, masks)
+    findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
@@ -151,8 +161,37 @@ def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
         strange = sorted(counts.keys() - known)
         if strange:
             what = f"the mask holds {encoding.some(strange)}, known are {encoding.some(sorted(known))}"
-            findings.append(Finding(name, "error", what, setting))
+            blurred = len(strange) > MANY or (encoding.family == "in colour" and all(blend(v, known) for v in strange))
+            findings.append(Finding(name, "error", what, BLURRED if blurred else setting))
     return findings
+
+
+def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
+    """The reading that one channel of many colours holds classes and the others number objects, as in CARLA's masks."""
+    if encoding.family != "in colour":
+        return []
+    found = []
+    for name, shift in (("red", 16), ("green", 8), ("blue", 0)):
+        values = sorted({value >> shift & 255 for counts in held.values() for value in counts})
+        if 1 < len(values) <= MOST_CLASSES:
+            shown = ", ".join(map(str, values[:MOST_NAMED])) + " …" * (len(values) > MOST_NAMED)
+            found.append(Reading(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG"))
+    return found if len(found) == 1 else []
+
+
+def _undrawn(encoding: Encoding, held: Held) -> Reading:
+    """The reading that most values come from a lossy format or from smooth resizing, with those that do not seem to."""
+    pixels: Counter[int] = Counter()
+    for counts in held.values():
+        pixels.update(counts)
+    common = [value for value, count in pixels.most_common(MOST_NAMED) if count >= COMMON * pixels.total()]
+    drawn = (
+        f" ({encoding.some(sorted(common))} cover {sum(pixels[v] for v in common) / pixels.total():.1%})"
+        if common
+        else ""
+    )
+    words = f"values that nobody drew, from a lossy format (JPEG) or smooth resizing{drawn}"
+    return Reading(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
 
 
 def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding:
@@ -167,8 +206,11 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding
     if len(where) < 2:
         return Finding("masks", "error", f"{what}nothing to tell apart", "add masks that hold the classes", True)
     if not possible:
-        drawn = Reading("values that nobody drew, from a lossy format or smooth resizing", "save the masks again")
-        possible = [drawn, Reading("classes", f"in {NAME}, all of them: `classes: {{0: background, 128: cell, …}}`")]
+        possible = [
+            *_in_one_channel(encoding, held),
+            _undrawn(encoding, held),
+            Reading("classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"),
+        ]
         possible += [OBJECTS] if encoding.family == "in grey" and 0 in where else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
     lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)

@@ -104,7 +104,7 @@ def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding
             setting = "correct the mask; or add images with the class: one image cannot be trained and tested on"
             findings.append(Finding(holders[0], "warning", what, setting))
         elif total < FEW_PIXELS:
-            what = f"the class {name!r} (value {value}) has {total} pixels in all masks: {_some(holders)}"
+            what = f"the class {name!r} (value {value}) has {total} pixels in all masks: {some(holders)}"
             findings.append(Finding("masks", "warning", what, "correct the masks if nobody meant it", True))
     return findings
 
@@ -122,12 +122,35 @@ def mixed_photometric(kind: str, inverted: Mapping[str, bool]) -> list[Finding]:
     rare = counts[True] <= counts[False]
     names = [name for name, white in inverted.items() if white == rare]
     stored = "white as 0 (PhotometricInterpretation WhiteIsZero)" if rare else "black as 0"
-    what = f"{len(names)} of {len(inverted)} {kind} store {stored}, the others do not: {_some(names)}"
+    what = f"{len(names)} of {len(inverted)} {kind} store {stored}, the others do not: {some(names)}"
     setting = "all are read as viewers show them, black as 0; if that is wrong on the contact sheet, save them alike"
     return [Finding(kind, "warning", what, setting, True)]
 
 
-def _some(names: Iterable[str]) -> str:
+def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> list[Finding]:
+    """An error, or a warning if classes are named, for masks of one bit whose True viewers show as black.
+
+    Args:
+        masks: id → values.
+        dataset: dataset.yaml as the user wrote it.
+        one: the value that a set bit stands for.
+    """
+    names = [name for name, values in masks.items() if values.truth]
+    if not names:
+        return []
+    what = f"{len(names)} mask(s) call white 0, as tifffile (scikit-image, imageio) saves arrays of truth values: "
+    shown = f"classes: {{0: background, {one}: foreground}}"
+    true = f"classes: {{0: foreground, {one}: background}}"
+    setting = f"if the foreground is what viewers show as white, in {NAME}: {shown}; if it is True in the array: {true}"
+    if dataset.classes:
+        return [
+            Finding("masks", "warning", f"{what}read as viewers show them, True as 0: {some(names)}", setting, True)
+        ]
+    return [Finding("masks", "error", f"{what}is the foreground True or white? {some(names)}", setting, True)]
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of some files for a message."""
     names = list(names)
     return ", ".join(map(repr, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")
 

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.duplicates import fingerprint
+from src.data.edges import Edges, edges
 from src.data.filled import thumbnail
 from src.data.masks import Values
 from src.data.normalise import moments, usable
@@ -29,8 +30,9 @@ class Entry:
     """What is kept of a pair when its pixels are gone.
 
     mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; thumbnail: see filled.py; preview: image and codes, thinned out; findings: what is
-    odd about it alone; inverted: whether the image's file stores white as 0.
+    fingerprint: see duplicates.py; thumbnail: see filled.py; preview: image and codes, thinned out; findings: what
+    is odd about it alone; inverted: whether the image's file stores white as 0; highest: the highest of the image's
+    numbers; edges: where the values of the mask meet.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Entry:
     preview: tuple[Pixels, NDArray[np.uint8]] | None
     findings: list[Finding]
     inverted: bool = False
+    highest: float = 0.0
+    edges: Edges = field(default_factory=Edges)
     at: tuple[int, int] = (0, 0)
 
     @property
@@ -85,6 +89,8 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
         inverted=content.inverted,
+        highest=_highest(image, found[0] if found else None),
+        edges=edges(labels),
     )
     release(image)
     release(labels.codes)
@@ -115,6 +121,15 @@ def _extremes(image: Pixels, but: float = np.nan) -> tuple[float, float, int]:
         number += taken.size
         release(image)
     return low, high, number
+
+
+def _highest(image: Pixels, filler: float | None) -> float:
+    """The highest number, without those that stand for no data."""
+    if filler is not None:
+        return _extremes(image, filler)[1]
+    highest = max(float(image[rows].max()) for rows in strips(*image.shape[:2]))
+    release(image)
+    return highest
 
 
 def _checksum(pixels: Pixels) -> int:

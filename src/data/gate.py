@@ -17,6 +17,7 @@ from src.data.groups import groups_of
 from src.data.matching import Rule
 from src.data.package import package_pairs
 from src.data.pairs import WHOLE, Content, Pair, View, folder_pairs
+from src.data.set_checks import exchanged, set_findings
 from src.data.twins import find_twins
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
@@ -146,9 +147,9 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         if encoding.dataset.classes:
             read = replace(gate, encoding=encoding)
             counts = {name: read.pixels(entry) for name, entry in entries.items()}
-            findings += class_warnings(described, encoding.dataset, counts)
+            findings += class_warnings(described, encoding.dataset, counts) + exchanged(encoding.dataset, counts)
     twins, more = find_twins(list(entries.values()))
-    findings += more
+    findings += more + set_findings(entries, encoding.dataset, twins, bool(gate.encoding.dataset.classes))
     if data.on_error == "skip":
         findings = [replace(f, severity="skipped") if f.severity == "error" and not f.whole else f for f in findings]
     if not entries and not any(finding.severity == "error" for finding in findings):

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tifffile
 from PIL import Image
 
 from src.data.dataset import read_lines
 from src.data.images import SUFFIXES
 from src.data.links import files_below
-from src.data.tiff import is_tiff, only_series
+from src.data.tiff import is_tiff, only_series, open_tiff
 from src.data.unreadable import Finding
 from src.errors import UserError, printable
 
@@ -64,7 +63,7 @@ def pixels_of(path: Path) -> int:
     """Of an image as its header says; 0 if it cannot be read, which reading itself will complain of."""
     try:
         if is_tiff(path):
-            with tifffile.TiffFile(path) as file:
+            with open_tiff(path) as file:
                 page = only_series(file, 0).keyframe
                 return int(page.imagewidth * page.imagelength)
         with Image.open(path) as image:

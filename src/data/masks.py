@@ -41,6 +41,7 @@ class Values:
         wide: whether the file stores whole numbers of more than 8 bits.
         inverted: whether the file stores white as 0; values are read with black as 0.
         nodata: the value that GDAL's no-data tag names, if there is one.
+        truth: whether the file may hold an array of truth values whose True is read as 0, see `Tiff`.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Values:
     wide: bool = False
     inverted: bool = False
     nodata: int | None = None
+    truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class _Stored:
     alpha: bool = False
     inverted: bool = False
     nodata: int | None = None
+    truth: bool = False
 
 
 def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
@@ -103,6 +106,7 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
     stored = _stored(path, scratch)
     array, kind = _values(stored, colours, masks)
     values = Values(kind, stored.lossy and masks.threshold == 0, inverted=stored.inverted, nodata=stored.nodata)
+    values.truth = stored.truth
     values.wide = array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB")
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
@@ -141,7 +145,8 @@ def _colour(palette: NDArray[np.uint8], index: int) -> int:
 def _stored(path: Path, scratch: Path | None) -> _Stored:
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
-        return _Stored(tiff.stored, tiff.orientation, tiff.lossy, tiff.palette, tiff.alpha, tiff.inverted, tiff.nodata)
+        said = (tiff.lossy, tiff.palette, tiff.alpha, tiff.inverted, tiff.nodata, tiff.truth)
+        return _Stored(tiff.stored, tiff.orientation, *said)
     header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):
         return _Stored(decode(header), header.orientation, header.lossy)

@@ -33,10 +33,14 @@ NOTHING = Affix("", "")
 
 @dataclass(frozen=True)
 class Rule:
-    """An image and a mask belong together if they lie in the same sub-folder and their names have the same core."""
+    """An image and a mask belong together if they lie in the same sub-folder and their names have the same core.
+
+    extension: whether the names of images are taken with their extension, as a.jpg of the mask a.jpg.png.
+    """
 
     image: Affix = NOTHING
     mask: Affix = NOTHING
+    extension: bool = False
 
     def keys(self, ids: Collection[str], affix: Affix) -> dict[str, list[str]]:
         """folder/core → the ids that come down to it."""
@@ -55,7 +59,7 @@ class Rule:
 
     def words(self) -> str:
         """The rule for people, "" where names are equal."""
-        parts = []
+        parts = ["masks are named after images with their extension"] * self.extension
         for kind, (prefix, suffix) in (("images", self.image), ("masks", self.mask)):
             parts += [f"{kind} begin with {prefix!r}"] * bool(prefix) + [f"{kind} end in {suffix!r}"] * bool(suffix)
         return " and ".join(parts)

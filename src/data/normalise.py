@@ -18,6 +18,8 @@ from src.data.store import Record, release, strips
 ROOTS = np.sqrt(np.arange(256, dtype=np.float32))
 LARGEST = 1e18  # of floats: the square of a larger one is more than float32 holds
 FLAT = 1e-6  # share of its mean below which a deviation is rounding
+UNLIKE = 8.0  # times as dark or bright; 12 bits in place of 16 are 16 times as dark
+THINNED = 512  # pixels of a side that are looked at
 Pixels = NDArray[Any]
 
 
@@ -49,6 +51,21 @@ def moments(image: Pixels, counted: NDArray[np.bool_] | None = None) -> tuple[li
         mean = mean + share * (found - mean)
         release(image)
     return mean.tolist(), np.sqrt(variance).tolist()
+
+
+def other_range(image: Pixels, mean: Sequence[float]) -> bool:
+    """Whether an image is `UNLIKE` times darker or brighter than the training images, as of another bit depth or scale.
+
+    Args:
+        image: [height, width, channels], of the number type that was trained on.
+        mean: of the training pixels' scaled intensities, for each channel.
+    """
+    step = max(1, min(image.shape[:2]) // THINNED)
+    found, usual = float(scaled(image[::step, ::step]).mean()), float(np.mean(mean))
+    if min(found, usual) <= 0:  # of floats around 0 nothing can be said
+        return False
+    ratio = (found / usual) ** (1 if image.dtype == np.float32 else 2)
+    return not 1 / UNLIKE < ratio < UNLIKE
 
 
 def _strip_moments(pixels: Pixels, taken: NDArray[np.uint8] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,20 +2,22 @@
 
 import functools
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from src.data.images import SUFFIXES, read_picture, turned
+from src.data.images import SUFFIXES, read_image, read_picture, turned
 from src.data.layouts import layout_findings
 from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
+from src.data.mistaken import changed_places, holds_image, suspicious
 from src.data.orientation import placed
-from src.data.unreadable import Finding, Unreadable
+from src.data.unpaired import explained
+from src.data.unreadable import LARGE, Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
 
@@ -76,18 +78,30 @@ def folder_pairs(
     check_folder(folder, view.masks)
     images, findings, several = by_stem(folder / "images", folder)
     masks, more, of_masks = by_stem(folder / view.masks, folder)
-    rule = find_rule(images, masks)
-    together, alone = partners(images, masks, rule, view.masks)
-    alone = layout_findings(images, masks, rule, alone, view.masks)
+    names, rule = _named(images, masks)
+    files = {name: images[image] for name, image in names.items()}
+    together, alone = partners(files, masks, rule, view.masks)
+    alone = explained(folder, files, masks, rule, layout_findings(files, masks, rule, alone, view.masks), view.masks)
     if view.only is not None:
-        wanted = {f"images/{image}" for image in view.only}
+        wanted = {f"images/{name}" for name, image in names.items() if image in view.only}
         alone = [finding for finding in alone if finding.whole or finding.file in wanted]
     pairs = [
-        Pair(image, functools.partial(_read, folder, images[image], masks[mask], data, colours, ignore))
-        for image, mask in sorted(together.items())
-        if image not in several and mask not in of_masks
+        Pair(names[name], functools.partial(_read, folder, files[name], masks[mask], data, colours, ignore))
+        for name, mask in sorted(together.items())
+        if names[name] not in several and mask not in of_masks
     ]
     return pairs, findings + more + alone, rule
+
+
+def _named(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], Rule]:
+    """What masks are named after → id of the image, and the rule: the id, or the file, as a.jpg of a mask a.jpg.png."""
+    rule = find_rule(images, masks)
+    whole = {image + path.suffix: image for image, path in images.items()}
+    if any(suffix in mask.lower() for mask in masks for suffix in SUFFIXES):
+        other = replace(find_rule(whole, masks), extension=True)
+        if other.matched(whole, masks) > rule.matched(images, masks):
+            return whole, other
+    return {image: image for image in images}, rule
 
 
 def check_folder(folder: Path, masks: str = View.masks) -> None:
@@ -147,6 +161,8 @@ def _read(
     picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
     image = turned(picture.pixels, picture.orientation)
     stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
+    if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE:
+        _refuse_image(folder, mask_path, image)
     codes, notes = placed(stored, picture.orientation, image.shape[:2], data.masks.exif)
     if picture.alpha_dropped:
         kept = f"data.channels: {image.shape[2] + 1}"
@@ -157,6 +173,17 @@ def _read(
         what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
         raise Unreadable(what, "make both of one size, or data.on_error: skip")
     return Content(image, Labels(codes, stored.values), notes, picture.inverted)
+
+
+def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
+    """Raise `Unreadable` if the mask file holds the image, or a picture while the image looks like a mask."""
+    pixels, name = named(folder, mask_path, lambda: read_image(mask_path)), mask_path.relative_to(folder).as_posix()
+    if changed_places(pixels, image):
+        what = f"{name} looks like an image, and the image like a mask"
+        raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
+    if holds_image(pixels, image):
+        what = f"{name} holds the image itself, not classes"
+        raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
 
 
 def named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:

@@ -69,7 +69,7 @@ def readings(
     unlabelled = _unlabelled(values, coloured, hints)
     ignoring = [_ignoring(value, values, coloured) for value in unlabelled]
     if coloured:
-        smooth = Reading("colours with soft edges", "save the masks again, without smoothing")
+        smooth = Reading("colours with soft edges", "save the masks again, resized by nearest neighbour")
         return [*ignoring, as_classes, *[smooth] * _blended(pixels)] if len(values) <= MOST_CLASSES else []
     ends = (values[0], values[-1])
     soft = [] if hints.palette else [Reading("foreground with soft edges", f"{THRESHOLD}: {(sum(ends) + 1) // 2}")]
@@ -165,13 +165,18 @@ def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
 
 def _blended(pixels: Counter[int]) -> bool:
     """Whether a rare colour lies between two frequent ones, as a soft edge would."""
-    colours = {value: np.array([value >> 16, value >> 8 & 255, value & 255], float) for value in pixels}
     for value, count in pixels.items():
-        frequent = [colours[other] for other in pixels if pixels[other] > 10 * count]
-        if count >= EDGES * pixels.total():
-            continue
-        for one, other in combinations(frequent, 2):
-            share = (colours[value] - one) @ (other - one) / max((other - one) @ (other - one), 1)
-            if 0 < share < 1 and abs(one + share * (other - one) - colours[value]).max() <= NEAR:
-                return True
+        frequent = [other for other in pixels if pixels[other] > 10 * count]
+        if count < EDGES * pixels.total() and blend(value, frequent):
+            return True
+    return False
+
+
+def blend(colour: int, colours: Collection[int]) -> bool:
+    """Whether a colour 0xRRGGBB lies between two of the others."""
+    parts = [np.array([value >> 16, value >> 8 & 255, value & 255], float) for value in (colour, *colours)]
+    for one, other in combinations(parts[1:], 2):
+        share = (parts[0] - one) @ (other - one) / max((other - one) @ (other - one), 1)
+        if 0 < share < 1 and abs(one + share * (other - one) - parts[0]).max() <= NEAR:
+            return True
     return False

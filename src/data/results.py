@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from src.data.dataset import Value, number
 from src.data.store import LARGE, release
-from src.data.tiff import is_tiff, only_series
+from src.data.tiff import is_tiff, only_series, open_tiff
 from src.errors import UserError
 from src.files import atomic
 
@@ -48,7 +48,7 @@ def place_of(path: Path, channels: int = 0) -> Place:
     """
     if not is_tiff(path):
         return NOWHERE
-    with tifffile.TiffFile(path) as file:
+    with open_tiff(path) as file:
         tags = only_series(file, channels).keyframe.tags
         if tags.valueof(274, 1) not in (0, 1):
             return NOWHERE

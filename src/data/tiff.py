@@ -18,6 +18,7 @@ MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MOST_CHANNELS = 16
 BAND = 2**24  # pixels read at a time from a file that is one long strip
 COLOUR_SPACES = {5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
+SEVERAL_FILES = ("ome", "mmstack", "ndtiff")  # kinds of metadata that can describe an image in several files
 JPEG = (6, 7)  # compressions that give RGB whatever the file's colour space
 LOSSY = (*JPEG, 22610, 33003, 33005, 33007, 34712, 34887, 34892, 34934, 50001, 50002, 52546)  # or may be lossy
 Pixels = NDArray[Any]
@@ -33,6 +34,7 @@ class Tiff:
     alpha: whether the last channel is alpha, as the tag ExtraSamples says. lossy: whether the compression changed the
         values, or may have. inverted: whether the file stores white as 0; `stored` is already turned into black as 0.
     nodata: the value of GDAL's no-data tag, if the file has one that is a whole number.
+    truth: whether the file may hold an array of truth values whose True viewers show as black, see `_truth`.
     """
 
     stored: Pixels
@@ -42,6 +44,7 @@ class Tiff:
     lossy: bool = False
     inverted: bool = False
     nodata: int | None = None
+    truth: bool = False
 
     def colours(self) -> Pixels:
         """The pixels, alpha included; palette indices as colours."""
@@ -61,7 +64,7 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
     scratch: the folder for the memory map that more than `LARGE` pixels come as. Raises `Unreadable`.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with open_tiff(path) as file:
             series = only_series(file, channels)
             page = series.keyframe
             _check(file, page)
@@ -83,12 +86,35 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
             orientation = orientation if orientation in range(1, 9) else 1
             lossy = int(page.compression) in LOSSY
-            return Tiff(pixels, orientation, _palette(page), alpha, lossy, inverted, _nodata(page))
+            return Tiff(pixels, orientation, _palette(page), alpha, lossy, inverted, _nodata(page), _truth(page))
     except (Unreadable, UserError, MemoryError):
         raise
     except Exception as error:  # tifffile and its codecs raise many kinds of error on damaged bytes
         what = f"cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise Unreadable(what, "save it again as TIFF or PNG") from None
+
+
+def open_tiff(path: Path) -> tifffile.TiffFile:
+    """The file by itself, even if its metadata (OME, Micro-Manager) makes it a part of a larger image in several files.
+
+    tifffile would read pixels of the other files, too, and zeros for those that are missing.
+    """
+    file = tifffile.TiffFile(path)
+    try:
+        if all(_complete(series, file) for series in file.series):
+            return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False)
+
+
+def _complete(series: Any, file: tifffile.TiffFile) -> bool:
+    """Whether all pages of a series are in this file."""
+    if series.kind not in SEVERAL_FILES:
+        return True
+    return all(page is not None and page.parent is file for page in series.pages)
 
 
 def only_series(file: tifffile.TiffFile, channels: int) -> Any:
@@ -148,6 +174,14 @@ def _too_short(page: Any) -> bool:
         if 0 < count < row * rows:
             return True
     return False
+
+
+def _truth(page: Any) -> bool:
+    """Whether tifffile saved an array of truth values: by default it calls white 0, but stores True as 1.
+
+    scikit-image and imageio save TIFF by tifffile.
+    """
+    return page.photometric == 0 and page.bitspersample == 1 and str(page.software).startswith("tifffile")
 
 
 def _palette(page: Any) -> NDArray[np.uint8] | None:

@@ -15,6 +15,7 @@ from src.data.dataset import Dataset
 from src.data.finished import Finished, State
 from src.data.images import read_image
 from src.data.inputs import Input, pixels_of
+from src.data.normalise import other_range
 from src.data.results import Place, inside, mask_suffix, place_of, room, write_mask, write_probabilities
 from src.data.store import release
 from src.data.unreadable import Finding, Unreadable
@@ -75,11 +76,17 @@ class Predicted:
 
 
 class Prediction:
-    """Many images by one network; `failed` says of each image that has no result why."""
+    """Many images by one network.
+
+    Attributes:
+        failed: why an image has no result, for each of these.
+        unlike: images whose intensities are in another range than those of the training.
+    """
 
     def __init__(self, predictor: Predictor, outputs: Outputs, finished: Finished) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
+        self.unlike: list[str] = []
 
     def run(self, inputs: Sequence[Input]) -> Megapixels:
         """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
@@ -129,6 +136,8 @@ class Prediction:
                     shares[window] = self._shares(logits)
                     release(shares)
                 meter.add(logits.shape[0] * logits.shape[1])
+            if predictor.project.normalise == "dataset" and other_range(image.pixels, predictor.project.mean):
+                self.unlike.append(printable(str(one.path)))
             return Predicted(image, predictor.tidied(classes), shares)
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"
