@@ -176,7 +176,7 @@ def test_lossy_formats_are_told(tmp_path):
         (tiff(np.zeros((24, 20, 5), np.uint8), planarconfig="contig", photometric="minisblack"), "has 5 channels"),
         (png(np.zeros((24, 20, 3), np.uint16), 16, 2), "in colours of type uint16"),
         (tiff(np.zeros((3, 24, 20), np.uint8), photometric="minisblack", metadata=None), "holds 3 images"),
-        (saved(Image.fromarray(LABELS), "GIF"), "cannot be read as an image"),
+        (saved(Image.fromarray(LABELS), "GIF"), "is in GIF format"),
         (b"", "is empty"),
     ],
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.encoding import Encoding, resolve
-from src.data.encoding_checks import class_warnings, mixed_photometric
+from src.data.encoding_checks import class_warnings, palette_warnings, photometric
 from src.data.entry import Entry, Pixels, entry_of
 from src.data.groups import groups_of
 from src.data.matching import Rule
@@ -135,12 +135,14 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         described = encoding.dataset
         encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()})
         findings, entries = findings + more, _without(entries, more)
-        findings += mixed_photometric("images", {name: entry.inverted for name, entry in entries.items()})
-        findings += mixed_photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
-        if encoding.dataset.classes:
+        findings += photometric("images", {name: entry.inverted for name, entry in entries.items()})
+        findings += photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
+        if encoding.dataset.classes and (data.on_error == "skip" or not any(f.severity == "error" for f in findings)):
             read = replace(gate, encoding=encoding)
             counts = {name: read.pixels(entry) for name, entry in entries.items()}
-            findings += class_warnings(described, encoding.dataset, counts)
+            findings += class_warnings(described, encoding.dataset, counts) if entries else []
+            masks = {name: entry.values for name, entry in entries.items()}
+            findings += palette_warnings(described, encoding.dataset, masks)
     twins, more = find_twins(list(entries.values()))
     findings += more
     if data.on_error == "skip":
