@@ -126,7 +126,7 @@ def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tupl
 
 def unlabelled_objects(dataset: Dataset, masks: Mapping[str, Values]) -> Finding | None:
     """An error if numbered objects have a number that may mean that nobody labelled the pixels."""
-    first = {value: name for name, values in reversed(masks.items()) for value in values.apart}
+    first = {value: name for name, values in reversed(list(masks.items())) for value in values.apart}
     if dataset.ignore is not None or not first:
         return None
     shown = ", ".join(f"{value} (as in {name!r})" for value, name in sorted(first.items()))

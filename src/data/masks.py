@@ -111,10 +111,10 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
         height, width = array.shape[:2]
         codes = np.empty((height, width), np.uint8)
         for rows in strips(height, width):
-            if masks.read == "instances" and ignore is None:
-                values.apart |= _apart(array[rows])
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
+    if masks.read == "instances" and ignore is None and array.ndim == 2 and array.dtype != bool:
+        values.apart = _apart(array)
     if stored.palette is not None and (kind == "grey" or masks.read == "instances"):
         compared = {"indices": [], "instances": {0} & values.pixels.keys()}.get(masks.read, values.pixels)
         colours_of = _packed(stored.palette[None])[0].tolist()
@@ -217,14 +217,15 @@ def _objects(pixels: Array, ignore: int | None) -> Array:
 
 def _apart(values: Array) -> set[int]:
     """Numbers that no object has: negative ones, and the highest of the type above a gap. They may mean unlabelled."""
-    lowest, highest = values.min(), values.max()
-    if values.ndim == 3 or values.dtype == bool or not np.isfinite([lowest, highest]).all():
-        return set()
-    found = {int(lowest)} if lowest < 0 else set()
-    if values.dtype.kind in "iu" and highest == np.iinfo(values.dtype).max:
-        below = int(values.max(where=values < highest, initial=lowest))
-        found |= {int(highest)} if 0 < below < highest - 1 else set()
-    return found
+    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else np.inf
+    lowest = highest = below = 0
+    for rows in strips(*values.shape):
+        lowest, highest = min(lowest, values[rows].min()), max(highest, values[rows].max())
+        below = max(below, values[rows].max(where=values[rows] < top, initial=0))
+        release(values)
+    found = {lowest} if np.isfinite(lowest) and lowest < 0 else set()
+    found |= {highest} if np.isfinite(top) and highest == top and 0 < below < top - 1 else set()
+    return {int(value) for value in found}
 
 
 def _one_hot(pixels: Array) -> NDArray[np.uint8] | None:
