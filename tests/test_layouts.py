@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.pairs import View, folder_pairs
 from src.errors import UserError
-from tests.conftest import prepared
+from tests.conftest import data_section, prepared
 from tests.corpus import saved
 
 NOISE = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
@@ -71,6 +72,20 @@ def test_channels_before_the_names_are_named(tmp_path):
     images = [f"{channel}_{name}" for name in NAMES for channel in ("dapi", "gfp")]
     with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images, as 'scan_00' has 'dapi_scan_00'"):
         prepared(write(tmp_path / "set", images, NAMES), tmp_path)
+
+
+def test_a_layout_of_other_images_does_not_stop_what_is_wanted_of_the_rest(tmp_path):
+    source = write(tmp_path / "set", NAMES, [*NAMES, "scan_00_1"])
+    for only, several in ((frozenset(NAMES[2:]), False), (frozenset(NAMES[:2]), True)):
+        _, findings, _ = folder_pairs(source, data_section(source), False, None, View(only=only))
+        assert [finding.whole for finding in findings] == [True] * several
+
+
+def test_a_mask_of_no_image_is_not_explained_by_an_image_that_begins_alike(tmp_path):
+    names = [f"scan_{number:02d}_{view}" for number in range(4) for view in ("a", "b")]
+    with pytest.raises(UserError, match="'masks/scan_03_c': has no image") as error:
+        prepared(write(tmp_path / "set", names, [*names, "scan_03_c"]), tmp_path)
+    assert "several" not in str(error.value)
 
 
 def test_what_else_the_names_say_are_the_classes(tmp_path):

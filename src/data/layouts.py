@@ -10,7 +10,12 @@ Groups = dict[str, dict[str, str]]  # id → the ids of the other kind that belo
 
 
 def layout_findings(
-    images: Collection[str], masks: Collection[str], rule: Rule, alone: list[Finding], folder: str = "masks"
+    images: Collection[str],
+    masks: Collection[str],
+    rule: Rule,
+    alone: list[Finding],
+    folder: str = "masks",
+    only: Collection[str] | None = None,
 ) -> list[Finding]:
     """The findings on files without a partner, with one error for all that a layout explains in place of theirs.
 
@@ -20,13 +25,19 @@ def layout_findings(
         rule: how the two are named.
         alone: a finding for every file without a partner.
         folder: the folder of the masks.
+        only: the ids of the images that are wanted, None for all. What belongs to no other is left out.
     """
     if not alone:
         return []
     left = {finding.file for finding in alone}
-    affixes = [rule.image, *shared_affixes([image.rpartition("/")[2] for image in sorted(images)])]
+    wanted = set(images if only is None else only)
+    affixes = [rule.image]
+    if 2 * sum(f"images/{image}" in left for image in images) > len(images):
+        affixes += shared_affixes([image.rpartition("/")[2] for image in sorted(images)])
     of_masks = max((_explained(_groups(images, masks, affix), left, folder) for affix in affixes), key=len)
+    of_masks = {image: group for image, group in of_masks.items() if image in wanted}
     of_images = _explained(_groups(masks, images, NOTHING), left, "images")
+    of_images = {mask: group for mask, group in of_images.items() if wanted & group.keys()}
     found, explained = [], set[str]()
     if of_masks:
         found.append(_several_masks(of_masks, folder))
@@ -36,6 +47,8 @@ def layout_findings(
         found.append(_several_images(of_images, folder))
         explained |= {f"images/{image}" for group in of_images.values() for image in group}
         explained |= {f"{folder}/{mask}" for mask in of_images}
+    if only is not None:
+        alone = [finding for finding in alone if finding.file.removeprefix("images/") in wanted]
     return found + [finding for finding in alone if finding.file not in explained]
 
 

@@ -78,10 +78,7 @@ def folder_pairs(
     masks, more, of_masks = by_stem(folder / view.masks, folder)
     rule = find_rule(images, masks)
     together, alone = partners(images, masks, rule, view.masks)
-    alone = layout_findings(images, masks, rule, alone, view.masks)
-    if view.only is not None:
-        wanted = {f"images/{image}" for image in view.only}
-        alone = [finding for finding in alone if finding.whole or finding.file in wanted]
+    alone = layout_findings(images, masks, rule, alone, view.masks, view.only)
     pairs = [
         Pair(image, functools.partial(_read, folder, images[image], masks[mask], data, colours, ignore))
         for image, mask in sorted(together.items())
