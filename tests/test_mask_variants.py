@@ -120,7 +120,8 @@ def test_a_palette_that_shows_the_background_lighter_than_the_foreground_is_warn
 
 def test_two_palette_indices_of_one_colour_are_warned_of(tmp_path):
     prepared(data_set(tmp_path / "set", [indexed(x, [BLACK, RED, RED]) for x in LABELS]), tmp_path)
-    assert any("indices 1, 2 have one colour, #C81E1E" in row["what"] for row in warnings_of(tmp_path))
+    (row,) = warnings_of(tmp_path)
+    assert row["what"] == "the palette indices 1, 2 have one colour, #C81E1E, and are 2 classes"
 
 
 # Numbers that mean that nobody labelled the pixel
@@ -142,6 +143,15 @@ def test_a_number_far_above_all_others_is_asked_about(tmp_path, values, ignore):
 @pytest.mark.parametrize("values", [[0, 7, 26], [0, 50, 100], [0, 60, 120], [0, 1, 2], [2, 5, 9], [0, 10, 50]])
 def test_uneven_class_values_are_no_markers(tmp_path, values):
     check(prepared(data_set(tmp_path / "set", [np.array(values, np.uint8)[x] for x in LABELS]), tmp_path), LABELS)
+
+
+def test_soft_edges_up_to_white_are_no_markers(tmp_path):
+    soft = [np.array([0, 28, 60, 199, 227, 251, 255], np.uint8)[x + 4 * (x > 1)] for x in LABELS]
+    for array in soft:
+        array[0, :5] = 28, 60, 199, 227, 251
+    with pytest.raises(UserError, match=r"7 classes: .*foreground with soft edges: .*threshold: 128") as error:
+        prepared(data_set(tmp_path / "set", soft), tmp_path)
+    assert "ignore" not in str(error.value)
 
 
 def test_a_second_marker_is_asked_about_without_a_line_that_would_be_refused(tmp_path):

@@ -102,9 +102,8 @@ def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, V
     for one, colour in known:
         same = [index for index, other in known if other == colour != 0]
         if len(same) > 1 and same[0] == one:
-            what = (
-                f"the palette indices {', '.join(map(str, same))} have one colour, #{colour:06X}, and are two classes"
-            )
+            shown = ", ".join(map(str, same))
+            what = f"the palette indices {shown} have one colour, #{colour:06X}, and are {len(same)} classes"
             setting = f"if they are one class, in {NAME}: {colours_line(masks, dataset.ignored)}"
             findings.append(Finding("masks", "warning", what, setting, True))
     return findings + _light_background(described, dataset, known)

@@ -21,6 +21,7 @@ DENSE, FALLING = 0.6, -0.75  # of numbers with gaps: least share that is there; 
 NEAR = 12  # of 255 in each channel: how close to the line between two colours their blends lie
 HIGHEST = tuple(2**bits - 1 for bits in (8, 15, 16, 31, 32))  # of whole numbers: often stored for "not annotated"
 MARKERS = (254, *HIGHEST)  # the second of two such numbers
+CLEAR = 32  # how far below it no other value is; soft edges come closer
 FAR, LONE = 99, 8  # a higher number, this many times farther from all others than these lie apart, may be one as well
 VOC_VOID = (0xE0E0C0, 0xC0E0E0)  # PASCAL VOC's colour of pixels that nobody labelled; the same as B G R
 
@@ -146,7 +147,7 @@ def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int
         below, markers = list(values[:-1]), [values[-1]]
     gaps = [after - before for before, after in pairwise([*below, markers[-1]])] if markers else []
     even = bool(gaps) and max(gaps) <= 1.1 * min(gaps) + 1
-    if markers and markers[0] in HIGHEST and gaps[-1] > 1 and not even:
+    if markers and markers[0] in HIGHEST and gaps[-1] >= CLEAR and not even:
         found += markers
     elif values[-1] >= FAR and values[-1] - values[-2] > LONE * max(b - a for a, b in pairwise(values[:-1])):
         found.append(values[-1])
