@@ -222,6 +222,15 @@ def test_alpha_that_is_not_the_last_channel_takes_none_away(tmp_path):
     np.testing.assert_array_equal(store.image(0), tifffile.imread(source / "images/m00.png"))
 
 
+def test_an_empty_mask_among_masks_in_alpha_is_read_by_the_line_shown(tmp_path):
+    drawn = [x * (n > 0) for n, x in enumerate(BINARY)]
+    contents = [saved(Image.fromarray(np.dstack([np.full((24, 20, 3), 255, np.uint8), 255 * x])), "PNG") for x in drawn]
+    source = data_set(tmp_path / "set", contents)
+    with pytest.raises(UserError, match=r"'m00': the mask is in grey, .* in params\.yaml: data\.masks\.read: alpha"):
+        prepared(source, tmp_path)
+    check(prepared(source, tmp_path, masks=settings("alpha")), drawn)
+
+
 def test_a_threshold_takes_one_hot_masks_by_the_number_of_their_channel(tmp_path):
     one_hot = [255 * (np.arange(2) == x[..., None]).astype(np.uint8) for x in BINARY]
     contents = [tiff(one_hot[n], photometric="minisblack") if n % 2 else grey(x) for n, x in enumerate(BINARY)]

@@ -119,13 +119,15 @@ def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
 def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
     """An error for every mask that is not in what the others are in."""
     named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
+    alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
     findings = []
     for name, values in masks.items():
         if not encoding.fits(values):
             found = next(family for family, kinds in FAMILIES.items() if values.kind in kinds)
             because = f"the classes in {NAME} say" if encoding.dataset.classes else "most masks are"
             both = {found, encoding.family} == {"in grey", "in colour"}
-            setting = named if both and not encoding.dataset.classes else "save it like the others"
+            setting = "save it like the others" if both else alpha
+            setting = named if both and not encoding.dataset.classes else setting
             findings.append(Finding(name, "error", f"the mask is {found}, {because} {encoding.family}", setting))
     return findings
 

@@ -220,7 +220,7 @@ def _with_gaps(objects: Sequence[set[int]]) -> bool:
     if len(held) < MANY or not dense or len({len(values) for values in objects}) < min(3, masks):
         return False
     if masks < FEW_MASKS:
-        return True
+        return len(held) <= MOST_CLASSES
     return held[-1] <= masks / 2 and bool(np.corrcoef(range(len(held)), held)[0, 1] <= FALLING)
 
 
