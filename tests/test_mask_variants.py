@@ -8,9 +8,11 @@ import tifffile
 from PIL import Image
 
 from src.data.dataset import Dataset, plain_name, quoted
+from src.data.pairs import View
+from src.data.prepare import prepare
 from src.errors import UserError
 from src.files import parse_yaml
-from tests.conftest import prepared
+from tests.conftest import data_section, prepared
 from tests.corpus import palette_image, saved, tiff
 from tests.mask_sets import BINARY, LABELS, check, data_set
 from tests.test_mask_meaning import BLACK, GREEN, RED, WHITE, objects, settings, warnings_of
@@ -278,3 +280,10 @@ def test_masks_that_cannot_be_used_do_not_make_classes_look_empty(tmp_path):
     with pytest.raises(UserError, match="the mask holds 2, known are 0, 1"):
         prepared(source, tmp_path)
     assert not warnings_of(tmp_path)
+
+
+def test_a_few_wanted_images_are_not_warned_of_for_the_classes_that_they_lack(tmp_path):
+    source = data_set(tmp_path / "set", LABELS[:5] + BINARY[5:], "classes: {0: background, 1: a, 2: b}\n")
+    seen = []
+    prepare(data_section(source), tmp_path / "prepared", seen.append, View(only=frozenset({"m00", "m05"})))
+    assert [finding.what for finding in seen[0].findings] == []

@@ -95,7 +95,7 @@ def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = No
             content, entry = result
             entries[entry.id] = replace(entry, at=sink(content.image, content.labels.codes))
             findings += entry.findings
-    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data)
+    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data, view)
 
 
 def _described(source: Path, data: AskedData) -> Dataset:
@@ -126,7 +126,7 @@ def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[F
     return findings
 
 
-def _judged(gate: Gate, data: AskedData) -> Gate:
+def _judged(gate: Gate, data: AskedData, view: View) -> Gate:
     """The gate after what only all pairs together tell; with data.on_error: skip without the bad ones."""
     odd = _odd(gate.entries, data)
     entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
@@ -137,12 +137,9 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         findings, entries = findings + more, _without(entries, more)
         findings += photometric("images", {name: entry.inverted for name, entry in entries.items()})
         findings += photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
-        if encoding.dataset.classes and (data.on_error == "skip" or not any(f.severity == "error" for f in findings)):
-            read = replace(gate, encoding=encoding)
-            counts = {name: read.pixels(entry) for name, entry in entries.items()}
-            findings += class_warnings(described, encoding.dataset, counts) if entries else []
-            masks = {name: entry.values for name, entry in entries.items()}
-            findings += palette_warnings(described, encoding.dataset, masks)
+        stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
+        if encoding.dataset.classes and entries and not stops and view.only is None:
+            findings += _class_warnings(replace(gate, encoding=encoding, entries=entries), described)
     twins, more = find_twins(list(entries.values()))
     findings += more
     if data.on_error == "skip":
@@ -152,6 +149,14 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         findings.append(Finding(str(gate.source), "error", what, "see the other findings, or check data.source", True))
     findings.sort(key=lambda finding: (finding.severity, finding.file))
     return replace(gate, entries=entries, encoding=encoding, findings=findings, twins=twins)
+
+
+def _class_warnings(gate: Gate, described: Dataset) -> list[Finding]:
+    """Warnings about classes, of pairs that are used; described: dataset.yaml as the user wrote it."""
+    counts = {name: gate.pixels(entry) for name, entry in gate.entries.items()}
+    masks = {name: entry.values for name, entry in gate.entries.items()}
+    found = class_warnings(described, gate.encoding.dataset, counts)
+    return found + palette_warnings(described, gate.encoding.dataset, masks)
 
 
 def _without(entries: Mapping[str, Entry], findings: list[Finding]) -> dict[str, Entry]:
