@@ -175,11 +175,12 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
     totals = [sum(counts[label] for counts in pixels.values()) for label in (0, 1)]
     share = totals[index] / max(sum(totals), 1)
     unnamed = plain_name(background) not in BACKGROUND_NAMES
-    if not unnamed and share >= 0.5:
+    guessed = unnamed or (not described.classes and dataset.codes[index] != 0)
+    if not guessed and share >= 0.5:
         return []
     value = list(dataset.classes)[index]
     what = f"the background is {background!r} (value {value}), {share:.1%} of the pixels"
-    what += ", only since its value is the lower one" if unnamed else ", less than the foreground"
+    what += ", only since its value is the lower one" if guessed else ", less than the foreground"
     swap = f"background: {quoted(other)}"
     if not unnamed:
         values = list(dataset.classes)

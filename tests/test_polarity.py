@@ -1,0 +1,44 @@
+"""Which of two classes is the background, where no value says so: check remarks on it until a line decides."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import prepared
+from tests.corpus import saved
+from tests.mask_sets import data_set
+from tests.test_mask_meaning import warnings_of
+
+SPARSE = [np.where(np.arange(480).reshape(24, 20) % 7 == n, 1, 0).astype(np.uint8) for n in range(6)]
+UNDECIDED = {
+    "grey without 0": np.array([1, 2], np.uint8),
+    "grey 128 and 255": np.array([128, 255], np.uint8),
+    "colours without black": np.array([(30, 30, 200), (200, 30, 30)], np.uint8),
+    "white and red": np.array([(255, 0, 0), (255, 255, 255)], np.uint8),
+}
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_a_background_that_is_only_the_lower_value_is_remarked_on(tmp_path, name, inverted):
+    labels = [1 - x if inverted else x for x in SPARSE]
+    contents = [saved(Image.fromarray(UNDECIDED[name][x]), "PNG") for x in labels]
+    source = data_set(tmp_path / "set", contents)
+    prepared(source, tmp_path)
+    (row,) = warnings_of(tmp_path)
+    assert "only since its value is the lower one" in row["what"]
+    right, _, swapped = row["setting"].partition("; if it is the other class: ")
+    for line, background in ((right.partition("dataset.yaml: ")[2], 0), (swapped, 1)):
+        (source / "dataset.yaml").write_text(line)
+        store = prepared(source, tmp_path)
+        assert not any("lower one" in row["what"] for row in warnings_of(tmp_path))
+        for index, x in enumerate(labels):
+            np.testing.assert_array_equal(store.mask(index) == store.dataset.background_index, x == background)
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0, 255], [0, 7], [(0, 0, 0), (200, 30, 30)], [(0, 0, 0), (255,) * 3]])
+def test_an_ordinary_background_of_0_or_black_needs_no_remark(tmp_path, values):
+    contents = [saved(Image.fromarray(np.array(values, np.uint8)[x]), "PNG") for x in SPARSE]
+    store = prepared(data_set(tmp_path / "set", contents), tmp_path)
+    assert not warnings_of(tmp_path)
+    np.testing.assert_array_equal(store.mask(0), SPARSE[0])
