@@ -60,6 +60,12 @@ def test_palettes_that_grey_masks_contradict_stop_the_run_and_the_line_shown_rea
     check(prepared(source, tmp_path), BINARY)
 
 
+def test_black_at_another_index_than_0_beside_grey_masks_stops_the_run(tmp_path):
+    contents = alternate(lambda x: indexed(1 - x, [RED, BLACK]), bits)
+    with pytest.raises(UserError, match=r"index 0 is #C81E1E in 'm00', but not in 'm0\d', which is grey"):
+        prepared(data_set(tmp_path / "set", contents), tmp_path)
+
+
 AGREE = {
     "a red palette beside grey 0, 1": (lambda x: indexed(x, [BLACK, RED]), lambda x: x),
     "a red palette beside bits": (lambda x: indexed(x, [BLACK, RED]), bits),

@@ -62,9 +62,14 @@ def _palette_and_grey(masks: Mapping[str, Values]) -> str:
     bits = all(values.kind == "bits" for values in greys.values())
     for name, values in masks.items():
         palette = values.palette or {}
-        for index, colour in palette.items() if palette and holder.keys() >= set(palette.values()) else ():
+        # Compared are palettes of nothing but these greys, and those that have black in another place than index 0.
+        compared = palette if palette and holder.keys() >= set(palette.values()) else {}
+        if 0 in holder and 0 in palette.values() and palette.get(0, 0):
+            compared = {0: palette[0]}
+        for index, colour in compared.items():
             if colour != (index * WHITE if bits else index * GREY):
-                return f"index {index} is #{colour:06X} in {name!r}, and {holder[colour]!r} has that colour in grey"
+                where = holder.get(colour, holder.get(0))
+                return f"index {index} is #{colour:06X} in {name!r}, but not in {where!r}, which is grey"
     return ""
 
 
@@ -156,7 +161,8 @@ def class_warnings(described: Dataset, dataset: Dataset, pixels: Mapping[str, Se
         dataset: the same with its classes filled in.
         pixels: id of an image → its pixels of each class.
     """
-    return [*_alike(dataset), *_polarity(described, dataset, pixels), *_rare(dataset, pixels)]
+    found = [*_alike(dataset), *_polarity(described, dataset, pixels), *_rare(dataset, pixels)]
+    return found if described.classes else [*found, *_two_kinds(dataset, pixels)]
 
 
 def _alike(dataset: Dataset) -> list[Finding]:
@@ -187,6 +193,25 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
         swap = classes_line({values[1 - index]: background, values[index]: other})
     setting = f"if that is right, in {NAME}: background: {quoted(background)}; if it is the other class: {swap}"
     return [Finding(NAME, "warning", what, setting, True)]
+
+
+def _two_kinds(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
+    """A warning if masks are of two kinds with equally many values each, and none of the other's but what all hold."""
+    held = {image: {label for label, count in enumerate(counts) if count} for image, counts in pixels.items()}
+    common = set.intersection(*held.values()) if held else set()
+    kinds: list[tuple[set[int], str]] = []  # values that masks hold together, and one of the masks
+    for image, labels in held.items():
+        joined = labels - common
+        near = [kind for kind in kinds if kind[0] & joined]
+        kinds = [kind for kind in kinds if kind not in near]
+        kinds += [(joined.union(*(kind[0] for kind in near)), near[0][1] if near else image)] if joined else []
+    if len(kinds) != 2 or len(kinds[0][0]) != len(kinds[1][0]) or len(kinds[0][0]) < 2:
+        return []
+    values = list(dataset.classes)
+    shown = [f"{', '.join(str(values[label]) for label in sorted(kind))} as in {image!r}" for kind, image in kinds]
+    what = f"some masks hold {shown[0]}, the others {shown[1]}, and none both"
+    setting = f"if these are the same classes, save all masks alike; if not, name the classes in {NAME}"
+    return [Finding("masks", "warning", what, setting, True)]
 
 
 def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
