@@ -156,6 +156,12 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
+def yaml_scalar(value: str | int) -> str:
+    """A text or a number as YAML, in quotes where they are needed, also inside of braces."""
+    text = yaml.dump([value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return str(text).strip()[1:-1]
+
+
 def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.pairs import View, folder_pairs
 from src.errors import UserError
-from tests.conftest import prepared
+from tests.conftest import data_section, prepared
 from tests.corpus import saved
 
 NOISE = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
@@ -29,6 +30,20 @@ SEVERAL_MASKS = {
     "a second mask of two images": (NAMES, [f"{n}_mask" for n in NAMES] + [f"{n}_mask_1" for n in NAMES[2:4]]),
     "a folder for each class": (NAMES, [f"{tail}/{name}" for name in NAMES for tail in ("car", "road")]),
     "a folder for each image": (NAMES, [f"{name}/{number}" for name in NAMES for number in range(3)]),
+    "a prefix for each class": (NAMES, [f"{tail}_{name}" for name in NAMES for tail in ("cell", "nucleus")]),
+    "a folder for each class in that of the image": (
+        [f"train/{name}" for name in NAMES],
+        [f"train/{tail}/{name}" for name in NAMES for tail in ("car", "road")],
+    ),
+    "a folder for each class around that of the image": (
+        [f"train/{name}" for name in NAMES],
+        [f"{tail}/train/{name}" for name in NAMES for tail in ("car", "road")],
+    ),
+    "a folder called after each image": (NAMES, [f"{name}_masks/{number}" for name in NAMES for number in range(3)]),
+    "a folder for each image on both sides": (
+        [f"{name}/{name}" for name in NAMES],
+        [f"{name}/object{number}" for name in NAMES for number in range(3)],
+    ),
     "classes before the names": ([f"{n}_img" for n in NAMES], [f"{n}_{t}" for n in NAMES for t in ("a", "b", "c")]),
 }
 
@@ -39,7 +54,7 @@ def test_several_masks_of_an_image_are_named_and_never_skipped(tmp_path, name, o
     images, masks = SEVERAL_MASKS[name]
     source = write(tmp_path / "set", images, masks)
     with pytest.raises(
-        UserError, match=r"image\(s\) have several masks, as 'scan_0.*merge the files of an image"
+        UserError, match=r"image\(s\) have several masks, as '.*scan_0.*merge the files of an image"
     ) as error:
         prepared(source, tmp_path, on_error=on_error)
     assert "data.on_error" not in str(error.value) and str(error.value).count("\n") == 1, str(error.value)
@@ -51,6 +66,40 @@ def test_channels_in_files_of_their_own_are_named(tmp_path, channels):
     with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images.*channels of one image") as error:
         prepared(write(tmp_path / "set", images, NAMES), tmp_path)
     assert str(error.value).count("\n") == 1 and "'scan_00_0000', 'scan_00_0001'" in str(error.value)
+
+
+def test_channels_before_the_names_are_named(tmp_path):
+    images = [f"{channel}_{name}" for name in NAMES for channel in ("dapi", "gfp")]
+    with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images, as 'scan_00' has 'dapi_scan_00'"):
+        prepared(write(tmp_path / "set", images, NAMES), tmp_path)
+
+
+def test_a_layout_of_other_images_does_not_stop_what_is_wanted_of_the_rest(tmp_path):
+    source = write(tmp_path / "set", NAMES, [*NAMES, "scan_00_1"])
+    for only, several in ((frozenset(NAMES[2:]), False), (frozenset(NAMES[:2]), True)):
+        _, findings, _ = folder_pairs(source, data_section(source), False, None, View(only=only))
+        assert [finding.whole for finding in findings] == [True] * several
+
+
+def test_a_mask_of_no_image_is_not_explained_by_an_image_that_begins_alike(tmp_path):
+    names = [f"scan_{number:02d}_{view}" for number in range(4) for view in ("a", "b")]
+    with pytest.raises(UserError, match="'masks/scan_03_c': has no image") as error:
+        prepared(write(tmp_path / "set", names, [*names, "scan_03_c"]), tmp_path)
+    assert "several" not in str(error.value)
+
+
+def test_what_else_the_names_say_are_the_classes(tmp_path):
+    masks = [f"{name}{tail}" for name in NAMES for tail in ("OD", "OC")]
+    with pytest.raises(UserError, match=r"if each file is a class \('OC', 'OD'\)"):
+        prepared(write(tmp_path / "set", NAMES, masks), tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["scan_12", "scan_1", "scan_03"])
+def test_names_that_begin_alike_are_no_layout(tmp_path, missing):
+    names = [f"scan_{number}" for number in range(1, 13)] + ["scan_03"]
+    with pytest.raises(UserError, match=rf"'images/{missing}': has no mask") as error:
+        prepared(write(tmp_path / "set", names, [name for name in names if name != missing]), tmp_path)
+    assert "several" not in str(error.value)
 
 
 def test_a_single_modality_is_paired_by_its_suffix(tmp_path):
@@ -66,6 +115,7 @@ def test_a_mask_without_an_image_is_still_its_own_finding(tmp_path):
 OTHERS = {
     "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
     "git-annex": (b"/annex/objects/SHA256E-s1--00.png\n", "git annex get"),
+    "git-annex, as Git writes its link": (b"../.git/annex/objects/xx/yy/SHA256E-s1--00.png", "git annex get"),
     "a web page": (b"<!DOCTYPE html><html>not found</html>", "download it again"),
     "HEIC": (b"\0\0\0\x18ftypheic" + bytes(40), "heic.* → save it as PNG"),
     "GIF": (saved(Image.fromarray(MASK), "GIF"), "GIF format → save it as PNG"),

@@ -10,7 +10,6 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CONVERT = "save it as PNG, TIFF, JPEG, WebP or BMP"
 OTHERS = (  # how files begin that are found in place of images, in lower case; what they are; what helps
     (b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
-    (b"/annex/objects/", "is a pointer of git-annex, not the file itself", "git annex get"),
     (b"<!doctype html", "is a web page, not an image", "download it again: the page may say why it failed"),
     (b"<html", "is a web page, not an image", "download it again: the page may say why it failed"),
     (b"<svg", "is a drawing (SVG), not an image of pixels", CONVERT),
@@ -36,6 +35,8 @@ def not_an_image(data: bytes) -> Unreadable:
     for beginning, what, setting in OTHERS:
         if start.startswith(beginning) or data.startswith(beginning):
             return Unreadable(what, setting)
+    if b"annex/objects/" in data[:300]:  # a link that Git wrote as text has folders before it
+        return Unreadable("is a pointer of git-annex, not the file itself", "git annex get")
     if data[4:8] == b"ftyp":
         return Unreadable(f"is in HEIC, AVIF or a video format ({data[8:12].decode('ascii', 'replace')})", CONVERT)
     if not data.strip(b"\0"):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from src.files import read_text, read_yaml, write_yaml
+from src.files import read_text, read_yaml, write_yaml, yaml_scalar
 from src.params import GroupRule
 from src.section import Section, validate
 
@@ -22,7 +22,10 @@ PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")  # Okabe and I
 SUBSETS = ("train", "validation", "test")
 NONE = "none"  # of background and ignore: said to be absent
 BACKGROUND_NAMES = ("background", "bg")  # in any case, see `plain_name`
-UNLABELLED_NAMES = ("unlabelled", "unlabeled", "void", "ignore", "ignored")
+UNLABELLED_NAMES = (  # likewise
+    *("unlabelled", "unlabeled", "notlabelled", "notlabeled", "nolabel", "unannotated", "notannotated"),
+    *("void", "ignore", "ignored", "dontcare"),
+)
 
 Value = int | str  # a stored number, or a colour as "#RRGGBB"
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -57,8 +60,8 @@ class Dataset(Section):
         index), or for masks in colour "#RRGGBB". Left out: worked out from the masks.
     background: the class that averages over classes exclude; `none`: all classes count. Left out: the class called
         background or bg, in any case; else of two classes the one with the lower value, of more classes none.
-    ignore: the stored mask value of pixels that count nowhere. `none`: no value does, not even that of a class with a
-        name such as void.
+    ignore: the stored mask value of pixels that count nowhere; also that of a class with a name such as void, which is
+        no class then. `none`: no value does, not even that of such a class.
     exif: of images with an EXIF orientation, masks are drawn on the image as it is shown, or on the pixels as stored;
         data.masks.exif overrides it. Left out: the sizes must tell.
     group: which images stay in one subset, a rule of src/data/groups.py. Left out: every image is a group of its own.
@@ -100,6 +103,18 @@ class Dataset(Section):
         if name in RESERVED:
             raise ValueError(f"{name} is the name of a file of the store: call the list otherwise, such as test.txt")
         return name
+
+    @model_validator(mode="after")
+    def unlabelled_is_no_class(self) -> Self:
+        """Leave out a class with a name such as void if its value is the one to ignore."""
+        void = [
+            value
+            for value, name in self.classes.items()
+            if self.ignored is not None and number(value) == self.ignored and plain_name(name) in UNLABELLED_NAMES
+        ]
+        for value in void:
+            del self.classes[value]
+        return self
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
@@ -187,10 +202,19 @@ class Dataset(Section):
 
 
 def plain_name(name: str) -> str:
-    """The name without case, blanks, underscores, hyphens and invisible characters."""
+    """A class name without case, apostrophes, blanks, hyphens, underscores and invisible characters, to compare it.
+
+    What stands between two digits stays: 1-1 is not 11.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    dropped = {"Pd", "Cf", "Cc"}  # dashes; invisible characters, such as a byte order mark; line breaks and tabs
-    return "".join(c for c in folded if c != "_" and not c.isspace() and unicodedata.category(c) not in dropped)
+    visible = ["-" if unicodedata.category(c) == "Pd" else c for c in folded if unicodedata.category(c) != "Cf"]
+    plain = re.sub(r"['’]", "", "".join(visible).strip())
+    return re.sub(r"(?<![\d\s_-])[\s_-]+|[\s_-]+(?!\d)|^[\s_-]+", "", plain)
+
+
+def quoted(value: Value) -> str:
+    """A class name or a stored value as dataset.yaml needs it: in quotes where YAML would read something else."""
+    return f'"{value}"' if isinstance(value, str) and COLOUR.fullmatch(value) else yaml_scalar(value)
 
 
 def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from src.data.dataset import IGNORE, NAME, NONE, Dataset, Value
-from src.data.encoding_checks import palette_conflict, truth_values, unlabelled_class
+from src.data.encoding_checks import colours_line, palette_conflict, truth_values, unlabelled_class, unlabelled_objects
 from src.data.masks import Kind, Values
-from src.data.readings import MOST_CLASSES, OBJECTS, Hints, Reading, blend, classes_line, readings
+from src.data.readings import MOST_CLASSES, Hints, Reading, blend, classes_line, objects_reading, readings
 from src.data.unreadable import Finding
 from src.section import problems
 
@@ -90,8 +90,8 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     if not masks:
         return Encoding(dataset, "in grey", 1), findings
     encoding = Encoding.of(dataset, masks)
-    if conflict := palette_conflict(masks):
-        return encoding, [*findings, conflict]
+    if found := palette_conflict(masks, dataset) or unlabelled_objects(dataset, masks):
+        return encoding, [*findings, found]
     findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
@@ -100,8 +100,9 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     }
     if not dataset.classes:
         possible = _possible(encoding, held, masks)
+        made = all(values.kind == "foreground" for values in masks.values())
         if len(possible) != 1 or not possible[0].classes:
-            return encoding, [*findings, _unclear(encoding, held, possible)]
+            return encoding, [*findings, _unclear(encoding, held, possible, made)]
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
         if encoding.family != "in colour":
@@ -126,12 +127,16 @@ def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
 
 def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
     """An error for every mask that is not in what the others are in."""
-    setting = 'convert it, name the classes by "#RRGGBB", or choose data.masks.read: alpha'
+    named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
+    alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
     findings = []
     for name, values in masks.items():
         if not encoding.fits(values):
             found = next(family for family, kinds in FAMILIES.items() if values.kind in kinds)
             because = f"the classes in {NAME} say" if encoding.dataset.classes else "most masks are"
+            both = {found, encoding.family} == {"in grey", "in colour"}
+            setting = "save it like the others" if both else alpha
+            setting = named if both and not encoding.dataset.classes else setting
             findings.append(Finding(name, "error", f"the mask is {found}, {because} {encoding.family}", setting))
     return findings
 
@@ -147,6 +152,7 @@ def _possible(encoding: Encoding, held: Held, masks: Mapping[str, Values]) -> li
         wide=any(values.wide for values in masks.values()),
         nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
         all_classes=encoding.dataset.ignore == NONE,
+        ignored=None if ignored is None else encoding.dataset.ignore,
     )
     return readings(pixels, found, encoding.family == "in colour", hints)
 
@@ -194,7 +200,7 @@ def _undrawn(encoding: Encoding, held: Held) -> Reading:
     return Reading(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
 
 
-def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding:
+def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool) -> Finding:
     """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
     where: dict[int, list[str]] = {}
     for name, counts in held.items():
@@ -203,15 +209,28 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading]) -> Finding
     rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
     examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
     what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
-    if len(where) < 2:
-        return Finding("masks", "error", f"{what}nothing to tell apart", "add masks that hold the classes", True)
+    counted = where.keys() - {encoding.dataset.ignored}
+    if len(counted) < 2:
+        return _alone(encoding, what, ignored=len(counted) < len(where), made=made)
     if not possible:
         possible = [
             *_in_one_channel(encoding, held),
             _undrawn(encoding, held),
             Reading("classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"),
         ]
-        possible += [OBJECTS] if encoding.family == "in grey" and 0 in where else []
+        possible += [objects_reading()] if 0 in counted and encoding.family != "in alpha" else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
     lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
     return Finding("masks", "error", what + count, lines, True)
+
+
+def _alone(encoding: Encoding, what: str, *, ignored: bool, made: bool) -> Finding:
+    """The error for masks with a single value."""
+    setting = "add masks that hold the classes"
+    if ignored:
+        what += f"without {encoding.dataset.ignore}, which {NAME} ignores, there is "
+        setting = f"remove ignore from {NAME}, or {setting}"
+    elif made:
+        what += "after data.masks.threshold, or data.masks.read: instances, there is "
+        setting = "change that setting, or save the background as 0; everything else is foreground"
+    return Finding("masks", "error", f"{what}nothing to tell apart", setting, True)

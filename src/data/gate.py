@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.encoding import Encoding, resolve
-from src.data.encoding_checks import class_warnings, mixed_photometric
+from src.data.encoding_checks import class_warnings, palette_warnings, photometric
 from src.data.entry import Entry, Pixels, entry_of
 from src.data.groups import groups_of
 from src.data.matching import Rule
@@ -97,7 +97,7 @@ def examine(source: Path, data: AskedData, sink: Sink, scratch: Path | None = No
             content, entry = result
             entries[entry.id] = replace(entry, at=sink(content.image, content.labels.codes))
             findings += entry.findings
-    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data)
+    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data, view)
 
 
 def _described(source: Path, data: AskedData) -> Dataset:
@@ -133,7 +133,7 @@ def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[F
     return findings
 
 
-def _judged(gate: Gate, data: AskedData) -> Gate:
+def _judged(gate: Gate, data: AskedData, view: View) -> Gate:
     """The gate after what only all pairs together tell; with data.on_error: skip without the bad ones."""
     odd = _odd(gate.entries, data)
     entries, findings = _without(gate.entries, odd), gate.findings + odd  # the gate's own are of files, not of entries
@@ -142,12 +142,11 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         described = encoding.dataset
         encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()})
         findings, entries = findings + more, _without(entries, more)
-        findings += mixed_photometric("images", {name: entry.inverted for name, entry in entries.items()})
-        findings += mixed_photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
-        if encoding.dataset.classes:
-            read = replace(gate, encoding=encoding)
-            counts = {name: read.pixels(entry) for name, entry in entries.items()}
-            findings += class_warnings(described, encoding.dataset, counts) + exchanged(encoding.dataset, counts)
+        findings += photometric("images", {name: entry.inverted for name, entry in entries.items()})
+        findings += photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
+        stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
+        if encoding.dataset.classes and entries and not stops and view.only is None:
+            findings += _class_warnings(replace(gate, encoding=encoding, entries=entries), described)
     twins, more = find_twins(list(entries.values()))
     findings += more + set_findings(entries, encoding.dataset, twins, bool(gate.encoding.dataset.classes))
     if data.on_error == "skip":
@@ -157,6 +156,14 @@ def _judged(gate: Gate, data: AskedData) -> Gate:
         findings.append(Finding(str(gate.source), "error", what, "see the other findings, or check data.source", True))
     findings.sort(key=lambda finding: (finding.severity, finding.file))
     return replace(gate, entries=entries, encoding=encoding, findings=findings, twins=twins)
+
+
+def _class_warnings(gate: Gate, described: Dataset) -> list[Finding]:
+    """Warnings about classes, of pairs that are used; described: dataset.yaml as the user wrote it."""
+    counts = {name: gate.pixels(entry) for name, entry in gate.entries.items()}
+    masks = {name: entry.values for name, entry in gate.entries.items()}
+    found = class_warnings(described, gate.encoding.dataset, counts) + exchanged(gate.encoding.dataset, counts)
+    return found + palette_warnings(described, gate.encoding.dataset, masks)
 
 
 def _without(entries: Mapping[str, Entry], findings: list[Finding]) -> dict[str, Entry]:

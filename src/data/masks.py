@@ -36,12 +36,12 @@ class Values:
     Attributes:
         kind: what a value is; "foreground": 0 and 1, after data.masks.threshold or data.masks.read: instances.
         lossy: the format invented values, which no threshold took away again.
-        palette: index → colour 0xRRGGBB, None if the values are no palette indices; without entries if an index means
-            the same in all masks whatever its colour (data.masks.read: indices).
+        palette: index → colour 0xRRGGBB, of the indices that must mean the same in all masks; None without a palette.
         wide: whether the file stores whole numbers of more than 8 bits.
         inverted: whether the file stores white as 0; values are read with black as 0.
         nodata: the value that GDAL's no-data tag names, if there is one.
         truth: whether the file may hold an array of truth values whose True is read as 0, see `Tiff`.
+        apart: of numbered objects, the values that may mean unlabelled; they are objects in `code` and `pixels`.
     """
 
     kind: Kind
@@ -53,6 +53,7 @@ class Values:
     inverted: bool = False
     nodata: int | None = None
     truth: bool = False
+    apart: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,12 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
         for rows in strips(height, width):
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
-    if stored.palette is not None and kind == "grey":
-        compared = [] if masks.read == "indices" else values.pixels
-        values.palette = {value: _colour(stored.palette, value) for value in compared}
+    if masks.read == "instances" and ignore is None and array.ndim == 2 and array.dtype != bool:
+        values.apart = _apart(array)
+    if stored.palette is not None and (kind == "grey" or masks.read == "instances"):
+        compared = {"indices": [], "instances": {0} & values.pixels.keys()}.get(masks.read, values.pixels)
+        colours_of = _packed(stored.palette[None])[0].tolist()
+        values.palette = {value: colours_of[min(value, len(colours_of) - 1)] for value in compared}
     return Labels(codes, values, stored.orientation)
 
 
@@ -135,11 +139,6 @@ def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
         values.code = {value: value & 1 for value in values.code}
         return Labels(array & np.uint8(1), values)
     return Labels(array, values)
-
-
-def _colour(palette: NDArray[np.uint8], index: int) -> int:
-    red, green, blue = palette[min(index, len(palette) - 1)].tolist()
-    return int(red << 16 | green << 8 | blue)
 
 
 def _stored(path: Path, scratch: Path | None) -> _Stored:
@@ -180,8 +179,9 @@ def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
         pixels = stored.palette[np.minimum(pixels, len(stored.palette) - 1)]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     decided = masks.threshold > 0 or masks.read == "instances"
-    if channels > 1 and not stored.alpha and not decided and (indices := _one_hot(pixels)) is not None:
-        return indices, "one-hot"
+    colours_only = (channels == 3 and decided) or (channels <= 4 and stored.alpha)
+    if channels > 1 and not colours_only and (indices := _one_hot(pixels)) is not None:
+        return indices, "foreground" if decided else "one-hot"
     if channels > 4 or (channels in (2, 4) and not stored.alpha):
         what = f"has {channels} channels, which are neither RGB nor one-hot (exactly one of them set in each pixel)"
         raise Unreadable(what, "save a single one, with a value for each class")
@@ -220,8 +220,21 @@ def _objects(pixels: Array, ignore: int | None) -> Array:
     return np.where(values == ignore, np.int64(ignore), foreground)
 
 
+def _apart(values: Array) -> set[int]:
+    """Numbers that no object has: negative ones, and the highest of the type above a gap. They may mean unlabelled."""
+    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else np.inf
+    lowest = highest = below = 0
+    for rows in strips(*values.shape):
+        lowest, highest = min(lowest, values[rows].min()), max(highest, values[rows].max())
+        below = max(below, values[rows].max(where=values[rows] < top, initial=0))
+        release(values)
+    found = {lowest} if np.isfinite(lowest) and lowest < 0 else set()
+    found |= {highest} if np.isfinite(top) and highest == top and 0 < below < top - 1 else set()
+    return {int(value) for value in found}
+
+
 def _one_hot(pixels: Array) -> NDArray[np.uint8] | None:
-    """The number of the one channel that is set, uint8 [height, width]; None if not exactly one is in every pixel.
+    """The number of the one channel that is set; None if not exactly one is in every pixel.
 
     Three channels of more than 1 are RGB: pure red, green and blue are colours that people draw with.
     """
@@ -245,8 +258,8 @@ def _packed(pixels: Array) -> NDArray[np.uint32]:
 def _alpha_decides(pixels: Array, alpha: Array) -> bool:
     """Whether alpha, not colour, tells the classes apart: it varies where colour does not.
 
-    Alpha decides, too, where two greys go with two alphas and the transparent one is the brighter: a dark drawing on
-    transparent ground, or a one-hot mask of two channels. Read as grey, the ground would be the foreground.
+    Or two greys go with two alphas and the transparent one is the brighter: a dark drawing on transparent ground, or a
+    one-hot mask of two channels. Read as grey, the ground would be the foreground.
     """
     if alpha.min() == alpha.max():
         return False
@@ -281,9 +294,7 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     lengths = np.diff(starts, append=flat.size)
     found, inverse = np.unique(flat[starts], return_inverse=True)
-    counts = np.bincount(inverse, lengths)
-    codes = np.zeros(len(found), np.uint8)
-    last = len(found) - 1
+    counts, codes, last = np.bincount(inverse, lengths), np.zeros(len(found), np.uint8), len(found) - 1
     # Of too many values as many as tell that they are, and the highest, for the range.
     for position in dict.fromkeys([*range(min(last, MOST_VALUES) + 1), last]):
         value = found[position].item()

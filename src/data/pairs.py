@@ -80,11 +80,12 @@ def folder_pairs(
     masks, more, of_masks = by_stem(folder / view.masks, folder)
     names, rule = _named(images, masks)
     files = {name: images[image] for name, image in names.items()}
+    only = None if view.only is None else {name for name, image in names.items() if image in view.only}
     together, alone = partners(files, masks, rule, view.masks)
-    alone = explained(folder, files, masks, rule, layout_findings(files, masks, rule, alone, view.masks), view.masks)
-    if view.only is not None:
-        wanted = {f"images/{name}" for name, image in names.items() if image in view.only}
-        alone = [finding for finding in alone if finding.whole or finding.file in wanted]
+    alone = layout_findings(files, masks, rule, alone, view.masks, only)
+    alone = explained(folder, files, masks, rule, alone, view.masks)
+    if only is not None:
+        alone = [found for found in alone if found.whole or found.file.removeprefix("images/") in only]
     pairs = [
         Pair(names[name], functools.partial(_read, folder, files[name], masks[mask], data, colours, ignore))
         for name, mask in sorted(together.items())

@@ -83,7 +83,7 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             if native != pixels.dtype or not pixels.flags.c_contiguous:
                 pixels = np.ascontiguousarray(pixels, native)
             orientation = int(page.tags.valueof(274, 1))
-            alpha = place is not None and any(sample in (1, 2) for sample in page.extrasamples)
+            alpha = place is not None and page.extrasamples[-1:] in ((1,), (2,))  # else it is not the last channel
             orientation = orientation if orientation in range(1, 9) else 1
             lossy = int(page.compression) in LOSSY
             return Tiff(pixels, orientation, _palette(page), alpha, lossy, inverted, _nodata(page), _truth(page))
