@@ -233,25 +233,24 @@ def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding
     return findings
 
 
-def photometric(kind: str, inverted: Mapping[str, bool]) -> list[Finding]:
-    """A warning if some files store white as 0 and others black, or if all masks store white as 0.
+def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) -> list[Finding]:
+    """A warning if some files store white as 0 and others black, or all white as 0 where that is unusual.
 
     Args:
         kind: "images" or "masks".
         inverted: id → whether the file stores white as 0.
+        usual: whether files of this kind often store white as 0: images, and masks of one bit.
     """
     counts = Counter(inverted.values())
-    if not counts[True] or (kind == "images" and not counts[False]):
+    if not counts[True] or (usual and not counts[False]):
         return []
     rare = counts[True] <= counts[False] or not counts[False]
     names = [name for name, white in inverted.items() if white == rare]
     stored = "white as 0 (PhotometricInterpretation WhiteIsZero)" if rare else "black as 0"
     others = ", the others do not" if counts[False] else ""
     what = f"{len(names)} of {len(inverted)} {kind} store {stored}{others}: {some(names)}"
-    setting = (
-        "all are read as viewers show them, black as 0; NumPy programs such as tifffile may show the opposite; if "
-    )
-    setting += "that is wrong on the contact sheet, save them alike, black as 0"
+    setting = "all are read as viewers show them, black as 0, which is the opposite of the numbers in the file; if the "
+    setting += "contact sheet shows that this is wrong, save them alike, black as 0"
     return [Finding(kind, "warning", what, setting, True)]
 
 

@@ -143,7 +143,8 @@ def _judged(gate: Gate, data: AskedData, view: View) -> Gate:
         encoding, more = resolve(described, {name: entry.values for name, entry in entries.items()})
         findings, entries = findings + more, _without(entries, more)
         findings += photometric("images", {name: entry.inverted for name, entry in entries.items()})
-        findings += photometric("masks", {name: entry.values.inverted for name, entry in entries.items()})
+        bits = all(entry.values.kind == "bits" for entry in entries.values())
+        findings += photometric("masks", {name: entry.values.inverted for name, entry in entries.items()}, usual=bits)
         stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
         if encoding.dataset.classes and entries and not stops and view.only is None:
             findings += _class_warnings(replace(gate, encoding=encoding, entries=entries), described)
