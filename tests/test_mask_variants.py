@@ -252,7 +252,8 @@ def test_a_threshold_takes_one_hot_masks_by_the_number_of_their_channel(tmp_path
 
 
 def test_masks_that_all_store_white_as_zero_are_named(tmp_path):
-    source = data_set(tmp_path / "set", [tiff(x.astype(bool)) for x in BINARY], "background: background\n")
+    contents = [tiff((255 * (1 - x)).astype(np.uint8), photometric="miniswhite") for x in BINARY]
+    source = data_set(tmp_path / "set", contents, "background: background\n")
     store = prepared(source, tmp_path)
     shown = np.array(Image.open(source / "masks/m00.png").convert("L")) > 0
     np.testing.assert_array_equal(store.mask(0), shown)
