@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.advice import foreseen
+from src.data.advice import preview_split
 from src.data.divide import split
 from src.data.gate import examine
 from src.data.groups import groups_of
@@ -32,7 +32,7 @@ def write_scenes(folder, named):
 
 def checked(folder, split_params, **changes):
     gate = examine(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
-    return foreseen(described(gate), split_params)
+    return preview_split(described(gate), split_params)
 
 
 @pytest.mark.parametrize(

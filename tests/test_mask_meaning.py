@@ -305,7 +305,7 @@ def test_a_background_by_the_order_of_values_alone_is_said(tmp_path, classes):
     store = prepared(source, tmp_path)
     assert store.dataset.names[store.dataset.background_index] == "vessel"
     (row,) = warnings_of(tmp_path)
-    assert "'vessel' (value 0), 14.3% of the pixels, only since its value is the lower one" in row["what"]
+    assert "'vessel' (value 0), 14.3% of the pixels: this follows only from the order of the values" in row["what"]
     for name in ("vessel", "paper"):
         assert f"background: {name}" in row["setting"]
         (source / "dataset.yaml").write_text(f"classes: {classes}\nbackground: {name}\n")
@@ -367,7 +367,7 @@ def test_a_class_in_one_mask_or_of_few_pixels_or_in_none_is_warned_of(tmp_path):
     assert found == {
         "m03": "the class 'c' (value 2) is in this mask alone, with 7 pixels",
         "masks": "the class 'd' (value 3) has 2 pixels in all masks: 'm01', 'm04'",
-        "dataset.yaml": "no mask holds the class 'e' (value 4)",
+        "dataset.yaml": "no mask holds 1 of the 5 classes: 'e'",
     }
 
 
@@ -377,3 +377,49 @@ def test_sixteen_bit_grey_masks_are_counted_as_numpy_counts_them(tmp_path):
     store = prepared(source, tmp_path)
     for record, array in zip(store.records, arrays, strict=True):
         assert record.pixels == [int((array == value).sum()) for value in (0, 300, 40000)]
+
+
+# Found by a reviewer
+
+
+def test_one_palette_for_all_files_with_a_colour_at_two_indices_is_no_conflict(tmp_path):
+    colours = [BLACK, GREEN, RED, RED]
+    masks = [np.where(one == 2, 3 if n % 2 else 2, one) for n, one in enumerate(LABELS)]
+    source = data_set(tmp_path / "set", [indexed(one, colours) for one in masks], "classes: {0: a, 1: b, 2: c, 3: d}\n")
+    check(prepared(source, tmp_path), [one.astype(np.uint8) for one in masks])
+
+
+def test_objects_numbered_above_what_an_image_can_hold_are_read(tmp_path):
+    arrays = [np.where(labels > 0, 20_000_000 + labels.astype(np.uint32), 0).astype(np.uint32) for labels in LABELS]
+    source = data_set(tmp_path / "set", [tiff(array) for array in arrays])
+    check(prepared(source, tmp_path, masks=settings("instances")), [np.minimum(one, 1) for one in LABELS])
+
+
+def test_a_mask_without_a_channel_set_is_refused_among_one_hot_masks(tmp_path):
+    arrays = [one_hot(labels, 3, top=1) for labels in LABELS]
+    arrays[2] = np.zeros_like(arrays[2])
+    contents = [tiff(np.moveaxis(array, 0, -1).copy(), photometric="rgb") for array in arrays]
+    with pytest.raises(UserError, match=r"1 problem.*\n  'm02': the masks are one-hot, but this one has no pixel"):
+        prepared(data_set(tmp_path / "set", contents), tmp_path)
+
+
+def test_a_threshold_above_the_channels_of_a_one_hot_mask_is_refused(tmp_path):
+    contents = [tiff(one_hot(one, 2), photometric="minisblack", planarconfig="separate") for one in BINARY]
+    source = data_set(tmp_path / "set", contents)
+    with pytest.raises(UserError, match=r"data\.masks\.threshold \(128\) counts its 2 channels"):
+        prepared(source, tmp_path, masks=settings(threshold=128))
+    check(prepared(source, tmp_path, masks=settings(threshold=1)), BINARY)
+
+
+def test_absent_classes_share_one_finding(tmp_path):
+    classes = ", ".join(f"{value}: c{value}" for value in range(60))
+    prepared(data_set(tmp_path / "set", LABELS, f"classes: {{{classes}}}\n"), tmp_path)
+    (row,) = warnings_of(tmp_path)
+    assert row["what"].startswith("no mask holds 57 of the 60 classes: 'c3', 'c4'")
+
+
+def test_the_ignored_class_may_have_a_colour(tmp_path):
+    text = 'classes: {0: road, 1: car, 2: void}\nignore: 2\ncolors: {void: "#000000", car: "#FF0000"}\n'
+    store = prepared(data_set(tmp_path / "set", LABELS, text), tmp_path)
+    check(store, [np.array([0, 1, 255], np.uint8)[labels] for labels in LABELS])
+    assert store.dataset.colors == {"car": "#FF0000"}

@@ -7,6 +7,7 @@ from PIL import Image, ImageOps
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import prepared
+from tests.ready_masks import scored
 
 ORIENTATION = 0x0112
 
@@ -100,3 +101,27 @@ def test_pairs_whose_sizes_fit_neither_way_are_refused_with_both_sizes(tmp_path)
     Image.fromarray(np.zeros((17, 24), np.uint8)).save(source / "masks/m1.png")
     with pytest.raises(UserError, match=r"1 problem.*\n.*'m1': the image is 16 × 24 pixels, its mask 24 × 17"):
         prepared(source, tmp_path)
+
+
+@pytest.mark.parametrize("drawn", ["shown", "stored"])
+def test_a_second_annotators_masks_are_asked_about_unless_a_file_beside_them_decides(tmp_path, drawn):
+    """The truth is drawn on the stored pixels; the masks to score are the same, or turned as viewers show them."""
+    source = write_set(tmp_path / "set", 3, "stored")
+    (source / "dataset.yaml").write_text("exif: stored\nclasses: {0: background, 1: cell}\n")
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    for path in (source / "masks").iterdir():
+        mask = Image.open(path)
+        (mask if drawn == "stored" else mask.transpose(Image.Transpose.ROTATE_180)).save(ready / path.name)
+    with pytest.raises(UserError, match=r"write exif: shown, or exif: stored, into .*ready/dataset\.yaml"):
+        scored(source, tmp_path / "1", ready)
+    (ready / "dataset.yaml").write_text(f"exif: {drawn}\n")
+    results, *_ = scored(source, tmp_path / "2", ready)
+    np.testing.assert_array_equal(results.values["dice"][:, 1], 1)
+
+
+def test_predictions_drawn_as_shown_need_no_word_where_the_data_set_is_drawn_so(tmp_path):
+    source = write_set(tmp_path / "set", 3, "shown")
+    (source / "dataset.yaml").write_text("exif: shown\nclasses: {0: background, 1: cell}\n")
+    results, *_ = scored(source, tmp_path / "1", source / "masks")
+    np.testing.assert_array_equal(results.values["dice"][:, 1], 1)

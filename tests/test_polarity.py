@@ -26,7 +26,7 @@ def test_a_background_that_is_only_the_lower_value_is_remarked_on(tmp_path, name
     source = data_set(tmp_path / "set", contents)
     prepared(source, tmp_path)
     (row,) = warnings_of(tmp_path)
-    assert "only since its value is the lower one" in row["what"]
+    assert "this follows only from the order of the values" in row["what"]
     right, _, swapped = row["setting"].partition("; if it is the other class: ")
     for line, background in ((right.partition("dataset.yaml: ")[2], 0), (swapped, 1)):
         (source / "dataset.yaml").write_text(line)

@@ -94,10 +94,10 @@ def test_a_file_of_an_ome_image_in_several_files_is_read_alone(tmp_path, axis, m
     same_pixels(store, {f"{name}.ome": mask for name, mask in MASKS.items()}, grey)
 
 
-def test_one_bit_masks_that_call_white_0_and_were_saved_by_tifffile_are_asked_about(tmp_path):
+def test_one_bit_masks_that_store_white_as_0_and_were_saved_by_tifffile_are_asked_about(tmp_path):
     """True is black in viewers (scikit-image/scikit-image#1940, imageio/imageio#355)."""
     source = data_set(tmp_path / "set", lambda number: index_mask(number) > 0, names=("c{0}.png", "c{0}.tif"))
-    (error,) = refused(tmp_path, source, "saves arrays of truth values", "classes: {0: background, 1: foreground}")
+    (error,) = refused(tmp_path, source, "does with boolean arrays", "classes: {0: background, 1: foreground}")
     line = error["setting"].rpartition("array: ")[2]
     (source / "dataset.yaml").write_text(f"{line}\nbackground: background\n")
     (tmp_path / "again").mkdir()

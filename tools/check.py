@@ -11,7 +11,7 @@ from tools import parser, run
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
-    from src.data.advice import foreseen
+    from src.data.advice import preview_split
     from src.data.copies import remark
     from src.data.gate import examine
     from src.data.prepare import described
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     data = validate(params.AskedData, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    lines, error = foreseen(described(gate), read.split)
+    lines, error = preview_split(described(gate), read.split)
     print(*lines, sep="\n")
     remark(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)

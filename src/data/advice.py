@@ -1,4 +1,4 @@
-"""What split will make of a checked data set, and what its groups should be, before anything is prepared."""
+"""Predict the groups and the errors of split for a checked data set, and propose a rule for groups."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from src.errors import UserError
 from src.params import Split
 
 
-def foreseen(store: Described, params: Split) -> tuple[list[str], UserError | None]:
+def preview_split(store: Described, params: Split) -> tuple[list[str], UserError | None]:
     """Lines on the groups and on what they should be, and the error that split will stop with, if any.
 
     `UserError` if the rule for groups does not fit the images.

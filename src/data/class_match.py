@@ -1,4 +1,4 @@
-"""Which stored value is which class: the classes of one set of masks, matched to those of a model or of other masks.
+"""Match the stored values of one set of masks to the classes of a model or of other masks.
 
 A name decides where dataset.yaml gives one. Without names, equal stored values decide. Only if these differ, the order
 of the values decides, and only where it leaves no doubt. Everything else is refused.

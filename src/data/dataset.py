@@ -113,7 +113,7 @@ class Dataset(Section):
             if self.ignored is not None and number(value) == self.ignored and plain_name(name) in UNLABELLED_NAMES
         ]
         for value in void:
-            del self.classes[value]
+            self.colors.pop(self.classes.pop(value), None)
         return self
 
     @model_validator(mode="after")
@@ -123,7 +123,7 @@ class Dataset(Section):
         if doubled:
             raise ValueError(f"classes: named twice: {', '.join(doubled)}")
         if len(names) == 1 or len(names) > IGNORE:
-            raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given")
+            raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given, apart from ignored ones")
         codes = [number(value) for value in self.classes]
         same = sorted({str(value) for value in self.classes if codes.count(number(value)) > 1})
         if same:

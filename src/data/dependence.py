@@ -1,4 +1,4 @@
-"""Do images that follow each other by name resemble each other more than other images do?
+"""Test whether images that follow each other by name resemble each other more than other images do.
 
 Frames of a video, slices of a volume and tiles of a scene do. As groups of their own they count as independent images:
 intervals come out too narrow, and images much like the training images are validated and tested on. A permutation test
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from src.data.likeness import MEASURES, prepared
 
-FEWEST_PAIRS = 9  # fewer cannot be told from chance: of their few orders the given one is drawn again
-LEAST_SHARE = 0.1  # of all neighbours: fewer that lie in different groups, as at the borders of blocks, are left alone
-RUNS, RUN = 10, 40  # of more than RUNS * RUN pairs so many runs of so many are looked at
-WINDOW = 16  # neighbours must also be more alike than images up to so many places apart: classes in order are not
+FEWEST_PAIRS = 9  # with fewer pairs, permutations often repeat the given order, so the test cannot decide
+LEAST_SHARE = 0.1  # of all neighbours: if fewer lie in different groups, as at the borders of blocks, no test is made
+RUNS, RUN = 10, 40  # if there are more than RUNS * RUN pairs, test RUNS runs of RUN consecutive pairs
+WINDOW = 16  # places: a second test permutes within it, so that images sorted by class do not count as dependent
 PERMUTATIONS = 10_000  # the neighbours must beat each: for up to eight tests (measures, orders) p < 0.001 together
 AT_ONCE = 500  # permutations, to bound the memory
 ROUNDING = 1e-6  # of a mean
-EXCESS = 0.1  # least share of the way from the likeness of other pairs to 1
+EXCESS = 0.1  # least effect: (neighbours - others) / (1 - others)
 
 
 @dataclass(frozen=True)

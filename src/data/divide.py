@@ -47,9 +47,9 @@ def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
 
 
 def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Lines on twins: how many images have one, what it did to groups and lists, which still lie across subsets.
+    """Lines on near-duplicates: how many there are, how groups and lists changed, which still lie across subsets.
 
-    And on what was read in another form than asked for, in lists and tables.
+    Also lists the names and tables that were read in another form than ids and commas.
     """
     twins, (own, groups) = clusters(store.records), groups_in(store, params)
     subset_of = {row["id"]: row["subset"] for row in rows}
@@ -160,7 +160,7 @@ def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -
 
 
 def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
-    """Refuse a split from which nothing could be learned, on which no epoch be chosen, or nothing be scored."""
+    """Refuse a split on which training, the choice of an epoch, or scoring is impossible."""
     for subset in SUBSETS:
         if not _pixels(store, rows, subset).any():
             what = f"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored"

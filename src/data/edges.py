@@ -78,7 +78,7 @@ def _counted(*columns: NDArray[np.uint8]) -> Iterable[tuple[tuple[int, ...], int
     )
 
 
-def invented(found: Iterable[Edges], ignored: int | None) -> Mapping[int, int]:
+def interpolated_values(found: Iterable[Edges], ignored: int | None) -> Mapping[int, int]:
     """Values that seem to come from smooth resizing → lines of pixels of each; empty if nothing speaks for it.
 
     Args:

@@ -130,8 +130,12 @@ def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]
     named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
     alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
     findings = []
+    one_hot = any(values.kind == "one-hot" for values in masks.values())
     for name, values in masks.items():
-        if not encoding.fits(values):
+        if one_hot and values.kind == "grey as RGB":
+            what = "the masks are one-hot, but this one has no pixel with exactly one channel set"
+            findings.append(Finding(name, "error", what, "set one channel in every pixel, or data.on_error: skip"))
+        elif not encoding.fits(values):
             found = next(family for family, kinds in FAMILIES.items() if values.kind in kinds)
             because = f"the classes in {NAME} say" if encoding.dataset.classes else "most masks are"
             both = {found, encoding.family} == {"in grey", "in colour"}

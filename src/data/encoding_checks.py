@@ -1,4 +1,4 @@
-"""What in the meaning of mask values deserves an error or a warning, once all masks are known."""
+"""Errors and warnings about the meaning of mask values, once all masks are known."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ def _two_palettes(masks: Mapping[str, Values]) -> str:
                 return f"index {index} is #{known:06X} in {where!r} and #{colour:06X} in {name!r}"
         for colour, found in indices.items():
             others, where = placed.setdefault(colour, (found, name))
-            if found.isdisjoint(others):
+            if found.isdisjoint(others) and masks[where].whole_palette != values.whole_palette:
                 return f"#{colour:06X} is index {min(others)} in {where!r} and {min(found)} in {name!r}"
     return ""
 
@@ -186,7 +186,7 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
         return []
     value = list(dataset.classes)[index]
     what = f"the background is {background!r} (value {value}), {share:.1%} of the pixels"
-    what += ", only since its value is the lower one" if guessed else ", less than the foreground"
+    what += ": this follows only from the order of the values" if guessed else ", less than the foreground"
     swap = f"background: {quoted(other)}"
     if not unnamed:
         values = list(dataset.classes)
@@ -196,7 +196,10 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
 
 
 def _two_kinds(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
-    """A warning if masks are of two kinds with equally many values each, and none of the other's but what all hold."""
+    """A warning if the masks fall into two sets that share no values except those in every mask.
+
+    Both sets must have equally many values, as if one of them were saved in another way.
+    """
     held = {image: {label for label, count in enumerate(counts) if count} for image, counts in pixels.items()}
     common = set.intersection(*held.values()) if held else set()
     kinds: list[tuple[set[int], str]] = []  # values that masks hold together, and one of the masks
@@ -215,19 +218,18 @@ def _two_kinds(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Fi
 
 
 def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
-    """A warning for every class that no image holds, a single one, or that has just a few pixels."""
-    findings = []
+    """A warning for every class that a single image holds or that has just a few pixels, and one for absent classes."""
+    absent = [name for label, name in enumerate(dataset.names) if not any(counts[label] for counts in pixels.values())]
+    what = f"no mask holds {len(absent)} of the {len(dataset.names)} classes: {some(absent)}"
+    findings = [Finding(NAME, "warning", what, "remove them, or correct their values", True)] if absent else []
     for label, (value, name) in enumerate(dataset.classes.items()):
         holders = [image for image, counts in pixels.items() if counts[label]]
         total = sum(counts[label] for counts in pixels.values())
-        if not holders:
-            what = f"no mask holds the class {name!r} (value {value})"
-            findings.append(Finding(NAME, "warning", what, "remove it, or correct its value", True))
-        elif len(holders) == 1 < len(pixels):
+        if len(holders) == 1 < len(pixels):
             what = f"the class {name!r} (value {value}) is in this mask alone, with {total:,} pixels"
             setting = "correct the mask; or add images with the class: one image cannot be trained and tested on"
             findings.append(Finding(holders[0], "warning", what, setting))
-        elif total < FEW_PIXELS:
+        elif 0 < total < FEW_PIXELS:
             what = f"the class {name!r} (value {value}) has {total} pixels in all masks: {some(holders)}"
             findings.append(Finding("masks", "warning", what, "correct the masks if nobody meant it", True))
     return findings
@@ -249,8 +251,8 @@ def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) 
     stored = "white as 0 (PhotometricInterpretation WhiteIsZero)" if rare else "black as 0"
     others = ", the others do not" if counts[False] else ""
     what = f"{len(names)} of {len(inverted)} {kind} store {stored}{others}: {some(names)}"
-    setting = "all are read as viewers show them, black as 0, which is the opposite of the numbers in the file; if the "
-    setting += "contact sheet shows that this is wrong, save them alike, black as 0"
+    setting = "all are read as viewers show them, black as 0, which reverses the numbers of files that store white as 0"
+    setting += "; if it is wrong on the contact sheet, save all files with black as 0"
     return [Finding(kind, "warning", what, setting, True)]
 
 
@@ -265,7 +267,7 @@ def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> lis
     names = [name for name, values in masks.items() if values.truth]
     if not names:
         return []
-    what = f"{len(names)} mask(s) call white 0, as tifffile (scikit-image, imageio) saves arrays of truth values: "
+    what = f"{len(names)} mask(s) store white as 0, as tifffile (scikit-image, imageio) does with boolean arrays: "
     shown = f"classes: {{0: background, {one}: foreground}}"
     true = f"classes: {{0: foreground, {one}: background}}"
     setting = f"if the foreground is what viewers show as white, in {NAME}: {shown}; if it is True in the array: {true}"

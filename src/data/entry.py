@@ -29,10 +29,17 @@ Pixels = NDArray[Any]
 class Entry:
     """What is kept of a pair when its pixels are gone.
 
-    mean, std: see normalise.py; checksums: CRC-32 of the pixels of image and mask; at: where both begin in the store;
-    fingerprint: see duplicates.py; thumbnail: see filled.py; preview: image and codes, thinned out; findings: what
-    is odd about it alone; inverted: whether the image's file stores white as 0; highest: the highest of the image's
-    numbers; edges: where the values of the mask meet.
+    Attributes:
+        mean, std: see normalise.py.
+        checksums: CRC-32 of the pixels of image and mask.
+        fingerprint: see duplicates.py. thumbnail: see filled.py.
+        preview: image and codes, thinned out.
+        findings: what is odd about the pair alone.
+        inverted: whether the image's file stores white as 0.
+        orientation: EXIF, 1 … 8, of the image's file.
+        highest: the highest of the image's numbers.
+        edges: where the values of the mask meet.
+        at: where image and mask begin in the store.
     """
 
     id: str
@@ -47,6 +54,7 @@ class Entry:
     preview: tuple[Pixels, NDArray[np.uint8]] | None
     findings: list[Finding]
     inverted: bool = False
+    orientation: int = 1
     highest: float = 0.0
     edges: Edges = field(default_factory=Edges)
     at: tuple[int, int] = (0, 0)
@@ -89,6 +97,7 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         preview=_preview(image, labels.codes) if shown else None,
         findings=findings,
         inverted=content.inverted,
+        orientation=content.orientation,
         highest=_highest(image, found[0] if found else None),
         edges=edges(labels),
     )

@@ -17,7 +17,7 @@ from src.data.groups import groups_of
 from src.data.matching import Rule
 from src.data.package import package_pairs
 from src.data.pairs import WHOLE, Content, Pair, View, folder_pairs
-from src.data.set_checks import exchanged, set_findings
+from src.data.set_checks import set_findings, swapped_mask_warnings
 from src.data.twins import find_twins
 from src.data.unreadable import Finding, Unreadable
 from src.errors import UserError
@@ -163,8 +163,9 @@ def _class_warnings(gate: Gate, described: Dataset) -> list[Finding]:
     """Warnings about classes, of pairs that are used; described: dataset.yaml as the user wrote it."""
     counts = {name: gate.pixels(entry) for name, entry in gate.entries.items()}
     masks = {name: entry.values for name, entry in gate.entries.items()}
-    found = class_warnings(described, gate.encoding.dataset, counts) + exchanged(gate.encoding.dataset, counts)
-    return found + palette_warnings(described, gate.encoding.dataset, masks)
+    dataset = gate.encoding.dataset
+    found = class_warnings(described, dataset, counts) + palette_warnings(described, dataset, masks)
+    return found + swapped_mask_warnings(dataset, counts)
 
 
 def _without(entries: Mapping[str, Entry], findings: list[Finding]) -> dict[str, Entry]:

@@ -8,13 +8,14 @@ grey of fewer than 8 bits.
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from src.data.channels import MOST_VALUES, Array, alpha_decides, one_hot, packed
 from src.data.images import content, converted, decode, imdecode, read_header, turned
 from src.data.store import release, strips
 from src.data.tiff import is_tiff, read_tiff
@@ -22,8 +23,6 @@ from src.data.unreadable import LARGE, Unreadable
 from src.params import Masks
 
 Kind = Literal["bits", "grey", "grey as RGB", "one-hot", "colour", "alpha", "foreground"]
-Array = NDArray[Any]
-MOST_VALUES = 255  # different ones in a mask; no set has more classes
 STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 and 4 bits by, to fill 8
 
 
@@ -35,8 +34,9 @@ class Values:
 
     Attributes:
         kind: what a value is; "foreground": 0 and 1, after data.masks.threshold or data.masks.read: instances.
-        lossy: the format invented values, which no threshold took away again.
+        lossy: the format interpolated_values values, which no threshold took away again.
         palette: index → colour 0xRRGGBB, of the indices that must mean the same in all masks; None without a palette.
+        whole_palette: the bytes red, green, blue of all entries of the palette, used or not.
         wide: whether the file stores whole numbers of more than 8 bits.
         inverted: whether the file stores white as 0; values are read with black as 0.
         nodata: the value that GDAL's no-data tag names, if there is one.
@@ -49,6 +49,7 @@ class Values:
     code: dict[int, int] = field(default_factory=dict)
     pixels: dict[int, int] = field(default_factory=dict)
     palette: dict[int, int] | None = None
+    whole_palette: bytes = b""
     wide: bool = False
     inverted: bool = False
     nodata: int | None = None
@@ -106,9 +107,14 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
     """
     stored = _stored(path, scratch)
     array, kind = _values(stored, colours, masks)
-    values = Values(kind, stored.lossy and masks.threshold == 0, inverted=stored.inverted, nodata=stored.nodata)
-    values.truth = stored.truth
-    values.wide = array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB")
+    values = Values(
+        kind,
+        lossy=stored.lossy and masks.threshold == 0,
+        wide=array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB"),
+        inverted=stored.inverted,
+        nodata=stored.nodata,
+        truth=stored.truth,
+    )
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
     else:
@@ -118,11 +124,12 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
     if masks.read == "instances" and ignore is None and array.ndim == 2 and array.dtype != bool:
-        values.apart = _apart(array)
+        values.apart = _unlabelled_numbers(array)
     if stored.palette is not None and (kind == "grey" or masks.read == "instances"):
         compared = {"indices": [], "instances": {0} & values.pixels.keys()}.get(masks.read, values.pixels)
-        colours_of = _packed(stored.palette[None])[0].tolist()
+        colours_of = packed(stored.palette[None])[0].tolist()
         values.palette = {value: colours_of[min(value, len(colours_of) - 1)] for value in compared}
+        values.whole_palette = stored.palette.tobytes()
     return Labels(codes, values, stored.orientation)
 
 
@@ -144,8 +151,16 @@ def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
 def _stored(path: Path, scratch: Path | None) -> _Stored:
     if is_tiff(path):
         tiff = read_tiff(path, scratch=scratch)
-        said = (tiff.lossy, tiff.palette, tiff.alpha, tiff.inverted, tiff.nodata, tiff.truth)
-        return _Stored(tiff.stored, tiff.orientation, *said)
+        return _Stored(
+            pixels=tiff.stored,
+            orientation=tiff.orientation,
+            lossy=tiff.lossy,
+            palette=tiff.palette,
+            alpha=tiff.alpha,
+            inverted=tiff.inverted,
+            nodata=tiff.nodata,
+            truth=tiff.truth,
+        )
     header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):
         return _Stored(decode(header), header.orientation, header.lossy)
@@ -180,7 +195,10 @@ def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     decided = masks.threshold > 0 or masks.read == "instances"
     colours_only = (channels == 3 and decided) or (channels <= 4 and stored.alpha)
-    if channels > 1 and not colours_only and (indices := _one_hot(pixels)) is not None:
+    if channels > 1 and not colours_only and (indices := one_hot(pixels)) is not None:
+        if masks.threshold >= channels:
+            what = f"is one-hot: data.masks.threshold ({masks.threshold:g}) counts its {channels} channels, from 0"
+            raise Unreadable(what, "data.masks.threshold: 1, to take all but channel 0 as foreground; or 0")
         return indices, "foreground" if decided else "one-hot"
     if channels > 4 or (channels in (2, 4) and not stored.alpha):
         what = f"has {channels} channels, which are neither RGB nor one-hot (exactly one of them set in each pixel)"
@@ -189,7 +207,7 @@ def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
     if masks.read == "alpha" and alpha is None:
         raise Unreadable("has no alpha channel", "data.masks.read: auto, or save it with the mask in alpha")
     pixels = {1: pixels, 2: pixels[..., 0], 4: pixels[..., :3]}.get(channels, pixels)
-    if alpha is not None and (masks.read == "alpha" or _alpha_decides(pixels, alpha)):
+    if alpha is not None and (masks.read == "alpha" or alpha_decides(pixels, alpha)):
         return np.ascontiguousarray(alpha), "foreground" if decided else "alpha"
     if masks.read == "instances":
         grey = pixels.ndim == 3 and (pixels == pixels[..., :1]).all()
@@ -208,7 +226,7 @@ def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
         return converted(pixels, 1)[:, :, 0], "foreground"
     if not colours and (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0]), "grey as RGB"
-    return _packed(pixels), "colour"
+    return packed(pixels), "colour"
 
 
 def _objects(pixels: Array, ignore: int | None) -> Array:
@@ -216,11 +234,11 @@ def _objects(pixels: Array, ignore: int | None) -> Array:
     foreground = pixels != 0 if pixels.ndim == 2 else (pixels != 0).any(axis=-1)
     if ignore is None or (pixels.ndim == 3 and pixels.dtype != np.uint8):
         return foreground.astype(np.uint8)
-    values = pixels if pixels.ndim == 2 else _packed(pixels)
+    values = pixels if pixels.ndim == 2 else packed(pixels)
     return np.where(values == ignore, np.int64(ignore), foreground)
 
 
-def _apart(values: Array) -> set[int]:
+def _unlabelled_numbers(values: Array) -> set[int]:
     """Numbers that no object has: negative ones, and the highest of the type above a gap. They may mean unlabelled."""
     top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else np.inf
     lowest = highest = below = 0
@@ -231,48 +249,6 @@ def _apart(values: Array) -> set[int]:
     found = {lowest} if np.isfinite(lowest) and lowest < 0 else set()
     found |= {highest} if np.isfinite(top) and highest == top and 0 < below < top - 1 else set()
     return {int(value) for value in found}
-
-
-def _one_hot(pixels: Array) -> NDArray[np.uint8] | None:
-    """The number of the one channel that is set; None if not exactly one is in every pixel.
-
-    Three channels of more than 1 are RGB: pure red, green and blue are colours that people draw with.
-    """
-    highest = pixels.max()
-    if not highest > 0 or (pixels.shape[2] == 3 and highest > 1):
-        return None
-    chosen = pixels == highest
-    if (chosen.sum(axis=-1) != 1).any() or (pixels[~chosen] != 0).any():
-        return None
-    return chosen.argmax(axis=-1).astype(np.uint8)
-
-
-def _packed(pixels: Array) -> NDArray[np.uint32]:
-    """uint8 [height, width, n ≤ 4] → n bytes in one number, the first channel in the highest."""
-    packed = np.zeros(pixels.shape[:2], np.uint32)
-    for channel in range(pixels.shape[2]):
-        packed = packed << np.uint32(8) | pixels[..., channel]
-    return packed
-
-
-def _alpha_decides(pixels: Array, alpha: Array) -> bool:
-    """Whether alpha, not colour, tells the classes apart: it varies where colour does not.
-
-    Or two greys go with two alphas and the transparent one is the brighter: a dark drawing on transparent ground, or a
-    one-hot mask of two channels. Read as grey, the ground would be the foreground.
-    """
-    if alpha.min() == alpha.max():
-        return False
-    if pixels.dtype != np.uint8:
-        raise Unreadable(f"has an alpha channel of type {pixels.dtype}", "save it with 8 bits a channel")
-    colours = _packed(pixels if pixels.ndim == 3 else pixels[..., None])
-    if colours.min() == colours.max():
-        return True
-    both = np.unique(colours.astype(np.int64) << 8 | alpha)
-    if len(np.unique(both >> 8)) < len(both) or len(both) > MOST_VALUES:
-        raise Unreadable("differs in colour and in alpha", "data.masks.read: alpha, or save it without alpha")
-    grey = pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
-    return grey and len(both) == 2 and bool(both[0] & 255 > both[1] & 255)
 
 
 def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
@@ -294,8 +270,10 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     lengths = np.diff(starts, append=flat.size)
     found, inverse = np.unique(flat[starts], return_inverse=True)
-    counts, codes, last = np.bincount(inverse, lengths), np.zeros(len(found), np.uint8), len(found) - 1
-    # Of too many values as many as tell that they are, and the highest, for the range.
+    counts = np.bincount(inverse, lengths)
+    codes = np.zeros(len(found), np.uint8)
+    last = len(found) - 1
+    # If there are too many values, record enough to exceed `MOST_VALUES`, and the highest one for the range.
     for position in dict.fromkeys([*range(min(last, MOST_VALUES) + 1), last]):
         value = found[position].item()
         codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)

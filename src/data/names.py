@@ -31,9 +31,11 @@ class Names:
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = set(ids)
-        self._by_name: dict[str, list[str]] = {}
+        self._by_ending: dict[str, list[str]] = {}  # the end of a path, from any of its folders on → the ids
         for image in sorted(self.ids):
-            self._by_name.setdefault(image.rpartition("/")[2], []).append(image)
+            parts = image.split("/")
+            for start in range(len(parts)):
+                self._by_ending.setdefault("/".join(parts[start:]), []).append(image)
 
     def find(self, written: str) -> list[str]:
         """The ids that `written` may mean: one if it is clear, several if it is not, none if there is none."""
@@ -46,8 +48,11 @@ class Names:
             inside = "/".join(below)
             if inside in self.ids:
                 return [inside]
-            alike = self._by_name.get(parts[-1], [])
-            found += [image for image in alike if _agree(image.split("/"), below, single=len(alike) == 1)]
+            found += self._by_ending.get(inside, [])  # the image's path goes on above what is written
+            shorter = ["/".join(below[start:]) for start in range(1, len(below))]
+            found += [end for end in shorter[:-1] if end in self.ids]  # what is written goes on above the image's path
+            if shorter and shorter[-1] in self.ids and len(self._by_ending[shorter[-1]]) == 1:
+                found.append(shorter[-1])  # an image without folders may have been in any
         return sorted(set(found))
 
 
@@ -60,18 +65,6 @@ def _forms(written: str) -> list[str]:
     if path.suffix.lower() in EXTENSIONS:
         forms.append(str(path.with_suffix("")))
     return list(dict.fromkeys(forms))
-
-
-def _agree(image: list[str], written: list[str], *, single: bool) -> bool:
-    """Whether a path written in full or in part may be that of an image, both as their parts.
-
-    The folders must agree as far as both have some. An image without folders may have been in any, if it is the single
-    one of its name.
-    """
-    if len(image) == 1 and len(written) > 1:
-        return single
-    shorter = min(len(image), len(written))
-    return image[-shorter:] == written[-shorter:]
 
 
 def advice(ids: Collection[str]) -> str:

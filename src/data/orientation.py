@@ -7,12 +7,14 @@ from src.data.images import turned
 from src.data.masks import Labels
 from src.data.unreadable import Unreadable
 
-SHOWN = "data.masks.exif: shown, if masks are drawn on the image as viewers show it"
-STORED = "data.masks.exif: stored, if they are drawn on the pixels as the file stores them"
+REMEDY = (
+    "data.masks.exif: shown, if masks are drawn on the image as viewers show it; data.masks.exif: stored, if they are "
+    "drawn on the pixels as the file stores them (or exif in dataset.yaml)"
+)
 
 
-def placed(
-    mask: Labels, orientation: int, shape: tuple[int, ...], setting: str
+def orient_mask(
+    mask: Labels, orientation: int, shape: tuple[int, ...], setting: str, remedy: str = REMEDY
 ) -> tuple[NDArray[np.uint8], list[tuple[str, str]]]:
     """Turn a mask so that it lies on its turned image.
 
@@ -25,6 +27,7 @@ def placed(
         orientation: of the image, EXIF 1 … 8.
         shape: height and width of the turned image.
         setting: data.masks.exif: auto, shown or stored.
+        remedy: what the error says that the user can do.
 
     Returns:
         The codes, uint8 [height, width], and what to warn of. If no way fits the shape, the codes are as shown.
@@ -42,7 +45,7 @@ def placed(
     if len(fitting) == 2 and setting == "auto":
         turns = f"EXIF orientation {orientation} for the image and {mask.orientation} for the mask"
         what = f"the files have {turns}, and nothing tells which way up the mask is drawn"
-        raise Unreadable(what, f"{SHOWN}; {STORED} (or exif in dataset.yaml)")
+        raise Unreadable(what, remedy)
     if setting in fitting:
         return fitting[setting], []
     if not fitting:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from src.data.image_as_mask import changed_places, holds_image, suspicious
 from src.data.images import SUFFIXES, read_image, read_picture, turned
 from src.data.layouts import layout_findings
 from src.data.links import check_links, files_below
 from src.data.masks import Labels, read_stored
 from src.data.matching import Rule, find_rule, partners
-from src.data.mistaken import changed_places, holds_image, suspicious
-from src.data.orientation import placed
-from src.data.unpaired import explained
+from src.data.orientation import orient_mask
+from src.data.unpaired import explain_unpaired
 from src.data.unreadable import LARGE, Finding, Unreadable
 from src.errors import UserError, printable
 from src.params import AskedData
@@ -30,12 +30,14 @@ class Content(NamedTuple):
         labels: of the mask, with codes of the same height and width.
         notes: what to warn of, each with the setting or the step that helps.
         inverted: whether the image's file stores white as 0.
+        orientation: EXIF, 1 … 8, that the image's file names.
     """
 
     image: NDArray[Any]
     labels: Labels
     notes: Sequence[tuple[str, str]] = ()
     inverted: bool = False
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def folder_pairs(
     only = None if view.only is None else {name for name, image in names.items() if image in view.only}
     together, alone = partners(files, masks, rule, view.masks)
     alone = layout_findings(files, masks, rule, alone, view.masks, only)
-    alone = explained(folder, files, masks, rule, alone, view.masks)
+    alone = explain_unpaired(folder, files, masks, rule, alone, view.masks)
     if only is not None:
         alone = [found for found in alone if found.whole or found.file.removeprefix("images/") in only]
     pairs = [
@@ -164,7 +166,7 @@ def _read(
     stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
     if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE:
         _refuse_image(folder, mask_path, image)
-    codes, notes = placed(stored, picture.orientation, image.shape[:2], data.masks.exif)
+    codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
     if picture.alpha_dropped:
         kept = f"data.channels: {image.shape[2] + 1}"
         notes.append(("the image's alpha channel is left out, and it is not the same everywhere", f"{kept} keeps it"))
@@ -173,12 +175,16 @@ def _read(
         turn = ", with width and height exchanged" * (image.shape[:2] == codes.shape[::-1])
         what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
         raise Unreadable(what, "make both of one size, or data.on_error: skip")
-    return Content(image, Labels(codes, stored.values), notes, picture.inverted)
+    return Content(image, Labels(codes, stored.values), notes, picture.inverted, picture.orientation)
 
 
 def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
     """Raise `Unreadable` if the mask file holds the image, or a picture while the image looks like a mask."""
-    pixels, name = named(folder, mask_path, lambda: read_image(mask_path)), mask_path.relative_to(folder).as_posix()
+    name = mask_path.relative_to(folder).as_posix()
+    try:
+        pixels = read_image(mask_path)
+    except Unreadable:  # no image holds such numbers
+        return
     if changed_places(pixels, image):
         what = f"{name} looks like an image, and the image like a mask"
         raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")

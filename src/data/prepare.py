@@ -76,6 +76,7 @@ def _record(gate: Gate, entry: Entry) -> Record:
         mean=entry.mean,
         std=entry.std,
         thumbnail=encoded(entry.thumbnail[0]),
+        orientation=entry.orientation,
     )
 
 

@@ -13,8 +13,9 @@ from src.data.appended import Appended
 from src.data.checks import stop
 from src.data.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.labelled import Labelled
-from src.data.masks import Labels, Values, read_mask
+from src.data.masks import Labels, Values, read_stored
 from src.data.matching import Rule, find_rule, partners
+from src.data.orientation import orient_mask
 from src.data.pairs import by_stem, named
 from src.data.prepare import translate
 from src.data.ready_values import Decoder, decoder
@@ -64,9 +65,15 @@ class Ready:
 def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) -> Ready:
     """Read the mask of every image to score into the folder `work`.
 
-    folder: masks named as those of a data set are, and if wanted a dataset.yaml that names their values; settings: the
-    section data.masks. `UserError` lists every image without a mask, and every mask that cannot be read, is of another
-    size than its image, or holds unknown values.
+    Args:
+        folder: masks that are named as those of a data set are, and optionally a dataset.yaml with classes or exif.
+        labelled: the images to score.
+        settings: the section data.masks.
+        work: a folder for the masks' pixels.
+
+    Raises:
+        UserError: an image has no mask, or a mask cannot be read, has another size than its image, or holds unknown
+            values. The message lists all of them.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is no folder of masks")
@@ -75,9 +82,11 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     files, findings, _ = by_stem(folder, folder, skip=False)
     rule = find_rule(labelled.known, files)
     masks, missing = _paths(folder, files, rule, labelled)
-    values, starts, unread = _copied(folder, masks, store, own or store.dataset, settings, work)
+    described = own if own.classes else store.dataset
+    described = described.model_copy(update={"exif": own.exif or _exif_of(store.dataset, settings)})
+    values, starts, unread = _copied(folder, masks, store, described, settings, work)
     of_files = {_name(folder, masks[index]): held for index, held in values.items()}
-    found, unknown = decoder(store.dataset, own or Dataset(), of_files, folder)
+    found, unknown = decoder(store.dataset, own, of_files, folder)
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
     stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
@@ -85,14 +94,22 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
 
 
-def _described(folder: Path) -> Dataset | None:
-    """dataset.yaml in the folder of the masks; None if there is none, `UserError` if it names no classes."""
-    if not (folder / NAME).exists():
-        return None
+def _described(folder: Path) -> Dataset:
+    """dataset.yaml in the folder of the masks, or its defaults; `UserError` if it has neither classes nor exif."""
     own = read_dataset(folder)
-    if not own.classes:
+    if (folder / NAME).exists() and not own.classes and not own.exif:
         raise UserError(f"{folder / NAME}: names no classes; write the masks' values under classes, or remove the file")
     return own
+
+
+def _exif_of(dataset: Dataset, settings: Masks) -> str | None:
+    """How ready masks are drawn if nobody says so: as shown if the data set's own masks are, else unknown.
+
+    Masks that this project predicts are drawn as shown, those of other programs often on the stored pixels. So what the
+    data set says counts only if both agree.
+    """
+    setting = dataset.exif if settings.exif == "auto" else settings.exif
+    return "shown" if setting == "shown" else None
 
 
 def _copied(
@@ -117,14 +134,20 @@ def _copied(
 def _read(
     folder: Path, path: Path, record: Record, dataset: Dataset, settings: Masks, scratch: Path
 ) -> Labels | Finding:
+    size = record.height, record.width
+    remedy = f"write exif: shown, or exif: stored, into {folder / NAME}"
+
+    def read() -> Labels:
+        stored = read_stored(path, settings, dataset.coloured, dataset.ignored, scratch)
+        codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
+        return Labels(codes, stored.values)
+
     try:
-        labels = named(
-            folder.parent, path, lambda: read_mask(path, settings, dataset.coloured, dataset.ignored, scratch)
-        )
+        labels = named(folder.parent, path, read)
     except Unreadable as error:
         return Finding(record.id, "error", str(error), error.setting)
     height, width = labels.codes.shape
-    if (height, width) == (record.height, record.width):
+    if (height, width) == size:
         return labels
     what = f"{_name(folder, path)} is {width} × {height} pixels, the image {record.width} × {record.height}"
     return Finding(record.id, "error", what, "save it in the size of the image")

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from src.data.dataset import NAME, Dataset
-from src.data.edges import invented
+from src.data.edges import interpolated_values
 from src.data.encoding_checks import some
 from src.data.entry import Entry
 from src.data.masks import Values
@@ -33,7 +33,8 @@ def set_findings(
     """
     shown = {name: entry for name, entry in entries.items() if any(entry.std)}  # the others are of one colour
     found = [*_same_masks(shown, twins), *_ranges(shown), *_lines(entries.values(), dataset)]
-    return found + stretched({name: entry.values for name, entry in entries.items()}, dataset.ignored, named)
+    masks = {name: entry.values for name, entry in entries.items()}
+    return found + rescaled_mask_findings(masks, dataset.ignored, named)
 
 
 def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[Finding]:
@@ -77,16 +78,17 @@ def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
 
 def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
     """A warning for values in thin lines between two others, as smooth resizing of class numbers leaves them."""
-    lines = invented([entry.edges for entry in entries], dataset.ignored)
+    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored)
     if not lines:
         return []
     names = ", ".join(f"{value} ({lines[value]:,})" for value in sorted(lines))
     what = f"values lie in lines of 1 or 2 pixels where lower values meet higher ones (lines of pixels): {names}"
-    setting = "as from resizing with interpolation: save the masks again by nearest neighbour, unless they are drawn so"
+    setting = "resizing with interpolation leaves such lines: save the masks again, resized by nearest neighbour, "
+    setting += "unless somebody drew the lines"
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def stretched(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
+def rescaled_mask_findings(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
     """An error, or a warning if classes are named, if masks seem to be scaled or coloured by their own highest class.
 
     One value then means different classes in different masks, as 127 and 85 both stand for class 1, 255 for any.
@@ -129,7 +131,7 @@ def _only_ends_shared(sets: Collection[frozenset[int]]) -> bool:
     return len(ends) == 2 and all(one & other == ends for one, other in combinations(sets, 2))
 
 
-def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
+def swapped_mask_warnings(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
     """A warning for the few masks of two classes whose foreground and background seem to be exchanged.
 
     Their foreground covers far more than that of all others, and about as much as the background of these.
@@ -154,7 +156,8 @@ def exchanged(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Fin
     slack = max(usual[-1] - usual[0], GAP / 2)
     if any(not usual[0] - slack <= 1 - share <= usual[-1] + slack for share in rare):
         return []
-    names = [name for name, share in shares.items() if share in rare]
+    few = set(rare)
+    names = [name for name, share in shares.items() if share in few]
     what = f"foreground and background of {len(names)} mask(s) may be exchanged: {dataset.names[1 - index]!r} covers "
     spans = [f"{min(part):.0%} to {max(part):.0%}" for part in (rare, usual)]
     what += f"{spans[0]} of these, {spans[1]} of the others: {some(names)}"

@@ -36,6 +36,7 @@ class Record:
     pixels: how many pixels of each class its mask holds.
     mean, std: of the scaled intensities of the pixels that count, for each channel (see normalise.py).
     thumbnail: a small grey picture as text, see filled.py; "" if there is none.
+    orientation: EXIF, 1 … 8, that the image's file names; the stored pixels are turned by it.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Record:
     mean: list[float]
     std: list[float]
     thumbnail: str = ""
+    orientation: int = 1
 
 
 class Described(Protocol):

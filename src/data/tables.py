@@ -31,7 +31,10 @@ def read_table(path: Path, column: str) -> Table:
     skipped = 1 if named else 0
     readings = {}
     for separator in [named[1]] if named else SEPARATORS:
-        header = next(csv.reader(lines[skipped : skipped + 1], delimiter=separator), [])
+        try:
+            header = next(csv.reader(lines[skipped : skipped + 1], delimiter=separator), [])
+        except csv.Error as error:
+            raise UserError(f"{path}: line {skipped + 1}: {error}") from None
         readings[separator] = [cell.strip() for cell in header]
     fitting = [separator for separator, header in readings.items() if column in header and len(header) > 1]
     if len(fitting) > 1:

@@ -13,7 +13,7 @@ ANNOTATIONS = {".json", ".xml", ".txt"}  # outlines in place of masks
 FEWEST = 2  # names that have to differ in leading zeros alone, or in their folders, before that is called the reason
 
 
-def explained(
+def explain_unpaired(
     root: Path, images: Mapping[str, Path], masks: Mapping[str, Path], rule: Rule, alone: list[Finding], folder: str
 ) -> list[Finding]:
     """The findings on files without a partner, with the reason where the names tell it.
@@ -31,7 +31,11 @@ def explained(
     found = _unread(root, images, masks, folder)
     alone = [found.get(finding.file, finding) for finding in alone]
     left = [finding.file for finding in alone if finding.file not in found]
-    reason = _nearly(left, folder) or _few(images, masks, rule, folder) or _shifted(images, masks, rule, folder)
+    reason = (
+        _similar_names(left, folder)
+        or _few_pairs(images, masks, rule, folder)
+        or _shifted_numbers(images, masks, rule, folder)
+    )
     if not reason:
         return alone
     return reason + [finding for finding in alone if finding.file in found or not reason[0].whole]
@@ -66,7 +70,7 @@ def _of_format(file: str, kind: str, path: Path) -> Finding:
     return Finding(file, "error", what, f"{setting}; or data.on_error: skip")
 
 
-def _nearly(left: Sequence[str], folder: str) -> list[Finding]:
+def _similar_names(left: Sequence[str], folder: str) -> list[Finding]:
     """An error if names would pair without the zeros that their numbers begin with, or without their folders."""
     ways: tuple[tuple[Callable[[str], str], str, str], ...] = (
         (lambda name: re.sub(r"(?<!\d)0+(?=\d)", "", name), "leading zeros", "rename the files so that both are alike"),
@@ -92,17 +96,17 @@ def _names(files: Iterable[str], kind: str) -> list[str]:
     return [file.removeprefix(f"{kind}/") for file in files if file.startswith(f"{kind}/")]
 
 
-def _few(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
+def _few_pairs(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
     """An error if most images have no mask and most masks no image: the pairs that there are may be chance."""
     pairs = rule.matched(images, masks)
     if not pairs or 2 * pairs >= min(len(images), len(masks)):
         return []
     what = f"only {pairs} of {len(images)} images and {len(masks)} masks have names that go together, maybe by chance"
-    setting = "as of frames and masks that are counted in different steps; name each mask after its image"
+    setting = "frames and masks may be numbered in different steps: name each mask after its image"
     return [Finding(folder, "error", what, setting, True)]
 
 
-def _shifted(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
+def _shifted_numbers(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
     """An error if masks are numbered like the images, but begin with another number: each would get its neighbour's."""
     of_images, of_masks = _numbers(rule.keys(images, rule.image)), _numbers(rule.keys(masks, rule.mask))
     for beginning in sorted(of_images.keys() & of_masks.keys()):
