@@ -240,6 +240,14 @@ def test_an_image_path_of_a_missing_file_names_the_image_of_the_same_name(tmp_pa
         from_labelme(tmp_path, "more")
 
 
+@pytest.mark.parametrize("image", ["x" * 300 + ".png", "/" + "d/" * 3000 + "x" * 5000 + ".png", "é" * 200 + ".png"])
+def test_an_image_path_too_long_for_the_disk_is_missing(tmp_path, image):
+    photo(tmp_path / "set/other.png")
+    pointing(tmp_path / "set", "a", image)
+    with pytest.raises(UserError, match=r"1 problem.*\n  'a\.json': its image .* is missing in"):
+        from_labelme(tmp_path)
+
+
 def scene(seed=0, width=96, height=72):
     noise = np.random.default_rng(seed).integers(0, 256, (9, 12, 3)).astype(np.uint8)
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)

@@ -9,6 +9,7 @@ from src.convert.annotations import Options
 from src.convert.summary import describe
 from src.errors import UserError
 from tests.annotated import SQUARE, from_coco, from_labelme, from_yolo, labelme, photo, run, stored, yolo
+from tools.convert import arguments
 
 SKIP = Options(skip_degenerate=True)
 SHAPES = [[[5, 5]], [[5, 5, 9, 9]], [[5, 5, 9, 5, 9]], [[]], [SQUARE, [1, 1]]]
@@ -95,4 +96,10 @@ def test_json_files_of_other_encodings_are_read_or_named(tmp_path):
     np.testing.assert_array_equal(stored(tmp_path, "c.png"), EXPECTED)
     with pytest.raises(UserError, match=r"'c\.json': is neither UTF-8 nor ascii"):
         from_labelme(tmp_path, "more", options=Options(encoding="ascii"))
-    assert run("labelme", tmp_path / "set", "--encoding", "klingon", "--out", tmp_path / "x").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["klingon", "hex", "rot13", "base64", "zip", "undefined", ""])
+def test_encodings_that_are_not_of_text_are_refused_as_arguments(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        arguments().parse_args(["labelme", "set", "--encoding", name, "--out", "out"])
+    assert end.value.code == 2 and f"--encoding: no such encoding: {name}" in capsys.readouterr().err

@@ -35,6 +35,8 @@ def found(folder, name, *files):
         ("../images/a.png", ["deep/er/a.png"]),
         ("https://host/bucket/a%20b.png?token=x", ["a b.png"]),
         ("s3://bucket/one/a.png", ["one/a.png", "two/a.png"]),
+        ("http://[x/a.png", ["a.png"]),
+        ("https://[::1:8080/one/a%20b.png#top", ["one/a b.png", "two/a b.png"]),
         ("cafe\u0301.png", ["caf\u00e9.png"]),
     ],
 )

@@ -135,8 +135,9 @@ def _names(text: str) -> list[str]:
 
 def _encoding(text: str) -> str:
     try:
+        "a".encode(text)  # codecs.lookup also knows codecs that are not for text, such as hex
         return codecs.lookup(text).name
-    except LookupError:
+    except (LookupError, ValueError):  # UnicodeError is a ValueError
         raise argparse.ArgumentTypeError(f"no such encoding: {text}") from None
 
 

@@ -5,12 +5,12 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from src.convert.names import locate, safe_name
 from src.convert.problems import Refused, quoted
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/?#]*(?P<path>[^?#]*)")  # scheme, server, path, query
 LOCAL_FILES = "?d="  # Label Studio: /data/local-files/?d=PATH
 UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
 MOST_NAMED = 5  # files that a message names
@@ -74,8 +74,8 @@ def _parts(text: str) -> tuple[str, ...]:
     """The parts of a path or URL, without a drive, a server, and what leads upwards; composed unicode."""
     if LOCAL_FILES in text:
         text = text.partition(LOCAL_FILES)[2]
-    elif URL.match(text):
-        text = urlsplit(text).path
+    elif url := URL.match(text):  # not urlsplit: it raises ValueError for a server name such as "[x"
+        text = url["path"]
     path = PureWindowsPath(text)  # knows both separators
     parts = path.parts[1:] if path.anchor else path.parts
     last = max((position for position, part in enumerate(parts, 1) if part == ".."), default=0)
