@@ -149,12 +149,50 @@ def test_an_empty_label_is_refused_with_its_place(tmp_path):
         from_labelme(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["background", "Background", "BACKGROUND", "_background_", "bg", "BG"])
+@pytest.mark.parametrize(
+    "name",
+    ["background", "Background", "BACKGROUND", "_background_", "_Background_", "bg", "BG", "__bg__"],
+)
 def test_a_class_called_background_in_any_case_is_the_background(tmp_path, name):
     categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": name}]
     from_coco(tmp_path, (3, [SQUARE], {}), (4, [[3, 3, 5, 3, 5, 5, 3, 5]], {}), categories=categories)
     assert read_dataset(tmp_path / "out").classes == {0: "background", 1: "cell"}
     assert stored(tmp_path).sum() == 16 - 4
+
+
+@pytest.mark.parametrize("name", ["void", "Unlabelled", "ignore", "Don't care", "not_annotated", "__IGNORE__"])
+def test_classes_that_may_mean_not_annotated_are_warned_of_in_every_format(tmp_path, name):
+    (tmp_path / "coco").mkdir()
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": name}]
+    coco_source = from_coco(tmp_path / "coco", (3, [SQUARE], {}), (4, [SQUARE], {}), categories=categories)
+    yolo(tmp_path / "yolo/set", "1 0 0 1 0 1 1", f'names: [cell, "{name}"]')
+    photo(tmp_path / "labelme/set/a.png")
+    square = [[1, 1], [3, 3]]
+    labelme(tmp_path / "labelme/set/a.json", ("cell", "rectangle", square, {}), (name, "rectangle", square, {}))
+    for summary in (coco_source, from_yolo(tmp_path / "yolo/set"), from_labelme(tmp_path / "labelme")):
+        (warning,) = summary.warnings
+        assert repr(name) in warning.what and "becomes a class of its own and counts in every score" in warning.what
+        assert warning.setting == "if it means not annotated, call it __ignore__ and convert again"
+
+
+def test_pixels_of_a_class_called_ignore_with_underscores_are_ignored_in_every_format(tmp_path):
+    (tmp_path / "coco").mkdir()
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "__ignore__"}]
+    assert not from_coco(
+        tmp_path / "coco", (3, [SQUARE], {}), (4, [[0, 0, 2, 0, 2, 2, 0, 2]], {}), categories=categories
+    ).warnings
+    assert (stored(tmp_path / "coco") == 255).sum() == 4
+    yolo(tmp_path / "yolo/set", "1 0 0 1 0 1 1 0 1", "names: [cell, __ignore__, cell2]\n")
+    (tmp_path / "yolo/set/labels/a.txt").write_text("1 0 0 .5 0 .5 1 0 1\n0 .5 0 1 0 1 1 .5 1\n")
+    assert not from_yolo(tmp_path / "yolo/set").warnings
+    assert (stored(tmp_path / "yolo") == 255).sum() == 60
+
+
+@pytest.mark.parametrize("second", ["BG", "Background", "_background_", "back-ground"])
+def test_two_classes_that_mean_the_background_are_refused(tmp_path, second):
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "background"}, {"id": 5, "name": second}]
+    with pytest.raises(UserError, match=f"several names mean the background: 'background', '{second}'; keep one"):
+        from_coco(tmp_path, (3, [SQUARE], {}), categories=categories)
 
 
 def test_categories_without_annotations_do_not_count_as_doubles(tmp_path):

@@ -12,11 +12,10 @@ import numpy as np
 from src.convert.frame import Frame
 from src.convert.problems import Degenerate, Findings, Refused, quoted
 from src.convert.regions import Points, Region, fill_polygons
-from src.data.dataset import IGNORE, Dataset, similar_names
+from src.data.dataset import BACKGROUND_NAMES, IGNORE, UNLABELLED_NAMES, Dataset, plain_name, similar_names
 from src.errors import UserError
 from src.section import validate
 
-BACKGROUND_NAMES = {"background", "_background_", "bg"}  # in any case; the second is labelme's own
 IGNORE_NAME = "__ignore__"  # labelme's own
 MOST_CLASSES = IGNORE - 1  # beside the background
 MOST_LETTERS = 60  # of a class name in dataset.yaml
@@ -98,10 +97,16 @@ class Annotations:
 def number(names: Sequence[str], path: Path) -> dict[str, int]:
     """Class name → value in the masks: 1, 2 … in the order given; a background is 0, `__ignore__` 255.
 
-    `UserError` if a name cannot be one in dataset.yaml, occurs twice, or they are too many; `path` is where they stand.
+    `UserError` if a name cannot be one in dataset.yaml, occurs twice, or they are too many, or if several names mean
+    the background; `path` is where they stand.
     """
-    background = [name for name in names if name.casefold() in BACKGROUND_NAMES]
+    background = [name for name in names if is_background(name)]
     own = [name for name in names if name not in background and name != IGNORE_NAME]
+    if len(background) > 1:
+        raise UserError(
+            f"{path}: several names mean the background: {', '.join(map(quoted, background))}; keep one of them, and "
+            "rename those that are classes"
+        )
     if not own:
         raise UserError(f"{path}: no classes are named there, so there is nothing to learn")
     if len(own) > MOST_CLASSES:
@@ -113,15 +118,27 @@ def number(names: Sequence[str], path: Path) -> dict[str, int]:
     validate(Dataset, {"classes": dict(enumerate(["background", *own]))}, path)
     return (
         {name: position for position, name in enumerate(own, 1)}
-        | dict.fromkeys([*BACKGROUND_NAMES, *background], 0)
+        | dict.fromkeys(["background", *background], 0)
         | {IGNORE_NAME: IGNORE}
     )
 
 
-def warn_of_similar(
+def is_background(name: str) -> bool:
+    """Whether a class name means the background: background or bg in any case, labelme's `_background_` too."""
+    return plain_name(name) in BACKGROUND_NAMES
+
+
+def is_unlabelled(name: str) -> bool:
+    """Whether a class name such as void or `__ignore__` may mean pixels that nobody annotated."""
+    return plain_name(name) in UNLABELLED_NAMES
+
+
+def warn_of_names(
     names: Iterable[str], file: str, findings: Findings, places: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """Add a warning for class names that differ in case, blanks, underscores or hyphens only.
+    """Add warnings for class names that are not clear.
+
+    Such names differ in case, blanks, underscores or hyphens only, or may mean pixels that nobody annotated.
 
     Args:
         names: The names of the classes.
@@ -129,19 +146,55 @@ def warn_of_similar(
         findings: Where the warning goes.
         places: Name → where it is used, in words.
     """
+    names = list(names)
+    for name in dict.fromkeys(names):
+        if name != IGNORE_NAME and is_unlabelled(name):
+            what = f"{_placed(name, places)} becomes a class of its own and counts in every score"
+            findings.warn(file, what, f"if it means not annotated, call it {IGNORE_NAME} and convert again")
     groups: dict[str, list[str]] = {}
     for first, second in similar_names(names):
         if not any(first in others for others in groups.values()):
             groups.setdefault(first, []).append(second)
     for first, others in groups.items():
-        shown = ", ".join(quoted(name) + (f" ({places[name]})" if name in places else "") for name in [first, *others])
+        shown = ", ".join(_placed(name, places) for name in [first, *others])
         what = f"class names differ in case, blanks, underscores or hyphens only: {shown}"
         findings.warn(file, what, "if they mean one class, give it one name there and convert again")
+
+
+def _placed(name: str, places: Mapping[str, str]) -> str:
+    """A name and the place where it is used, if that is known."""
+    return quoted(name) + (f" ({places[name]})" if name in places else "")
 
 
 def classes_of(values: dict[str, int]) -> dict[int, str]:
     """Value → name, as in dataset.yaml, from what `number` returned."""
     return {0: "background"} | {value: name for name, value in values.items() if 0 < value < IGNORE}
+
+
+def official(
+    listed: Mapping[str, Sequence[PurePosixPath]], items: Sequence[Item], file: str, findings: Findings
+) -> dict[str, list[PurePosixPath]]:
+    """The official division that a source gives.
+
+    The list of training images is kept only if all three lists name images, and every image is on exactly one of them.
+    Else the pipeline divides the images that are on no other list.
+
+    Args:
+        listed: Subset → names of its images, as the source lists them.
+        items: All images.
+        file: Where the lists stand.
+        findings: Where a warning goes if an image is listed more than once.
+
+    Returns:
+        Subset → names of its images, each once; empty lists are left out.
+    """
+    counts = Counter(name for names in listed.values() for name in names)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        what = f"{len(repeated)} image(s) are on two lists, or twice on one; the first is {quoted(str(repeated[0]))}"
+        findings.warn(file, what, "list every image once, and convert again")
+    filled = {subset: list(dict.fromkeys(names)) for subset, names in listed.items() if names}
+    complete = len(filled) == 3 and sorted(counts.elements()) == sorted(item.name for item in items)
+    return {subset: names for subset, names in filled.items() if complete or subset != "train"}
 
 
 def polygon(value: int, parts: Sequence[Points], frame: Frame, options: Options, *, beneath: bool = False) -> Shape:
@@ -195,7 +248,7 @@ def known(values: dict[str, int], label: str) -> int:
     """The value of a label; raises `Refused` if it is none of the classes."""
     if not label.strip():
         raise Refused("the label of the shape is empty", "name its class, or remove the shape")
-    if label.casefold() in BACKGROUND_NAMES:
+    if is_background(label):
         return 0
     if label not in values:
         close = [name for pair in similar_names([label, *values]) if label in pair for name in pair if name != label]

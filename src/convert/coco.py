@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from src.convert.annotations import Annotations, Item, Options, classes_of, number, warn_of_similar
+from src.convert.annotations import Annotations, Item, Options, classes_of, number, warn_of_names
 from src.convert.coco_shapes import Annotation, Reader
 from src.convert.finder import Finder
 from src.convert.frame import decide, read_header
@@ -62,7 +62,7 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
     annotated = Counter(annotation.category_id for _, annotation in placed)
     categories = _without_unused_doubles(categories, annotated, path, findings)
     values = number([categories[identity].name for identity in sorted(categories)], path)
-    warn_of_similar([category.name for category in categories.values()], str(path), findings)
+    warn_of_names([category.name for category in categories.values()], str(path), findings)
     value_of = {identity: values[category.name] for identity, category in categories.items()}
     annotations = _by_image(placed, entries, value_of, findings)
     reader, finder = Reader(options, findings, ignore_crowds), Finder(images, files)

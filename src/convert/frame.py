@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.convert.problems import Refused
+from src.data import images
 from src.data.unreadable import MOST_WHOLE
+
+FORMATS = (*images.FORMATS, "TIFF")  # not all that Pillow knows: for EPS it starts Ghostscript
 
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {  # EXIF orientation: what turns the pixels as stored into those shown
@@ -50,7 +53,7 @@ def read_header(path: Path) -> Header:
     """Size and orientation of an image file; raises `Refused`."""
     try:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             (width, height), tiff = image.size, image.format == "TIFF"
             if width * height > MOST_WHOLE:
                 raise Refused(f"has {width} × {height} pixels, more than {MOST_WHOLE}", "cut it into tiles")

@@ -20,11 +20,12 @@ from src.convert.annotations import (
     Shape,
     box,
     classes_of,
+    is_background,
     known,
     number,
     polygon,
     reaches_out,
-    warn_of_similar,
+    warn_of_names,
 )
 from src.convert.embedded import compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
@@ -79,8 +80,9 @@ def read_labelme(
     root, findings = images or folder, Findings(options.skip_degenerate)
     documents, pictures = _documents(folder, options, findings)
     labels = _labels(documents)
-    values = number(names or sorted(labels), folder)
-    warn_of_similar(names or sorted(labels), str(folder), findings, labels)
+    used = names or [label for label in sorted(labels) if not is_background(label)]
+    values = number(used, folder)
+    warn_of_names(names or sorted(labels), str(folder), findings, labels)
     items, files = [], walk(root, SUFFIXES, findings)
     pairing = Pairing(root, files, options.pair)
     for name, document in progress(documents.items(), len(documents), "read"):
@@ -88,8 +90,9 @@ def read_labelme(
             items.append(_item(name, document, pairing, options))
             _add_shapes(items[-1], name, document, values, options, findings)
             if document.shapes and name in pictures:  # read again: thousands of pictures do not fit into memory
-                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"])
-                compare(picture, items[-1].path, items[-1].frame)
+                frame = items[-1].frame
+                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"], frame)
+                compare(picture, items[-1].path, frame)
     labelled = {item.name for item in items}
     others = [name for name in files if name not in labelled]
     if keep_unlabelled:
