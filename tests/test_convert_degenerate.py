@@ -72,6 +72,23 @@ def test_degenerate_shapes_of_labelme_and_yolo_are_left_out_if_told_so(tmp_path)
     assert len(from_yolo(tmp_path / "yolo/set", options=SKIP).skipped) == 2
 
 
+@pytest.mark.parametrize("dropped", [[9, 9], [9, 9, 11, 9], [9, 9, 11, 9, 11]])
+def test_a_box_around_polygons_that_were_left_out_is_not_compared(tmp_path, dropped):
+    more = {"bbox": [2, 2, 9, 7]}
+    assert not from_coco(tmp_path, (3, [SQUARE, dropped], more), options=SKIP).warnings
+    (warning,) = from_coco(tmp_path, (3, [SQUARE], more), options=SKIP, out="all").warnings
+    assert "bbox and segmentation differ" in warning.what
+
+
+def test_what_to_check_if_no_pixel_belongs_to_a_class_follows_the_format(tmp_path):
+    shares = [0.1, 0.1, 0.4, 0.1, 0.4, 0.4]
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* export them in pixels"):
+        from_coco(tmp_path, (3, [shares], {}))
+    yolo(tmp_path / "yolo/set", "0 .01 .01 .02 .01 .02 .02")
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* check that the shapes lie on their images"):
+        from_yolo(tmp_path / "yolo/set")
+
+
 def test_the_option_reaches_the_library(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1\n0 .5 .5")
     found = run("yolo", tmp_path / "set", "--skip-degenerate", "--out", tmp_path / "out")

@@ -80,10 +80,23 @@ def test_names_that_are_found_elsewhere_are_counted_and_two_of_one_image_refused
     photo(tmp_path / "photos/b c.png")
     images = [{"id": 7, "file_name": "C:\\x\\a.png"}, {"id": 8, "file_name": "b%20c.png"}]
     words = describe(from_coco(tmp_path, (3, [SQUARE], {}), images=images))
+    assert "'b%20c.png' is 'b c.png' →" in words
     assert "2 file_name(s) are not paths below" in words and r"'C:\\x\\a.png' is 'a.png'" in words
     images[1]["file_name"] = "y/a.png"
     with pytest.raises(UserError, match=r"'a\.png': is annotated in two entries"):
         from_coco(tmp_path, (3, [SQUARE], {}), images=images, out="more")
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (12, " and 7 more")])
+def test_messages_name_five_files_and_count_the_others(tmp_path, count, more):
+    names = [f"{number}.png" for number in range(count)]
+    for name in names:
+        photo(tmp_path / "photos" / name)
+    images = [{"id": 7 + number, "file_name": f"old/{name}"} for number, name in enumerate(names)]
+    (warning,) = from_coco(tmp_path, (3, [SQUARE], {}), images=images).warnings
+    assert warning.what.endswith(", ".join(f"'old/{name}' is '{name}'" for name in names[:5]) + more)
+    with pytest.raises(UserError, match=f"{count} files there have the same base name: 'd0/a.png'.*{more} →"):
+        found(tmp_path, "a.png", *(f"d{number}/a.png" for number in range(count)))
 
 
 def test_base_names_never_lead_out_of_the_folder_of_images(tmp_path):

@@ -97,7 +97,7 @@ def test_a_colour_that_the_labelmap_does_not_name_is_refused(tmp_path, labelmap,
         from_voc(tmp_path / "set")
     for name in "ab":
         what = f"'images/{name}.jpg': its mask {name}.png: holds 1 colour(s) that labelmap.txt does not name"
-        assert f"{what}, in {count} pixel(s): {colour} →" in str(error.value)
+        assert f"{what}, in {count} pixel(s): '{colour}' →" in str(error.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -10,12 +10,13 @@ from types import MappingProxyType
 import numpy as np
 
 from src.convert.frame import Frame
-from src.convert.problems import Degenerate, Findings, Refused, quoted
+from src.convert.problems import Degenerate, Findings, Refused
 from src.convert.regions import Points, Region, fill_polygons
 from src.data.dataset import BACKGROUND_NAMES, IGNORE, UNLABELLED_NAMES, Dataset, plain_name, similar_names
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.section import validate
 
+IN_PIXELS = "if coordinates are shares of the size (0 … 1), not pixels: export them in pixels"
 IGNORE_NAME = "__ignore__"  # labelme's own
 MOST_CLASSES = IGNORE - 1  # beside the background
 MOST_LETTERS = 60  # of a class name in dataset.yaml
@@ -82,6 +83,7 @@ class Annotations:
     holes: how to draw a hole in this format, in words.
     subsets: official division, subset → names of images, where the source has one.
     colours: value in the mask → "#RRGGBB", where the source has a colour for each class.
+    hint: what to check if no pixel belongs to a class, in words.
     """
 
     classes: dict[int, str]
@@ -92,6 +94,7 @@ class Annotations:
     holes: str = ""
     subsets: dict[str, list[PurePosixPath]] = field(default_factory=dict)
     colours: dict[int, str] = field(default_factory=dict)
+    hint: str = "check that the shapes lie on their images"
 
 
 def number(names: Sequence[str], path: Path) -> dict[str, int]:

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from src.convert.annotations import Annotations, Item, Options, classes_of, number, warn_of_names
+from src.convert.annotations import IN_PIXELS, Annotations, Item, Options, classes_of, number, warn_of_names
 from src.convert.coco_shapes import Annotation, Reader
 from src.convert.finder import Finder
 from src.convert.frame import decide, read_header
 from src.convert.names import locate, walk
-from src.convert.problems import Findings, Refused, parse_json, quoted
+from src.convert.problems import Findings, Refused, parse_json
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted, some
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -80,7 +80,7 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
                 elsewhere[entry.file_name] = item.name
     _warn_of_names(elsewhere, path, findings)
     _warn_of_others(files, items, images, findings)
-    return Annotations(classes_of(values), items, True, [images], findings, HOLES)
+    return Annotations(classes_of(values), items, True, [images], findings, HOLES, hint=IN_PIXELS)
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -105,9 +105,8 @@ def _by_image(
                     f"image_id {quoted(annotation.image_id)} is not among the images", "correct it, or remove the entry"
                 )
             if annotation.category_id not in value_of:
-                raise Refused(
-                    f"category_id {quoted(annotation.category_id)} is not among the categories", "correct it, or add it"
-                )
+                what = f"category_id {quoted(annotation.category_id)} is not among the categories"
+                raise Refused(what, "correct it, or add it to the categories")
             identity = "" if annotation.id is None else f" (id {quoted(annotation.id)})"
             by_image[str(annotation.image_id)].append((f"{place}{identity}", annotation))
     return by_image
@@ -186,10 +185,10 @@ def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:
 
 def _warn_of_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
     if elsewhere:
-        (given, found), *_ = elsewhere.items()
+        shown = some((f"{quoted(given)} is {quoted(str(found))}" for given, found in elsewhere.items()), show=str)
         what = (
             f"{len(elsewhere)} file_name(s) are not paths below the folder of images; the files were found by "
-            f"decoded name or base name, the first: {quoted(given)} is {quoted(str(found))}"
+            f"decoded name or base name: {shown}"
         )
         findings.warn(str(path), what, "check that these are the images that were annotated")
 

@@ -18,7 +18,7 @@ from src.convert.rle import read_rle
 from src.data.dataset import IGNORE
 
 NESTED = "a polygon lies inside another one of the same annotation"
-DECIDE = "say --holes cut if such inner polygons are holes, --holes fill if not"
+DECIDE = "use --holes cut if such inner polygons are holes, --holes fill if not"
 BOX_SLACK = 0.05  # of the longer side, beside 2 pixels: how far the sides of bbox may be from the polygons
 
 
@@ -58,17 +58,19 @@ class Reader:
             return Shape(value, functools.partial(fill_runs, counts, frame.height, frame.width), beneath)
         if not content:
             return box(value, self._box(annotation), frame, self.options, beneath=beneath)
-        parts = self._parts(content, where)
+        listed = _listed(content)
+        parts = self._parts(listed, where)
         if not parts:
             return None
         shape = polygon(value, parts, frame, self.options, beneath=beneath)
-        self._compare_with_box(annotation, parts, frame, where)
+        if len(parts) == len(listed):  # bbox is that of all polygons
+            self._compare_with_box(annotation, parts, frame, where)
         inner = nested(parts, frame.height, frame.width)
         return replace(shape, draw=inner.cut) if inner and self._has_holes(annotation, inner, where) else shape
 
-    def _parts(self, content: Any, where: str) -> list[Points]:
+    def _parts(self, listed: list[Any], where: str) -> list[Points]:
         """The polygons of a segmentation; one that is refused is a finding."""
-        parts, listed = [], _listed(content)
+        parts = []
         for position, part in enumerate(listed):
             with self.findings.collect(f"polygon {position} of {where}" if len(listed) > 1 else where):
                 points = _points(part)
@@ -88,12 +90,18 @@ class Reader:
         sizes = f"area is {area:g}; with a hole it would be about {reading.cut:g}, without {reading.filled:g}"
         if told is not None:
             if reading.holes not in (None, told == "cut"):
-                self.findings.warn(where, f"{NESTED}; {sizes}. --holes {told} overrides this", "leave --holes out")
+                self.findings.warn(
+                    where,
+                    f"{NESTED}; {sizes}. --holes {told} overrides this",
+                    "check this annotation; without --holes, its area would decide",
+                )
             return told == "cut"
         if reading.holes is None:
             raise Refused(f"{NESTED}, and its {sizes}", DECIDE)
         if reading.holes:
-            self.findings.warn(where, f"{NESTED}, and is drawn as a hole: {sizes}", "say --holes fill if it is none")
+            self.findings.warn(
+                where, f"{NESTED}, and is drawn as a hole: {sizes}", "use --holes fill if it is not a hole"
+            )
         return reading.holes
 
     def _box(self, annotation: Annotation) -> tuple[float, float, float, float]:

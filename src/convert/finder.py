@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
 from src.convert.names import locate, safe_name
-from src.convert.problems import Refused, quoted
+from src.convert.problems import Refused
+from src.errors import quoted, some
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/?#]*(?P<path>[^?#]*)")  # scheme, server, path, query
 LOCAL_FILES = "?d="  # Label Studio: /data/local-files/?d=PATH
 UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
-MOST_NAMED = 5  # files that a message names
 
 
 class Finder:
@@ -52,11 +52,9 @@ class Finder:
                 locate(self.root, fitting[0])
                 return fitting[0]
             if fitting:
-                several = ", ".join(quoted(str(file)) for file in fitting[:MOST_NAMED])
-                more = f" and {len(fitting) - MOST_NAMED} more" if len(fitting) > MOST_NAMED else ""
                 raise Refused(
                     f"is not a file below {self.root}, and {len(fitting)} files there have the same base name: "
-                    f"{several}{more}",
+                    f"{some(map(str, fitting))}",
                     "name the file by its path below the folder of images",
                 )
         raise Refused(f"{refused}{self._hint(variants)}", refused.remedy)

@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from src.convert.annotations import (
+    IN_PIXELS,
     Annotations,
     Item,
     Options,
@@ -31,10 +32,10 @@ from src.convert.embedded import compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
 from src.convert.pairing import Pairing
-from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed, quoted
+from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed
 from src.convert.regions import Points, fill_disc, place_bitmap
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.progress import progress
 
 DRAWN = {"polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask"}
@@ -100,7 +101,7 @@ def read_labelme(
     elif others:
         what = f"{len(others)} image(s) there have no JSON, and are left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(root), what, "say --keep-unlabelled if they show nothing of the classes")
-    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES)
+    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES, hint=IN_PIXELS)
 
 
 def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:

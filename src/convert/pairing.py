@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from src.convert.names import safe_name
-from src.convert.problems import Refused, quoted
+from src.convert.problems import Refused
+from src.errors import quoted
 
 BY_PATH, BY_NAME = "imagePath", "name"
 

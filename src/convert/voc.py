@@ -23,21 +23,21 @@ from src.convert.annotations import (
 )
 from src.convert.frame import FORMATS, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed, quoted
+from src.convert.problems import Findings, Refused, placed
 from src.convert.regions import Region
 from src.data.dataset import IGNORE, read_lines
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted, some
 from src.files import read_text
 from src.progress import progress
 
 LABELMAP = "labelmap.txt"
 LAYOUTS = (("JPEGImages", "SegmentationClass"), ("images", "masks"))
+HINT = f"check that {LABELMAP} gives other classes than background to the colours of the masks"
 LISTS = "ImageSets/Segmentation"
 OFFICIAL = {"train": "train", "val": "validation", "test": "test"}
 LINE = re.compile(r"(?P<name>.+?)\s*:\s*(?P<colour>\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3})\s*(:.*)?")
 VOID = 0xE0E0C0  # Pascal VOC's colour of borders and of what is not annotated
-MOST_SHOWN = 5  # colours that a message names
 Colour = int  # 0xRRGGBB
 
 
@@ -78,7 +78,9 @@ def read_voc(folder: Path, options: Options) -> Annotations:
     _refuse_masks_alone(files, pictures, images, masks, findings)
     subsets = _subsets(folder / LISTS, items, findings)
     colours = {values[label.name]: f"#{label.colour:06X}" for label in classes}
-    return Annotations(classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours)
+    return Annotations(
+        classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours, hint=HINT
+    )
 
 
 def _read_labels(path: Path) -> list[Label]:
@@ -146,8 +148,7 @@ def _item(name: PurePosixPath, image: Path, mask: Path, value_of: dict[Colour, i
 
 def _unknown(pixels: dict[Colour, int]) -> Refused:
     """What to say about colours without a class."""
-    shown = "; ".join(f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in list(pixels)[:MOST_SHOWN])
-    shown += " …" if len(pixels) > MOST_SHOWN else ""
+    shown = some([f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in pixels])
     return Refused(
         f"holds {len(pixels)} colour(s) that {LABELMAP} does not name, in {sum(pixels.values())} pixel(s): {shown}",
         f"add a line to {LABELMAP} for each; if they come from smooth edges, export the masks again without these",

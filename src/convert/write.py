@@ -11,11 +11,11 @@ from PIL import Image
 
 from src.convert.annotations import Annotations, Item, Shape
 from src.convert.frame import turn
-from src.convert.problems import Findings, Refused, quoted
+from src.convert.problems import Findings, Refused
 from src.convert.regions import Region
 from src.data.dataset import IGNORE, Dataset, Value, write_dataset
 from src.data.unreadable import Finding
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.files import atomic, write_text
 from src.progress import progress
 
@@ -127,10 +127,8 @@ def _describe(annotations: Annotations, summary: Summary) -> None:
     }
     summary.unused = [name for value, name in annotations.classes.items() if value not in used]
     if len(used) == 1:
-        raise UserError(
-            "no shape covers a pixel, so there is nothing to learn; nothing was written. If coordinates are shares of "
-            "the size (0 … 1), not pixels: export them in pixels"
-        )
+        what = "no pixel belongs to a class, so there is nothing to learn; nothing was written"
+        raise UserError(f"{what} → {annotations.hint}")
     lists = {subset: f"{subset}.txt" for subset in annotations.subsets}
     colours = {used[value]: colour for value, colour in annotations.colours.items() if value in used}
     dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown", colors=colours)

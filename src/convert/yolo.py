@@ -20,10 +20,10 @@ from src.convert.annotations import (
 )
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed, quoted
+from src.convert.problems import Findings, Refused, placed
 from src.convert.regions import Points
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.files import read_text, read_yaml
 from src.progress import progress
 
