@@ -246,8 +246,8 @@ def test_a_json_that_points_at_two_images_is_refused_unless_decided(tmp_path, im
     why = r"'a\.json': imagePath names 'b\.png', but another image, 'a\.png', has the name of the JSON.*--pair"
     with pytest.raises(UserError, match=why):
         from_labelme(tmp_path)
-    from_labelme(tmp_path, "name", options=Options(pair="name"))
-    from_labelme(tmp_path, "path", options=Options(pair="imagePath"))
+    from_labelme(tmp_path, "name", options=Options(paired_by="name"))
+    from_labelme(tmp_path, "path", options=Options(paired_by="imagePath"))
     assert [path.name for path in (tmp_path / "name/masks").iterdir()] == ["a.png"]
     assert [path.name for path in (tmp_path / "path/masks").iterdir()] == ["b.png"]
 
@@ -283,7 +283,7 @@ def test_an_image_path_of_a_missing_file_names_the_image_of_the_same_name(tmp_pa
     why = r"'a\.json': imagePath names 'IMG_0001\.png', which is missing, but 'a\.png' has the name.*--pair name"
     with pytest.raises(UserError, match=why):
         from_labelme(tmp_path)
-    assert from_labelme(tmp_path, options=Options(pair="name")).images == 1
+    assert from_labelme(tmp_path, options=Options(paired_by="name")).images == 1
     (tmp_path / "set/a.png").rename(tmp_path / "set/c.png")
     with pytest.raises(UserError, match=r"'a\.json': its image 'IMG_0001\.png': is missing"):
         from_labelme(tmp_path, "more")
@@ -327,7 +327,7 @@ def test_an_image_that_is_not_the_picture_in_its_json_is_refused_unless_decided(
     embedded(tmp_path / "set", CHANGES[change](scene()))
     with pytest.raises(UserError, match=r"'a\.json': .*imageData.*--ignore-image-data"):
         from_labelme(tmp_path)
-    assert from_labelme(tmp_path, options=Options(picture=False)).images == 1
+    assert from_labelme(tmp_path, options=Options(compare_embedded=False)).images == 1
 
 
 COPIES = {

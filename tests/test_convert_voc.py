@@ -218,6 +218,13 @@ def test_the_list_of_training_images_is_kept_only_if_every_image_is_on_one_list(
     assert [warned in finding.what for finding in source.findings.warnings] == [True] * (warned is not None)
 
 
+def test_masks_of_background_alone_are_refused_without_a_word_about_coordinates(tmp_path):
+    voc(tmp_path / "set", labels=LABELS * 0)
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* → check that labelmap\.txt gives") as error:
+        from_voc(tmp_path / "set")
+    assert "coordinates" not in str(error.value)
+
+
 def test_two_masks_of_one_name_are_refused_with_both_names(tmp_path):
     voc(tmp_path / "set", names=("a", "sub/b"))
     for name in ("a", "sub/b"):

@@ -35,8 +35,9 @@ class Options:
     boxes: boxes without a polygon are filled, else refused.
     holes: "cut" or "fill": what becomes of a polygon inside another one of its annotation; None: `area` decides.
     skip_degenerate: polygons that enclose nothing are left out and listed, else refused.
-    pair: labelme: "imagePath" or "name" decides which image a JSON is about; None: a JSON where they differ is refused.
-    picture: labelme: an image that does not look like the picture in its JSON (imageData) is refused.
+    paired_by: labelme: "imagePath" or "name" decides which image a JSON is about; None: a JSON where they differ is
+        refused.
+    compare_embedded: labelme: an image that does not look like the picture in its JSON (imageData) is refused.
     encoding: labelme: how the text of those JSON files is encoded that are not UTF-8.
     """
 
@@ -45,21 +46,22 @@ class Options:
     boxes: bool = False
     holes: str | None = None
     skip_degenerate: bool = False
-    pair: str | None = None
-    picture: bool = True
+    paired_by: str | None = None
+    compare_embedded: bool = True
     encoding: str | None = None
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The value that a shape has in the mask, and how it is drawn; beneath: below every shape that is not.
+    """The value that a shape has in the mask, and how it is drawn.
 
+    below_others: it is drawn before every shape that has this not set.
     cut: it reaches out of the picture by more than `TOLERANCE`.
     """
 
     value: int
     draw: Callable[[], Region]
-    beneath: bool = False
+    below_others: bool = False
     cut: bool = False
 
 
@@ -200,11 +202,13 @@ def official(
     return {subset: names for subset, names in filled.items() if complete or subset != "train"}
 
 
-def polygon(value: int, parts: Sequence[Points], frame: Frame, options: Options, *, beneath: bool = False) -> Shape:
+def polygon(
+    value: int, parts: Sequence[Points], frame: Frame, options: Options, *, below_others: bool = False
+) -> Shape:
     """The shape of one or several polygons; raises `Refused` for coordinates that cannot be meant."""
     check_points(parts)
     cut = reaches_out(np.concatenate(parts), frame, options)
-    return Shape(value, functools.partial(fill_polygons, parts, frame.height, frame.width), beneath, cut)
+    return Shape(value, functools.partial(fill_polygons, parts, frame.height, frame.width), below_others, cut)
 
 
 def check_points(parts: Sequence[Points]) -> None:
@@ -219,8 +223,8 @@ def reaches_out(points: Points, frame: Frame, options: Options) -> bool:
     if not (np.abs(points) < FARTHEST).all():  # not a number compares as False
         raise Refused("a coordinate is not a finite number, or far too large", "remove the shape, or draw it again")
     excess = excess_of(points, frame.width, frame.height)
-    if excess > max(TOLERANCE, TURNED * min(frame.width, frame.height)) and frame.otherwise is not None:
-        how, width, height = frame.otherwise
+    if excess > max(TOLERANCE, TURNED * min(frame.width, frame.height)) and frame.alternative is not None:
+        how, width, height = frame.alternative
         if excess_of(points, width, height) <= TOLERANCE:
             raise Refused(
                 f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}, but fits the image "
@@ -240,11 +244,11 @@ def excess_of(points: Points, width: int, height: int) -> float:
     return float(max(-points.min(), (points - [width, height]).max()))
 
 
-def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *, beneath: bool = False) -> Shape:
+def box(value: int, corners: Sequence[float], frame: Frame, options: Options, *, below_others: bool = False) -> Shape:
     """A filled box from its left, top, right and bottom, in pixels."""
     x0, y0, x1, y1 = corners
     points = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], float)
-    return polygon(value, [points], frame, options, beneath=beneath)
+    return polygon(value, [points], frame, options, below_others=below_others)
 
 
 def known(values: dict[str, int], label: str) -> int:

@@ -166,8 +166,8 @@ def _item(entry: Image, finder: Finder, annotated: bool, options: Options) -> It
     path = locate(finder.root, name)
     _compare_paths(entry, name, finder)
     header = read_header(path)
-    said = None if entry.width is None or entry.height is None else (entry.width, entry.height)
-    return Item(name, path, decide(header, said, options.coordinates, annotated), [])
+    stated = None if entry.width is None or entry.height is None else (entry.width, entry.height)
+    return Item(name, path, decide(header, stated, options.coordinates, annotated), [])
 
 
 def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:

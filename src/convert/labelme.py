@@ -85,7 +85,7 @@ def read_labelme(
     values = number(used, folder)
     warn_of_names(names or sorted(labels), str(folder), findings, labels)
     items, files = [], walk(root, SUFFIXES, findings)
-    pairing = Pairing(root, files, options.pair)
+    pairing = Pairing(root, files, options.paired_by)
     for name, document in progress(documents.items(), len(documents), "read"):
         with findings.collect(str(name)):
             items.append(_item(name, document, pairing, options))
@@ -126,7 +126,7 @@ def _documents(
         with findings.collect(str(name)):
             content = parse_json(locate(folder, name), options.encoding)
             documents[name] = Document.model_validate(content)
-            if options.picture and content.get("imageData"):
+            if options.compare_embedded and content.get("imageData"):
                 pictures.add(name)
     if not documents:
         findings.stop_on_errors()
@@ -139,8 +139,8 @@ def _item(name: PurePosixPath, document: Document, pairing: Pairing, options: Op
     with placed(f"its image {quoted(str(image))}"):
         path = locate(pairing.root, image)
         header = read_header(path)
-    said = None if document.width is None or document.height is None else (document.width, document.height)
-    return Item(image, path, decide(header, said, options.coordinates, bool(document.shapes)), [])
+    stated = None if document.width is None or document.height is None else (document.width, document.height)
+    return Item(image, path, decide(header, stated, options.coordinates, bool(document.shapes)), [])
 
 
 def _add_shapes(
@@ -194,8 +194,8 @@ def _bitmap(text: str | None, points: Points) -> tuple[NDArray[np.bool_], int, i
         with Image.open(io.BytesIO(base64.b64decode(text or "", validate=True)), formats=["PNG"]) as image:
             size, extent = image.size, np.abs(points[1] - points[0]) + 1
             if np.abs(extent - size).max() > 1:  # before it is decoded: what fits into the picture is no bomb
-                said, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, size))
-                raise Refused(f"its points span {said} pixels, its mask is {held}", REMEDY)
+                stated, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, size))
+                raise Refused(f"its points span {stated} pixels, its mask is {held}", REMEDY)
             pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError):
         raise Refused("its mask is not a PNG in base64", REMEDY) from None

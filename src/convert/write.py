@@ -78,11 +78,12 @@ def write(annotations: Annotations, out: Path) -> Summary:
 def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
     """The mask of stored values, uint8 [height, width] as the image is shown, and counts of what `Summary` names.
 
-    Shapes are painted over each other: those `beneath` first, then by falling area if `by_size`, then in their order.
+    Shapes are painted over each other: those `below_others` first, then by falling area if `by_size`, then in their
+    order.
     """
     mask, counts = np.zeros((item.frame.height, item.frame.width), np.uint8), Counter[str]()
     drawn = [(shape, shape.draw()) for shape in item.shapes]
-    drawn.sort(key=lambda pair: (not pair[0].beneath, -pair[1].area if by_size else 0))  # a stable sort
+    drawn.sort(key=lambda pair: (not pair[0].below_others, -pair[1].area if by_size else 0))  # a stable sort
     for shape, region in drawn:
         rows, columns = region.inside.shape
         window = mask[region.top : region.top + rows, region.left : region.left + columns]
@@ -93,7 +94,7 @@ def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
             inside=visible and shape.value not in (0, IGNORE) and bool((window[region.inside] == shape.value).all())
         )
         window[region.inside] = shape.value
-    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.beneath)
+    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.below_others)
     return turn(mask, item.frame.orientation), counts
 
 
