@@ -234,6 +234,13 @@ def test_names_that_differ_from_the_folders_are_warned_of(tmp_path):
     assert "1: 'wood' here, 'tree' there" in source.stdout
 
 
+def test_a_class_that_only_one_list_names_is_said_to_have_no_name_in_the_other(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1", "names: [cell, tree, wood]")
+    (tmp_path / "set/classes.txt").write_text("cell\ntree\n")
+    (warning,) = from_yolo(tmp_path / "set").warnings
+    assert warning.what.endswith("which are used: 2: no name here, 'wood' there")
+
+
 def pointing(folder, name, image):
     labelme(folder / f"{name}.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), image=image)
 

@@ -6,7 +6,7 @@ from src.convert.annotations import Options
 from src.convert.coco import read_coco
 from src.convert.summary import describe
 from src.data.dataset import read_dataset, similar_names
-from src.errors import UserError
+from src.errors import UserError, some
 from tests.annotated import SQUARE, coco, from_coco, from_labelme, from_yolo, labelme, photo, stored, yolo
 
 
@@ -85,6 +85,21 @@ def test_names_that_are_found_elsewhere_are_counted_and_two_of_one_image_refused
     images[1]["file_name"] = "y/a.png"
     with pytest.raises(UserError, match=r"'a\.png': is annotated in two entries"):
         from_coco(tmp_path, (3, [SQUARE], {}), images=images, out="more")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a"], "'a'"),
+        (["a", "b", "c"], "'a', 'b', 'c'"),
+        (iter("abcd"), "'a', 'b', 'c' and 1 more"),
+        (["\x1b[31m", 7], r"'\x1b[31m', 7"),
+        ([1000 * "a"], "'" + 159 * "a" + " …"),
+    ],
+)
+def test_names_in_messages_are_quoted_and_the_others_counted(names, text):
+    assert some(names, 3) == text
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (12, " and 7 more")])
@@ -206,6 +221,16 @@ def test_two_classes_that_mean_the_background_are_refused(tmp_path, second):
     categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "background"}, {"id": 5, "name": second}]
     with pytest.raises(UserError, match=f"several names mean the background: 'background', '{second}'; keep one"):
         from_coco(tmp_path, (3, [SQUARE], {}), categories=categories)
+
+
+def test_labels_of_labelme_that_mean_the_background_are_all_0(tmp_path):
+    photo(tmp_path / "set/a.png")
+    shapes = [("cell", [[0, 0], [8, 8]]), ("_background_", [[1, 1], [3, 3]]), ("BG", [[4, 4], [6, 6]])]
+    labelme(tmp_path / "set/a.json", *((label, "rectangle", points, {}) for label, points in shapes))
+    assert from_labelme(tmp_path).dataset.classes == {0: "background", 1: "cell"}
+    assert stored(tmp_path).sum() == 64 - 4 - 4
+    with pytest.raises(UserError, match="several names mean the background"):
+        from_labelme(tmp_path, "more", names=["cell", "_background_", "BG"])
 
 
 def test_categories_without_annotations_do_not_count_as_doubles(tmp_path):
