@@ -7,6 +7,7 @@ import json
 import math
 import secrets
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ def parse_yaml(text: str, path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is defined twice: allowed, and DVC says nothing either
             if "*" in text and _values(YAML(typ="safe").compose(text), {}) > MOST_VALUES:
-                raise ValueError(f"aliases (*name) repeat parts of it until it holds more than {MOST_VALUES:,} values")
+                raise ValueError(f"it holds more than {MOST_VALUES:,} values once its aliases (*name) are followed")
             return YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         raise UserError(f"{path}: not valid YAML: {_yaml_problem(error)}") from None
@@ -145,6 +146,8 @@ def _replace_folder(path: Path, new: Path) -> None:
             old.replace(path)
         raise
     _remove(old)
+    if old.exists():
+        print(f"{old}: could not be deleted. It holds parts of the old {path.name}; delete it.", file=sys.stderr)
 
 
 def write_text(path: Path, text: str) -> None:

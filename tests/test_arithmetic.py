@@ -1,5 +1,7 @@
 """The arithmetic of training, evaluation, prediction and export: float32 means float32 in all of them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -8,7 +10,7 @@ import tensorflow as tf
 
 from src.model import infer
 from src.model.archive import save
-from src.model.device import prepare_device, set_arithmetic
+from src.model.device import prepare_device
 from src.model.exporting import write_exports
 from src.model.infer import load_predictor
 from tests.conftest import ROOT, prepared, write_data_set
@@ -65,11 +67,20 @@ def test_exports_are_compared_in_float32(tmp_path):
     assert [row.name for row in rows] == ["Keras, float32"] and not problems and not enabled()
 
 
-def test_repeatable_operations_are_switched_on_with_the_arithmetic(monkeypatch):
-    called = []
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: called.append(True))
-    set_arithmetic("float32")
-    assert called == [True]
+def test_operations_that_cannot_be_repeated_are_errors_once_the_arithmetic_is_set():
+    """In a process of its own: TensorFlow cannot switch this off again."""
+    code = """
+import tensorflow as tf
+from src.model.device import set_arithmetic
+tf.random.normal([2])
+set_arithmetic("float32")
+try:
+    tf.random.normal([2])
+except RuntimeError as error:
+    print(error)
+"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "require a seed" in found.stdout and "determinism is enabled" in found.stdout
 
 
 def test_one_file_alone_sets_the_arithmetic():

@@ -70,7 +70,7 @@ def test_memory_sets_estimates_beside_measurements():
     assert all(float(row[-1]) == pytest.approx(int(row[-2]) / int(row[-3]), abs=0.01) for row in rows)
 
 
-def test_recipe_scores_a_trial():
+def test_recipe_prints_the_score_of_every_trial_and_their_mean():
     one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
     assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1
 

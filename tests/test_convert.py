@@ -1,7 +1,10 @@
 """tools.convert by its command."""
 
+import pytest
+
 from src.data.dataset import read_dataset
 from tests.annotated import SQUARE, coco, labelme, photo, read_mask, run, yolo
+from tools.convert import arguments
 
 
 def test_the_command_prints_a_summary_and_the_next_step(tmp_path):
@@ -9,6 +12,14 @@ def test_the_command_prints_a_summary_and_the_next_step(tmp_path):
     found = run("coco", path, "--images", tmp_path / "photos", "--out", tmp_path / "out")
     assert found.returncode == 0 and "1 images with 1 shapes" in found.stdout
     assert found.stdout.endswith(f"python -m tools.check {tmp_path / 'out'}\n") and not found.stderr
+
+
+@pytest.mark.parametrize("name", ["coco", "labelme", "yolo", "voc"])
+def test_the_help_of_a_format_fits_on_a_screen(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        arguments().parse_args([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert not end.value.code and len(lines) <= 28 and max(map(len, lines)) <= 120
 
 
 def test_the_command_fails_with_one_message(tmp_path):

@@ -11,9 +11,23 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from src.convert.annotations import Options
 from src.convert.holes import nested
+from src.convert.regions import fill_polygons, overlap
 from src.convert.summary import describe
+from src.convert.voc import read_voc
 from src.errors import UserError
-from tests.annotated import SQUARE, from_coco, from_labelme, from_yolo, labelme, photo, read_mask, run, stored, yolo
+from tests.annotated import (
+    SQUARE,
+    from_coco,
+    from_labelme,
+    from_yolo,
+    labelme,
+    photo,
+    picture,
+    read_mask,
+    run,
+    stored,
+    yolo,
+)
 from tests.conftest import prepared
 
 OUTER = [1, 1, 11, 1, 11, 9, 1, 9]  # 10 × 8 pixels
@@ -89,6 +103,41 @@ def test_rings_that_opencv_traced_are_never_read_the_wrong_way(tmp_path):
         assert ring is not False and filled is not True
         decided += (ring is True) + (filled is False)
     assert decided >= 76  # of 80; the others are refused, and left to --holes
+
+
+def polygons(seed):
+    """Ellipses of several sizes, some of them twice, some without a pixel's centre."""
+    rng = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    unit = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    sizes = rng.choice([0.2, 3, 8, 20, 40], (30, 2), p=[0.1, 0.3, 0.3, 0.2, 0.1])
+    parts = [rng.uniform(0, 90, 2) + size * unit for size in sizes]
+    return [*parts, parts[3], parts[7]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_how_deep_polygons_lie_in_each_other_is_what_their_pixels_say(seed):
+    parts = polygons(seed)
+    masks = [picture(fill_polygons([part], 90, 90), 90, 90) for part in parts]
+    assert any(mask.any() for mask in masks)
+    first = [not mask.any() or not any((mask == other).all() for other in masks[:k]) for k, mask in enumerate(masks)]
+    parts, masks = ([one for one, kept in zip(all_, first, strict=True) if kept] for all_ in (parts, masks))
+    depths = [
+        sum(0 < one.sum() < other.sum() and (one & other).sum() >= 0.98 * one.sum() for other in masks) for one in masks
+    ]
+    found = nested(polygons(seed), 90, 90)
+    assert found.depths == depths and any(depths) and len(found.parts) == len(parts)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_polygons_that_do_not_touch_are_not_compared_as_pixels(monkeypatch, inside):
+    compared = []
+    monkeypatch.setattr("src.convert.holes.overlap", lambda one, other: compared.append(True) or overlap(one, other))
+    square = np.array([[0, 0], [4, 0], [4, 4], [0, 4]], float)
+    parts = [square + np.array([6 * (k % 30) + 1, 6 * (k // 30) + 1]) for k in range(900)]
+    found = nested([*parts, square * 50] if inside else parts, 200, 200)
+    assert len(compared) == 900 * inside and (found is not None) == inside
+    assert not inside or (found.depths == [1] * 900 + [0] and found.cut().area == 200 * 200 - 900 * 16)
 
 
 def test_islands_in_holes_stay_and_several_holes_are_cut(tmp_path):
@@ -185,6 +234,13 @@ def test_names_that_differ_from_the_folders_are_warned_of(tmp_path):
     assert "1: 'wood' here, 'tree' there" in source.stdout
 
 
+def test_a_class_that_only_one_list_names_is_said_to_have_no_name_in_the_other(tmp_path):
+    yolo(tmp_path / "set", "0 0 0 1 0 1 1", "names: [cell, tree, wood]")
+    (tmp_path / "set/classes.txt").write_text("cell\ntree\n")
+    (warning,) = from_yolo(tmp_path / "set").warnings
+    assert warning.what.endswith("which are used: 2: no name here, 'wood' there")
+
+
 def pointing(folder, name, image):
     labelme(folder / f"{name}.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), image=image)
 
@@ -197,8 +253,8 @@ def test_a_json_that_points_at_two_images_is_refused_unless_decided(tmp_path, im
     why = r"'a\.json': imagePath names 'b\.png', but another image, 'a\.png', has the name of the JSON.*--pair"
     with pytest.raises(UserError, match=why):
         from_labelme(tmp_path)
-    from_labelme(tmp_path, "name", options=Options(pair="name"))
-    from_labelme(tmp_path, "path", options=Options(pair="imagePath"))
+    from_labelme(tmp_path, "name", options=Options(paired_by="name"))
+    from_labelme(tmp_path, "path", options=Options(paired_by="imagePath"))
     assert [path.name for path in (tmp_path / "name/masks").iterdir()] == ["a.png"]
     assert [path.name for path in (tmp_path / "path/masks").iterdir()] == ["b.png"]
 
@@ -234,10 +290,18 @@ def test_an_image_path_of_a_missing_file_names_the_image_of_the_same_name(tmp_pa
     why = r"'a\.json': imagePath names 'IMG_0001\.png', which is missing, but 'a\.png' has the name.*--pair name"
     with pytest.raises(UserError, match=why):
         from_labelme(tmp_path)
-    assert from_labelme(tmp_path, options=Options(pair="name")).images == 1
+    assert from_labelme(tmp_path, options=Options(paired_by="name")).images == 1
     (tmp_path / "set/a.png").rename(tmp_path / "set/c.png")
     with pytest.raises(UserError, match=r"'a\.json': its image 'IMG_0001\.png': is missing"):
         from_labelme(tmp_path, "more")
+
+
+@pytest.mark.parametrize("image", ["x" * 300 + ".png", "/" + "d/" * 3000 + "x" * 5000 + ".png", "é" * 200 + ".png"])
+def test_an_image_path_too_long_for_the_disk_is_missing(tmp_path, image):
+    photo(tmp_path / "set/other.png")
+    pointing(tmp_path / "set", "a", image)
+    with pytest.raises(UserError, match=r"1 problem.*\n  'a\.json': its image .* is missing in"):
+        from_labelme(tmp_path)
 
 
 def scene(seed=0, width=96, height=72):
@@ -245,11 +309,11 @@ def scene(seed=0, width=96, height=72):
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def embedded(folder, picture, kind="PNG", **more):
+def embedded(folder, shown, kind="PNG", image="a.png", size=(96, 72), **more):
     file = io.BytesIO()
-    picture.save(file, kind, **more)
+    shown.save(file, kind, **more)
     text = base64.b64encode(file.getvalue()).decode()
-    labelme(folder / "a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), size=(96, 72), imageData=text)
+    labelme(folder / "a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}), image=image, size=size, imageData=text)
 
 
 CHANGES = {
@@ -270,7 +334,7 @@ def test_an_image_that_is_not_the_picture_in_its_json_is_refused_unless_decided(
     embedded(tmp_path / "set", CHANGES[change](scene()))
     with pytest.raises(UserError, match=r"'a\.json': .*imageData.*--ignore-image-data"):
         from_labelme(tmp_path)
-    assert from_labelme(tmp_path, options=Options(picture=False)).images == 1
+    assert from_labelme(tmp_path, options=Options(compare_embedded=False)).images == 1
 
 
 COPIES = {
@@ -291,6 +355,71 @@ def test_a_copy_of_the_image_in_its_json_is_accepted(tmp_path, copy, kind, more)
     scene().save(tmp_path / "set/a.png")
     embedded(tmp_path / "set", COPIES[copy](scene()), kind, **more)
     assert not from_labelme(tmp_path).warnings
+
+
+def deep(kind):
+    """The scene in grey, in more than 8 bits; with a hot pixel, and floats with pixels that are no number."""
+    grey = np.asarray(scene().convert("L"), np.float32)
+    if kind == "16 bits":
+        pixels = (grey * 4 + 300).astype(np.uint16)
+        pixels[5, 5] = 65535
+        return pixels
+    pixels = grey / 255 if kind == "floats from 0 to 1" else grey * 1e6 - 1e8
+    pixels[3, 3:6] = np.nan, np.inf, -np.inf
+    return pixels.astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "floats from 0 to 1", "large floats"])
+def test_images_of_more_than_8_bits_are_compared_whatever_their_range(tmp_path, kind):
+    (tmp_path / "set").mkdir()
+    name = "a.png" if kind == "16 bits" else "a.tif"
+    Image.fromarray(deep(kind)).save(tmp_path / "set" / name)
+    for other, fits in [(scene(), True), (Image.fromarray(deep(kind)), True), (scene(1), False)]:
+        embedded(tmp_path / "set", other, "TIFF" if other.mode == "F" else "PNG", image=name)
+        if fits:
+            assert from_labelme(tmp_path, f"out-{other.mode}").images == 1
+        else:
+            with pytest.raises(UserError, match="is not the picture that the JSON holds"):
+                from_labelme(tmp_path)
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 5, 6, 7, 8])
+@pytest.mark.parametrize("coordinates", ["shown", "stored"])
+def test_an_embedded_copy_of_the_file_with_its_exif_orientation_is_the_same_picture(tmp_path, orientation, coordinates):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set/a.jpg", exif=exif, quality=95)
+    size = (72, 96) if orientation >= 5 and coordinates == "shown" else (96, 72)
+    for turned, fits in [(False, True), (True, False)]:
+        content = scene().rotate(180) if turned else scene()
+        embedded(tmp_path / "set", content, "JPEG", image="a.jpg", size=size, exif=exif, quality=95)
+        if fits:
+            assert from_labelme(tmp_path, options=Options(coordinates=coordinates)).images == 1
+        else:
+            with pytest.raises(UserError, match="is not the picture that the JSON holds"):
+                from_labelme(tmp_path, "other", options=Options(coordinates=coordinates))
+
+
+def test_no_program_is_started_for_postscript(tmp_path, monkeypatch):
+    """Pillow knows EPS, too, and starts Ghostscript for it."""
+    started = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: started.append(True) or scene().im)
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set/a.png")
+    embedded(tmp_path / "set", scene(), "EPS")
+    assert from_labelme(tmp_path).images == 1
+    scene().save(tmp_path / "set/a.png", "EPS")
+    with pytest.raises(UserError, match=r"a\.png'?: cannot be read as an image"):
+        from_labelme(tmp_path, "more")
+    for name in ("images", "masks"):
+        (tmp_path / "voc" / name).mkdir(parents=True)
+    scene().save(tmp_path / "voc/images/a.png")
+    scene().save(tmp_path / "voc/masks/a.png", "EPS")
+    (tmp_path / "voc/labelmap.txt").write_text("background:0,0,0::\ncat:250,50,83::\n")
+    with pytest.raises(UserError, match=r"mask a\.png: cannot be read as an image"):
+        read_voc(tmp_path / "voc", Options()).findings.stop_on_errors()
+    assert not started
 
 
 @pytest.mark.parametrize("content", ["", "no base64!", "aGVsbG8=", None])

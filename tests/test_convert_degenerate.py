@@ -9,6 +9,7 @@ from src.convert.annotations import Options
 from src.convert.summary import describe
 from src.errors import UserError
 from tests.annotated import SQUARE, from_coco, from_labelme, from_yolo, labelme, photo, run, stored, yolo
+from tools.convert import arguments
 
 SKIP = Options(skip_degenerate=True)
 SHAPES = [[[5, 5]], [[5, 5, 9, 9]], [[5, 5, 9, 5, 9]], [[]], [SQUARE, [1, 1]]]
@@ -71,6 +72,23 @@ def test_degenerate_shapes_of_labelme_and_yolo_are_left_out_if_told_so(tmp_path)
     assert len(from_yolo(tmp_path / "yolo/set", options=SKIP).skipped) == 2
 
 
+@pytest.mark.parametrize("dropped", [[9, 9], [9, 9, 11, 9], [9, 9, 11, 9, 11]])
+def test_a_box_around_polygons_that_were_left_out_is_not_compared(tmp_path, dropped):
+    more = {"bbox": [2, 2, 9, 7]}
+    assert not from_coco(tmp_path, (3, [SQUARE, dropped], more), options=SKIP).warnings
+    (warning,) = from_coco(tmp_path, (3, [SQUARE], more), options=SKIP, out="all").warnings
+    assert "bbox and segmentation differ" in warning.what
+
+
+def test_what_to_check_if_no_pixel_belongs_to_a_class_follows_the_format(tmp_path):
+    shares = [0.1, 0.1, 0.4, 0.1, 0.4, 0.4]
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* export them in pixels"):
+        from_coco(tmp_path, (3, [shares], {}))
+    yolo(tmp_path / "yolo/set", "0 .01 .01 .02 .01 .02 .02")
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* check that the shapes lie on their images"):
+        from_yolo(tmp_path / "yolo/set")
+
+
 def test_the_option_reaches_the_library(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1\n0 .5 .5")
     found = run("yolo", tmp_path / "set", "--skip-degenerate", "--out", tmp_path / "out")
@@ -95,4 +113,10 @@ def test_json_files_of_other_encodings_are_read_or_named(tmp_path):
     np.testing.assert_array_equal(stored(tmp_path, "c.png"), EXPECTED)
     with pytest.raises(UserError, match=r"'c\.json': is neither UTF-8 nor ascii"):
         from_labelme(tmp_path, "more", options=Options(encoding="ascii"))
-    assert run("labelme", tmp_path / "set", "--encoding", "klingon", "--out", tmp_path / "x").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["klingon", "hex", "rot13", "base64", "zip", "undefined", ""])
+def test_encodings_that_are_not_of_text_are_refused_as_arguments(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        arguments().parse_args(["labelme", "set", "--encoding", name, "--out", "out"])
+    assert end.value.code == 2 and f"--encoding: no such encoding: {name}" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from src.convert.annotations import Options
 from src.convert.coco import read_coco
 from src.convert.summary import describe
 from src.data.dataset import read_dataset, similar_names
-from src.errors import UserError
+from src.errors import UserError, some
 from tests.annotated import SQUARE, coco, from_coco, from_labelme, from_yolo, labelme, photo, stored, yolo
 
 
@@ -35,6 +35,8 @@ def found(folder, name, *files):
         ("../images/a.png", ["deep/er/a.png"]),
         ("https://host/bucket/a%20b.png?token=x", ["a b.png"]),
         ("s3://bucket/one/a.png", ["one/a.png", "two/a.png"]),
+        ("http://[x/a.png", ["a.png"]),
+        ("https://[::1:8080/one/a%20b.png#top", ["one/a b.png", "two/a b.png"]),
         ("cafe\u0301.png", ["caf\u00e9.png"]),
     ],
 )
@@ -78,10 +80,38 @@ def test_names_that_are_found_elsewhere_are_counted_and_two_of_one_image_refused
     photo(tmp_path / "photos/b c.png")
     images = [{"id": 7, "file_name": "C:\\x\\a.png"}, {"id": 8, "file_name": "b%20c.png"}]
     words = describe(from_coco(tmp_path, (3, [SQUARE], {}), images=images))
+    assert "'b%20c.png' is 'b c.png' →" in words
     assert "2 file_name(s) are not paths below" in words and r"'C:\\x\\a.png' is 'a.png'" in words
     images[1]["file_name"] = "y/a.png"
     with pytest.raises(UserError, match=r"'a\.png': is annotated in two entries"):
         from_coco(tmp_path, (3, [SQUARE], {}), images=images, out="more")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a"], "'a'"),
+        (["a", "b", "c"], "'a', 'b', 'c'"),
+        (iter("abcd"), "'a', 'b', 'c' and 1 more"),
+        (["\x1b[31m", 7], r"'\x1b[31m', 7"),
+        ([1000 * "a"], "'" + 159 * "a" + " …"),
+    ],
+)
+def test_names_in_messages_are_quoted_and_the_others_counted(names, text):
+    assert some(names, 3) == text
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more"), (12, " and 7 more")])
+def test_messages_name_five_files_and_count_the_others(tmp_path, count, more):
+    names = [f"{number}.png" for number in range(count)]
+    for name in names:
+        photo(tmp_path / "photos" / name)
+    images = [{"id": 7 + number, "file_name": f"old/{name}"} for number, name in enumerate(names)]
+    (warning,) = from_coco(tmp_path, (3, [SQUARE], {}), images=images).warnings
+    assert warning.what.endswith(", ".join(f"'old/{name}' is '{name}'" for name in names[:5]) + more)
+    with pytest.raises(UserError, match=f"{count} files there have the same base name: 'd0/a.png'.*{more} →"):
+        found(tmp_path, "a.png", *(f"d{number}/a.png" for number in range(count)))
 
 
 def test_base_names_never_lead_out_of_the_folder_of_images(tmp_path):
@@ -147,12 +177,60 @@ def test_an_empty_label_is_refused_with_its_place(tmp_path):
         from_labelme(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["background", "Background", "BACKGROUND", "_background_", "bg", "BG"])
+@pytest.mark.parametrize(
+    "name",
+    ["background", "Background", "BACKGROUND", "_background_", "_Background_", "bg", "BG", "__bg__"],
+)
 def test_a_class_called_background_in_any_case_is_the_background(tmp_path, name):
     categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": name}]
     from_coco(tmp_path, (3, [SQUARE], {}), (4, [[3, 3, 5, 3, 5, 5, 3, 5]], {}), categories=categories)
     assert read_dataset(tmp_path / "out").classes == {0: "background", 1: "cell"}
     assert stored(tmp_path).sum() == 16 - 4
+
+
+@pytest.mark.parametrize("name", ["void", "Unlabelled", "ignore", "Don't care", "not_annotated", "__IGNORE__"])
+def test_classes_that_may_mean_not_annotated_are_warned_of_in_every_format(tmp_path, name):
+    (tmp_path / "coco").mkdir()
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": name}]
+    coco_source = from_coco(tmp_path / "coco", (3, [SQUARE], {}), (4, [SQUARE], {}), categories=categories)
+    yolo(tmp_path / "yolo/set", "1 0 0 1 0 1 1", f'names: [cell, "{name}"]')
+    photo(tmp_path / "labelme/set/a.png")
+    square = [[1, 1], [3, 3]]
+    labelme(tmp_path / "labelme/set/a.json", ("cell", "rectangle", square, {}), (name, "rectangle", square, {}))
+    for summary in (coco_source, from_yolo(tmp_path / "yolo/set"), from_labelme(tmp_path / "labelme")):
+        (warning,) = summary.warnings
+        assert repr(name) in warning.what and "becomes a class of its own and counts in every score" in warning.what
+        assert warning.setting == "if it means not annotated, call it __ignore__ and convert again"
+
+
+def test_pixels_of_a_class_called_ignore_with_underscores_are_ignored_in_every_format(tmp_path):
+    (tmp_path / "coco").mkdir()
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "__ignore__"}]
+    assert not from_coco(
+        tmp_path / "coco", (3, [SQUARE], {}), (4, [[0, 0, 2, 0, 2, 2, 0, 2]], {}), categories=categories
+    ).warnings
+    assert (stored(tmp_path / "coco") == 255).sum() == 4
+    yolo(tmp_path / "yolo/set", "1 0 0 1 0 1 1 0 1", "names: [cell, __ignore__, cell2]\n")
+    (tmp_path / "yolo/set/labels/a.txt").write_text("1 0 0 .5 0 .5 1 0 1\n0 .5 0 1 0 1 1 .5 1\n")
+    assert not from_yolo(tmp_path / "yolo/set").warnings
+    assert (stored(tmp_path / "yolo") == 255).sum() == 60
+
+
+@pytest.mark.parametrize("second", ["BG", "Background", "_background_", "back-ground"])
+def test_two_classes_that_mean_the_background_are_refused(tmp_path, second):
+    categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "background"}, {"id": 5, "name": second}]
+    with pytest.raises(UserError, match=f"several names mean the background: 'background', '{second}'; keep one"):
+        from_coco(tmp_path, (3, [SQUARE], {}), categories=categories)
+
+
+def test_labels_of_labelme_that_mean_the_background_are_all_0(tmp_path):
+    photo(tmp_path / "set/a.png")
+    shapes = [("cell", [[0, 0], [8, 8]]), ("_background_", [[1, 1], [3, 3]]), ("BG", [[4, 4], [6, 6]])]
+    labelme(tmp_path / "set/a.json", *((label, "rectangle", points, {}) for label, points in shapes))
+    assert from_labelme(tmp_path).dataset.classes == {0: "background", 1: "cell"}
+    assert stored(tmp_path).sum() == 64 - 4 - 4
+    with pytest.raises(UserError, match="several names mean the background"):
+        from_labelme(tmp_path, "more", names=["cell", "_background_", "BG"])
 
 
 def test_categories_without_annotations_do_not_count_as_doubles(tmp_path):

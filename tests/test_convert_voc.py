@@ -72,8 +72,19 @@ def test_labelmaps_of_several_programs_are_read(tmp_path, labelmap):
 
 def test_classes_are_numbered_in_the_order_of_the_labelmap_whatever_the_colours(tmp_path):
     voc(tmp_path / "set", labelmap="dog:51,221,255::\nBackground:0,0,0::\nroad: 12:250,50,83::\nvoid:224,224,192::\n")
-    assert from_voc(tmp_path / "set").dataset.classes == {0: "background", 1: "dog", 2: "road: 12", 3: "void"}
-    np.testing.assert_array_equal(stored(tmp_path), np.array([0, 2, 1, 3], np.uint8)[LABELS])
+    assert from_voc(tmp_path / "set").dataset.classes == {0: "background", 1: "dog", 2: "road: 12"}
+    np.testing.assert_array_equal(stored(tmp_path), np.array([0, 2, 1, 255], np.uint8)[LABELS])
+
+
+@pytest.mark.parametrize("name", ["void", "Void", "ignore", "unlabelled", "Un-labeled", "don't care", "__ignore__"])
+@pytest.mark.parametrize("colour", ["224,224,192", "51,221,255"])
+def test_a_label_for_what_is_not_annotated_becomes_pixels_to_ignore(tmp_path, name, colour):
+    voc(tmp_path / "set", labelmap=LABELMAP.replace("dog:51,221,255", f"{name}:{colour}"), labels=LABELS % 2 * LABELS)
+    if colour == "51,221,255":
+        voc(tmp_path / "set", labelmap=LABELMAP.replace("dog", name))
+    summary = from_voc(tmp_path / "set")
+    assert summary.dataset.names == ["background", "cat"] and not summary.warnings
+    np.testing.assert_array_equal(stored(tmp_path) == 255, LABELS == 3 if colour == "224,224,192" else LABELS >= 2)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +97,7 @@ def test_a_colour_that_the_labelmap_does_not_name_is_refused(tmp_path, labelmap,
         from_voc(tmp_path / "set")
     for name in "ab":
         what = f"'images/{name}.jpg': its mask {name}.png: holds 1 colour(s) that labelmap.txt does not name"
-        assert f"{what}, in {count} pixel(s): {colour} →" in str(error.value)
+        assert f"{what}, in {count} pixel(s): '{colour}' →" in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -98,6 +109,8 @@ def test_a_colour_that_the_labelmap_does_not_name_is_refused(tmp_path, labelmap,
         ("cat:1,2,3::\ncat:4,5,6::", "line 3, 'cat:4,5,6::', has the name or the colour of 'cat'"),
         ("cat:1,2,3::\ndog:1,2,3::", "line 3, 'dog:1,2,3::', has the name or the colour of 'cat'"),
         ("", "no classes are named there"),
+        ("BG:1,2,3::\ncat:4,5,6::", "several names mean the background: 'background', 'BG'; keep one"),
+        ("_background_:1,2,3::\ncat:4,5,6::", "several names mean the background"),
     ],
 )
 def test_labelmaps_that_are_refused(tmp_path, lines, why):
@@ -134,10 +147,11 @@ def test_images_and_masks_without_a_partner_are_named(tmp_path):
         (lambda image, path: image.resize((6, 5), 0).save(path), "its annotations say 6 × 5"),
         (lambda image, path: image.resize((24, 20), 2).resize((12, 10), 2).save(path), "colour.* from smooth edges"),
         (lambda image, path: path.write_bytes(b"no image"), "a.png: cannot be read as an image"),
+        (lambda image, path: image.save(path, "GIF"), "a.png: cannot be read as an image"),
         (lambda image, path: _half_transparent(image).save(path), "is transparent in part"),
     ],
 )
-def test_masks_that_are_refused(tmp_path, change, why):
+def test_masks_whose_colours_are_not_certain_are_refused_with_their_image(tmp_path, change, why):
     voc(tmp_path / "set")
     path = tmp_path / "set/masks/a.png"
     image = Image.open(path).copy()
@@ -177,7 +191,51 @@ def test_lists_become_the_official_ones(tmp_path):
     assert read_voc(tmp_path / "set", Options()).subsets.keys() == {"train", "validation", "test"}
 
 
-def test_the_command_reads_them(tmp_path):
+LISTED = [
+    ({"train": "a", "val": "a", "test": "c"}, {"validation": ["a"], "test": ["c"]}, "1 image(s) are on two lists"),
+    (
+        {"train": "a a", "val": "b", "test": "c"},
+        {"validation": ["b"], "test": ["c"]},
+        "twice on one; the first is 'a",
+    ),
+    ({"train": "a", "val": "b b"}, {"validation": ["b"]}, "1 image(s) are on two lists, or twice on one"),
+    ({"train": "a b", "val": "b", "test": "c"}, {"validation": ["b"], "test": ["c"]}, "the first is 'b.jpg'"),
+    ({"train": "a", "val": "b", "test": ""}, {"validation": ["b"]}, None),
+    ({"train": "a", "val": "", "test": "b c"}, {"test": ["b", "c"]}, None),
+    ({"train": "a", "val": "b", "test": "c"}, {"train": ["a"], "validation": ["b"], "test": ["c"]}, None),
+]
+
+
+@pytest.mark.parametrize(("lists", "expected", "warned"), LISTED)
+def test_the_list_of_training_images_is_kept_only_if_every_image_is_on_one_list(tmp_path, lists, expected, warned):
+    voc(tmp_path / "set", names=("a", "b", "c"))
+    folder = tmp_path / "set/ImageSets/Segmentation"
+    folder.mkdir(parents=True)
+    for name, images in lists.items():
+        (folder / f"{name}.txt").write_text("\n".join(images.split()))
+    source = read_voc(tmp_path / "set", Options())
+    assert {subset: [name.stem for name in names] for subset, names in source.subsets.items()} == expected
+    assert [warned in finding.what for finding in source.findings.warnings] == [True] * (warned is not None)
+
+
+def test_masks_of_background_alone_are_refused_without_a_word_about_coordinates(tmp_path):
+    voc(tmp_path / "set", labels=LABELS * 0)
+    with pytest.raises(UserError, match=r"no pixel belongs to a class.* → check that labelmap\.txt gives") as error:
+        from_voc(tmp_path / "set")
+    assert "coordinates" not in str(error.value)
+
+
+def test_two_masks_of_one_name_are_refused_with_both_names(tmp_path):
+    voc(tmp_path / "set", names=("a", "sub/b"))
+    for name in ("a", "sub/b"):
+        in_colours(LABELS * 0).save(tmp_path / f"set/masks/{name}.bmp")
+    with pytest.raises(UserError, match="2 problem") as error:
+        from_voc(tmp_path / "set")
+    assert "'masks/a.png': 'a.bmp' there has the same name" in str(error.value)
+    assert "'masks/sub/b.png': 'sub/b.bmp' there has the same name" in str(error.value)
+
+
+def test_the_command_converts_masks_in_colours_and_warns_of_similar_names(tmp_path):
     voc(tmp_path / "set", labelmap=LABELMAP.replace("dog", "Cat"))
     found = run("voc", tmp_path / "set", "--out", tmp_path / "out")
     assert found.returncode == 0 and "class names differ in case" in found.stdout and "'cat', 'Cat'" in found.stdout

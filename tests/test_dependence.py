@@ -146,7 +146,7 @@ def real(name):
 
 
 @needs_data
-def test_real_images():
+def test_real_nuclei_are_independent_and_frames_of_one_drive_are_not():
     """Nuclei are independent; frames of CamVid are not, unless each drive is a group."""
     street = real("street")
     assert dependence(real("nuclei")) is None

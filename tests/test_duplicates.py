@@ -159,7 +159,7 @@ def real_images(name):
 
 @pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
 @pytest.mark.parametrize("name", ["nuclei", "vessels", "map tiles"])
-def test_real_images(name):
+def test_real_images_hold_no_near_duplicates_and_changed_copies_are_found(name):
     """No two are near duplicates; of one in three, every mild change is found in 19 of 20."""
     images = real_images(name)
     prints = [fingerprint(image) for image in images]

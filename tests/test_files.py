@@ -63,7 +63,7 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path, text):
         ("a: " + 5000 * "9", ".*integer string conversion"),
         ("a: 2020-13-45", "month must be in 1..12"),
         (5000 * "[", ".*recursion depth"),
-        ("&a [*a]", "aliases .* more than 100,000 values"),
+        ("&a [*a]", r"it holds more than 100,000 values once its aliases \(\*name\) are followed"),
     ],
 )
 def test_what_is_no_yaml_is_named_with_its_line(tmp_path, text, words):
@@ -77,17 +77,27 @@ def test_what_is_no_yaml_is_named_with_its_line(tmp_path, text, words):
 def test_aliases_that_multiply_are_refused_at_once(repeated):
     lines = ["x0: &x0 {a: 1, b: 2}"]
     lines += [f"x{n}: &x{n} " + repeated.format(", ".join(9 * [f"*x{n - 1}"])) for n in range(1, 12)]
-    started = time.perf_counter()
-    with pytest.raises(UserError, match="aliases"):
-        parse_yaml("\n".join(lines), Path("file.yaml"))
-    assert time.perf_counter() - started < 2
+
+    def refuse():
+        with pytest.raises(UserError, match="aliases"):
+            parse_yaml("\n".join(lines), Path("file.yaml"))
+
+    assert fastest(refuse) < 5  # seconds; read in full, these are 9 ** 11 values
 
 
 def test_reading_yaml_costs_little_of_the_second_that_help_may_take():
     code = "import src.files, pathlib; [src.files.read_yaml(pathlib.Path('params.yaml')) for _ in range(3)]"
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    assert time.perf_counter() - started < 1
+    assert fastest(lambda: subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)) < 2  # others run beside
+
+
+def fastest(call, tries=3):
+    """Seconds of the fastest of several calls: other programs slow some of them down."""
+    seconds = []
+    for _ in range(tries):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +144,15 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_folder_takes_the_place_of_another(two):
+def test_a_folder_takes_the_place_of_another(two, capsys):
     path, write = two
     write()
     assert contents(path) == {"c": "new"} and list(path.parent.iterdir()) == [path]
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stays", ["a", "sub/b", "sub"])
-def test_what_cannot_be_deleted_of_the_old_folder_stays_aside(two, monkeypatch, stays):
+def test_what_cannot_be_deleted_of_the_old_folder_stays_aside_and_is_named(two, monkeypatch, capsys, stays):
     """As with a file that another program has open on Windows, or on a network file system."""
     path, write = two
     calls = {name: getattr(shutil.os, name) for name in ("unlink", "rmdir")}
@@ -157,6 +168,7 @@ def test_what_cannot_be_deleted_of_the_old_folder_stays_aside(two, monkeypatch, 
     assert contents(path) == {"c": "new"}
     (aside,) = (other for other in path.parent.iterdir() if other != path)
     assert aside.name.startswith(".tmp-") and (aside / stays).exists()
+    assert capsys.readouterr().err == f"{aside}: could not be deleted. It holds parts of the old out; delete it.\n"
 
 
 @pytest.mark.parametrize("error", [PermissionError("in use"), KeyboardInterrupt()])

@@ -212,8 +212,10 @@ def test_images_in_another_range_than_the_training_are_named(model, tmp_path):
         Image.fromarray(rng.integers(0, highest, (40, 40, 3), dtype=np.uint8)).save(folder / f"{name}.png")
     found = tool(folder, "--model", model, "--out", tmp_path / "out")
     assert found.returncode == 0 and (tmp_path / "out/masks/dark.png").exists()
-    (line,) = [line for line in found.stdout.splitlines() if "far darker or brighter" in line]
-    assert line.startswith("1 image(s)") and "dark.png" in line and "usual.png" not in line
+    (line,) = [
+        line for line in found.stdout.splitlines() if "8 times darker or brighter than the training images" in line
+    ]
+    assert line.startswith("1 image(s) are at least") and line.endswith("dark.png") and "usual.png" not in line
 
 
 def test_the_tool_and_its_parts(model, images, tmp_path):

@@ -33,7 +33,7 @@ MASKS = {f"c{number}": index_mask(number) for number in range(COUNT)}
 IMAGES = {f"c{number}": picture(number) for number in range(COUNT)}
 
 
-def test_tiff_by_any_extension(tmp_path):
+def test_tiffs_are_read_by_any_of_their_extensions(tmp_path):
     """.TIF and .tiff (MouseLand/cellpose#555 and #396)."""
     for number in range(COUNT):
         save(tmp_path / f"set/images/c{number}.TIF", picture(number))

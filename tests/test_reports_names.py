@@ -24,7 +24,7 @@ def test_annotations_in_place_of_masks_are_pointed_to_the_converter(tmp_path):
     refused(tmp_path, source, "format that is not read (.json)", "tools.convert")
 
 
-def test_a_single_mask_in_a_format_that_is_not_read(tmp_path):
+def test_a_single_mask_in_a_format_that_is_not_read_is_refused_with_its_image(tmp_path):
     source = data_set(tmp_path / "set")
     (source / "masks/c3.png").unlink()
     np.save(source / "masks/c3.npy", index_mask(3))

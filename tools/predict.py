@@ -28,7 +28,6 @@ examples:
   python -m tools.predict scans --out predicted --shard 3/16        the third of sixteen equal parts
 """
 SHARES = {"float": "float32", "8-bit": "uint8"}
-MOST_NAMED = 5  # images that a message names
 LARGE_TILE = 1536  # pixels: faster on large images than the tiles of validation, for half a GiB more
 
 
@@ -62,12 +61,8 @@ def main(given: argparse.Namespace) -> int:
     prediction.failed += findings if part == 1 else []  # of the whole list; once is enough
     try:
         meter = prediction.run(waiting)
-        if prediction.unlike:
-            shown = ", ".join(prediction.unlike[:MOST_NAMED]) + " …" * (len(prediction.unlike) > MOST_NAMED)
-            print(
-                f"{len(prediction.unlike)} image(s) are far darker or brighter than those of the training, "
-                f"as of another bit depth or scale; their masks may be wrong: {shown}"
-            )
+        if prediction.warning:
+            print(prediction.warning)
         print(f"{meter.done / 1e6:.1f} megapixels, {meter.rate:.1f} a second; masks are in {given.out / 'masks'}")
     finally:
         failed = report(prediction.failed, given.out / f"failed{name}.csv")

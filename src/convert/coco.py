@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from src.convert.annotations import Annotations, Item, Options, classes_of, number, warn_of_similar
+from src.convert.annotations import IN_PIXELS, Annotations, Item, Options, classes_of, number, warn_of_names
 from src.convert.coco_shapes import Annotation, Reader
 from src.convert.finder import Finder
 from src.convert.frame import decide, read_header
 from src.convert.names import locate, walk
-from src.convert.problems import Findings, Refused, parse_json, quoted
+from src.convert.problems import Findings, Refused, parse_json
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted, some
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -62,7 +62,7 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
     annotated = Counter(annotation.category_id for _, annotation in placed)
     categories = _without_unused_doubles(categories, annotated, path, findings)
     values = number([categories[identity].name for identity in sorted(categories)], path)
-    warn_of_similar([category.name for category in categories.values()], str(path), findings)
+    warn_of_names([category.name for category in categories.values()], str(path), findings)
     value_of = {identity: values[category.name] for identity, category in categories.items()}
     annotations = _by_image(placed, entries, value_of, findings)
     reader, finder = Reader(options, findings, ignore_crowds), Finder(images, files)
@@ -80,7 +80,7 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
                 elsewhere[entry.file_name] = item.name
     _warn_of_names(elsewhere, path, findings)
     _warn_of_others(files, items, images, findings)
-    return Annotations(classes_of(values), items, True, [images], findings, HOLES)
+    return Annotations(classes_of(values), items, True, [images], findings, HOLES, hint=IN_PIXELS)
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -105,9 +105,8 @@ def _by_image(
                     f"image_id {quoted(annotation.image_id)} is not among the images", "correct it, or remove the entry"
                 )
             if annotation.category_id not in value_of:
-                raise Refused(
-                    f"category_id {quoted(annotation.category_id)} is not among the categories", "correct it, or add it"
-                )
+                what = f"category_id {quoted(annotation.category_id)} is not among the categories"
+                raise Refused(what, "correct it, or add it to the categories")
             identity = "" if annotation.id is None else f" (id {quoted(annotation.id)})"
             by_image[str(annotation.image_id)].append((f"{place}{identity}", annotation))
     return by_image
@@ -167,8 +166,8 @@ def _item(entry: Image, finder: Finder, annotated: bool, options: Options) -> It
     path = locate(finder.root, name)
     _compare_paths(entry, name, finder)
     header = read_header(path)
-    said = None if entry.width is None or entry.height is None else (entry.width, entry.height)
-    return Item(name, path, decide(header, said, options.coordinates, annotated), [])
+    stated = None if entry.width is None or entry.height is None else (entry.width, entry.height)
+    return Item(name, path, decide(header, stated, options.coordinates, annotated), [])
 
 
 def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:
@@ -186,10 +185,10 @@ def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:
 
 def _warn_of_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
     if elsewhere:
-        (given, found), *_ = elsewhere.items()
+        shown = some((f"{quoted(given)} is {quoted(str(found))}" for given, found in elsewhere.items()), show=str)
         what = (
             f"{len(elsewhere)} file_name(s) are not paths below the folder of images; the files were found by "
-            f"decoded name or base name, the first: {quoted(given)} is {quoted(str(found))}"
+            f"decoded name or base name: {shown}"
         )
         findings.warn(str(path), what, "check that these are the images that were annotated")
 

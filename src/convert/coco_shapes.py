@@ -18,7 +18,7 @@ from src.convert.rle import read_rle
 from src.data.dataset import IGNORE
 
 NESTED = "a polygon lies inside another one of the same annotation"
-DECIDE = "say --holes cut if such inner polygons are holes, --holes fill if not"
+DECIDE = "use --holes cut if such inner polygons are holes, --holes fill if not"
 BOX_SLACK = 0.05  # of the longer side, beside 2 pixels: how far the sides of bbox may be from the polygons
 
 
@@ -51,24 +51,26 @@ class Reader:
             frame: The picture that its coordinates refer to.
             where: The place of the annotation and its image, for findings.
         """
-        content, beneath = annotation.segmentation, bool(annotation.iscrowd) and self.ignore_crowds
-        value = IGNORE if beneath else value
+        content, below_others = annotation.segmentation, bool(annotation.iscrowd) and self.ignore_crowds
+        value = IGNORE if below_others else value
         if isinstance(content, dict) and content:
             counts = read_rle(content, frame.height, frame.width)
-            return Shape(value, functools.partial(fill_runs, counts, frame.height, frame.width), beneath)
+            return Shape(value, functools.partial(fill_runs, counts, frame.height, frame.width), below_others)
         if not content:
-            return box(value, self._box(annotation), frame, self.options, beneath=beneath)
-        parts = self._parts(content, where)
+            return box(value, self._box(annotation), frame, self.options, below_others=below_others)
+        listed = _listed(content)
+        parts = self._parts(listed, where)
         if not parts:
             return None
-        shape = polygon(value, parts, frame, self.options, beneath=beneath)
-        self._compare_with_box(annotation, parts, frame, where)
+        shape = polygon(value, parts, frame, self.options, below_others=below_others)
+        if len(parts) == len(listed):  # bbox is that of all polygons
+            self._compare_with_box(annotation, parts, frame, where)
         inner = nested(parts, frame.height, frame.width)
         return replace(shape, draw=inner.cut) if inner and self._has_holes(annotation, inner, where) else shape
 
-    def _parts(self, content: Any, where: str) -> list[Points]:
+    def _parts(self, listed: list[Any], where: str) -> list[Points]:
         """The polygons of a segmentation; one that is refused is a finding."""
-        parts, listed = [], _listed(content)
+        parts = []
         for position, part in enumerate(listed):
             with self.findings.collect(f"polygon {position} of {where}" if len(listed) > 1 else where):
                 points = _points(part)
@@ -78,22 +80,28 @@ class Reader:
 
     def _has_holes(self, annotation: Annotation, inner: Nested, where: str) -> bool:
         """Whether inner polygons are holes, as `area` or the user says; raises `Refused` if `area` fits neither."""
-        area, told = _area(annotation), self.options.holes
+        area, choice = _area(annotation), self.options.holes
         if area is None:
-            if told is None:
+            if choice is None:
                 what = f"{NESTED}, and no area says whether it is a hole: added up, as COCO defines"
                 self.findings.warn(where, what, DECIDE)
-            return told == "cut"
+            return choice == "cut"
         reading = inner.reading(area)
         sizes = f"area is {area:g}; with a hole it would be about {reading.cut:g}, without {reading.filled:g}"
-        if told is not None:
-            if reading.holes not in (None, told == "cut"):
-                self.findings.warn(where, f"{NESTED}; {sizes}. --holes {told} overrides this", "leave --holes out")
-            return told == "cut"
+        if choice is not None:
+            if reading.holes not in (None, choice == "cut"):
+                self.findings.warn(
+                    where,
+                    f"{NESTED}; {sizes}. --holes {choice} overrides this",
+                    "check this annotation; without --holes, its area would decide",
+                )
+            return choice == "cut"
         if reading.holes is None:
             raise Refused(f"{NESTED}, and its {sizes}", DECIDE)
         if reading.holes:
-            self.findings.warn(where, f"{NESTED}, and is drawn as a hole: {sizes}", "say --holes fill if it is none")
+            self.findings.warn(
+                where, f"{NESTED}, and is drawn as a hole: {sizes}", "use --holes fill if it is not a hole"
+            )
         return reading.holes
 
     def _box(self, annotation: Annotation) -> tuple[float, float, float, float]:
@@ -115,9 +123,9 @@ class Reader:
         if corners is None:
             return
         points, limits = np.concatenate(parts), [frame.width, frame.height] * 2
-        drawn, said = (np.clip(each, 0, limits) for each in ([*points.min(axis=0), *points.max(axis=0)], corners))
-        if np.abs(drawn - said).max() > 2 + BOX_SLACK * max(drawn[2:] - drawn[:2]):
-            sides = [", ".join(f"{value:.6g}" for value in each) for each in (said, drawn)]
+        drawn, stated = (np.clip(each, 0, limits) for each in ([*points.min(axis=0), *points.max(axis=0)], corners))
+        if np.abs(drawn - stated).max() > 2 + BOX_SLACK * max(drawn[2:] - drawn[:2]):
+            sides = [", ".join(f"{value:.6g}" for value in each) for each in (stated, drawn)]
             what = f"bbox and segmentation differ: left, top, right and bottom are {sides[0]} and {sides[1]}"
             self.findings.warn(where, what, "compare both with the image; the segmentation is drawn")
 

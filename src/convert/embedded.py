@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from src.convert.frame import Frame, Size
+from src.convert.frame import FORMATS, Frame, Size
 from src.convert.problems import Refused
 from src.data.unreadable import MOST_WHOLE
 
@@ -21,6 +21,7 @@ DETAIL = 0.28  # the same for what is left once smooth parts are taken away
 FLAT = 2.0  # grey levels: detail weaker than this is noise
 SMOOTH = 9  # pixels of a thumbnail: width of the window that smooth parts are measured in
 CLIPPED = 2.0  # of the median: stronger detail counts as this much, or the rim of a field of view would outweigh all
+EXTREMES = (0.5, 99.5)  # per cent of the values between which a picture of more than 8 bits is scaled: no hot pixels
 REMEDY = "use the image that was annotated; if its shapes fit the file, say --ignore-image-data"
 
 
@@ -32,14 +33,19 @@ class Thumbnail:
     grey: NDArray[np.float64]
 
 
-def read_embedded(text: object) -> Thumbnail | None:
-    """The picture in imageData; None if there is none that can be read."""
+def read_embedded(text: object, frame: Frame) -> Thumbnail | None:
+    """The picture in imageData; None if there is none that can be read.
+
+    Args:
+        text: imageData, an image file in base64. Its EXIF orientation counts if the file's own does.
+        frame: How the image file is turned for its annotations: as shown, or as stored.
+    """
     if not isinstance(text, str):
         return None
     try:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
-        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
-            return _thumbnail(image)
+        with Image.open(io.BytesIO(base64.b64decode(text)), formats=FORMATS) as image:
+            return _thumbnail(_turned(image, frame))
     except (OSError, SyntaxError, ValueError):
         return None
 
@@ -60,11 +66,10 @@ def compare(embedded: Thumbnail | None, path: Path, frame: Frame) -> None:
         sizes = [f"{width} × {height}" for width, height in (embedded.size, (frame.width, frame.height))]
         raise Refused(f"the JSON holds a picture of {sizes[0]} pixels (imageData), {path.name} is {sizes[1]}", REMEDY)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if frame.orientation != 1 and image.format == "TIFF":  # Pillow turns TIFFs as soon as it reads them
                 return
-            turned = ImageOps.exif_transpose(image) if frame.orientation == 1 else image
-            file = _thumbnail(turned)
+            file = _thumbnail(_turned(image, frame))
     except (OSError, SyntaxError, ValueError):
         raise Refused(f"{path.name} cannot be read as an image", "save it again as PNG") from None
     if file is not None and not _alike(embedded.grey, file.grey):
@@ -72,21 +77,38 @@ def compare(embedded: Thumbnail | None, path: Path, frame: Frame) -> None:
         raise Refused(what, REMEDY)
 
 
+def _turned(image: Image.Image, frame: Frame) -> Image.Image:
+    return ImageOps.exif_transpose(image) if frame.orientation == 1 else image
+
+
 def _thumbnail(image: Image.Image) -> Thumbnail | None:
     width, height = image.size
     if width * height > MOST_WHOLE:
         return None
-    if image.mode not in ("L", "I", "F", "I;16", "I;16B", "I;16L"):
-        image = image.convert("RGB")
-    pixels = np.asarray(image, np.float32)
-    grey = pixels.mean(axis=2) if pixels.ndim == 3 else pixels
-    low, high = float(grey.min()), float(grey.max())
-    if image.mode not in ("RGB", "L"):
-        grey = (grey - low) * (255 / max(high - low, 1))
     scale = min(SIDE / max(width, height), 1)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    small = Image.fromarray(grey.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    return Thumbnail((width, height), np.asarray(small, np.float64))
+    if image.mode in ("L", "I", "F", "I;16", "I;16B", "I;16L"):
+        small = np.asarray(_finite(image).resize(size, Image.Resampling.BOX), np.float64)
+        return Thumbnail((width, height), small if image.mode == "L" else _stretched(small))
+    small = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX), np.float64)
+    return Thumbnail((width, height), small.mean(axis=2))
+
+
+def _finite(image: Image.Image) -> Image.Image:
+    """An image of one channel; of floats, those that are no finite number become the median of the others."""
+    if image.mode != "F":
+        return image if image.mode == "L" else image.convert("F")
+    pixels = np.asarray(image)
+    finite = np.isfinite(pixels)
+    if finite.all():
+        return image
+    return Image.fromarray(np.where(finite, pixels, np.median(pixels[finite]) if finite.any() else 0))
+
+
+def _stretched(grey: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of any range as grey levels from 0 to 255; the few extreme ones are cut off."""
+    low, high = np.percentile(grey, EXTREMES)
+    return np.clip((grey - low) * (255 / (high - low)), 0, 255) if high > low else np.zeros_like(grey)
 
 
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

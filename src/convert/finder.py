@@ -5,15 +5,15 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from src.convert.names import locate, safe_name
-from src.convert.problems import Refused, quoted
+from src.convert.problems import Refused
+from src.errors import quoted, some
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/?#]*(?P<path>[^?#]*)")  # scheme, server, path, query
 LOCAL_FILES = "?d="  # Label Studio: /data/local-files/?d=PATH
 UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
-MOST_NAMED = 5  # files that a message names
 
 
 class Finder:
@@ -52,11 +52,9 @@ class Finder:
                 locate(self.root, fitting[0])
                 return fitting[0]
             if fitting:
-                several = ", ".join(quoted(str(file)) for file in fitting[:MOST_NAMED])
-                more = f" and {len(fitting) - MOST_NAMED} more" if len(fitting) > MOST_NAMED else ""
                 raise Refused(
                     f"is not a file below {self.root}, and {len(fitting)} files there have the same base name: "
-                    f"{several}{more}",
+                    f"{some(map(str, fitting))}",
                     "name the file by its path below the folder of images",
                 )
         raise Refused(f"{refused}{self._hint(variants)}", refused.remedy)
@@ -74,8 +72,8 @@ def _parts(text: str) -> tuple[str, ...]:
     """The parts of a path or URL, without a drive, a server, and what leads upwards; composed unicode."""
     if LOCAL_FILES in text:
         text = text.partition(LOCAL_FILES)[2]
-    elif URL.match(text):
-        text = urlsplit(text).path
+    elif url := URL.match(text):  # not urlsplit: it raises ValueError for a server name such as "[x"
+        text = url["path"]
     path = PureWindowsPath(text)  # knows both separators
     parts = path.parts[1:] if path.anchor else path.parts
     last = max((position for position, part in enumerate(parts, 1) if part == ".."), default=0)

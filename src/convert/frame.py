@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.convert.problems import Refused
+from src.data import images
 from src.data.unreadable import MOST_WHOLE
+
+FORMATS = (*images.FORMATS, "TIFF")  # not all that Pillow knows: for EPS it starts Ghostscript
 
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {  # EXIF orientation: what turns the pixels as stored into those shown
@@ -36,21 +39,21 @@ class Header:
 class Frame:
     """The picture that coordinates refer to, in pixels, and the EXIF orientation that is left to apply to its mask.
 
-    otherwise: what the coordinates would be the other way up ("shown" or "stored"), and the width and height then; None
-        if the annotations or a lack of an EXIF turn leave no choice.
+    alternative: what the coordinates would be the other way up ("shown" or "stored"), and the width and height then;
+        None if the annotations or a lack of an EXIF turn leave no choice.
     """
 
     width: int
     height: int
     orientation: int = 1
-    otherwise: tuple[str, int, int] | None = None
+    alternative: tuple[str, int, int] | None = None
 
 
 def read_header(path: Path) -> Header:
     """Size and orientation of an image file; raises `Refused`."""
     try:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             (width, height), tiff = image.size, image.format == "TIFF"
             if width * height > MOST_WHOLE:
                 raise Refused(f"has {width} × {height} pixels, more than {MOST_WHOLE}", "cut it into tiles")
@@ -65,32 +68,32 @@ def read_header(path: Path) -> Header:
     return Header(stored, shown, orientation)
 
 
-def decide(header: Header, said: Size | None, coordinates: str | None, annotated: bool = True) -> Frame:
+def decide(header: Header, stated: Size | None, coordinates: str | None, annotated: bool = True) -> Frame:
     """The frame of an image's coordinates; raises `Refused` if the sizes differ, cannot tell, or contradict the user.
 
     Args:
         header: Size and orientation of the image file.
-        said: Width and height as the annotations give them, if they do. For an image on its side, they tell which way
+        stated: Width and height as the annotations give them, if they do. For an image on its side, they tell which way
             the coordinates are meant; for one that is turned without a change of size, they cannot.
         coordinates: "shown" or "stored" where the user decides, else None.
         annotated: Whether the image has any shape; an empty mask needs no decision.
     """
-    if said is not None and min(said) <= 0:  # some programs write 0 or -1 for a size that they do not know
-        said = None
-    if said is not None and said not in (header.stored, header.shown):
+    if stated is not None and min(stated) <= 0:  # some programs write 0 or -1 for a size that they do not know
+        stated = None
+    if stated is not None and stated not in (header.stored, header.shown):
         sizes = " or ".join(f"{width} × {height}" for width, height in sorted({header.stored, header.shown}))
         raise Refused(
-            f"is {sizes} pixels, but its annotations say {said[0]} × {said[1]}",
+            f"is {sizes} pixels, but its annotations say {stated[0]} × {stated[1]}",
             "use the image that was annotated, not a resized copy",
         )
     if header.orientation == 1 or not annotated:
         return Frame(*header.shown)
     proved = None
-    if said is not None and header.stored != header.shown:
-        proved = "shown" if said == header.shown else "stored"
-    if said and proved and coordinates not in (None, proved):
+    if stated is not None and header.stored != header.shown:
+        proved = "shown" if stated == header.shown else "stored"
+    if stated and proved and coordinates not in (None, proved):
         raise Refused(
-            f"its annotations say {said[0]} × {said[1]} pixels, which is the image as {proved}, "
+            f"its annotations say {stated[0]} × {stated[1]} pixels, which is the image as {proved}, "
             f"but --coordinates says {coordinates}",
             f"leave --coordinates out, so that the sizes decide, or say --coordinates {proved}",
         )
@@ -105,8 +108,8 @@ def decide(header: Header, said: Size | None, coordinates: str | None, annotated
     if header.stored == header.shown:
         return shown if coordinates == "shown" else stored
     if coordinates == "shown":
-        return replace(shown, otherwise=("stored", *header.stored))
-    return replace(stored, otherwise=("shown", *header.shown))
+        return replace(shown, alternative=("stored", *header.stored))
+    return replace(stored, alternative=("shown", *header.shown))
 
 
 def turn(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

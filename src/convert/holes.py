@@ -4,9 +4,9 @@ COCO adds up the polygons of an annotation, so that an inner one changes nothing
 ring as its outer and its inner contour. The `area` of the annotation tells the two apart.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from src.convert.regions import Points, Region, fill_polygons, overlap, same
 
 INSIDE = 0.98  # share of a polygon's pixels that lie in another one: the rest is rounding of coordinates
 ROUNDED = 0.51  # pixels by which an area differs at most if it was rounded to a whole number
+MOST_HELD = 2**28  # pixels (bytes) of filled polygons that are kept at a time: all of them may not fit into memory
 TOLERANCE = 0.03  # of the filled area: how far `area` may be from a reading, since exporters simplify polygons
 
 
@@ -83,25 +84,52 @@ class Nested:
 
 
 def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
-    """The polygons and how they lie in each other; None if none lies in another. Of equal ones, one is kept."""
-    if not any(_surrounds(*pair) or _surrounds(*pair[::-1]) for pair in combinations(parts, 2)):
+    """The polygons and how they lie in each other; None if none lies in another. Of equal ones, one is kept.
+
+    Only polygons whose bounding boxes overlap are compared as pixels.
+    """
+    low, high = (np.array([limit(part, axis=0) for part in parts]) for limit in (np.min, np.max))
+    if not _any_surrounds(low, high):
         return None
-    regions = [fill_polygons([part], height, width) for part in parts]
-    kept = [index for index, region in enumerate(regions) if not any(same(region, other) for other in regions[:index])]
-    parts, regions = [parts[index] for index in kept], [regions[index] for index in kept]
+
+    held: dict[int, Region] = {}
+
+    @functools.lru_cache(maxsize=2)  # the pair that is compared
+    def region(index: int) -> Region:
+        if index in held:
+            return held[index]
+        filled = fill_polygons([parts[index]], height, width)
+        if filled.inside.size + sum(other.inside.size for other in held.values()) <= MOST_HELD:
+            held[index] = filled
+        return filled
+
+    def overlapping(index: int) -> list[int]:
+        return [int(i) for i in np.flatnonzero(((low < high[index]) & (high > low[index])).all(axis=1)) if i != index]
+
+    areas = [region(index).area for index in range(len(parts))]
+    doubles: set[int] = set()
+    for index in range(len(parts)):
+        equal = [i for i in overlapping(index) if i < index and i not in doubles and areas[i] == areas[index]]
+        if any(same(region(index), region(i)) for i in equal):
+            doubles.add(index)
     depths = [0] * len(parts)
-    for pair in combinations(range(len(regions)), 2):
-        inner, outer = sorted(pair, key=lambda index: regions[index].area)
-        area = regions[inner].area
-        if 0 < area < regions[outer].area and overlap(regions[inner], regions[outer]) >= INSIDE * area:
-            depths[inner] += 1
-    return Nested(parts, depths, height, width) if any(depths) else None
+    for outer in sorted(set(range(len(parts))) - doubles):
+        for inner in overlapping(outer):
+            if inner not in doubles and 0 < areas[inner] < areas[outer]:
+                depths[inner] += overlap(region(outer), region(inner)) >= INSIDE * areas[inner]
+    kept = [index for index in range(len(parts)) if index not in doubles]
+    levels = [depths[index] for index in kept]
+    return Nested([parts[index] for index in kept], levels, height, width) if any(levels) else None
 
 
-def _surrounds(outer: Points, inner: Points) -> bool:
-    """Whether a polygon's bounding box holds that of another one, to a pixel: a quick test before pixels are filled."""
-    return bool(
-        (outer.min(axis=0) <= inner.min(axis=0) + 1).all() and (outer.max(axis=0) >= inner.max(axis=0) - 1).all()
+def _any_surrounds(low: Points, high: Points) -> bool:
+    """Whether a bounding box holds another one, to a pixel: a quick test before pixels are filled.
+
+    low, high: float64 [polygons, 2], the corners of the boxes.
+    """
+    return any(
+        np.count_nonzero(((first <= low + 1) & (last >= high - 1)).all(axis=1)) > 1  # each box holds itself
+        for first, last in zip(low, high, strict=True)
     )
 
 

@@ -14,26 +14,28 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from src.convert.annotations import (
+    IN_PIXELS,
     Annotations,
     Item,
     Options,
     Shape,
     box,
     classes_of,
+    is_background,
     known,
     number,
     polygon,
     reaches_out,
-    warn_of_similar,
+    warn_of_names,
 )
 from src.convert.embedded import compare, read_embedded
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
 from src.convert.pairing import Pairing
-from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed, quoted
+from src.convert.problems import Degenerate, Findings, Refused, parse_json, placed
 from src.convert.regions import Points, fill_disc, place_bitmap
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.progress import progress
 
 DRAWN = {"polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask"}
@@ -79,17 +81,19 @@ def read_labelme(
     root, findings = images or folder, Findings(options.skip_degenerate)
     documents, pictures = _documents(folder, options, findings)
     labels = _labels(documents)
-    values = number(names or sorted(labels), folder)
-    warn_of_similar(names or sorted(labels), str(folder), findings, labels)
+    used = names or [label for label in sorted(labels) if not is_background(label)]
+    values = number(used, folder)
+    warn_of_names(names or sorted(labels), str(folder), findings, labels)
     items, files = [], walk(root, SUFFIXES, findings)
-    pairing = Pairing(root, files, options.pair)
+    pairing = Pairing(root, files, options.paired_by)
     for name, document in progress(documents.items(), len(documents), "read"):
         with findings.collect(str(name)):
             items.append(_item(name, document, pairing, options))
             _add_shapes(items[-1], name, document, values, options, findings)
             if document.shapes and name in pictures:  # read again: thousands of pictures do not fit into memory
-                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"])
-                compare(picture, items[-1].path, items[-1].frame)
+                frame = items[-1].frame
+                picture = read_embedded(parse_json(locate(folder, name), options.encoding)["imageData"], frame)
+                compare(picture, items[-1].path, frame)
     labelled = {item.name for item in items}
     others = [name for name in files if name not in labelled]
     if keep_unlabelled:
@@ -97,7 +101,7 @@ def read_labelme(
     elif others:
         what = f"{len(others)} image(s) there have no JSON, and are left out; the first is {quoted(str(others[0]))}"
         findings.warn(str(root), what, "say --keep-unlabelled if they show nothing of the classes")
-    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES)
+    return Annotations(classes_of(values), items, False, [folder, root], findings, HOLES, hint=IN_PIXELS)
 
 
 def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
@@ -122,7 +126,7 @@ def _documents(
         with findings.collect(str(name)):
             content = parse_json(locate(folder, name), options.encoding)
             documents[name] = Document.model_validate(content)
-            if options.picture and content.get("imageData"):
+            if options.compare_embedded and content.get("imageData"):
                 pictures.add(name)
     if not documents:
         findings.stop_on_errors()
@@ -135,8 +139,8 @@ def _item(name: PurePosixPath, document: Document, pairing: Pairing, options: Op
     with placed(f"its image {quoted(str(image))}"):
         path = locate(pairing.root, image)
         header = read_header(path)
-    said = None if document.width is None or document.height is None else (document.width, document.height)
-    return Item(image, path, decide(header, said, options.coordinates, bool(document.shapes)), [])
+    stated = None if document.width is None or document.height is None else (document.width, document.height)
+    return Item(image, path, decide(header, stated, options.coordinates, bool(document.shapes)), [])
 
 
 def _add_shapes(
@@ -190,8 +194,8 @@ def _bitmap(text: str | None, points: Points) -> tuple[NDArray[np.bool_], int, i
         with Image.open(io.BytesIO(base64.b64decode(text or "", validate=True)), formats=["PNG"]) as image:
             size, extent = image.size, np.abs(points[1] - points[0]) + 1
             if np.abs(extent - size).max() > 1:  # before it is decoded: what fits into the picture is no bomb
-                said, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, size))
-                raise Refused(f"its points span {said} pixels, its mask is {held}", REMEDY)
+                stated, held = (f"{width:.6g} × {height:.6g}" for width, height in (extent, size))
+                raise Refused(f"its points span {stated} pixels, its mask is {held}", REMEDY)
             pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError):
         raise Refused("its mask is not a PNG in base64", REMEDY) from None

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from src.convert.names import safe_name
-from src.convert.problems import Refused, quoted
+from src.convert.problems import Refused
+from src.errors import quoted
 
 BY_PATH, BY_NAME = "imagePath", "name"
 
@@ -55,7 +56,7 @@ class Pairing:
         return image if not self._exists(beside) and self._exists(image) else beside
 
     def _exists(self, image: PurePosixPath) -> bool:
-        return (self.root / image).exists()
+        return image in self.files
 
     def _of_same_name(self, document: PurePosixPath) -> list[PurePosixPath]:
         """The images with the name of the JSON: beside it, else in the root itself."""

@@ -9,9 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from src.data.unreadable import Finding
-from src.errors import UserError, listing
-
-LONGEST = 160  # characters of a name in a message
+from src.errors import UserError, listing, quoted
 
 
 class Refused(Exception):
@@ -85,12 +83,6 @@ def placed(place: str) -> Iterator[None]:
         raise
 
 
-def quoted(text: object) -> str:
-    """What came from outside, for a message: no character of it reaches the terminal as it is, and not a page of it."""
-    shown = repr(text)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
-
-
 def lines_of(findings: Iterable[Finding]) -> str:
     return listing(f"{quoted(finding.file)}: {finding.what} → {finding.setting}" for finding in findings)
 
@@ -112,7 +104,12 @@ def parse_json(path: Path, encoding: str | None = None) -> Any:
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror}", "check the file and its rights") from None
     except UnicodeDecodeError:
-        what = f"is neither UTF-8 nor {encoding}" if encoding else "is not UTF-8, as files of some programs on Windows"
-        raise Refused(what, "save it as UTF-8; for labelme, or name its encoding, such as --encoding gbk") from None
+        what = (
+            f"is neither UTF-8 nor {encoding}"
+            if encoding
+            else "is not UTF-8 (some Windows programs write other encodings)"
+        )
+        remedy = "save it as UTF-8, or, for labelme only, name its encoding: --encoding gbk"
+        raise Refused(what, remedy) from None
     except (ValueError, RecursionError) as error:
         raise Refused(f"is not valid JSON: {error}", "export it again") from None

@@ -53,13 +53,19 @@ def fill_polygons(parts: Sequence[Points], height: int, width: int) -> Region:
     So a polygon that runs into its hole and back leaves the hole free, and one that crosses itself is free where it
     overlaps; a part that lies in another adds nothing.
     """
-    points = np.concatenate(parts)
-    left, top = (int(value) for value in np.clip(np.floor(points.min(axis=0)), 0, (width, height)))
-    right, bottom = (int(value) for value in np.clip(np.ceil(points.max(axis=0)), (left, top), (width, height)))
+    top, left, bottom, right = _window(np.concatenate(parts), height, width)
     inside = np.zeros((bottom - top, right - left), bool)
     for part in parts:
-        inside |= _fill(part, top, left, bottom, right)
+        first, start, last, end = _window(part, height, width)  # its own: a thousand small parts may lie far apart
+        inside[first - top : last - top, start - left : end - left] |= _fill(part, first, start, last, end)
     return Region(top, left, inside)
+
+
+def _window(points: Points, height: int, width: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of the pixels around a polygon, inside the picture."""
+    left, top = (int(value) for value in np.clip(np.floor(points.min(axis=0)), 0, (width, height)))
+    right, bottom = (int(value) for value in np.clip(np.ceil(points.max(axis=0)), (left, top), (width, height)))
+    return top, left, bottom, right
 
 
 def _fill(points: Points, top: int, left: int, bottom: int, right: int) -> NDArray[np.bool_]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.convert.problems import Refused, quoted
+from src.convert.problems import Refused
+from src.errors import quoted
 
 REMEDY = "export it again"
 MOST_BITS = 60  # of a run's length; no picture needs more

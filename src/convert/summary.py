@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from src.convert.problems import lines_of, quoted
+from src.convert.problems import lines_of
 from src.convert.write import Summary
 from src.data.dataset import IGNORE, NAME, number
-
-MOST_NAMED = 5  # images that a line names
+from src.errors import quoted, some
 
 
 def describe(summary: Summary) -> str:
@@ -33,12 +32,12 @@ def describe(summary: Summary) -> str:
     if summary.inside:
         lines.append(
             f"{summary.inside} shape(s) lie inside others of their class and change nothing, in "
-            f"{_some(summary.nested)}. If they are meant as holes: {summary.holes}."
+            f"{some(summary.nested)}. If they are meant as holes: {summary.holes}."
         )
     if summary.hidden:
         lines.append(
             f"{summary.hidden} shape(s) lie wholly beneath shapes of other classes and leave no pixel, in "
-            f"{_some(summary.buried)}. If they are holes or parts: draw them after the shapes that cover them."
+            f"{some(summary.buried)}. If they are holes or parts: draw them after the shapes that cover them."
         )
     if summary.skipped:
         lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")
@@ -48,7 +47,3 @@ def describe(summary: Summary) -> str:
     if summary.warnings:
         lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
     return "\n".join(lines)
-
-
-def _some(images: list[str]) -> str:
-    return ", ".join(map(quoted, images[:MOST_NAMED])) + " …" * (len(images) > MOST_NAMED)

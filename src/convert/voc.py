@@ -10,25 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from src.convert.annotations import Annotations, Item, Options, Shape, classes_of, number, warn_of_similar
-from src.convert.frame import decide, read_header
+from src.convert.annotations import (
+    Annotations,
+    Item,
+    Options,
+    Shape,
+    classes_of,
+    is_unlabelled,
+    number,
+    official,
+    warn_of_names,
+)
+from src.convert.frame import FORMATS, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed, quoted
+from src.convert.problems import Findings, Refused, placed
 from src.convert.regions import Region
 from src.data.dataset import IGNORE, read_lines
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted, some
 from src.files import read_text
 from src.progress import progress
 
 LABELMAP = "labelmap.txt"
 LAYOUTS = (("JPEGImages", "SegmentationClass"), ("images", "masks"))
+HINT = f"check that {LABELMAP} gives other classes than background to the colours of the masks"
 LISTS = "ImageSets/Segmentation"
 OFFICIAL = {"train": "train", "val": "validation", "test": "test"}
 LINE = re.compile(r"(?P<name>.+?)\s*:\s*(?P<colour>\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3})\s*(:.*)?")
 VOID = 0xE0E0C0  # Pascal VOC's colour of borders and of what is not annotated
-IGNORED = {"ignored", "__ignore__"}  # what other programs call it in labelmap.txt
-MOST_SHOWN = 5  # colours that a message names
 Colour = int  # 0xRRGGBB
 
 
@@ -44,17 +53,17 @@ def read_voc(folder: Path, options: Options) -> Annotations:
     """Read `folder` with labelmap.txt, images and masks of equal names in the colours of labelmap.txt.
 
     Images and masks are in JPEGImages/ and SegmentationClass/, or in images/ and masks/. Classes are numbered in the
-    order of labelmap.txt. The lists in ImageSets/Segmentation, where train, val and test are there, are the official
-    division.
+    order of labelmap.txt; one called void, ignored or unlabelled becomes pixels to ignore. The lists in
+    ImageSets/Segmentation, where train, val and test are there, are the official division.
     """
     findings = Findings()
     labels = _read_labels(folder / LABELMAP)
-    classes = [label for label in labels if label.name.casefold() not in IGNORED]
+    classes = [label for label in labels if not is_unlabelled(label.name)]
     values = number([label.name for label in classes], folder / LABELMAP)
-    warn_of_similar([label.name for label in classes], str(folder / LABELMAP), findings)
+    warn_of_names([label.name for label in classes], str(folder / LABELMAP), findings)
     value_of = {VOID: IGNORE} | {label.colour: values.get(label.name, IGNORE) for label in labels}
     images, masks = _layout(folder)
-    files = {name.with_suffix(""): name for name in walk(masks, SUFFIXES, findings)}
+    files = _masks_by_stem(masks, findings)
     items, alone = [], []
     pictures = walk(images, SUFFIXES, findings)
     for name in progress(pictures, len(pictures), "read"):
@@ -69,7 +78,9 @@ def read_voc(folder: Path, options: Options) -> Annotations:
     _refuse_masks_alone(files, pictures, images, masks, findings)
     subsets = _subsets(folder / LISTS, items, findings)
     colours = {values[label.name]: f"#{label.colour:06X}" for label in classes}
-    return Annotations(classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours)
+    return Annotations(
+        classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours, hint=HINT
+    )
 
 
 def _read_labels(path: Path) -> list[Label]:
@@ -109,6 +120,18 @@ def _layout(folder: Path) -> tuple[Path, Path]:
     raise UserError(f"{folder}: neither {expected} is there{hint}")
 
 
+def _masks_by_stem(masks: Path, findings: Findings) -> dict[PurePosixPath, PurePosixPath]:
+    """The masks by their path without the extension; two of one name are an error."""
+    files: dict[PurePosixPath, PurePosixPath] = {}
+    for name in walk(masks, SUFFIXES, findings):
+        with findings.collect(f"{masks.name}/{name}"):
+            other = files.setdefault(name.with_suffix(""), name)
+            if other != name:
+                what = f"{quoted(str(other))} there has the same name: which of them is the mask is not certain"
+                raise Refused(what, "remove one of the two")
+    return files
+
+
 def _item(name: PurePosixPath, image: Path, mask: Path, value_of: dict[Colour, int], options: Options) -> Item:
     """An image with one shape for each class in its mask; raises `Refused` for colours that have no class."""
     header = read_header(image)
@@ -125,8 +148,7 @@ def _item(name: PurePosixPath, image: Path, mask: Path, value_of: dict[Colour, i
 
 def _unknown(pixels: dict[Colour, int]) -> Refused:
     """What to say about colours without a class."""
-    shown = "; ".join(f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in list(pixels)[:MOST_SHOWN])
-    shown += " …" if len(pixels) > MOST_SHOWN else ""
+    shown = some([f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in pixels])
     return Refused(
         f"holds {len(pixels)} colour(s) that {LABELMAP} does not name, in {sum(pixels.values())} pixel(s): {shown}",
         f"add a line to {LABELMAP} for each; if they come from smooth edges, export the masks again without these",
@@ -137,25 +159,32 @@ def _shape(mask: Path, value: int, value_of: dict[Colour, int]) -> Shape:
     wanted = [colour for colour, other in value_of.items() if other == value]
 
     def draw() -> Region:
-        return Region(0, 0, np.isin(_read_colours(mask), wanted))
+        colours = _read_colours(mask)
+        inside = np.zeros(colours.shape, bool)
+        for colour in wanted:  # not np.isin: it takes many times the memory of the mask
+            inside |= colours == colour
+        return Region(0, 0, inside)
 
     return Shape(value, draw)
 
 
 @functools.lru_cache(maxsize=1)
-def _read_colours(path: Path) -> NDArray[np.int64]:
-    """The colours of a mask as stored, 0xRRGGBB, int64 [height, width]; raises `Refused`."""
+def _read_colours(path: Path) -> NDArray[np.uint32]:
+    """The colours of a mask as stored, 0xRRGGBB, uint32 [height, width]; raises `Refused`."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.format in ("JPEG", "MPO"):
                 raise Refused("is a JPEG, which changes colours", "export the masks as PNG")
             if "A" in image.getbands() and len(set(image.getchannel("A").getextrema())) > 1:
                 raise Refused("is transparent in part", "export it without an alpha channel")
-            turned = ImageOps.exif_transpose(image)
-            red, green, blue = (np.asarray(band, np.int64) for band in turned.convert("RGB").split())
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, SyntaxError, ValueError):
         raise Refused("cannot be read as an image", "export it again as PNG") from None
-    return red << 16 | green << 8 | blue
+    colours = pixels[..., 0].astype(np.uint32)
+    for band in (1, 2):
+        colours <<= 8
+        colours |= pixels[..., band]
+    return colours
 
 
 def _warn_of_alone(alone: Sequence[PurePosixPath], images: Path, masks: Path, findings: Findings) -> None:
@@ -179,7 +208,7 @@ def _refuse_masks_alone(
 
 
 def _subsets(folder: Path, items: Sequence[Item], findings: Findings) -> dict[str, list[PurePosixPath]]:
-    """The official division. Of train and validation alone, train is left open: test images are taken from there."""
+    """The official division, if lists are called so."""
     by_stem = {item.name.with_suffix(""): item.name for item in items}
     subsets: dict[str, list[PurePosixPath]] = {}
     for name, subset in OFFICIAL.items():
@@ -189,6 +218,4 @@ def _subsets(folder: Path, items: Sequence[Item], findings: Findings) -> dict[st
             if missing := [stem for stem in listed if stem not in by_stem]:
                 what = f"{len(missing)} image(s) of the list have no pair of image and mask; the first is "
                 findings.warn(str(folder / f"{name}.txt"), what + quoted(str(missing[0])), "they are left out")
-    complete = len(subsets) == 3 and sum(map(len, subsets.values())) == len(items)
-    found = subsets if complete else {subset: names for subset, names in subsets.items() if subset != "train"}
-    return {subset: names for subset, names in found.items() if names}
+    return official(subsets, items, str(folder), findings)

@@ -11,11 +11,11 @@ from PIL import Image
 
 from src.convert.annotations import Annotations, Item, Shape
 from src.convert.frame import turn
-from src.convert.problems import Findings, Refused, quoted
+from src.convert.problems import Findings, Refused
 from src.convert.regions import Region
 from src.data.dataset import IGNORE, Dataset, Value, write_dataset
 from src.data.unreadable import Finding
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.files import atomic, write_text
 from src.progress import progress
 
@@ -78,11 +78,12 @@ def write(annotations: Annotations, out: Path) -> Summary:
 def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
     """The mask of stored values, uint8 [height, width] as the image is shown, and counts of what `Summary` names.
 
-    Shapes are painted over each other: those `beneath` first, then by falling area if `by_size`, then in their order.
+    Shapes are painted over each other: those `below_others` first, then by falling area if `by_size`, then in their
+    order.
     """
     mask, counts = np.zeros((item.frame.height, item.frame.width), np.uint8), Counter[str]()
     drawn = [(shape, shape.draw()) for shape in item.shapes]
-    drawn.sort(key=lambda pair: (not pair[0].beneath, -pair[1].area if by_size else 0))  # a stable sort
+    drawn.sort(key=lambda pair: (not pair[0].below_others, -pair[1].area if by_size else 0))  # a stable sort
     for shape, region in drawn:
         rows, columns = region.inside.shape
         window = mask[region.top : region.top + rows, region.left : region.left + columns]
@@ -93,7 +94,7 @@ def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
             inside=visible and shape.value not in (0, IGNORE) and bool((window[region.inside] == shape.value).all())
         )
         window[region.inside] = shape.value
-    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.beneath)
+    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.below_others)
     return turn(mask, item.frame.orientation), counts
 
 
@@ -127,10 +128,8 @@ def _describe(annotations: Annotations, summary: Summary) -> None:
     }
     summary.unused = [name for value, name in annotations.classes.items() if value not in used]
     if len(used) == 1:
-        raise UserError(
-            "no shape covers a pixel, so there is nothing to learn; nothing was written. If coordinates are shares of "
-            "the size (0 … 1), not pixels: export them in pixels"
-        )
+        what = "no pixel belongs to a class, so there is nothing to learn; nothing was written"
+        raise UserError(f"{what} → {annotations.hint}")
     lists = {subset: f"{subset}.txt" for subset in annotations.subsets}
     colours = {used[value]: colour for value, colour in annotations.colours.items() if value in used}
     dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown", colors=colours)

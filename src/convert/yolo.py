@@ -14,15 +14,16 @@ from src.convert.annotations import (
     classes_of,
     excess_of,
     number,
+    official,
     polygon,
-    warn_of_similar,
+    warn_of_names,
 )
 from src.convert.frame import Frame, decide, read_header
 from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed, quoted
+from src.convert.problems import Findings, Refused, placed
 from src.convert.regions import Points
 from src.data.images import SUFFIXES
-from src.errors import UserError
+from src.errors import UserError, quoted
 from src.files import read_text, read_yaml
 from src.progress import progress
 
@@ -45,7 +46,7 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
     findings = Findings(options.skip_degenerate)
     label_of = _names(folder, names, findings)
     values = number([label_of[index] for index in sorted(label_of)], folder)
-    warn_of_similar([label_of[index] for index in sorted(label_of)], str(folder), findings)
+    warn_of_names([label_of[index] for index in sorted(label_of)], str(folder), findings)
     value_of = {index: values[name] for index, name in label_of.items()}
     items = []
     for root in _roots(folder):
@@ -62,7 +63,7 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
                     with findings.collect(where), placed(f"line {position} of {LABELS}/{label}"):
                         item.shapes.append(_shape(line, value_of, item.frame, options))
         _check_folders(root, images, labels, findings)
-    return Annotations(classes_of(values), items, True, [folder], findings, HOLES, _subsets(items))
+    return Annotations(classes_of(values), items, True, [folder], findings, HOLES, _subsets(folder, items, findings))
 
 
 def _names(folder: Path, given: Sequence[str] | None, findings: Findings) -> dict[int, str]:
@@ -80,12 +81,16 @@ def _names(folder: Path, given: Sequence[str] | None, findings: Findings) -> dic
         indices = sorted(chosen.keys() | other.keys())
         if different := [index for index in indices if chosen.get(index) != other.get(index)]:
             shown = "; ".join(
-                f"{index}: {quoted(other.get(index))} here, {quoted(chosen.get(index))} there"
+                f"{index}: {_shown(other, index)} here, {_shown(chosen, index)} there"
                 for index in different[:MOST_NAMED]
             )
             what = f"{len(different)} class name(s) differ from those in {used}, which are used: {shown}"
             findings.warn(str(folder / source), what, "check which names belong to the labels")
     return chosen
+
+
+def _shown(names: dict[int, str], index: int) -> str:
+    return quoted(names[index]) if index in names else "no name"
 
 
 def _of_yaml(path: Path, needed: bool, findings: Findings) -> dict[int, str]:
@@ -201,13 +206,10 @@ def _check_folders(
         findings.warn(f"{IMAGES}/{folder}", what, "leave the folder out if nobody annotated it")
 
 
-def _subsets(items: list[Item]) -> dict[str, list[PurePosixPath]]:
-    """The official division, if the topmost folders are called so. Of train and validation alone, train is not fixed:
-    the pipeline takes its test images from there.
-    """
+def _subsets(folder: Path, items: list[Item], findings: Findings) -> dict[str, list[PurePosixPath]]:
+    """The official division, if the topmost folders are called so."""
     subsets: dict[str, list[PurePosixPath]] = {}
     for item in items:
         if len(item.name.parts) > 1 and item.name.parts[0] in OFFICIAL:
             subsets.setdefault(OFFICIAL[item.name.parts[0]], []).append(item.name)
-    complete = len(subsets) == 3 and sum(map(len, subsets.values())) == len(items)
-    return subsets if complete else {subset: names for subset, names in subsets.items() if subset != "train"}
+    return official(subsets, items, str(folder), findings)

@@ -15,11 +15,11 @@ from src.data.dataset import Dataset
 from src.data.finished import Finished, State
 from src.data.images import read_image
 from src.data.inputs import Input, pixels_of
-from src.data.normalise import other_range
+from src.data.normalise import UNLIKE, other_range
 from src.data.results import Place, inside, mask_suffix, place_of, room, write_mask, write_probabilities
 from src.data.store import release
 from src.data.unreadable import Finding, Unreadable
-from src.errors import UserError, printable
+from src.errors import UserError, printable, some
 from src.evaluation.calibration import probabilities
 from src.model.infer import Predictor, classes_of
 from src.progress import Megapixels, ahead
@@ -87,6 +87,17 @@ class Prediction:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
         self.unlike: list[str] = []
+
+    @property
+    def warning(self) -> str:
+        """What to say about images in another range than the training images; empty if there is none."""
+        if not self.unlike:
+            return ""
+        return (
+            f"{len(self.unlike)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "
+            "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
+            f"{some(self.unlike, show=str)}"
+        )
 
     def run(self, inputs: Sequence[Input]) -> Megapixels:
         """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
