@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.dataset import Dataset, plain_name, quoted
+from src.data.dataset import Dataset, as_yaml, plain_name
 from src.data.pairs import View
 from src.data.prepare import prepare
 from src.errors import UserError
@@ -266,8 +266,8 @@ def test_masks_that_all_store_white_as_zero_are_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["no", "it's, cell", "a: b", "cell", "null", "1", "-", "background ", "背景", "[x]"])
 def test_names_are_quoted_where_yaml_needs_it(tmp_path, name):
-    assert parse_yaml(f"background: {quoted(name)}\n", tmp_path) == {"background": name}
-    assert parse_yaml(f"classes: {{0: {quoted(name)}, 1: x}}\n", tmp_path) == {"classes": {0: name, 1: "x"}}
+    assert parse_yaml(f"background: {as_yaml(name)}\n", tmp_path) == {"background": name}
+    assert parse_yaml(f"classes: {{0: {as_yaml(name)}, 1: x}}\n", tmp_path) == {"classes": {0: name, 1: "x"}}
 
 
 def test_plain_names_keep_what_stands_between_digits():

@@ -93,7 +93,7 @@ def test_two_values_of_which_one_is_to_be_ignored_are_refused_where_order_leaves
     codes = [next(value for value, name in classes.items() if name == wanted) for wanted in ("background", "cell")]
     write_set(tmp_path / "set", coded(truth, *codes), classes=classes, ignore=ignore)
     save(tmp_path / "set/other", coded(seen, low, high))
-    with pytest.raises(UserError, match=f"{ignore} is to be ignored in the data set, but may mean foreground in other"):
+    with pytest.raises(UserError, match=f"{ignore} is to be ignored in the data set, but may mean foreground in 'other"):
         scored(tmp_path / "set", tmp_path / "work")
     write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {low: "background", high: "cell"}})
     results, labelled, *_ = scored(tmp_path / "set", tmp_path / "again")
@@ -158,7 +158,7 @@ def test_masks_in_two_ways_are_refused_until_a_file_beside_them_names_their_valu
     names = list(seen)
     save(tmp_path / "set/other", coded({name: seen[name] for name in names[:mixed]}, 0, 255))
     save(tmp_path / "set/other", coded({name: seen[name] for name in names[mixed:]}, 0, 1))
-    with pytest.raises(UserError, match=r"255 is to be ignored .* may mean foreground in other/case0.png") as error:
+    with pytest.raises(UserError, match=r"255 is to be ignored .* may mean foreground in 'other/case0.png") as error:
         scored(tmp_path / "set", tmp_path / "work")
     assert f"name the values of these masks in {tmp_path / 'set/other/dataset.yaml'}" in str(error.value)
     write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {0: "background", 1: "cell"}, "ignore": 255})

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.data.dataset import NAME, NONE, Dataset, quoted
+from src.data.dataset import NAME, NONE, Dataset, as_yaml
 from src.data.gate import Gate
 from src.data.unreadable import Finding
 from src.errors import UserError, listing
@@ -99,5 +99,5 @@ def _background(dataset: Dataset, pixels: list[list[int]]) -> str:
         return f"background: none, averages are over all {len(names)} classes"
     largest = names[max(range(len(names)), key=lambda position: sum(of_image[position] for of_image in pixels))]
     return (
-        f"no background: averages are over all {len(names)} classes; else say in {NAME}: background: {quoted(largest)}"
+        f"no background: averages are over all {len(names)} classes; else say in {NAME}: background: {as_yaml(largest)}"
     )

@@ -212,7 +212,7 @@ def plain_name(name: str) -> str:
     return re.sub(r"(?<![\d\s_-])[\s_-]+|[\s_-]+(?!\d)|^[\s_-]+", "", plain)
 
 
-def quoted(value: Value) -> str:
+def as_yaml(value: Value) -> str:
     """A class name or a stored value as dataset.yaml needs it: in quotes where YAML would read something else."""
     return f'"{value}"' if isinstance(value, str) and COLOUR.fullmatch(value) else yaml_scalar(value)
 

@@ -1,23 +1,23 @@
 """Errors and warnings about the meaning of mask values, once all masks are known."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from src.data.dataset import (
     BACKGROUND_NAMES,
     NAME,
     UNLABELLED_NAMES,
     Dataset,
+    as_yaml,
     plain_name,
-    quoted,
     similar_names,
 )
 from src.data.masks import Values
 from src.data.readings import MOST_CLASSES, VOC_VOID, class_names, classes_line
 from src.data.unreadable import Finding
+from src.errors import some
 
 FEW_PIXELS = 50  # of a class in the whole set: fewer are thought to be a slip of the brush
-MOST_NAMED = 5  # files that a message names
 GREYS = ("bits", "grey", "grey as RGB")  # kinds of mask that have a colour for each value without a palette
 GREY, WHITE = 0x010101, 0xFFFFFF  # the colour of grey 1, and that of a set bit
 
@@ -147,8 +147,8 @@ def unlabelled_class(dataset: Dataset) -> list[Finding]:
     for value, name in dataset.classes.items():
         if plain_name(name) in UNLABELLED_NAMES and name != dataset.background:
             what = f"is {name!r} (value {value}) a class to learn, or are these pixels that nobody labelled?"
-            setting = f"in {NAME}: ignore: {quoted(value)} in place of the class; or, if it is the background: "
-            setting += f"background: {quoted(name)}; or, if it is a class: ignore: none"
+            setting = f"in {NAME}: ignore: {as_yaml(value)} in place of the class; or, if it is the background: "
+            setting += f"background: {as_yaml(name)}; or, if it is a class: ignore: none"
             findings.append(Finding(NAME, "error", what, setting, True))
     return findings
 
@@ -187,11 +187,11 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
     value = list(dataset.classes)[index]
     what = f"the background is {background!r} (value {value}), {share:.1%} of the pixels"
     what += ": this follows only from the order of the values" if guessed else ", less than the foreground"
-    swap = f"background: {quoted(other)}"
+    swap = f"background: {as_yaml(other)}"
     if not unnamed:
         values = list(dataset.classes)
         swap = classes_line({values[1 - index]: background, values[index]: other})
-    setting = f"if that is right, in {NAME}: background: {quoted(background)}; if it is the other class: {swap}"
+    setting = f"if that is right, in {NAME}: background: {as_yaml(background)}; if it is the other class: {swap}"
     return [Finding(NAME, "warning", what, setting, True)]
 
 
@@ -276,9 +276,3 @@ def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> lis
             Finding("masks", "warning", f"{what}read as viewers show them, True as 0: {some(names)}", setting, True)
         ]
     return [Finding("masks", "error", f"{what}is the foreground True or white? {some(names)}", setting, True)]
-
-
-def some(names: Iterable[str]) -> str:
-    """The first of some files for a message."""
-    names = list(names)
-    return ", ".join(map(repr, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")

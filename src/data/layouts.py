@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from src.data.matching import NOTHING, SEPARATORS, Affix, Rule, cuts, shared_affixes
 from src.data.unreadable import Finding
+from src.errors import some
 
 MOST_NAMED = 3  # files of one image that a message names
 Groups = dict[str, dict[str, str]]  # id → the ids of the other kind that belong to it, two or more: what else each says
@@ -95,7 +96,7 @@ def _explained(groups: Groups, left: Collection[str], folder: str) -> Groups:
 
 def _several_masks(groups: Groups, folder: str) -> Finding:
     image, masks = next(iter(groups.items()))
-    what = f"{len(groups)} image(s) have several masks, as {image!r} has {_some(list(masks))}"
+    what = f"{len(groups)} image(s) have several masks, as {image!r} has {some(masks, MOST_NAMED)}"
     said = sorted({words for group in groups.values() for words in group.values() if words})
     classes = f"a value for each class if each file is a class ({', '.join(map(repr, said))})"
     if not said or len(said) > 2 * MOST_NAMED:
@@ -106,15 +107,9 @@ def _several_masks(groups: Groups, folder: str) -> Finding:
 
 def _several_images(groups: Groups, folder: str) -> Finding:
     mask, images = next(iter(groups.items()))
-    what = f"{len(groups)} mask(s) in {folder} have several images, as {mask!r} has {_some(list(images))}"
+    what = f"{len(groups)} mask(s) in {folder} have several images, as {mask!r} has {some(images, MOST_NAMED)}"
     setting = (
         "if they are channels of one image in files of their own, as nnU-Net has them (_0000, _0001 …), save them as "
         "one file with several channels, such as a TIFF; else keep the image that the mask was drawn on"
     )
     return Finding("images", "error", what, setting, True)
-
-
-def _some(ids: list[str]) -> str:
-    return ", ".join(map(repr, ids[:MOST_NAMED])) + (
-        f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
-    )

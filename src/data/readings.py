@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from src.data.dataset import Value, quoted
+from src.data.dataset import Value, as_yaml
 
 MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
 THRESHOLD = "in params.yaml: data.masks.threshold"
@@ -127,7 +127,7 @@ def _ignoring(value: int, values: Sequence[int], coloured: bool, hints: Hints) -
     if hints.ignored is not None:
         only = f"dataset.yaml ignores {hints.ignored} and can ignore no second value"
         return Reading(words, f"save them with the value {hints.ignored} ({only})")
-    return Reading(words, f"in dataset.yaml: ignore: {quoted(_value(value, coloured))}")
+    return Reading(words, f"in dataset.yaml: ignore: {as_yaml(_value(value, coloured))}")
 
 
 def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int]:
@@ -170,7 +170,7 @@ def _name(value: Value) -> str:
 
 def classes_line(classes: Mapping[Value, str]) -> str:
     """The line of dataset.yaml that names the classes."""
-    return f"classes: {{{', '.join(f'{quoted(value)}: {quoted(name)}' for value, name in classes.items())}}}"
+    return f"classes: {{{', '.join(f'{as_yaml(value)}: {as_yaml(name)}' for value, name in classes.items())}}}"
 
 
 def _value(value: int, coloured: bool) -> Value:

@@ -16,10 +16,9 @@ from src.data.dataset import IGNORE, NAME, Dataset, Value
 from src.data.encoding import Encoding, resolve
 from src.data.masks import Values
 from src.data.unreadable import Finding
-from src.errors import UserError
+from src.errors import UserError, some
 
 TWO_CLASSES = ({0, 1}, {0, 255}, {0, 0xFFFFFF})  # the usual values of background and foreground, and black and white
-MOST_NAMED = 5  # files in a message
 Held = dict[str, set[int]]  # mask → its values in the terms of the whole set
 
 
@@ -128,8 +127,7 @@ def _doubt(truth: Dataset, held: Held, ignored: Collection[int]) -> str:
     beside = any(values & set(ignored) and values - others for values in held.values())
     if not usual or beside or (present not in TWO_CLASSES and len(truth.codes) > 2):
         return ""
-    some = ", ".join(usual[:MOST_NAMED]) + (f" and {len(usual) - MOST_NAMED} more" if len(usual) > MOST_NAMED else "")
-    return f"{truth.ignore} is to be ignored in the data set, but may mean foreground in {some}"
+    return f"{truth.ignore} is to be ignored in the data set, but may mean foreground in {some(usual)}"
 
 
 def _whole(what: str, folder: Path) -> Finding:

@@ -7,10 +7,10 @@ import numpy as np
 
 from src.data.dataset import NAME, Dataset
 from src.data.edges import interpolated_values
-from src.data.encoding_checks import some
 from src.data.entry import Entry
 from src.data.masks import Values
 from src.data.unreadable import Finding
+from src.errors import some
 
 APART = 4.0  # times as high: intensities of files that were saved in different ranges, such as 12 and 16 bits
 BRIGHTER = 2.5  # times as bright are then the images in the middle of both groups: one hot pixel is no range
