@@ -241,7 +241,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
 def committed(project, tmp_path_factory):
     """A copy of the project, with its results committed, and those of another seed: the same, as if trained again."""
     folder = tmp_path_factory.mktemp("committed") / "project"
-    shutil.copytree(project[0], folder, symlinks=True)
+    shutil.copytree(project[0], folder, symlinks=True, ignore=shutil.ignore_patterns("predicted"))
     commit = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-a", "--allow-empty", "-m"]
     run(folder, "git", "add", "-A")
     run(folder, *commit, "results")
