@@ -93,7 +93,7 @@ def test_two_values_of_which_one_is_to_be_ignored_are_refused_where_order_leaves
     codes = [next(value for value, name in classes.items() if name == wanted) for wanted in ("background", "cell")]
     write_set(tmp_path / "set", coded(truth, *codes), classes=classes, ignore=ignore)
     save(tmp_path / "set/other", coded(seen, low, high))
-    with pytest.raises(UserError, match=f"{ignore} is to be ignored in the data set, but may mean foreground in 'other"):
+    with pytest.raises(UserError, match=f"{ignore} is to be ignored in the data set, but may mean foreground"):
         scored(tmp_path / "set", tmp_path / "work")
     write_yaml(tmp_path / "set/other/dataset.yaml", {"classes": {low: "background", high: "cell"}})
     results, labelled, *_ = scored(tmp_path / "set", tmp_path / "again")
