@@ -59,6 +59,7 @@ def test_every_benchmark_has_a_smallest_size():
     assert set(SMALLEST) == with_main("benchmarks")
 
 
+@pytest.mark.slow
 def test_large_measures_every_step():
     lines = ran("large").splitlines()
     assert [line.split()[0] for line in lines if "peak_gib" in line] == ["prepare", "crops", "score", "predict"]
@@ -70,6 +71,7 @@ def test_memory_sets_estimates_beside_measurements():
     assert all(float(row[-1]) == pytest.approx(int(row[-2]) / int(row[-3]), abs=0.01) for row in rows)
 
 
+@pytest.mark.slow
 def test_recipe_prints_the_score_of_every_trial_and_their_mean():
     one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
     assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1

@@ -71,6 +71,7 @@ def test_twins_are_found_whatever_is_ignored_in_their_masks(tmp_path):
     assert [record.twin for record in prepared(tmp_path / "set", tmp_path).records] == ["a", "a"]
 
 
+@pytest.mark.slow
 def test_a_film_of_like_frames_takes_no_memory_for_its_pairs():
     """2,000 frames make 2 million pairs, which are told one by one."""
     prints = np.tile(np.eye(1, 832, dtype=np.float16), (2000, 1))
