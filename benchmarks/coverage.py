@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from src.evaluation.bootstrap import difference, interval
-from src.evaluation.confusion import Scores, headline
+from src.evaluation.metrics.confusion import Scores, headline
+from src.evaluation.statistics.bootstrap import difference, interval
 from tools import parser, run
 
 SIZES = (5, 10, 20, 50)  # groups of a simulated test

@@ -76,7 +76,7 @@ def step(name: str, work: Path) -> dict[str, Any]:
 
 def _prepare(work: Path) -> None:
     from src import params
-    from src.data.prepare import prepare
+    from src.data.store.prepare import prepare
 
     data = params.load().data.model_copy(update={"source": str(work / "set")})
     prepare(data, work / "prepared", lambda gate: None)
@@ -84,8 +84,8 @@ def _prepare(work: Path) -> None:
 
 def _crops(work: Path) -> None:
     from src import params
-    from src.data.crops import Crops
-    from src.data.store import Store
+    from src.data.crops.sampling import Crops
+    from src.data.store.store import Store
     from src.plan.facts import Facts
     from src.plan.plan import plan_network
 
@@ -99,17 +99,17 @@ def _crops(work: Path) -> None:
 
 
 def _score(work: Path) -> None:
-    from src.data.normalise import Normalisation
-    from src.data.store import Store
-    from src.evaluation.baseline import ColourClassifier
-    from src.evaluation.keep import keep
-    from src.evaluation.measure import measure_all
-    from src.model.infer import Predictor
-    from src.model.unet import build_unet
-    from src.params import Model
+    from src.data.crops.normalise import Normalisation
+    from src.data.store.store import Store
+    from src.evaluation.scoring.baseline import ColourClassifier
+    from src.evaluation.scoring.measure import measure_all
+    from src.evaluation.scoring.save_predictions import keep
+    from src.model.inference.predictor import Predictor
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
 
     store = Store(work / "prepared")
-    network = Predictor(build_unet(Model(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
+    network = Predictor(build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
     for predict in methods:
         measure_all(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), ["large"], 2.0)
@@ -117,17 +117,17 @@ def _score(work: Path) -> None:
 
 def _predict(work: Path) -> None:
     """The default network, with its probabilities."""
-    from src.data.normalise import Normalisation
-    from src.model.archive import save
-    from src.model.device import prepare_device
-    from src.model.unet import build_unet
-    from src.params import Model
+    from src.data.crops.normalise import Normalisation
+    from src.model.network.device import prepare_device
+    from src.model.network.model_file import save
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
     from tools import predict
 
     prepare_device(0, "auto")
     save(
         work / "unet.keras",
-        build_unet(Model(filters=16, depth=4), 3, 2),
+        build_unet(PlannedModel(filters=16, depth=4), 3, 2),
         _project(Normalisation([10.0] * 3, [3.0] * 3)),
     )
     options = ["--model", str(work / "unet.keras"), "--out", str(work / "out"), "--probabilities", "8-bit"]

@@ -62,10 +62,10 @@ def measured(row: tuple[int, ...]) -> dict[str, int]:
 def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
     from src import params
-    from src.data.prepare import prepare
-    from src.model.begin import begin
-    from src.model.train import train_unet
-    from src.params import Model, Precision
+    from src.data.store.prepare import prepare
+    from src.model.training.loop import train_unet
+    from src.model.training.setup import begin
+    from src.params import PlannedModel, Precision
     from src.plan.facts import Facts
     from src.plan.memory import Settings, peak_bytes
     from src.plan.plan import plan_training
@@ -78,7 +78,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "steps": STEPS, "memory_gib": 1e3}
     store = prepare(data, work / "prepared", lambda gate: None)
     trained, validated = range(PAIRS - 1), [PAIRS - 1]
-    facts, unet = Facts.of(store, trained, validated), Model(filters=setting["filters"], depth=setting["depth"])
+    facts, unet = Facts.of(store, trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
     training, crops = begin(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=places)

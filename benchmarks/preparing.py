@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src import params
-from src.data.gate import THREADS, examine
-from src.data.prepare import prepare
-from src.data.store import IMAGES, MASKS, Store
+from src.data.checks.dataset_checks import THREADS, examine
+from src.data.store.prepare import prepare
+from src.data.store.store import IMAGES, MASKS, Store
 from src.progress import ahead
 from tools import parser, run
 

@@ -64,9 +64,9 @@ def _in_a_process(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 def measured(kind: str, side: int, classes: int) -> dict[str, float]:
     """The figures of one kind of image, `ROWS`."""
-    from src.evaluation.boundary import boundaries, boundary
-    from src.evaluation.confusion import confusion
-    from src.evaluation.objects import objects
+    from src.evaluation.metrics.boundary import boundaries, boundary
+    from src.evaluation.metrics.confusion import confusion
+    from src.evaluation.metrics.objects import objects
 
     truth, prediction = (image(kind, side, classes, seed) for seed in (0, 1))
     before = _peak_mib()
@@ -104,7 +104,7 @@ def plain(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> list[NDArray[np.f
     """The distances of both contours' elements by SciPy's transform of the whole image; nothing else of the scores."""
     from scipy.ndimage import distance_transform_edt
 
-    from src.evaluation.boundary import contour
+    from src.evaluation.metrics.boundary import contour
 
     lines = [contour(mask) > 0 for mask in (one, other)]
     return [distance_transform_edt(~line)[others] for line, others in zip(lines, lines[::-1], strict=True)]

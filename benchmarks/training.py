@@ -69,7 +69,7 @@ def _prepare(work: Path) -> None:
     """A prepared data set in `work`/prepared."""
     from benchmarks.preparing import make
     from src import params
-    from src.data.prepare import prepare
+    from src.data.store.prepare import prepare
 
     source = Path(os.environ.get("SEG_DATASETS", "")) / "nuclei"
     if "SEG_DATASETS" not in os.environ or not source.exists():

@@ -1,14 +1,15 @@
 """params.yaml as frozen, validated models; nothing else reads that file.
 
-What each key means stands in params.yaml itself; here is what values are allowed. Sections named Asked… are as in the
-file, where `auto` may stand for a number that the plan finds (see src/plan/rules.py); the classes derived from them
-are as planned: numbers alone.
+What each key means stands in params.yaml itself; here is what values are allowed. `Data`, `Model` and `Train`
+are the sections of the file, where `auto` stands for a number that the plan finds (see src/plan/rules.py).
+`PlannedData`, `PlannedModel` and `PlannedTrain` hold the numbers of the plan.
 """
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -43,7 +44,8 @@ class Masks(Section):
         return self
 
 
-class AskedData(Section):
+class Data(Section):
+    renamed: ClassVar[Mapping[str, str]] = {"rare": "oversample_rare"}
     source: Annotated[str, Field(min_length=1)]
     on_error: Literal["fail", "skip"]
     channels: Annotated[int, Field(ge=0, le=16)]
@@ -51,7 +53,7 @@ class AskedData(Section):
     normalise: Literal["auto", "dataset", "image"]
     resize: Auto[Resize]
     crop: Auto[Crop]
-    rare: Auto[Share]
+    oversample_rare: Auto[Share]
 
     @field_validator("source")
     @classmethod
@@ -84,11 +86,11 @@ def _expanded(source: str) -> str:
     return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
 
 
-class Data(AskedData):
+class PlannedData(Data):
     normalise: Literal["dataset", "image"]
     resize: Resize
     crop: Crop
-    rare: Share
+    oversample_rare: Share
 
 
 def table_column(rule: str) -> tuple[str, str] | None:
@@ -149,9 +151,10 @@ class Split(Section):
 
 
 class Augment(Section):
+    renamed: ClassVar[Mapping[str, str]] = {"share": "probability"}
     flip: Literal["none", "horizontal", "vertical", "both"]
     shift: Share
-    share: Share
+    probability: Share
     rotate: Annotated[float, Field(ge=0, le=180)]
     scale: Annotated[float, Field(ge=0, le=3)]
     brightness: Amount
@@ -159,12 +162,12 @@ class Augment(Section):
     noise: Amount
 
 
-class AskedModel(Section):
+class Model(Section):
     filters: Auto[Filters]
     depth: Auto[Depth]
 
 
-class Model(AskedModel):
+class PlannedModel(Model):
     filters: Filters
     depth: Depth
 
@@ -188,11 +191,12 @@ class Decide(Section):
     fill_holes: bool
 
 
-class AskedTrain(Section):
+class Train(Section):
+    renamed: ClassVar[Mapping[str, str]] = {"validated": "validation_images"}
     initial: str
     memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     steps: Auto[Count]
-    validated: Auto[Count]
+    validation_images: Auto[Count]
     epochs: Auto[Count]
     batch: Auto[Count]
     lr: Auto[Rate]
@@ -211,15 +215,15 @@ class AskedTrain(Section):
         return initial
 
     @model_validator(mode="after")
-    def a_step_in_every_epoch(self) -> "AskedTrain":
+    def a_step_in_every_epoch(self) -> "Train":
         if self.steps != "auto" and self.epochs != "auto" and self.steps < self.epochs:
             raise ValueError(f"steps ({self.steps}) must be at least as many as epochs ({self.epochs})")
         return self
 
 
-class Train(AskedTrain):
+class PlannedTrain(Train):
     steps: Count
-    validated: Count
+    validation_images: Count
     epochs: Count
     batch: Count
     lr: Rate
@@ -240,11 +244,11 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: Seed
-    data: AskedData
+    data: Data
     split: Split
     augment: Augment
-    model: AskedModel
-    train: AskedTrain
+    model: Model
+    train: Train
     evaluate: Evaluate
     report: Report
 

@@ -2,8 +2,9 @@
 
 import difflib
 import reprlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
 
@@ -21,8 +22,12 @@ Auto = Annotated[
 
 
 class Section(BaseModel):
-    """Unknown keys, wrong types and values out of range are refused; nothing can be changed afterwards."""
+    """A section of a YAML file. Unknown keys, wrong types and values out of range are refused; it cannot be changed.
 
+    `renamed`: earlier name of a key → its name now. An earlier name is refused with the new one.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -45,8 +50,12 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any], whole: str) -> st
     key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or whole
     or_auto = ", or auto" if NUMBER in problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        allowed = _keys(model, problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
+        section, wrong = _section(model, problem["loc"][:-1]), str(problem["loc"][-1])
+        if wrong in section.renamed:
+            now = section.renamed[wrong]
+            return f"{key}: this key has a new name: {key.removesuffix(wrong)}{now}"
+        allowed = list(section.model_fields)
+        close = difflib.get_close_matches(wrong, allowed, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
     if problem["type"] == "missing":
@@ -56,10 +65,13 @@ def _sentence(model: type[BaseModel], problem: dict[str, Any], whole: str) -> st
     return f"{key}: {message}{or_auto}{given}"
 
 
-def _keys(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+def _section(model: type[BaseModel], place: tuple[str | int, ...]) -> type[Section]:
+    """The section of `model` at a place in the file, such as ("train", "loss")."""
     for name in place:
         annotation = model.model_fields[str(name)].annotation
-        model = next(
-            part for part in (annotation, *get_args(annotation)) if part is not None and hasattr(part, "model_fields")
-        )
-    return list(model.model_fields)
+        model = next(part for part in (annotation, *get_args(annotation)) if _is_section(part))
+    return model if issubclass(model, Section) else Section
+
+
+def _is_section(part: object) -> bool:
+    return isinstance(part, type) and issubclass(part, BaseModel)

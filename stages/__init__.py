@@ -31,8 +31,8 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
     ).parse_args()
     from src import params
-    from src.data.copies import stop_in_copy
     from src.errors import UserError, of_system
+    from src.reproduction.workspace.untracked_files import stop_in_copy
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:

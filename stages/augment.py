@@ -5,12 +5,12 @@ from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.crops import Crops
-    from src.data.splits import read_subset
-    from src.data.store import Store
+    from src.data.crops.sampling import Crops
+    from src.data.store.store import Store
+    from src.data.store.subsets import read_subset
     from src.plan.facts import Facts
     from src.plan.plan import plan_network
-    from src.report.augmentation import draw_augmentation
+    from src.report.figures.augmentation import draw_augmentation
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))

@@ -5,16 +5,16 @@ from stages import EVALUATION, METRICS, MODEL, PREDICTIONS, PREPARED, SPLITS, ru
 
 
 def main(params: Params) -> None:
-    from src.data.splits import read_groups, read_subset
-    from src.data.store import Store
-    from src.evaluation.baseline import ColourClassifier, largest_class
-    from src.evaluation.measure import measure_all
-    from src.evaluation.scores import brief, gain, summary
-    from src.evaluation.tables import write_tables
-    from src.evaluation.worst import WORST, worst_rows
+    from src.data.store.store import Store
+    from src.data.store.subsets import read_groups, read_subset
+    from src.evaluation.scoring.baseline import ColourClassifier, largest_class
+    from src.evaluation.scoring.error_analysis import WORST, worst_rows
+    from src.evaluation.scoring.measure import measure_all
+    from src.evaluation.scoring.scores import brief, gain, summary
+    from src.evaluation.scoring.tables import write_tables
     from src.files import plain, write_csv, write_json
-    from src.model.assess import assess
-    from src.model.infer import load_predictor
+    from src.model.inference.predictor import load_predictor
+    from src.model.inference.score_subset import assess
     from src.progress import progress
 
     store = Store(PREPARED)

@@ -5,9 +5,9 @@ from stages import CHECKS, PREPARED, SHEET, run
 
 
 def main(params: Params) -> None:
-    from src.data.copies import remark
-    from src.data.prepare import prepare
-    from src.report.gate import report
+    from src.data.store.prepare import prepare
+    from src.report.text.check_report import report
+    from src.reproduction.workspace.untracked_files import remark
 
     prepare(params.data, PREPARED, lambda gate: report(gate, CHECKS, SHEET))
     remark(params.data.source)

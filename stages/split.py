@@ -5,10 +5,10 @@ from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.caveat import caveat
-    from src.data.divide import notes, split, subset_rows
-    from src.data.splits import write_splits
-    from src.data.store import Store
+    from src.data.splits.divide import notes, split, subset_rows
+    from src.data.splits.split_warnings import caveat
+    from src.data.store.store import Store
+    from src.data.store.subsets import write_splits
     from src.files import write_csv
 
     store = Store(PREPARED)

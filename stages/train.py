@@ -7,17 +7,17 @@ from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.few import few_of
-    from src.data.splits import read_groups, read_subset
-    from src.data.store import Store
+    from src.data.store.store import Store
+    from src.data.store.subsample import few_of
+    from src.data.store.subsets import read_groups, read_subset
     from src.files import plain, write_csv, write_json
-    from src.model.archive import save
-    from src.model.begin import begin
-    from src.model.decide import decide
-    from src.model.infer import Predictor
-    from src.model.resume import checkpoints_of
-    from src.model.train import train_unet
-    from src.model.training import HISTORY
+    from src.model.decisions.fit_decisions import decide
+    from src.model.inference.predictor import Predictor
+    from src.model.network.model_file import save
+    from src.model.training.checkpoints import checkpoints_of
+    from src.model.training.loop import train_unet
+    from src.model.training.setup import begin
+    from src.model.training.state import HISTORY
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
 
@@ -26,7 +26,7 @@ def main(params: Params) -> None:
     facts = Facts.of(store, trained, validated, params.train.initial)
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
-    validated = few_of(store, validated, read_groups(SPLITS, store, validated), plan.train.validated)
+    validated = few_of(store, validated, read_groups(SPLITS, store, validated), plan.train.validation_images)
     checkpoints = checkpoints_of(Path.cwd())
     training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, crops, validated, plan.train)

@@ -7,14 +7,14 @@ from stages import METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
 
 
 def main(params: Params) -> None:
-    from src.data.store import Store
-    from src.evaluation.beside import beside_colour
+    from src.data.store.store import Store
+    from src.evaluation.scoring.baseline_gain import beside_colour
     from src.files import read_csv, read_json, write_text
-    from src.report.curves import draw_curves
-    from src.report.document import report
-    from src.report.page import averages, terminal_summary
-    from src.report.panels import draw_comparisons
-    from src.report.sources import Sources
+    from src.report.figures.curves import draw_curves
+    from src.report.figures.panels import draw_comparisons
+    from src.report.page.document import report
+    from src.report.page.sources import Sources
+    from src.report.text.summary import averages, terminal_summary
 
     store, panels = Store(PREPARED), params.report.panels
     train, test = (read_json(METRICS / f"{name}.json") for name in ("train", "test"))

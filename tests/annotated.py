@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from src.convert.annotations import Options
-from src.convert.coco import read_coco
-from src.convert.labelme import read_labelme
+from src.convert.formats.coco import read_coco
+from src.convert.formats.labelme import read_labelme
+from src.convert.formats.yolo import read_yolo
 from src.convert.write import write
-from src.convert.yolo import read_yolo
-from src.data.dataset import read_dataset
-from src.data.pairs import folder_pairs
+from src.data.source.dataset import read_dataset
+from src.data.source.pairs import folder_pairs
 from tests.closure import ROOT
 from tests.conftest import data_section
 

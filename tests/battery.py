@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from src.data.checks import stop_on_errors, summary, write_findings
-from src.data.gate import Gate
-from src.data.prepare import prepare
-from src.report.gate import report
+from src.data.checks.dataset_checks import Gate
+from src.data.checks.findings import stop_on_errors, summary, write_findings
+from src.data.store.prepare import prepare
+from src.report.text.check_report import report
 from tests.conftest import data_section, write_pair
 from tests.corpus import saved
 

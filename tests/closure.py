@@ -43,6 +43,27 @@ def closure(name: str) -> set[Path]:
     return done
 
 
+def code_dependencies(name: str) -> set[str]:
+    """What dvc.yaml should declare of the code that the module `name` imports.
+
+    A module in a package of src, such as src/data/store/store.py, stands for its package, src/data/store. Modules of
+    src itself and of stages stand for themselves, as does an __init__.py above packages that runs code.
+    """
+    found = set()
+    for path in closure(name):
+        place = path.relative_to(ROOT)
+        if path.name == "__init__.py" and _holds_only_a_docstring(path):
+            continue
+        own = len(place.parts) == 2 or (path.name == "__init__.py" and len(place.parts) == 3)
+        found.add(str(place if own else place.parent))
+    return found
+
+
+def _holds_only_a_docstring(path: Path) -> bool:
+    body = ast.parse(path.read_text()).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+
 def attributes(path: Path) -> list[list[str]]:
     """Every attribute chain in the file, longest form only: `params.data.source` gives ["params", "data", "source"]."""
     tree = ast.parse(path.read_text())

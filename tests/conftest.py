@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from src.data.checks import stop_on_errors, write_findings
-from src.data.gate import Gate
-from src.data.prepare import prepare
-from src.data.store import Store
+from src.data.checks.dataset_checks import Gate
+from src.data.checks.findings import stop_on_errors, write_findings
+from src.data.store.prepare import prepare
+from src.data.store.store import Store
 from src.files import read_yaml
-from src.params import AskedData, Params
+from src.params import Data, Params
 from src.plan.facts import Facts
 from src.plan.plan import Plan, plan_training
 
@@ -50,10 +50,10 @@ def write_data_set(folder: Path, count: int = 12, classes: int = 2, values: Any 
     return folder
 
 
-def data_section(source: Path, **changes: Any) -> AskedData:
+def data_section(source: Path, **changes: Any) -> Data:
     """The section data of the project's own params.yaml, for the data set at `source`."""
     content = read_yaml(ROOT / "params.yaml")["data"] | {"source": str(source)} | changes
-    return AskedData.model_validate(content)
+    return Data.model_validate(content)
 
 
 def prepared(source: Path, folder: Path, **changes: Any) -> Store:
@@ -66,8 +66,14 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
-NUMBERS = {"data.normalise": "dataset", "data.resize": 0, "data.crop": 128, "data.rare": 0.5}
-NUMBERS |= {"model.filters": 16, "model.depth": 4, "train.steps": 1600, "train.validated": 1000, "train.epochs": 20}
+NUMBERS = {"data.normalise": "dataset", "data.resize": 0, "data.crop": 128, "data.oversample_rare": 0.5}
+NUMBERS |= {
+    "model.filters": 16,
+    "model.depth": 4,
+    "train.steps": 1600,
+    "train.validation_images": 1000,
+    "train.epochs": 20,
+}
 NUMBERS |= {"train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
 
 

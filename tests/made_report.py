@@ -8,10 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from src.archive.project import Project
-from src.data.dataset import Dataset
-from src.data.store import Store
-from src.evaluation.keep import keep
-from src.report.sources import Sources
+from src.data.source.dataset import Dataset
+from src.data.store.store import Store
+from src.evaluation.scoring.save_predictions import keep
+from src.report.page.sources import Sources
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028'\"{{ 7 * 7 }}"
 CELL = "cell </script><img src=x onerror=alert(2)>"

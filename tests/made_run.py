@@ -9,12 +9,12 @@ import keras
 import numpy as np
 
 from src.archive.project import Project
-from src.data.splits import write_splits
+from src.data.store.subsets import write_splits
 from src.files import write_csv, write_json
-from src.model.archive import save
-from src.model.training import HISTORY
-from src.model.unet import build_unet
-from src.params import Model
+from src.model.network.model_file import save
+from src.model.network.unet import build_unet
+from src.model.training.state import HISTORY
+from src.params import PlannedModel
 from tests.conftest import changed_params, prepared, write_pair
 from tests.test_card import lock
 
@@ -53,7 +53,9 @@ def make_run(folder: Path, test: Mapping[str, Any], monkeypatch: Any, **changes:
     write_splits(Path("data/splits.csv"), [{"id": i, "group": i, "subset": s, "fold": ""} for i, s in subsets.items()])
     write_rest(store, names)
     answers = {store.position[name]: np.asarray(answer, np.uint8) for name, (_, answer) in test.items()}
-    monkeypatch.setattr("src.model.infer.load_predictor", lambda path: network(store, answers, len(names)))
+    monkeypatch.setattr(
+        "src.model.inference.predictor.load_predictor", lambda path: network(store, answers, len(names))
+    )
     params = changed_params(**{"evaluate.resamples": 200, "report.panels": 2})
     evaluate.main(params)
     visualize.main(params)
@@ -85,7 +87,7 @@ def network(store: Any, answers: Mapping[int, Any], classes: int) -> Any:
 
 def write_rest(store: Any, names: list[str]) -> None:
     """The files of prepare, split and train that are not of interest here."""
-    from src.data.divide import subset_rows
+    from src.data.splits.divide import subset_rows
     from src.files import read_csv
 
     dataset = store.dataset
@@ -108,4 +110,4 @@ def write_rest(store: Any, names: list[str]) -> None:
         depth=1,
     )
     keras.utils.set_random_seed(0)
-    save(Path("models/unet.keras"), build_unet(Model(filters=2, depth=1), 3, len(names)), project)
+    save(Path("models/unet.keras"), build_unet(PlannedModel(filters=2, depth=1), 3, len(names)), project)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from src.data.dataset import Dataset
-from src.evaluation.runs import Run
+from src.data.source.dataset import Dataset
+from src.evaluation.comparison.runs import Run
 
 DATASET = Dataset(classes={0: "sky", 1: "cell", 2: "debris"}, background="sky")
 PARAMS = {"seed": 0, "split.seed": 0, "train.lr": 0.002, "report.panels": 4}

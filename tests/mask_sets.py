@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from src.data.dataset import IGNORE
+from src.data.source.dataset import IGNORE
 from tests.corpus import saved
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from src.data.dataset import IGNORE
+from src.data.source.dataset import IGNORE
 
 
 def class_images(

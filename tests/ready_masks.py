@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from src.data.labelled import read_labelled
-from src.data.ready import read_ready, take_out_undecided
-from src.evaluation.score import score_ready
+from src.data.labelled.folder import read_labelled
+from src.data.labelled.ready_masks import read_ready, take_out_undecided
+from src.evaluation.scoring.score import score_ready
 from tests.conftest import changed_params, write_pair
 from tools.score import report
 

@@ -25,8 +25,8 @@ def small_params(**changes):
 
 def train_on(store, checkpoints: Path, params):
     """A training as the stage does it, on the first eight images of the store; the last four measure it."""
-    from src.model.begin import begin
-    from src.model.train import train_unet
+    from src.model.training.loop import train_unet
+    from src.model.training.setup import begin
     from tests.conftest import planned
 
     trained, validated = range(8), range(8, 12)
@@ -40,7 +40,7 @@ def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
     import tensorflow as tf
 
     import src.model  # noqa: F401
-    from src.data.store import Store
+    from src.data.store.store import Store
     from src.errors import UserError
 
     changes = dict(_setting(text) for text in settings)

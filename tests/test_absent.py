@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.evaluation.comparison import compare
-from src.evaluation.gates import judged
-from src.evaluation.joined import join
-from src.evaluation.runs import Run
-from src.evaluation.score import write_scores
-from src.evaluation.seeds import compare_seeds, spread_of
+from src.evaluation.comparison.comparison import compare
+from src.evaluation.comparison.cv_summary import join
+from src.evaluation.comparison.limits import judged
+from src.evaluation.comparison.runs import Run
+from src.evaluation.comparison.seeds import compare_seeds, spread_of
+from src.evaluation.scoring.score import write_scores
 from src.files import read_csv, read_json, read_yaml, write_yaml
-from src.report import charts
-from src.report.card import Sources, card
-from src.report.comparison import comparison_markdown, comparison_text
-from src.report.document import report
-from src.report.figures import draw_figures
-from src.report.joined import joined_text
-from src.report.scored import scored_text
+from src.report.card.card import Sources, card
+from src.report.figures.figures import draw_figures
+from src.report.page import charts
+from src.report.page.document import report
+from src.report.text.comparison import comparison_markdown, comparison_text
+from src.report.text.cv_summary import joined_text
+from src.report.text.scored import scored_text
 from tests.closure import ROOT
 from tests.conftest import changed_params, write_pair
 from tests.made_report import made_sources
@@ -58,7 +58,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, case):
     test, changes = CASES[case]
-    monkeypatch.setattr("src.evaluation.baseline.TREES", 3)
+    monkeypatch.setattr("src.evaluation.scoring.baseline.TREES", 3)
     make_run(tmp_path, test, monkeypatch, **changes)
     said, scores = capsys.readouterr().out, read_json(Path("metrics/test.json"))
     told = [dice(*images, 1) for images in test.values()]

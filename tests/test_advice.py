@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.advice import preview_split
-from src.data.divide import split
-from src.data.gate import examine
-from src.data.groups import groups_of
-from src.data.prepare import described
-from src.data.sequences import one_sequence, proposals
+from src.data.checks.dataset_checks import examine
+from src.data.splits.advice import preview_split
+from src.data.splits.divide import split
+from src.data.splits.groups import groups_of
+from src.data.splits.sequences import one_sequence, proposals
+from src.data.store.prepare import described
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests import scenes

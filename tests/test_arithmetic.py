@@ -8,11 +8,11 @@ import keras
 import pytest
 import tensorflow as tf
 
-from src.model import infer
-from src.model.archive import save
-from src.model.device import prepare_device
-from src.model.exporting import write_exports
-from src.model.infer import load_predictor
+from src.model.export.export import write_exports
+from src.model.inference import predictor as infer
+from src.model.inference.predictor import load_predictor
+from src.model.network.device import prepare_device
+from src.model.network.model_file import save
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.test_export import network, project
 
@@ -71,7 +71,7 @@ def test_operations_that_cannot_be_repeated_are_errors_once_the_arithmetic_is_se
     """In a process of its own: TensorFlow cannot switch this off again."""
     code = """
 import tensorflow as tf
-from src.model.device import set_arithmetic
+from src.model.network.device import set_arithmetic
 tf.random.normal([2])
 set_arithmetic("float32")
 try:
@@ -86,4 +86,4 @@ except RuntimeError as error:
 def test_one_file_alone_sets_the_arithmetic():
     files = [path for folder in ("src", "stages", "tools") for path in (ROOT / folder).rglob("*.py")]
     setting = [path for path in files if "enable_tensor_float_32_execution" in path.read_text()]
-    assert [path.relative_to(ROOT) for path in setting] == [Path("src/model/device.py")]
+    assert [path.relative_to(ROOT) for path in setting] == [Path("src/model/network/device.py")]

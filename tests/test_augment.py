@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from src.data import resize
-from src.data.augment import jitter, random_matrix, random_shift, warp
-from src.data.crops import Crops, rare_classes
-from src.data.normalise import Normalisation
+from src.data.crops import resize
+from src.data.crops.augment import jitter, random_matrix, random_shift, warp
+from src.data.crops.normalise import Normalisation
+from src.data.crops.sampling import Crops, rare_classes
 from src.errors import UserError
 from src.progress import ahead
 from tests.conftest import prepared, write_pair
@@ -36,7 +36,7 @@ def centroid(weights: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_image_and_mask_move_together(params, seed):
-    augment = params(**{"augment.rotate": 180, "augment.share": 1.0}).augment
+    augment = params(**{"augment.rotate": 180, "augment.probability": 1.0}).augment
     rng = np.random.default_rng(seed)
     matrix, shift = random_matrix(augment, rng), random_shift(augment, SIDE, rng)
     image, mask = grid()
@@ -112,7 +112,9 @@ def test_a_turned_crop_far_outside_equals_scipys(degrees):
 
 
 def test_rotation_is_in_degrees(params):
-    augment = params(**{"augment.rotate": 30, "augment.share": 1.0, "augment.flip": "none", "augment.scale": 0}).augment
+    augment = params(
+        **{"augment.rotate": 30, "augment.probability": 1.0, "augment.flip": "none", "augment.scale": 0}
+    ).augment
     rng = np.random.default_rng(0)
     matrices = [random_matrix(augment, rng) for _ in range(500)]
     angles = np.rad2deg([np.arctan2(matrix[1, 0], matrix[0, 0]) for matrix in matrices])
@@ -127,7 +129,7 @@ def test_flips_only_as_told(params, flip, signs):
 
 
 def test_share_says_how_many_crops_are_rotated(params):
-    augment = params(**{"augment.share": 0.25, "augment.scale": 0, "augment.flip": "none"}).augment
+    augment = params(**{"augment.probability": 0.25, "augment.scale": 0, "augment.flip": "none"}).augment
     rng = np.random.default_rng(0)
     straight = np.mean([np.array_equal(random_matrix(augment, rng), np.eye(2)) for _ in range(2000)])
     assert straight == pytest.approx(0.75, abs=0.03)
@@ -159,7 +161,7 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
         )
     (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b, 2: c}")
     store = prepared(tmp_path / "set", tmp_path)
-    chosen = params(**({"data.crop": 32, "augment.share": 1.0, "augment.rotate": 180} | changes))
+    chosen = params(**({"data.crop": 32, "augment.probability": 1.0, "augment.rotate": 180} | changes))
     crops = Crops(store, range(3), chosen.data, chosen.augment, seed=0)
     seen = set()
     for index in range(40):
@@ -208,7 +210,13 @@ def test_a_full_disk_is_said_in_words(store, monkeypatch):
 
 @pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])
 def test_every_crop_is_shifted(store, params, resize, crop):
-    still = {"augment.flip": "none", "augment.share": 0, "data.rare": 0, "data.resize": resize, "data.crop": crop}
+    still = {
+        "augment.flip": "none",
+        "augment.probability": 0,
+        "data.oversample_rare": 0,
+        "data.resize": resize,
+        "data.crop": crop,
+    }
     for shift, different in ((0.0, False), (0.5, True)):
         chosen = params(**still, **{"augment.shift": shift})
         crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
@@ -219,7 +227,7 @@ def test_every_crop_is_shifted(store, params, resize, crop):
 def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
     store = prepared(tmp_path / "set", tmp_path)
-    chosen = params(**{"data.crop": 128, "data.rare": 0})
+    chosen = params(**{"data.crop": 128, "data.oversample_rare": 0})
     crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
     centres = np.array([crops.place(np.random.default_rng(seed))[1] for seed in range(2000)])
     assert centres.min() >= 64 and centres.max() <= 192
@@ -247,15 +255,19 @@ def test_whole_batches_only(store, params):
 
 
 def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
-    chosen = params(**{"data.crop": 16, "data.rare": 0.5, "model.depth": 4})
+    chosen = params(**{"data.crop": 16, "data.oversample_rare": 0.5, "model.depth": 4})
     crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
     assert rare_classes(store, range(len(store))) == [1, 2] == list(crops.rare)
-    never = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 0.0}).data, chosen.augment, 0)
+    never = Crops(
+        store, range(len(store)), params(**{"data.crop": 16, "data.oversample_rare": 0.0}).data, chosen.augment, 0
+    )
 
     def held(drawn):
         return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(1000)])
 
-    always = Crops(store, range(len(store)), params(**{"data.crop": 16, "data.rare": 1.0}).data, chosen.augment, 0)
+    always = Crops(
+        store, range(len(store)), params(**{"data.crop": 16, "data.oversample_rare": 1.0}).data, chosen.augment, 0
+    )
     assert held(always) == 1 > held(crops) > held(never) + 0.1
 
 
@@ -270,7 +282,13 @@ def test_normalisation_gives_mean_0_and_deviation_1(store):
 
 def test_each_image_by_itself_if_so_chosen(store, params):
     """data.normalise: image takes mean and deviation of the one image, whatever the others hold."""
-    still = {"augment.flip": "none", "augment.share": 0, "augment.shift": 0, "data.crop": 32, "data.rare": 0}
+    still = {
+        "augment.flip": "none",
+        "augment.probability": 0,
+        "augment.shift": 0,
+        "data.crop": 32,
+        "data.oversample_rare": 0,
+    }
     chosen = params(**still, **{"data.normalise": "image"})
     crops = Crops(store, [0, 1], chosen.data, chosen.augment, 0)
     for position in (0, 1):

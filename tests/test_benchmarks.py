@@ -20,7 +20,7 @@ from benchmarks import outlines
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
 from benchmarks.worker import Setting, Worker
 from src.plan import rules
-from src.plan.parts import areas_and_borders
+from src.plan.object_sizes import areas_and_borders
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.documented import environment, with_main
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from src.evaluation import bootstrap
-from src.evaluation.bootstrap import difference, error, error_of_difference, interval
-from src.evaluation.confusion import headline
+from src.evaluation.metrics.confusion import headline
+from src.evaluation.statistics import bootstrap
+from src.evaluation.statistics.bootstrap import difference, error, error_of_difference, interval
 
 UNIT, DISTANCE, FREE = (0.0, 1.0), (0.0, math.inf), (-math.inf, math.inf)
 

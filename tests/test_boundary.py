@@ -8,9 +8,9 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial.distance import cdist
 from surface_distance import metrics
 
-import src.evaluation.boundary as boundary_module
-from src.data.dataset import IGNORE
-from src.evaluation.boundary import MEASURES, Distances, boundaries, boundary, near
+import src.evaluation.metrics.boundary as boundary_module
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.boundary import MEASURES, Distances, boundaries, boundary, near
 from tests.pixel_masks import class_images
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # inside surface_distance

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from src.report.document import report
-from src.report.plots_page import plots_page
+from src.report.page.document import report
+from src.report.page.plots_page import plots_page
 from tests.browser import needs_browser, opened, texts
 from tests.closure import ROOT
 from tests.dvc_project import dvc_project

@@ -6,9 +6,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score
 
-from src.data.dataset import IGNORE
-from src.evaluation.calibration import BINS, Calibration, probabilities, surprise
-from src.evaluation.choice import choose
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.calibration import BINS, Calibration, probabilities, surprise
+from src.evaluation.statistics.select import choose
 
 
 def sample(classes, outputs, size=(40, 60), seed=0):
@@ -87,7 +87,7 @@ def test_precision_and_recall_equal_scikit_learn():
 
 
 def test_parts_of_an_image_add_up_and_nothing_counts_that_is_ignored(monkeypatch):
-    monkeypatch.setattr("src.evaluation.calibration.VALUES", 500)
+    monkeypatch.setattr("src.evaluation.metrics.calibration.VALUES", 500)
     logits, labels = sample(3, 3)
     whole, parts = tallied(logits, labels, 3), tallied(logits, labels, 3, parts=7)
     np.testing.assert_array_equal(whole.pixels, parts.pixels)

@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 
 from src.errors import UserError
 from src.files import read_csv, read_json, write_csv, write_json, write_yaml
-from src.report.card import FILES, TO_FILL_IN, Sources, card
-from src.report.provenance import hash_of, revision, versions
+from src.report.card.card import FILES, TO_FILL_IN, Sources, card
+from src.reproduction.history.provenance import hash_of, revision, versions
 from tests.closure import ROOT
 from tests.conftest import prepared, write_data_set
 from tools.card import arguments, main
@@ -80,10 +80,10 @@ def make_run(folder, names, intervals=True):
     """A finished run of 12 images with these classes; scores are made up, the files are as the stages write them."""
     import src.model  # noqa: F401
     from src.archive.project import PlannedSetting
-    from src.model.archive import save
-    from src.model.unet import build_unet
-    from src.params import Model
-    from tests.test_infer import project
+    from src.model.network.model_file import save
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
+    from tests.test_predictor import project
 
     source = write_data_set(folder / "my set", classes=len(names))
     write_yaml(source / "dataset.yaml", {"classes": dict(enumerate(names))})
@@ -117,7 +117,7 @@ def make_run(folder, names, intervals=True):
     plan = {"model.depth": PlannedSetting(value=2, why="too <b>deep</b> | wide")}
     decided = {"decisions": {"temperature": 1.37}, "plan": {k: v.model_dump() for k, v in plan.items()}}
     told = project().model_copy(update={}).model_dump() | outputs | decided
-    network = build_unet(Model(filters=2, depth=2), 3, len(names))
+    network = build_unet(PlannedModel(filters=2, depth=2), 3, len(names))
     save(folder / "models/unet.keras", network, type(project()).model_validate(told))
     lock(folder)
     return folder
@@ -320,10 +320,10 @@ def test_code_and_settings_that_have_changed_are_named(run_of):
     folder = run_of("many")
     assert "Not as it was" not in written(folder)
     content = yaml.safe_load((folder / "dvc.lock").read_text())
-    content["stages"]["train"]["deps"].append({"path": "src/model/unet.py", "md5": "0" * 32})
+    content["stages"]["train"]["deps"].append({"path": "src/model/network/unet.py", "md5": "0" * 32})
     write_yaml(folder / "dvc.lock", content)
     write_yaml(folder / "params.yaml", yaml.safe_load((folder / "params.yaml").read_text()) | {"seed": 8})
-    told = "<code>src/model/unet.py</code>, <code>params.yaml&#58; seed</code>"
+    told = "<code>src/model/network/unet.py</code>, <code>params.yaml&#58; seed</code>"
     assert f"**Not as it was when the stages ran**, so a repeat may differ: {told}." in written(folder)
 
 
@@ -343,7 +343,7 @@ def test_hashes_of_folders_are_those_of_dvc(tmp_path):
 def test_a_caveat_stands_beside_the_scores(run_of, monkeypatch):
     folder = run_of("many")
     assert "Caution" not in written(folder)
-    monkeypatch.setattr("src.report.card.caveat", lambda records, rows: f"Caution: {len(records)} frames.")
+    monkeypatch.setattr("src.report.card.card.caveat", lambda records, rows: f"Caution: {len(records)} frames.")
     parts = sections(written(folder))
     assert "**Caution&#58; 12 frames.**" in parts["Scores"] or "**Caution: 12 frames.**" in parts["Scores"]
     assert "see the caution below Scores" in parts["Model card"]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.class_match import match_classes, match_names, match_values
-from src.data.dataset import Dataset
-from src.data.labelled import read_labelled
-from src.data.recode import recoded
+from src.data.labelled.class_match import match_classes, match_names, match_values
+from src.data.labelled.folder import read_labelled
+from src.data.labelled.remap_classes import recoded
+from src.data.source.dataset import Dataset
 from src.errors import UserError
-from src.evaluation.measure import measure_all
+from src.evaluation.scoring.measure import measure_all
 from src.files import write_yaml
 from tests.conftest import changed_params
 from tests.ready_masks import scored

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from src.data.dataset import Dataset, write_dataset
+from src.data.source.dataset import Dataset, write_dataset
 from src.errors import UserError
-from src.evaluation import comparison
-from src.evaluation.comparison import TWO_MODELS, compare
-from src.evaluation.experiments import read_runs, with_other_seeds
-from src.evaluation.gates import judged, read_gates, stop_on_failed
-from src.evaluation.verdict import BETTER, EQUAL, SAME
+from src.evaluation.comparison import comparison
+from src.evaluation.comparison.comparison import TWO_MODELS, compare
+from src.evaluation.comparison.limits import judged, read_gates, stop_on_failed
+from src.evaluation.comparison.verdict import BETTER, EQUAL, SAME
 from src.files import write_csv, write_yaml
-from src.report.comparison import code, comparison_markdown, comparison_text, printable
+from src.report.text.comparison import code, comparison_markdown, comparison_text, printable
+from src.reproduction.history.experiments import read_runs, with_other_seeds
 from tests.dvc_project import dvc_project
 from tests.made_scores import DATASET, make_run
 from tests.test_commands import run

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.data.dataset import Dataset
+from src.data.source.dataset import Dataset
 from src.errors import UserError
-from src.evaluation import comparison
-from src.evaluation.common import Common, common
-from src.evaluation.comparison import STALE, TWO_MODELS, TWO_SEEDS, UNCHANGED, UNKNOWN, compare, judge
-from src.evaluation.verdict import BETTER, EQUAL, FEW, NONE, SAME, UNTOLD, WORSE, more
-from src.report.comparison import about
+from src.evaluation.comparison import comparison
+from src.evaluation.comparison.comparison import STALE, TWO_MODELS, TWO_SEEDS, UNCHANGED, UNKNOWN, compare, judge
+from src.evaluation.comparison.shared_images import Common, common
+from src.evaluation.comparison.verdict import BETTER, EQUAL, FEW, NONE, SAME, UNTOLD, WORSE, more
+from src.report.text.comparison import about
 from tests.made_scores import DATASET, make_run
 
 OTHER = {"train.lr": 0.001}

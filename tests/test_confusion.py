@@ -12,8 +12,8 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from src.data.dataset import IGNORE
-from src.evaluation.confusion import RATIOS, accuracy, class_means, confusion, dice, headline, overlap
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.confusion import RATIOS, accuracy, class_means, confusion, dice, headline, overlap
 
 REFERENCES = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
 
@@ -81,5 +81,5 @@ def test_a_prediction_that_is_no_class_is_refused():
 def test_large_masks_are_counted_strip_by_strip(monkeypatch):
     truth, prediction = np.random.default_rng(0).integers(0, 3, (2, 50, 40), dtype=np.uint8)
     whole = confusion(truth, prediction, 3)
-    monkeypatch.setattr("src.evaluation.confusion.STRIP", 90)
+    monkeypatch.setattr("src.evaluation.metrics.confusion.STRIP", 90)
     np.testing.assert_array_equal(confusion(truth, prediction, 3), whole)

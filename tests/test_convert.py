@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.data.dataset import read_dataset
+from src.data.source.dataset import read_dataset
 from tests.annotated import SQUARE, coco, labelme, photo, read_mask, run, yolo
 from tools.convert import arguments
 

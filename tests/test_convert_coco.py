@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from src.convert.annotations import Options, number
-from src.convert.coco import read_coco
+from src.convert.formats.coco import read_coco
 from src.convert.summary import describe
 from src.convert.write import write
-from src.data.dataset import read_dataset
+from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import SQUARE, box, from_coco, photo, read_mask, stored
 from tests.closure import ROOT

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from src.convert.annotations import Options
+from src.convert.formats.voc import read_voc
 from src.convert.holes import nested
 from src.convert.regions import fill_polygons, overlap
 from src.convert.summary import describe
-from src.convert.voc import read_voc
 from src.errors import UserError
 from tests.annotated import (
     SQUARE,

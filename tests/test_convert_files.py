@@ -5,7 +5,7 @@ import pytest
 
 from src.convert.annotations import Options
 from src.convert.frame import TURNS, read_header
-from src.data.images import read_image
+from src.data.reading.images import read_image
 from src.errors import UserError
 from tests.annotated import SQUARE, box, from_coco, paired, photo, stored
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.convert.summary import describe
-from src.data.dataset import read_dataset
+from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import base64_png, from_labelme, labelme, photo, read_mask, stored
 

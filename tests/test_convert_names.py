@@ -3,9 +3,9 @@
 import pytest
 
 from src.convert.annotations import Options
-from src.convert.coco import read_coco
+from src.convert.formats.coco import read_coco
 from src.convert.summary import describe
-from src.data.dataset import read_dataset, similar_names
+from src.data.source.dataset import read_dataset, similar_names
 from src.errors import UserError, some
 from tests.annotated import SQUARE, coco, from_coco, from_labelme, from_yolo, labelme, photo, stored, yolo
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from src.convert.formats.rle import read_rle
 from src.convert.problems import Refused
 from src.convert.regions import fill_disc, fill_polygons, fill_runs, place_bitmap
-from src.convert.rle import read_rle
 from tests.annotated import inside, picture
 
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from src.convert.annotations import Options
+from src.convert.formats.voc import read_voc
 from src.convert.summary import describe
-from src.convert.voc import read_voc
 from src.convert.write import write
-from src.data.dataset import read_dataset
+from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import photo, read_mask, run, stored
 from tests.conftest import prepared

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from src.convert.annotations import Options
+from src.convert.formats.yolo import read_yolo
 from src.convert.summary import describe
-from src.convert.yolo import read_yolo
-from src.data.dataset import read_dataset
+from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import from_yolo, paired, photo, stored, yolo
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.evaluation.confusion import confusion, dice, overlap
+from src.evaluation.metrics.confusion import confusion, dice, overlap
 from src.files import read_csv
 from tests.conftest import prepared
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.caveat import caveat
-from src.data.dataset import read_dataset
-from src.data.dependence import find_dependence, natural
-from src.data.filled import thumbnail
-from src.data.images import read_image
-from src.data.package import package_pairs
-from src.data.store import Record
-from src.data.thumbnails import LIMIT, SIDE, decoded, encoded
+from src.data.reading.images import read_image
+from src.data.similarity.filled import thumbnail
+from src.data.similarity.thumbnails import LIMIT, SIDE, decoded, encoded
+from src.data.source.dataset import read_dataset
+from src.data.source.package import package_pairs
+from src.data.splits.dependence import find_dependence, natural
+from src.data.splits.split_warnings import caveat
+from src.data.store.store import Record
 from tests import scenes
 from tests.conftest import ROOT
 

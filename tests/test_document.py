@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.dataset import IGNORE, PALETTE, Dataset
-from src.evaluation.beside import beside_colour
-from src.report import charts, tables
-from src.report.document import report
-from src.report.pictures import errors, picture
-from src.report.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
-from src.report.vega import inline, policy_hash
+from src.data.source.dataset import IGNORE, PALETTE, Dataset
+from src.evaluation.scoring.baseline_gain import beside_colour
+from src.report.figures.pictures import errors, picture
+from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
+from src.report.page import charts, tables
+from src.report.page.document import report
+from src.report.page.vega import inline, policy_hash
 from tests.made_report import CELL, HOSTILE, made_sources
 
 VOID = {"meta", "link", "img", "input", "br"}

@@ -9,11 +9,11 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from src.data import duplicates
-from src.data.dataset import read_dataset
-from src.data.duplicates import NEAR, clusters, fingerprint, near_pairs
-from src.data.images import read_image
-from src.data.package import package_pairs
+from src.data.reading.images import read_image
+from src.data.similarity import duplicates
+from src.data.similarity.duplicates import NEAR, clusters, fingerprint, near_pairs
+from src.data.source.dataset import read_dataset
+from src.data.source.package import package_pairs
 from tests.conftest import ROOT
 
 

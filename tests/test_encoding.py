@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.dataset import IGNORE
+from src.data.source.dataset import IGNORE
 from src.errors import UserError
 from tests.conftest import prepared
 from tests.corpus import palette_image, saved, tiff

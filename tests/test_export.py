@@ -13,18 +13,19 @@ from PIL import Image
 from sklearn.metrics import f1_score
 
 from src.archive.project import Decisions, Project
-from src.data.splits import write_splits
+from src.data.store.subsets import write_splits
 from src.errors import UserError
 from src.files import read_json
-from src.model import agreement, exporting
-from src.model.agreement import TOLERANCE, Check, export_way, megabytes, middle
-from src.model.archive import save
-from src.model.export import Export
-from src.model.exporting import write_exports
-from src.model.formats import FORMATS, Format
-from src.model.infer import Predictor, classes_of
-from src.model.unet import build_unet
-from src.params import Model
+from src.model.export import agreement
+from src.model.export import export as exporting
+from src.model.export.agreement import TOLERANCE, Check, export_way, megabytes, middle
+from src.model.export.export import write_exports
+from src.model.export.exported_model import Export
+from src.model.export.formats import FORMATS, Format
+from src.model.inference.predictor import Predictor, classes_of
+from src.model.network.model_file import save
+from src.model.network.unet import build_unet
+from src.params import PlannedModel
 from tests.conftest import prepared, write_data_set
 from tools.export import FORMATS as NAMED
 from tools.export import ONNX_EXAMPLE, arguments, main
@@ -46,7 +47,7 @@ def network(classes, channels, policy="float32") -> keras.Model:
     keras.mixed_precision.set_global_policy(policy)
     try:
         keras.utils.set_random_seed(classes)
-        model = build_unet(Model(filters=4, depth=2), channels, classes)
+        model = build_unet(PlannedModel(filters=4, depth=2), channels, classes)
         model(np.random.default_rng(0).normal(size=(4, 32, 32, channels)), training=True)
         return model
     finally:
@@ -375,6 +376,6 @@ def test_savedmodel_keeps_other_versions(here):
 
 
 def prepared_store(folder):
-    from src.data.store import Store
+    from src.data.store.store import Store
 
     return Store(folder / "data/prepared")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from src.data.dataset import read_dataset
-from src.data.divide import split
-from src.data.duplicates import NEAR, fingerprint
-from src.data.filled import thumbnail
-from src.data.images import read_image
-from src.data.package import package_pairs
-from src.data.thumbnails import SIDE, same_content
+from src.data.reading.images import read_image
+from src.data.similarity.duplicates import NEAR, fingerprint
+from src.data.similarity.filled import thumbnail
+from src.data.similarity.thumbnails import SIDE, same_content
+from src.data.source.dataset import read_dataset
+from src.data.source.package import package_pairs
+from src.data.splits.divide import split
 from tests import scenes
 from tests.conftest import ROOT, prepared
 from tests.test_duplicates import MILD

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from src.data.dataset import Dataset, read_dataset
-from src.data.images import read_image
-from src.data.masks import read_mask
-from src.data.unreadable import Unreadable
+from src.data.reading.images import read_image
+from src.data.reading.masks import read_mask
+from src.data.reading.unreadable import Unreadable
+from src.data.source.dataset import Dataset, read_dataset
 from src.errors import UserError
 from src.params import Masks
 from tests.conftest import prepared, write_data_set
@@ -175,5 +175,5 @@ def test_many_more_damaged_files(tmp_path):
 
 
 def test_damaged_large_tiffs_are_refused_or_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("src.data.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
     fuzz(tmp_path, 1000, 2)

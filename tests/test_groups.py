@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from src.data.dataset import Dataset, read_lists
-from src.data.groups import clusters, copy_tables, groups_of, merged, read_column
+from src.data.source.dataset import Dataset, read_lists
+from src.data.splits.groups import clusters, copy_tables, groups_of, merged, read_column
 from src.errors import UserError
 from src.params import Split
 from tests.conftest import prepared, write_data_set
@@ -118,7 +118,7 @@ def test_tables_and_lists_are_copied_and_other_files_left(tmp_path, monkeypatch)
     source, folder = tmp_path / "source", tmp_path / "folder"
     (source / "sub.csv").mkdir(parents=True)
     folder.mkdir()
-    monkeypatch.setattr("src.data.groups.LARGEST_TABLE", 20)
+    monkeypatch.setattr("src.data.splits.groups.LARGEST_TABLE", 20)
     for name, content in {"a.csv": "é,b\n", "B.CSV": "x", "._a.csv": "x", "c.txt": "x", "d.csv": "x" * 21}.items():
         (source / name).write_text(content)
     (source / "latin.csv").write_bytes(b"\xe9")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from src.data.images import converted, read_image
-from src.data.masks import read_mask
-from src.data.normalise import Normalisation, pooled_moments
-from src.data.unreadable import Unreadable
+from src.data.crops.normalise import Normalisation, pooled_moments
+from src.data.reading.images import converted, read_image
+from src.data.reading.masks import read_mask
+from src.data.reading.unreadable import Unreadable
 from src.errors import UserError
 from src.files import read_csv
 from src.params import Masks

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from src.archive.members import PROJECT as MEMBER
+from src.archive.members import PROJECT
 from src.errors import UserError
 from src.files import write_yaml
-from src.model.archive import load, save
-from src.model.begin import begin
+from src.model.network.model_file import load, save
+from src.model.training.setup import begin
 from src.plan.initial import initial_network
 from src.plan.plan import THAT_OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
@@ -132,11 +132,11 @@ def rewritten(path, change):
 
 
 def without_plan(name, content):
-    return json.dumps({**json.loads(content), "plan": {}}) if name == MEMBER else content
+    return json.dumps({**json.loads(content), "plan": {}}) if name == PROJECT else content
 
 
 def with_other_filters(name, content):
-    return content.replace(b'"value": 4', b'"value": "four"') if name == MEMBER else content
+    return content.replace(b'"value": 4', b'"value": "four"') if name == PROJECT else content
 
 
 @pytest.mark.parametrize(

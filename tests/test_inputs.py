@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.inputs import find_inputs, pixels_of, shard
+from src.data.predictions.inputs import find_inputs, pixels_of, shard
 from src.errors import UserError
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from src.data.images import SUFFIXES
+from src.data.reading.images import SUFFIXES
 from tests.conftest import ROOT
 
 TABLE = b"id,patient\r\na,1\r\n"  # as Excel writes it

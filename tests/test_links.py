@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.inputs import find_inputs
-from src.data.pairs import check_folder
+from src.data.predictions.inputs import find_inputs
+from src.data.source.pairs import check_folder
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests.conftest import ROOT, prepared, write_data_set

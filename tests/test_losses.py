@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_expit, log_softmax
 
-from src.data.dataset import IGNORE
-from src.model.infer import classes_of
-from src.model.losses import SMOOTH, Sums, confusions, loss_sums, predicted_classes, total_loss
+from src.data.source.dataset import IGNORE
+from src.model.inference.predictor import classes_of
+from src.model.network.losses import SMOOTH, Sums, confusions, loss_sums, predicted_classes, total_loss
 from src.params import Loss
 
 
@@ -77,7 +77,7 @@ def test_sums_of_parts_are_those_of_the_whole():
 
 @pytest.mark.parametrize("outputs", [1, 4])
 def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
-    from src.evaluation.confusion import confusion
+    from src.evaluation.metrics.confusion import confusion
 
     rng = np.random.default_rng(outputs)
     logits = rng.integers(-2, 3, (3, 16, 16, outputs)).astype(np.float32)  # small integers: many ties

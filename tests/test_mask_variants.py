@@ -7,9 +7,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.dataset import Dataset, as_yaml, plain_name
-from src.data.pairs import View
-from src.data.prepare import prepare
+from src.data.source.dataset import Dataset, as_yaml, plain_name
+from src.data.source.pairs import View
+from src.data.store.prepare import prepare
 from src.errors import UserError
 from src.files import parse_yaml
 from tests.conftest import data_section, prepared

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.masks import read_mask
-from src.data.unreadable import Unreadable
+from src.data.reading.masks import read_mask
+from src.data.reading.unreadable import Unreadable
 from src.params import Masks
 from tests.corpus import palette_image, png, saved, tiff
 

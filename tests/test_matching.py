@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from src.data.matching import Affix, Rule, find_rule
+from src.data.source.matching import Affix, Rule, find_rule
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import ROOT, prepared, write_data_set, write_pair
@@ -105,7 +105,7 @@ def test_numbers_and_letters_inside_a_name_are_no_affix(images, masks):
 def test_long_names_pair_whatever_the_hash_seed():
     """More cuts than are tried: the longest that all names share must be among them, in every process."""
     code = """
-from src.data.matching import find_rule
+from src.data.source.matching import find_rule
 stem = "exp-2021-03-04-plate-1-well-2-site-3-channel-1-"
 images, masks = ([f"{stem}{kind}-{n:03d}" for n in range(30)] for kind in ("img", "seg"))
 rule = find_rule(images, masks)

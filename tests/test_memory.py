@@ -11,9 +11,9 @@ import tensorflow as tf
 import src.plan.memory as memory
 from benchmarks.memory import measured
 from src.errors import UserError
-from src.model.free import machine_bytes
-from src.model.unet import build_unet
-from src.params import Model
+from src.model.network.unet import build_unet
+from src.model.training.available_memory import machine_bytes
+from src.params import PlannedModel
 from src.plan.facts import Facts
 from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
 from src.plan.tiles import TILE, tile_pixels
@@ -37,13 +37,13 @@ def test_bfloat16_needs_less():
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (8, 2, 1, 2), (32, 3, 16, 5)])
 def test_counts_the_weights_of_the_network(filters, depth, channels, classes):
-    model = build_unet(Model(filters=filters, depth=depth), channels, classes)
+    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
     settings = replace(DEFAULT, filters=filters, depth=depth, channels=channels, classes=classes)
     assert memory.parameters(settings) == pytest.approx(model.count_params(), rel=0.01)  # biases are left out
 
 
 def test_counts_the_values_that_the_network_keeps():
-    model = build_unet(Model(filters=4, depth=3), 3, 3)
+    model = build_unet(PlannedModel(filters=4, depth=3), 3, 3)
     layers = [layer for layer in model.layers if layer.name.rpartition("_")[0].endswith(("_conv", "_relu"))]
     layers += [layer for layer in model.layers if layer.name.endswith(("_pool", "_skip"))]
     assert len(layers) == 4 * 7 + 2 * 3

@@ -2,12 +2,12 @@
 
 import pytest
 
-from src.data.dataset import Dataset, read_lists, write_dataset
-from src.data.divide import notes, split
-from src.data.groups import groups_of
-from src.data.lists import listed_images
-from src.data.names import Names
-from src.data.tables import read_table
+from src.data.source.dataset import Dataset, read_lists, write_dataset
+from src.data.source.names import Names
+from src.data.source.tables import read_table
+from src.data.splits.divide import notes, split
+from src.data.splits.groups import groups_of
+from src.data.splits.lists import listed_images
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
 

@@ -14,8 +14,8 @@ import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from src.data.divide import split
-from src.data.splits import write_splits
+from src.data.splits.divide import split
+from src.data.store.subsets import write_splits
 from tests.conftest import ROOT, changed_params, prepared, write_data_set
 
 NOTEBOOK = nbformat.read(ROOT / "notebooks/explore.ipynb", as_version=nbformat.NO_CONVERT)

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from src.data.readings import Hints, readings
+from src.data.checks.mask_interpretation import Hints, readings
 from src.errors import UserError
 from tests.conftest import prepared
 from tests.corpus import tiff

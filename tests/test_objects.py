@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import label as labelled
 
-from src.data.dataset import IGNORE
-from src.evaluation.objects import object_ratios, objects
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.objects import object_ratios, objects
 from tests.pixel_masks import class_images
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from src.data.dataset import SUBSETS, read_dataset, read_lists
-from src.data.groups import groups_of
-from src.data.package import package_pairs
+from src.data.source.dataset import SUBSETS, read_dataset, read_lists
+from src.data.source.package import package_pairs
+from src.data.splits.groups import groups_of
 from src.errors import UserError
 from tests.conftest import ROOT
 

@@ -73,7 +73,7 @@ def make_project(
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for section, changes in SMALL.items():
         params[section] |= changes
-    params["data"]["resize"], params["train"]["validated"] = resize, validated
+    params["data"]["resize"], params["train"]["validation_images"] = resize, validated
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     run(folder, "git", "init", "-q")
     if links:
@@ -97,7 +97,7 @@ def project(request, tmp_path_factory):
 
 def test_as_many_images_are_validated_as_was_asked_for(project):
     folder, _ = project
-    asked = yaml.safe_load((folder / "params.yaml").read_text())["train"]["validated"]
+    asked = yaml.safe_load((folder / "params.yaml").read_text())["train"]["validation_images"]
     there = (pd.read_csv(folder / "data/splits.csv")["subset"] == "validation").sum()
     images = json.loads((folder / "metrics/train.json").read_text())["images"]["validation"]
     assert images == (there if asked == "auto" else asked) and there > 5

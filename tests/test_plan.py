@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.params import Model
+from src.params import PlannedModel
 from src.plan import rules
 from src.plan.facts import Facts, exposure
 from src.plan.initial import Initial
@@ -56,7 +56,7 @@ def test_every_shape_of_data_starts_sensibly(shape, gib):
     assert crop <= max(found.side + 2**depth, 16)  # not much more than what the images show
     assert 1 <= made.train.epochs <= made.train.steps and 500 <= made.train.steps <= 30_000
     assert 1e-4 <= made.train.lr <= 1e-2 and 0 < made.train.warmup <= 0.5
-    assert (made.data.rare > 0) == bool(found.rare)
+    assert (made.data.oversample_rare > 0) == bool(found.rare)
     assert [key for key, choice in made.choices.items() if not choice.why] == []
     assert set(made.numbers) == set(NUMBERS)
 
@@ -82,7 +82,7 @@ def test_validation_takes_a_small_share_of_the_work():
         found = facts(60, 512, 512, validated=validated)
         made = plan(found)
         work = made.train.steps * made.train.batch * made.data.crop**2
-        cost = made.train.epochs * rules.PREDICTING * made.train.validated * 512**2
+        cost = made.train.epochs * rules.PREDICTING * made.train.validation_images * 512**2
         assert cost <= rules.VALIDATION * work or made.train.epochs == 1
     assert plan(facts(validated=1)).train.epochs == rules.MOST_EPOCHS
 
@@ -100,21 +100,22 @@ def test_validation_takes_a_small_share_of_the_work():
 )
 def test_of_many_validation_images_as_many_are_looked_at_as_training_can_afford(found, steps, validated, epochs):
     made = plan(found, **{"train.steps": steps})
-    assert (made.train.validated, made.train.epochs) == (validated, epochs)
-    why = made.choices["train.validated"].why
+    assert (made.train.validation_images, made.train.epochs) == (validated, epochs)
+    why = made.choices["train.validation_images"].why
     assert why == "all there are" if validated == len(found.validated) else f"of {len(found.validated):,}: " in why
 
 
 def test_fewer_epochs_leave_time_for_more_images():
     many = facts(12_000, validated=4_000)
-    some, all_of_them = (plan(many, **{"train.epochs": epochs}).train.validated for epochs in (5, 1))
+    some, all_of_them = (plan(many, **{"train.epochs": epochs}).train.validation_images for epochs in (5, 1))
     assert 506 < some < all_of_them == 4_000
     assert (
-        plan(many, **{"train.validated": 3_000}).train.epochs == plan(many, **{"train.validated": 3_001}).train.epochs
+        plan(many, **{"train.validation_images": 3_000}).train.epochs
+        == plan(many, **{"train.validation_images": 3_001}).train.epochs
     )
     few = facts(100, validated=30)
-    by_hand, number = plan(few, **{"train.validated": 10**6}), plan(few).train
-    assert by_hand.train.epochs == number.epochs and by_hand.train.validated == 10**6
+    by_hand, number = plan(few, **{"train.validation_images": 10**6}), plan(few).train
+    assert by_hand.train.epochs == number.epochs and by_hand.train.validation_images == 10**6
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_images_that_are_shown_smaller_are_scored_at_their_own_resolution():
         plan(facts(4_000, side, side, validated=1_000), **{"data.resize": resize, "train.steps": 10_000})
         for side, resize in ((2_400, 96), (830, 0))
     )
-    assert 16 < smaller.train.validated == pytest.approx(small.train.validated, rel=0.05)
+    assert 16 < smaller.train.validation_images == pytest.approx(small.train.validation_images, rel=0.05)
 
 
 def test_an_odd_number_of_steps_is_validated_as_often_as_an_even_one():
@@ -233,10 +234,10 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
 
 
 def test_an_initial_network_decides_its_shape():
-    found = replace(facts(), initial=Initial(Model(filters=24, depth=3), 0))
+    found = replace(facts(), initial=Initial(PlannedModel(filters=24, depth=3), 0))
     made = plan(found)
-    assert made.unet == Model(filters=24, depth=3) and made.data.resize == 0
-    assert plan(replace(found, initial=Initial(Model(filters=24, depth=3), 160))).data.resize == 160
+    assert made.unet == PlannedModel(filters=24, depth=3) and made.data.resize == 0
+    assert plan(replace(found, initial=Initial(PlannedModel(filters=24, depth=3), 160))).data.resize == 160
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):

@@ -15,19 +15,19 @@ import pytest
 import tifffile
 from PIL import Image
 
-import src.model.predict as predict
+import src.model.inference.predict_files as predict
 from src.archive.project import Decisions, Project
-from src.data.finished import Finished
-from src.data.inputs import find_inputs
-from src.data.results import mask_values
+from src.data.predictions.inputs import find_inputs
+from src.data.predictions.prediction_files import mask_values
+from src.data.predictions.resume_log import Finished
 from src.errors import UserError
 from src.files import read_csv
-from src.model.archive import save
-from src.model.infer import Predictor, load_predictor
-from src.model.predict import Outputs, Prediction
-from src.model.unet import build_unet
-from src.params import Model
-from src.report.overlay import write_overlay
+from src.model.inference.predict_files import Outputs, Prediction
+from src.model.inference.predictor import Predictor, load_predictor
+from src.model.network.model_file import save
+from src.model.network.unet import build_unet
+from src.params import PlannedModel
+from src.report.figures.overlay import write_overlay
 from tests.closure import ROOT
 
 BAD = ["damaged.png", "grey.png"]
@@ -50,7 +50,7 @@ PROJECT = {
 def model(tmp_path_factory) -> Path:
     """A small network whose answers are mixed, in a file."""
     keras.utils.set_random_seed(1)
-    network = build_unet(Model(filters=4, depth=2), 3, 2)
+    network = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
     network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
     path = tmp_path_factory.mktemp("model") / "unet.keras"
     save(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))

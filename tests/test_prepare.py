@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from src.data.dataset import IGNORE, Dataset
-from src.data.normalise import pooled_moments
+from src.data.crops.normalise import pooled_moments
+from src.data.source.dataset import IGNORE, Dataset
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import prepared, write_data_set, write_pair
@@ -86,7 +86,7 @@ def test_a_mask_that_is_ignored_altogether_counts_nothing(tmp_path):
 
 
 def test_large_images_are_stored_strip_by_strip(tmp_path, monkeypatch):
-    monkeypatch.setattr("src.data.store.STRIP", 100)
+    monkeypatch.setattr("src.data.store.store.STRIP", 100)
     source = write_data_set(tmp_path / "set", classes=3)
     few = prepared(source, tmp_path / "1").folder
     monkeypatch.undo()
@@ -108,7 +108,7 @@ def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, 
             photometric = "rgb" if channels == 3 else "minisblack"
             tifffile.imwrite(path, array.squeeze(), tile=(32, 32), photometric=photometric, **tags)
     whole = prepared(tmp_path / "set", tmp_path / "1").folder
-    monkeypatch.setattr("src.data.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
     banded = prepared(tmp_path / "set", tmp_path / "2").folder
     assert {path.name for path in banded.iterdir()} == {"images.bin", "masks.bin", "index.json", "dataset.yaml"}
     for path in whole.iterdir():

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.data.dataset import IGNORE, Dataset
-from src.evaluation.measure import measure_all
-from src.evaluation.scores import summary
-from src.report.curves import draw_curves
-from src.report.figures import draw_figures, edges
-from src.report.page import averages, cautions, terminal_summary
-from src.report.panels import blended, errors_over, plain, ranked, shown
-from src.report.scored import scored_text
-from src.report.style import FALSE_ALARM, HIT, MISS, painted, rgb
+from src.data.source.dataset import IGNORE, Dataset
+from src.evaluation.scoring.measure import measure_all
+from src.evaluation.scoring.scores import summary
+from src.report.figures.curves import draw_curves
+from src.report.figures.figures import draw_figures, edges
+from src.report.figures.panels import blended, errors_over, plain, ranked, shown
+from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb
+from src.report.text.scored import scored_text
+from src.report.text.summary import averages, cautions, terminal_summary
 from tests.conftest import changed_params
 
 BINARY = Dataset(classes={0: "background", 255: "cell"})

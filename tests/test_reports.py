@@ -11,8 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.images import read_image
-from src.data.normalise import other_range, scaled
+from src.data.crops.normalise import other_range, scaled
+from src.data.reading.images import read_image
 from tests.corpus import chunk, png, saved
 from tests.reported import (
     COUNT,

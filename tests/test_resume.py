@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import src.model.train as train
+import src.model.training.loop as train
 from src.errors import UserError
-from src.model.resume import FORGOTTEN, Checkpoint, checkpoints_of, key_of
+from src.model.training.checkpoints import FORGOTTEN, Checkpoint, checkpoints_of, key_of
 from tests.test_train import float32, train_small  # noqa: F401
 
 LONG = {"train.epochs": 4}  # 4 steps each
@@ -130,7 +130,7 @@ def test_a_changed_setting_begins_anew(store, interrupted):
         {"train.lr": 0.02},
         {"seed": 1},
         {"augment.rotate": 5},
-        {"data.rare": 0.2},
+        {"data.oversample_rare": 0.2},
         {"model.filters": 5},
     ):
         interrupted(5, lambda: os.kill(os.getpid(), signal.SIGTERM))

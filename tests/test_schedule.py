@@ -5,7 +5,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from src.model.schedule import learning_rate, steps_from, steps_of
+from src.model.training.schedule import learning_rate, steps_from, steps_of
 from tests.conftest import changed_params
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.evaluation.score import check_out, write_scores
+from src.evaluation.scoring.score import check_out, write_scores
 from src.files import read_csv, read_json, read_yaml
-from src.report.scored import scored_text
+from src.report.text.scored import scored_text
 from tests.conftest import ROOT, changed_params
 from tests.ready_masks import RESAMPLES, scored, write_halves
 from tests.test_commands import run

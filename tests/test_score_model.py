@@ -16,12 +16,12 @@ def model(tmp_path_factory):
     import keras
 
     from src.archive.project import Project
-    from src.model.archive import save
-    from src.model.unet import build_unet
-    from src.params import Model
+    from src.model.network.model_file import save
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
 
     keras.utils.set_random_seed(0)
-    network = build_unet(Model(filters=4, depth=1), 1, 3)
+    network = build_unet(PlannedModel(filters=4, depth=1), 1, 3)
     path = tmp_path_factory.mktemp("model") / "unet.keras"
     names = ["background", "cell", "debris"]
     project = Project(
@@ -44,7 +44,7 @@ def write_predictable(folder, model, values):
 
     values: of the stored masks, for each of the model's classes. Returns how many pixels the model then gets wrong.
     """
-    from src.model.infer import load_predictor
+    from src.model.inference.predictor import load_predictor
 
     predictor, rng, wrong = load_predictor(model), np.random.default_rng(3), []
     for number in range(6):
@@ -118,17 +118,17 @@ def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsy
     import keras
 
     from src.archive.project import Project
-    from src.model.archive import save
-    from src.model.infer import load_predictor
-    from src.model.unet import build_unet
-    from src.params import Model
+    from src.model.inference.predictor import load_predictor
+    from src.model.network.model_file import save
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
 
     monkeypatch.chdir(ROOT)
     keras.utils.set_random_seed(0)
     content = load_predictor(model).project.model_dump()
     content |= {"classes": ["cell", "background"], "background": 1, "values": values, "colors": {}}
     path = tmp_path / "unet.keras"
-    save(path, build_unet(Model(filters=4, depth=1), 1, 2), Project.model_validate(content))
+    save(path, build_unet(PlannedModel(filters=4, depth=1), 1, 2), Project.model_validate(content))
     predictor, rng = load_predictor(path), np.random.default_rng(3)
     for number in range(5):
         image = cv2.GaussianBlur(rng.integers(0, 255, (16, 16), np.uint8), (5, 5), 2)

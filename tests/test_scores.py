@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import src.evaluation.measure as measure
-from src.data.dataset import IGNORE
-from src.evaluation.calibration import Calibration
-from src.evaluation.confusion import confusion, dice, overlap
-from src.evaluation.measure import COLUMNS, image_rows, measure_all
-from src.evaluation.scores import class_rows, gain, summary, things
-from src.evaluation.tables import write_tables
-from src.evaluation.worst import WORST, sharpness, worst_rows
+import src.evaluation.scoring.measure as measure
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.calibration import Calibration
+from src.evaluation.metrics.confusion import confusion, dice, overlap
+from src.evaluation.scoring.error_analysis import WORST, sharpness, worst_rows
+from src.evaluation.scoring.measure import COLUMNS, image_rows, measure_all
+from src.evaluation.scoring.scores import class_rows, gain, summary, things
+from src.evaluation.scoring.tables import write_tables
 from src.files import write_csv
 from tests.conftest import changed_params, prepared, write_pair
 

@@ -6,8 +6,7 @@ import pytest
 from scipy import stats
 
 from src.errors import UserError
-from src.evaluation.common import Common
-from src.evaluation.seeds import (
+from src.evaluation.comparison.seeds import (
     ONE_SETTING,
     UNKNOWN,
     _judge,
@@ -17,8 +16,9 @@ from src.evaluation.seeds import (
     spread_of,
     welch_quantile,
 )
-from src.evaluation.verdict import BETTER, FEW, FEW_SEEDS, SAME, UNTOLD
-from src.report.comparison import comparison_markdown, comparison_text
+from src.evaluation.comparison.shared_images import Common
+from src.evaluation.comparison.verdict import BETTER, FEW, FEW_SEEDS, SAME, UNTOLD
+from src.report.text.comparison import comparison_markdown, comparison_text
 from tests.made_scores import DATASET, make_run
 
 OTHER = {"train.lr": 0.001}

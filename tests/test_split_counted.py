@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.data.divide import split
+from src.data.splits.divide import split
 from src.errors import UserError
 from src.files import write_yaml
 from tests.conftest import changed_params, prepared, write_pair

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.data.dataset import Dataset, write_dataset
-from src.data.divide import group_contents, notes, split, subset_rows
-from src.data.splits import read_groups, read_subset, write_splits
-from src.data.spread import completed, spread
-from src.data.store import Store
+from src.data.source.dataset import Dataset, write_dataset
+from src.data.splits.divide import group_contents, notes, split, subset_rows
+from src.data.splits.stratify import completed, spread
+from src.data.store.store import Store
+from src.data.store.subsets import read_groups, read_subset, write_splits
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
 

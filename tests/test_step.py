@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from src.model.adam import Adam
-from src.model.device import Arithmetic
-from src.model.losses import loss_sums, total_loss
-from src.model.step import training_step
-from src.model.unet import build_unet
-from src.model.workers import choose_workers
-from src.params import Model
+from src.model.network.device import Arithmetic
+from src.model.network.losses import loss_sums, total_loss
+from src.model.network.unet import build_unet
+from src.model.training.adam import Adam
+from src.model.training.step import training_step
+from src.model.training.workers import choose_workers
+from src.params import PlannedModel
 from tests.conftest import changed_params
 from tests.small_training import SMALL
 
@@ -51,7 +51,7 @@ def test_a_step_lowers_the_loss_and_reports_it(precision):
     params = changed_params(**SMALL).train
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("float32" if precision == "float32" else f"mixed_{precision}")
-    model = build_unet(Model(filters=4, depth=1), 3, 3)
+    model = build_unet(PlannedModel(filters=4, depth=1), 3, 3)
     keras.mixed_precision.set_global_policy(before)
     arithmetic = Arithmetic(precision, gpus=0)
     adam = Adam(model.trainable_variables, arithmetic.scaled)

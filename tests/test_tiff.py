@@ -8,10 +8,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data import tiff as module
-from src.data.images import read_image
-from src.data.masks import read_mask
-from src.data.unreadable import Unreadable
+from src.data.reading import tiff
+from src.data.reading.images import read_image
+from src.data.reading.masks import read_mask
+from src.data.reading.unreadable import Unreadable
 from src.params import Masks
 from tests.corpus import pixels
 
@@ -24,7 +24,7 @@ TYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "float16
 def way(request, monkeypatch):
     """Every test of it twice: read into memory, and in bands to a memory map."""
     if request.param == "in bands":
-        monkeypatch.setattr(module, "LARGE", 10)
+        monkeypatch.setattr(tiff, "LARGE", 10)
     return request.param
 
 

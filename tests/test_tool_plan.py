@@ -9,12 +9,12 @@ from argparse import Namespace
 
 import pytest
 
-import src.model.pace as pace
+import src.model.training.timing as pace
 import tools.plan
-from src.data.divide import split
-from src.data.splits import write_splits
-from src.model.pace import Pace
-from src.params import Data, Model, Train, load
+from src.data.splits.divide import split
+from src.data.store.subsets import write_splits
+from src.model.training.timing import Pace
+from src.params import PlannedData, PlannedModel, PlannedTrain, load
 from src.plan.plan import BY_HAND
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.test_commands import run
@@ -24,7 +24,7 @@ from tests.test_write_setting import differing
 TEXT = (ROOT / "params.yaml").read_text()
 PLANNED = {
     f"{name}.{key}"
-    for name, part in (("data", Data), ("model", Model), ("train", Train))
+    for name, part in (("data", PlannedData), ("model", PlannedModel), ("train", PlannedTrain))
     for key in part.__annotations__
 }
 SET = {"data.crop": "16", "model.filters": "4", "train.batch": "4"}  # by hand, in the project of these tests

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-import src.model.train as train
+import src.model.training.loop as train
 from src.archive.project import Project
 from src.errors import UserError
-from src.evaluation.confusion import confusion, dice, headline, overlap
-from src.model.infer import Predictor, classes_of
-from src.model.training import Training
-from src.model.unet import build_unet
-from src.model.validate import measures, validate
+from src.evaluation.metrics.confusion import confusion, dice, headline, overlap
+from src.model.inference.predictor import Predictor, classes_of
+from src.model.network.unet import build_unet
+from src.model.training.state import Training
+from src.model.training.validation import measures, validate
 from tests.conftest import changed_params
 from tests.small_training import SMALL, small_params, train_on
 from tests.test_losses import reference
@@ -87,7 +87,7 @@ def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, word
         for step, _ in enumerate(steps):
             yield np.full((4, 16, 16, 3), step if step < good else np.nan, np.float32), np.zeros((4, 16, 16), np.uint8)
 
-    monkeypatch.setattr("src.data.crops.Crops.batches", broken)
+    monkeypatch.setattr("src.data.crops.sampling.Crops.batches", broken)
     with pytest.raises(UserError, match=rf"the loss became nan in epoch .*{words}"):
         train_small(store)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from src.model.unet import FusedBatchNormalization, build_unet
-from src.params import Model
+from src.model.network.unet import FusedBatchNormalization, build_unet
+from src.params import PlannedModel
 
 
 def expected_parameters(filters: int, depth: int, channels: int, classes: int) -> int:
@@ -24,7 +24,7 @@ def expected_parameters(filters: int, depth: int, channels: int, classes: int) -
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (4, 1, 1, 2), (8, 3, 5, 11)])
 def test_shapes_and_parameter_count(filters, depth, channels, classes):
-    model = build_unet(Model(filters=filters, depth=depth), channels, classes)
+    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
     assert model.count_params() == expected_parameters(filters, depth, channels, classes)
     side = 3 * 2**depth
     logits = model(np.zeros((2, side, 2 * side, channels), np.float32), training=False)
@@ -33,14 +33,14 @@ def test_shapes_and_parameter_count(filters, depth, channels, classes):
 
 
 def test_has_the_founding_parts():
-    layers = [type(layer).__name__ for layer in build_unet(Model(filters=4, depth=3), 3, 2).layers]
+    layers = [type(layer).__name__ for layer in build_unet(PlannedModel(filters=4, depth=3), 3, 2).layers]
     assert layers.count("MaxPooling2D") == layers.count("Conv2DTranspose") == layers.count("Concatenate") == 3
 
 
 def test_a_step_down_and_up_keeps_the_place():
     """A bright pixel changes the logits around itself and, in a shallow network, nowhere far off."""
     keras.utils.set_random_seed(0)
-    model = build_unet(Model(filters=4, depth=1), 1, 2)
+    model = build_unet(PlannedModel(filters=4, depth=1), 1, 2)
     dark = np.zeros((1, 64, 64, 1), np.float32)
     lit = dark.copy()
     lit[0, 20, 40] = 1
@@ -71,7 +71,7 @@ def test_normalises_as_keras_does(dtype):
 
 
 def test_gradients_reach_every_weight():
-    model = build_unet(Model(filters=4, depth=2), 3, 3)
+    model = build_unet(PlannedModel(filters=4, depth=2), 3, 3)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(model(np.random.default_rng(0).normal(size=(2, 16, 16, 3)), training=True) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -79,6 +79,6 @@ def test_gradients_reach_every_weight():
 
 
 def test_layer_names_do_not_depend_on_what_was_built_before():
-    first, second = (build_unet(Model(filters=4, depth=2), 3, 2) for _ in range(2))
+    first, second = (build_unet(PlannedModel(filters=4, depth=2), 3, 2) for _ in range(2))
     assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
     assert [weight.path for weight in first.weights] == [weight.path for weight in second.weights]

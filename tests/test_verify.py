@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from src.report.verified import verified_markdown
-from src.reproduction.compared import began, outs_compared, scores_compared
-from src.reproduction.environment import other_libraries
-from src.reproduction.tolerances import TOLERANCE
-from src.reproduction.verify import verify as verify_here
+from src.report.text.verified import verified_markdown
+from src.reproduction.verify.compared import began, outs_compared, scores_compared
+from src.reproduction.verify.environment import other_libraries
+from src.reproduction.verify.tolerances import TOLERANCE
+from src.reproduction.verify.verify import verify as verify_here
 from tests.closure import ROOT
 from tests.dvc_project import dvc_project
 from tests.test_compare import NASTY
@@ -128,7 +128,7 @@ def rows(printed):
 def problems(folder, monkeypatch, name="HEAD"):
     """What is wrong with a revision as it stands, found in this process, which runs no stage; the project untouched."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("src.reproduction.verify.reproduce", lambda _: pytest.fail("it was run"))
+    monkeypatch.setattr("src.reproduction.verify.verify.reproduce", lambda _: pytest.fail("it was run"))
     before = contents(folder)
     verified = verify_here(name, False, TOLERANCE)
     assert contents(folder) == before and "outs" not in verified

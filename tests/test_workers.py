@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from src.errors import UserError
-from src.model.workers import Workers, choose_workers
+from src.model.training.workers import Workers, choose_workers
 from tests.conftest import ROOT
 
 TOLERANCE = 1e-4  # relative: the order of the sums in float32, through 12 steps

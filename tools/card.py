@@ -19,7 +19,7 @@ OUT = Path("models/MODEL_CARD.md")
 
 def main(given: argparse.Namespace) -> None:
     from src.files import write_text
-    from src.report.card import Sources, card
+    from src.report.card.card import Sources, card
 
     sources = Sources.read(Path(), given.out)
     write_text(given.out, card(sources, given.use, given.licence))

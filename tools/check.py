@@ -11,15 +11,15 @@ from tools import parser, run
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
-    from src.data.advice import preview_split
-    from src.data.copies import remark
-    from src.data.gate import examine
-    from src.data.prepare import described
-    from src.report.gate import report
+    from src.data.checks.dataset_checks import examine
+    from src.data.splits.advice import preview_split
+    from src.data.store.prepare import described
+    from src.report.text.check_report import report
+    from src.reproduction.workspace.untracked_files import remark
     from src.section import validate
 
     read = params.load()
-    data = validate(params.AskedData, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
+    data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(gate), read.split)

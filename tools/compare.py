@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.evaluation.runs import Run
+    from src.evaluation.comparison.runs import Run
 
 EXAMPLES = """\
 examples:
@@ -28,9 +28,9 @@ examples:
 
 def main(given: argparse.Namespace) -> None:
     from src.errors import UserError
-    from src.evaluation.gates import judged, read_gates, stop_on_failed
+    from src.evaluation.comparison.limits import judged, read_gates, stop_on_failed
     from src.files import write_json, write_text
-    from src.report.comparison import comparison_markdown, comparison_text
+    from src.report.text.comparison import comparison_markdown, comparison_text
 
     if given.second is None and (given.gate or not given.seeds):
         raise UserError("name two runs, A and B; one alone is enough for --seeds without --gate")
@@ -56,7 +56,7 @@ def main(given: argparse.Namespace) -> None:
 
 def read(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
     """The runs of A, and of B if it is named; and the names of other seeds that have no scores at hand."""
-    from src.evaluation.experiments import read_runs, with_other_seeds
+    from src.reproduction.history.experiments import read_runs, with_other_seeds
 
     texts = [text for text in (given.first, given.second) if text is not None]
     if not given.seeds:
@@ -72,8 +72,8 @@ def read(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
 
 
 def compared_as(given: argparse.Namespace, sides: list[list["Run"]]) -> dict[str, Any]:
-    from src.evaluation.comparison import compare
-    from src.evaluation.seeds import compare_seeds, spread_of
+    from src.evaluation.comparison.comparison import compare
+    from src.evaluation.comparison.seeds import compare_seeds, spread_of
 
     if not given.seeds:
         return compare(sides[0][0], sides[1][0], given.method)

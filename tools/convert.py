@@ -118,12 +118,12 @@ def _encoding(text: str) -> str:
 
 def main(given: argparse.Namespace) -> None:
     from src.convert.annotations import Options
-    from src.convert.coco import read_coco
-    from src.convert.labelme import read_labelme
+    from src.convert.formats.coco import read_coco
+    from src.convert.formats.labelme import read_labelme
+    from src.convert.formats.voc import read_voc
+    from src.convert.formats.yolo import read_yolo
     from src.convert.summary import describe
-    from src.convert.voc import read_voc
     from src.convert.write import write
-    from src.convert.yolo import read_yolo
 
     options = Options(
         coordinates=given.coordinates,

@@ -48,12 +48,12 @@ with an IMAGE as numbers nested as rows, columns, channels; the answer's "predic
 
 
 def main(given: argparse.Namespace) -> int:
-    from src.data.splits import read_subset
-    from src.data.store import Store
+    from src.data.store.store import Store
+    from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.files import write_text
-    from src.model.exporting import write_exports
-    from src.report.exported import exported_markdown
+    from src.model.export.export import write_exports
+    from src.report.text.exported import exported_markdown
     from stages import PREPARED, SPLITS
 
     store = Store(PREPARED)

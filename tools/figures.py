@@ -11,7 +11,7 @@ FOLDER, PLOTS, TEST = Path("plots/figures"), Path("plots"), Path("metrics/test.j
 def main(_: argparse.Namespace) -> None:
     from src.errors import UserError
     from src.files import read_json, read_yaml
-    from src.report.figures import draw_figures
+    from src.report.figures.figures import draw_figures
 
     if not TEST.exists() or not (PLOTS / "curves.png").exists():
         raise UserError("no run to draw figures from: dvc repro")

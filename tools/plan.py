@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.store import Store
+    from src.data.store.store import Store
     from src.params import Params
     from src.plan.facts import Facts
     from src.plan.plan import Plan
@@ -31,8 +31,8 @@ MEASURED = 16  # validation images that are timed
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
-    from src.data.splits import read_subset
-    from src.data.store import Store
+    from src.data.store.store import Store
+    from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.plan.facts import Facts
     from stages import PREPARED, SPLITS
@@ -52,9 +52,9 @@ def main(arguments: argparse.Namespace) -> None:
 def steps_that_fit(
     minutes: float, read: "Params", store: "Store", facts: "Facts", trained: Sequence[int], validated: Sequence[int]
 ) -> int:
-    from src.data.few import few_of
-    from src.data.splits import read_groups
-    from src.model.pace import measure
+    from src.data.store.subsample import few_of
+    from src.data.store.subsets import read_groups
+    from src.model.training.timing import measure
     from src.plan import rules
     from stages import SPLITS
 
@@ -65,7 +65,11 @@ def steps_that_fit(
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
-        images = rules.validated(plan.facts, pixels, train.epochs)[0] if train.validated == "auto" else train.validated
+        images = (
+            rules.validated(plan.facts, pixels, train.epochs)[0]
+            if train.validation_images == "auto"
+            else train.validation_images
+        )
         images = min(images, len(validated))
         epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
         return epochs, images

@@ -10,7 +10,7 @@ PAGE = Path(".dvc/plots/page.html")
 
 def main(_: argparse.Namespace) -> None:
     from src.files import write_text
-    from src.report.plots_page import plots_page
+    from src.report.page.plots_page import plots_page
 
     write_text(PAGE, plots_page())
     print(PAGE)

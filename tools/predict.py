@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.unreadable import Finding
-    from src.model.predict import Draw
+    from src.data.reading.unreadable import Finding
+    from src.model.inference.predict_files import Draw
 
 EXAMPLES = """\
 probabilities are TIFF: of two classes one channel, that of the second; of more a channel for each class.
@@ -34,8 +34,8 @@ LARGE_TILE = 1536  # pixels: faster on large images than the tiles of validation
 def main(given: argparse.Namespace) -> int:
     import hashlib
 
-    from src.data.finished import Finished
-    from src.data.inputs import find_inputs, shard
+    from src.data.predictions.inputs import find_inputs, shard
+    from src.data.predictions.resume_log import Finished
     from src.errors import UserError
 
     if not given.model.is_file():
@@ -47,9 +47,9 @@ def main(given: argparse.Namespace) -> int:
         finished = Finished(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
     finished.refuse_others(inputs)  # of all parts: none of them begins
     inputs = shard(inputs, part, parts)
-    from src.data.results import mask_values
-    from src.model.infer import load_predictor
-    from src.model.predict import Outputs, Prediction
+    from src.data.predictions.prediction_files import mask_values
+    from src.model.inference.predict_files import Outputs, Prediction
+    from src.model.inference.predictor import load_predictor
 
     predictor = load_predictor(given.model, LARGE_TILE)
     values = mask_values(predictor.project.values, len(predictor.project.classes))
@@ -89,7 +89,7 @@ def report(findings: "list[Finding]", table: Path) -> int:
 def draw(wanted: bool) -> "Draw | None":
     if not wanted:
         return None
-    from src.report.overlay import write_overlay
+    from src.report.figures.overlay import write_overlay
 
     return write_overlay
 

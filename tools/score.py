@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.dataset import Dataset
-    from src.data.gate import Gate
-    from src.data.labelled import Labelled
-    from src.evaluation.calibration import Calibration
-    from src.evaluation.measure import Results
+    from src.data.checks.dataset_checks import Gate
+    from src.data.labelled.folder import Labelled
+    from src.data.source.dataset import Dataset
+    from src.evaluation.metrics.calibration import Calibration
+    from src.evaluation.scoring.measure import Results
     from src.params import Params
 
     Scored = tuple[Results, Calibration | None, Dataset, list[str]]  # the last are notes
@@ -30,11 +30,11 @@ examples:
 
 def main(given: argparse.Namespace) -> None:
     from src import params
-    from src.data.labelled import found, read_labelled
+    from src.data.labelled.folder import found, read_labelled
     from src.errors import UserError
-    from src.evaluation.score import check_out, write_scores
-    from src.report.page import averages
-    from src.report.scored import scored_text
+    from src.evaluation.scoring.score import check_out, write_scores
+    from src.report.text.scored import scored_text
+    from src.report.text.summary import averages
 
     read = params.load()
     check_out(given.out)
@@ -55,14 +55,14 @@ def main(given: argparse.Namespace) -> None:
 
 
 def report(gate: "Gate") -> None:
-    from src.data.checks import stop, summary
+    from src.data.checks.findings import stop, summary
 
     print(*summary(gate), sep="\n", flush=True)
     stop(gate.errors, "in the data set")
 
 
 def caveat_of(labelled: "Labelled") -> list[str]:
-    from src.data.caveat import caveat
+    from src.data.splits.split_warnings import caveat
 
     records = [labelled.store.records[index] for index in labelled.indices]
     pairs = zip(records, labelled.groups, strict=True)
@@ -71,8 +71,8 @@ def caveat_of(labelled: "Labelled") -> list[str]:
 
 
 def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":
-    from src.data.ready import read_ready, take_out_undecided
-    from src.evaluation.score import score_ready
+    from src.data.labelled.ready_masks import read_ready, take_out_undecided
+    from src.evaluation.scoring.score import score_ready
 
     ready = read_ready(folder, labelled, read.data.masks, work)
     notes = [f"scored are the masks in {folder}", *ready.notes()]
@@ -82,11 +82,11 @@ def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> 
 
 
 def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> "Scored":
-    from src.data.class_match import match_classes
-    from src.data.dataset import NAME
-    from src.data.recode import recoded
-    from src.model.assess import assess
-    from src.model.infer import load_predictor
+    from src.data.labelled.class_match import match_classes
+    from src.data.labelled.remap_classes import recoded
+    from src.data.source.dataset import NAME
+    from src.model.inference.predictor import load_predictor
+    from src.model.inference.score_subset import assess
 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset

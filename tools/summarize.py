@@ -7,10 +7,10 @@ from tools import run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from src.evaluation.experiments import read_runs
-    from src.evaluation.joined import join
+    from src.evaluation.comparison.cv_summary import join
     from src.files import write_json
-    from src.report.joined import joined_text
+    from src.report.text.cv_summary import joined_text
+    from src.reproduction.history.experiments import read_runs
 
     joined = join(read_runs(arguments.experiments))
     print(joined_text(joined))

@@ -24,9 +24,9 @@ examples:
 def main(given: argparse.Namespace) -> None:
     from src.errors import UserError
     from src.files import write_text
-    from src.report.verified import failure_text, verified_markdown, verified_text
-    from src.reproduction.tolerances import TOLERANCE
-    from src.reproduction.verify import verify
+    from src.report.text.verified import failure_text, verified_markdown, verified_text
+    from src.reproduction.verify.tolerances import TOLERANCE
+    from src.reproduction.verify.verify import verify
 
     if given.tolerance is not None and not (given.other_hardware and 0 <= given.tolerance <= 1):
         raise UserError("--tolerance is a number from 0 to 1, and goes with --other-hardware")

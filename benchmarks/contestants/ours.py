@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from benchmarks.worker import CHANNELS, Setting, rate
 from src import params
-from src.data.crops import AHEAD, Crops
-from src.data.store import Store
-from src.model.adam import Adam
-from src.model.device import prepare_device
-from src.model.step import training_step
-from src.model.unet import build_unet
-from src.model.workers import choose_workers
-from src.params import Model, Train
+from src.data.crops.sampling import AHEAD, Crops
+from src.data.store.store import Store
+from src.model.network.device import prepare_device
+from src.model.network.unet import build_unet
+from src.model.training.adam import Adam
+from src.model.training.step import training_step
+from src.model.training.workers import choose_workers
+from src.params import PlannedModel, PlannedTrain
 from src.plan.facts import Facts
 from src.plan.plan import plan_network
 
@@ -29,9 +29,9 @@ def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any]
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
-    numbers = {"steps": 1, "validated": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
-    train = Train.model_validate(read.train.model_dump() | numbers)
-    model = build_unet(Model(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
+    numbers = {"steps": 1, "validation_images": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
+    train = PlannedTrain.model_validate(read.train.model_dump() | numbers)
+    model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scaled)
     step = training_step(model, adam, train, [1], workers)
     return model, lambda images, masks: step(images, masks, RATE)[0]
@@ -81,8 +81,8 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     """Batches as in training, epochs without end, augmented as params.yaml says."""
     read, store = params.load(), Store(Path(setting.store))
     everything = range(len(store))
-    facts, asked = Facts.of(store, everything, everything), {"resize": 0, "crop": setting.side, "rare": 0.5}
-    unet = Model(filters=setting.filters, depth=setting.depth)
+    facts, asked = Facts.of(store, everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
+    unet = PlannedModel(filters=setting.filters, depth=setting.depth)
     seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
     crops = Crops(store, everything, seen.data, read.augment, read.seed)
     yield from crops.batches(((1, number) for number in count()), setting.batch)

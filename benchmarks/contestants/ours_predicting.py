@@ -10,15 +10,15 @@ import tensorflow as tf
 
 from benchmarks.worker import CHANNELS, Setting, rate
 from src.archive.project import Project
-from src.data.finished import Finished
-from src.data.inputs import find_inputs
-from src.data.results import mask_values
-from src.model.device import fastest_precision, set_arithmetic
-from src.model.fold import folded
-from src.model.infer import Predictor
-from src.model.predict import Outputs, Prediction
-from src.model.unet import build_unet
-from src.params import Model
+from src.data.predictions.inputs import find_inputs
+from src.data.predictions.prediction_files import mask_values
+from src.data.predictions.resume_log import Finished
+from src.model.inference.predict_files import Outputs, Prediction
+from src.model.inference.predictor import Predictor
+from src.model.network.device import fastest_precision, set_arithmetic
+from src.model.network.layer_folding import folded
+from src.model.network.unet import build_unet
+from src.params import PlannedModel
 
 
 class Contestant:
@@ -27,7 +27,7 @@ class Contestant:
     def __init__(self, setting: Setting) -> None:
         self.setting, self.folder, self.precision = setting, Path(setting.store), fastest_precision()
         set_arithmetic(self.precision)
-        self.model = build_unet(Model(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
+        self.model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
         network = folded(self.model, self.precision)
         self.predictor = Predictor(network, project(setting.depth), setting.side)
         self.make_images()

@@ -34,7 +34,7 @@ def _block(x: Any, filters: int) -> Any:
 
 
 def loss(truth: Any, logits: Any) -> Any:
-    """Binary cross-entropy + 1 - Dice over the batch, as src/model/losses.py has it for two classes."""
+    """Binary cross-entropy + 1 - Dice over the batch, as src/model/network/losses.py has it for two classes."""
     entropy = ops.mean(ops.binary_crossentropy(truth, logits, from_logits=True))
     foreground = ops.sigmoid(logits)
     dice = (2 * ops.sum(foreground * truth) + 1) / (ops.sum(foreground) + ops.sum(truth) + 1)

@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Sequence[Any]]] = {  # class of a layer → settin
     NORMALISATION: {},
 }
 LAYERS: set[tuple[Any, ...]] = {("keras.layers", name, None) for name in SETTINGS if name != NORMALISATION}
-LAYERS |= {("src.model.unet", NORMALISATION, f"segmentation>{NORMALISATION}")}
+LAYERS |= {("src.model.network.unet", NORMALISATION, f"segmentation>{NORMALISATION}")}
 
 
 @dataclass

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from src.data.dataset import COLOUR, NONE, ClassName, Dataset, Value
+from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, Value
 from src.params import Depth
 from src.section import Section
 
@@ -16,7 +16,7 @@ MOST_CHANNELS = 16
 
 
 class Decisions(Section):
-    """How probabilities become classes, as decided on the validation images by src/model/decide.py.
+    """How probabilities become classes, as decided on the validation images by src/model/decisions/fit_decisions.py.
 
     mirror: logits are averaged over the image and its three mirror images. temperature: what they are divided by.
     threshold: probability above which a pixel is foreground, of two classes. min_object, fill_holes: connected pixels
@@ -43,7 +43,7 @@ class Project(Section):
     classes: names in the order of the class indices; background: the index that means leave out, if any.
     values: what stands for each class in the training masks, a number or "#RRGGBB"; the index itself if left out.
     colors: class name → "#RRGGBB". channels: what data.channels made of the images, see `read_image`.
-    mean, std: of the training pixels' scaled intensities, for each channel (see src/data/normalise.py).
+    mean, std: of the training pixels' scaled intensities, for each channel (see src/data/crops/normalise.py).
     normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
     resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
     plan: the settings that it was trained with, each with the reason for it (see src/plan/plan.py).

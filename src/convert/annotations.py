@@ -12,7 +12,7 @@ import numpy as np
 from src.convert.frame import Frame
 from src.convert.problems import Degenerate, Findings, Refused
 from src.convert.regions import Points, Region, fill_polygons
-from src.data.dataset import BACKGROUND_NAMES, IGNORE, UNLABELLED_NAMES, Dataset, plain_name, similar_names
+from src.data.source.dataset import BACKGROUND_NAMES, IGNORE, UNLABELLED_NAMES, Dataset, plain_name, similar_names
 from src.errors import UserError, quoted
 from src.section import validate
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.convert.problems import Refused
-from src.data import images
-from src.data.unreadable import MOST_WHOLE
+from src.data.reading import images
+from src.data.reading.unreadable import MOST_WHOLE
 
 FORMATS = (*images.FORMATS, "TIFF")  # not all that Pillow knows: for EPS it starts Ghostscript
 

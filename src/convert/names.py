@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from src.convert.problems import Findings, Refused
-from src.data.images import SUFFIXES
-from src.data.links import SYSTEM_FILES
+from src.data.reading.images import SUFFIXES
+from src.data.source.links import SYSTEM_FILES
 from src.errors import UserError
 
 INSIDE = "name it by its path below the folder of images, without links that lead out of it"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from src.data.unreadable import Finding
+from src.data.reading.unreadable import Finding
 from src.errors import UserError, listing, quoted
 
 

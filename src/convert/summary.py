@@ -4,7 +4,7 @@ import numpy as np
 
 from src.convert.problems import lines_of
 from src.convert.write import Summary
-from src.data.dataset import IGNORE, NAME, number
+from src.data.source.dataset import IGNORE, NAME, number
 from src.errors import quoted, some
 
 

@@ -13,8 +13,8 @@ from src.convert.annotations import Annotations, Item, Shape
 from src.convert.frame import turn
 from src.convert.problems import Findings, Refused
 from src.convert.regions import Region
-from src.data.dataset import IGNORE, Dataset, Value, write_dataset
-from src.data.unreadable import Finding
+from src.data.reading.unreadable import Finding
+from src.data.source.dataset import IGNORE, Dataset, Value, write_dataset
 from src.errors import UserError, quoted
 from src.files import atomic, write_text
 from src.progress import progress

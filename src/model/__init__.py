@@ -37,4 +37,4 @@ def _import_quietly() -> None:
 
 _import_quietly()
 
-from src.model.infer import Predictor, load_predictor  # noqa: E402, F401  for people: from src.model import load_predictor
+from src.model.inference.predictor import Predictor, load_predictor  # noqa: E402, F401  for people: from src.model import load_predictor

@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
-from src.data.crops import rare_classes
-from src.data.normalise import FLAT
-from src.data.store import Record, Store
+from src.data.crops.normalise import FLAT
+from src.data.crops.sampling import rare_classes
+from src.data.store.store import Record, Store
 from src.plan.initial import Initial, initial_network
-from src.plan.parts import part_sizes
+from src.plan.object_sizes import part_sizes
 
 Size = tuple[int, int]  # height and width, in pixels
 
@@ -20,7 +20,7 @@ class Facts:
     """Of a training; sizes in pixels.
 
     trained, validated: the size of each image; channels: of all of them; classes, rare: names, the latter as in
-        src/data/crops.py.
+        src/data/crops/sampling.py.
     exposure: standard deviation of the training images' mean intensities, in units of the standard deviation within
         them; of the channel in which it is largest. Above 1 images differ more than what is in them.
     parts: see `part_sizes`; resize: data.resize, once it is planned.

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from src.archive.door import NOT_OURS, checked
+from src.archive.validate_archive import NOT_OURS, checked
 from src.errors import UserError
-from src.params import Model
+from src.params import PlannedModel
 
 
 class Initial(NamedTuple):
     """unet: the network's shape; resize: the side of the images that it was shown, 0 for their own sizes."""
 
-    unet: Model
+    unet: PlannedModel
     resize: int
 
 
@@ -26,7 +26,7 @@ def initial_network(initial: str) -> Initial | None:
         plan = project.plan
         if not plan:
             raise UserError(f"{initial}: {NOT_OURS}: it was saved before models kept their plan: train it anew")
-        unet = Model.model_validate({name: plan[f"model.{name}"].value for name in Model.model_fields})
+        unet = PlannedModel.model_validate({name: plan[f"model.{name}"].value for name in PlannedModel.model_fields})
         return Initial(unet, project.resize)
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
-from src.data.crops import AHEAD
+from src.data.crops.sampling import AHEAD
 from src.errors import UserError
 from src.params import Precision
 from src.plan.facts import Facts

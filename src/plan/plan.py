@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from src.archive.project import PlannedSetting
 from src.errors import UserError
-from src.params import AskedData, AskedModel, AskedTrain, Data, Model, Train, check_crop
+from src.params import Data, Model, PlannedData, PlannedModel, PlannedTrain, Train, check_crop
 from src.plan import rules
 from src.plan.facts import Facts
 
@@ -36,8 +36,8 @@ class Shown:
     """
 
     facts: Facts
-    data: Data
-    unet: Model
+    data: PlannedData
+    unet: PlannedModel
     choices: Mapping[str, PlannedSetting]
 
 
@@ -45,7 +45,7 @@ class Shown:
 class Plan(Shown):
     """All that a training needs."""
 
-    train: Train
+    train: PlannedTrain
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Plan(Shown):
         return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
 
 
-def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) -> Shown:
+def plan_network(facts: Facts, data: Data, unet: Model, gib: float) -> Shown:
     """The first half of a plan. gib: train.memory_gib.
 
     `UserError` if what is set by hand contradicts the network that training begins from, or itself.
@@ -79,13 +79,13 @@ def plan_network(facts: Facts, data: AskedData, unet: AskedModel, gib: float) ->
         check_crop(crop, depth)
     except ValueError as error:
         raise UserError(f"the plan: {error}") from None
-    rare = choose("data.rare", data.rare, lambda: rules.rare(facts))
-    numbers = {"normalise": normalise, "resize": resize, "crop": crop, "rare": rare}
-    planned = Data.model_validate(data.model_dump() | numbers)
-    return Shown(facts, planned, Model(filters=filters, depth=depth), choose.made)
+    rare = choose("data.oversample_rare", data.oversample_rare, lambda: rules.rare(facts))
+    numbers = {"normalise": normalise, "resize": resize, "crop": crop, "oversample_rare": rare}
+    planned = PlannedData.model_validate(data.model_dump() | numbers)
+    return Shown(facts, planned, PlannedModel(filters=filters, depth=depth), choose.made)
 
 
-def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: AskedTrain) -> Plan:
+def plan_training(facts: Facts, data: Data, unet: Model, params: Train) -> Plan:
     """The whole plan. `UserError` as of `plan_network`, and if a batch holds nothing to normalise."""
     shown = plan_network(facts, data, unet, params.memory_gib)
     choose, crop, facts = Planning(dict(shown.choices)), shown.data.crop, shown.facts
@@ -97,20 +97,29 @@ def plan_training(facts: Facts, data: AskedData, unet: AskedModel, params: Asked
         )
     steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
     pixels = steps * batch * crop**2
-    validated = choose("train.validated", params.validated, lambda: rules.validated(facts, pixels, params.epochs))
+    validated = choose(
+        "train.validation_images", params.validation_images, lambda: rules.validated(facts, pixels, params.epochs)
+    )
     epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, pixels, steps, validated))
     lr = choose("train.lr", params.lr, lambda: rules.lr(batch, facts.initial is not None))
     warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
-    numbers = {"batch": batch, "steps": steps, "validated": validated, "epochs": epochs, "lr": lr, "warmup": warmup}
-    return Plan(facts, shown.data, shown.unet, choose.made, Train.model_validate(params.model_dump() | numbers))
+    numbers = {
+        "batch": batch,
+        "steps": steps,
+        "validation_images": validated,
+        "epochs": epochs,
+        "lr": lr,
+        "warmup": warmup,
+    }
+    return Plan(facts, shown.data, shown.unet, choose.made, PlannedTrain.model_validate(params.model_dump() | numbers))
 
 
-def _resize(facts: Facts, data: AskedData) -> tuple[int, str]:
+def _resize(facts: Facts, data: Data) -> tuple[int, str]:
     """What the initial network has learned, it has learned at one resolution."""
     return (facts.initial.resize, THAT_OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
 
 
-def _refuse_another(unet: AskedModel, initial: Model) -> None:
+def _refuse_another(unet: Model, initial: PlannedModel) -> None:
     """`UserError` if another network than the initial one is asked for."""
     asked, had = unet.model_dump(), initial.model_dump()
     others = [name for name in had if asked[name] not in ("auto", had[name])]

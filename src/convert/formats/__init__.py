@@ -1,0 +1,1 @@
+"""The annotation formats that can be read: COCO, labelme, YOLO and Pascal VOC."""

@@ -1,0 +1,254 @@
+"""What the values in the masks mean: from dataset.yaml, or worked out from all masks where one reading is certain."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from src.data.checks.class_checks import (
+    colours_line,
+    palette_conflict,
+    truth_values,
+    unlabelled_class,
+    unlabelled_objects,
+)
+from src.data.checks.mask_interpretation import (
+    MOST_CLASSES,
+    Hints,
+    Reading,
+    blend,
+    classes_line,
+    objects_reading,
+    readings,
+)
+from src.data.reading.masks import Kind, Values
+from src.data.reading.unreadable import Finding
+from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, Value
+from src.section import problems
+
+MOST_NAMED = 5  # values for which a message names a mask
+COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
+MANY = 8  # values that are no classes: more of them in one mask seem to come from its format, not from the brush
+EXAMPLE: dict[bool, dict[Value, str]] = {  # whether in colour → classes to show how they are named
+    False: {0: "background", 128: "cell", 255: "…"},
+    True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
+}
+BLURRED = (
+    "such values come from a lossy format (JPEG) or smooth resizing: save the mask again from its source, as PNG, "
+    "resized by nearest neighbour; or data.on_error: skip"
+)
+FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
+    "in grey": ("bits", "grey", "grey as RGB", "one-hot", "foreground"),
+    "in colour": ("colour", "grey as RGB"),
+    "in alpha": ("alpha",),
+}
+Held = dict[str, dict[int, int]]  # mask → value in the terms of the whole set → pixels
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the masks of a set are read: what all are in, the value that a set bit stands for, and the classes."""
+
+    dataset: Dataset
+    family: str
+    one: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, masks: Mapping[str, Values]) -> "Encoding":
+        """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
+        counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
+        family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
+        if masks and all(values.kind == "foreground" for values in masks.values()):
+            family = "in grey"  # 0 and 1, even where the value to ignore is given as a colour
+        elif dataset.coloured:
+            family = "in colour"
+        elif dataset.classes and family == "in colour":
+            family = "in grey"
+        wider = {value for values in masks.values() if values.kind != "bits" for value in values.pixels}
+        known = set(dataset.codes) or wider
+        return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
+
+    def fits(self, values: Values) -> bool:
+        return values.kind in FAMILIES[self.family]
+
+    def value(self, stored: int, kind: Kind) -> int:
+        """A mask's own value in the terms of the whole set."""
+        if kind == "bits":
+            return self.one if stored else 0
+        return stored * 0x010101 if self.family == "in colour" and kind == "grey as RGB" else stored
+
+    def lookup(self, values: Values) -> NDArray[np.uint8]:
+        """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
+        index = {code: position for position, code in enumerate(self.dataset.codes)}
+        lookup = np.full(256, IGNORE, np.uint8)
+        for stored, code in values.code.items():
+            lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
+        return lookup
+
+    def some(self, values: list[int]) -> str:
+        """The first dozen of the values in words."""
+        shown = [f"#{value:06X}" if self.family == "in colour" else str(value) for value in values[:12]]
+        return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
+
+
+def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, list[Finding]]:
+    """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
+
+    Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
+    """
+    findings = _lossy(masks)
+    masks = {name: values for name, values in masks.items() if not values.lossy}
+    if not masks:
+        return Encoding(dataset, "in grey", 1), findings
+    encoding = Encoding.of(dataset, masks)
+    if found := palette_conflict(masks, dataset) or unlabelled_objects(dataset, masks):
+        return encoding, [*findings, found]
+    findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
+    held: Held = {
+        name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
+        for name, values in masks.items()
+        if encoding.fits(values)
+    }
+    if not dataset.classes:
+        possible = _possible(encoding, held, masks)
+        made = all(values.kind == "foreground" for values in masks.values())
+        if len(possible) != 1 or not possible[0].classes:
+            return encoding, [*findings, _unclear(encoding, held, possible, made)]
+        background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
+        content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
+        if encoding.family != "in colour":
+            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored
+        try:
+            encoding = replace(encoding, dataset=Dataset.model_validate(content))
+        except ValidationError as error:  # the rest of dataset.yaml names classes or values that are not there
+            what = "; ".join(problems(Dataset, error, "does not go with the masks"))
+            return encoding, [*findings, Finding(NAME, "error", what, "correct it, or name the classes in it", True)]
+    return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
+
+
+def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
+    """An error for every mask whose format has changed the values: one that looks like a class may be another's."""
+    what = "the mask is in a lossy format, which changes its values and invents some at edges"
+    changed = {name: values for name, values in masks.items() if values.lossy}
+    found = [value for values in changed.values() if values.kind != "colour" for value in values.pixels] or [0, 255]
+    middle = max(1, (min(found) + max(found) + 1) // 2)
+    setting = f"data.masks.threshold: {middle}, to take all from there on as foreground; or save it from its source"
+    return [Finding(name, "error", what, f"{setting} as PNG, or data.on_error: skip") for name in changed]
+
+
+def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
+    """An error for every mask that is not in what the others are in."""
+    named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
+    alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
+    findings = []
+    one_hot = any(values.kind == "one-hot" for values in masks.values())
+    for name, values in masks.items():
+        if one_hot and values.kind == "grey as RGB":
+            what = "the masks are one-hot, but this one has no pixel with exactly one channel set"
+            findings.append(Finding(name, "error", what, "set one channel in every pixel, or data.on_error: skip"))
+        elif not encoding.fits(values):
+            found = next(family for family, kinds in FAMILIES.items() if values.kind in kinds)
+            because = f"the classes in {NAME} say" if encoding.dataset.classes else "most masks are"
+            both = {found, encoding.family} == {"in grey", "in colour"}
+            setting = "save it like the others" if both else alpha
+            setting = named if both and not encoding.dataset.classes else setting
+            findings.append(Finding(name, "error", f"the mask is {found}, {because} {encoding.family}", setting))
+    return findings
+
+
+def _possible(encoding: Encoding, held: Held, masks: Mapping[str, Values]) -> list[Reading]:
+    ignored = encoding.dataset.ignored
+    pixels: Counter[int] = Counter()
+    for counts in held.values():
+        pixels.update({value: count for value, count in counts.items() if value != ignored})
+    found = {name: counts.keys() - {ignored} for name, counts in held.items()}
+    hints = Hints(
+        palette=any(values.palette is not None for values in masks.values()),
+        wide=any(values.wide for values in masks.values()),
+        nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
+        all_classes=encoding.dataset.ignore == NONE,
+        ignored=None if ignored is None else encoding.dataset.ignore,
+    )
+    return readings(pixels, found, encoding.family == "in colour", hints)
+
+
+def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
+    """An error for every mask with a value that is neither a class nor ignored."""
+    dataset = encoding.dataset
+    known = set(dataset.codes) | ({dataset.ignored} if dataset.ignored is not None else set())
+    setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
+    findings = []
+    for name, counts in held.items():
+        strange = sorted(counts.keys() - known)
+        if strange:
+            what = f"the mask holds {encoding.some(strange)}, known are {encoding.some(sorted(known))}"
+            blurred = len(strange) > MANY or (encoding.family == "in colour" and all(blend(v, known) for v in strange))
+            findings.append(Finding(name, "error", what, BLURRED if blurred else setting))
+    return findings
+
+
+def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
+    """The reading that one channel of many colours holds classes and the others number objects, as in CARLA's masks."""
+    if encoding.family != "in colour":
+        return []
+    found = []
+    for name, shift in (("red", 16), ("green", 8), ("blue", 0)):
+        values = sorted({value >> shift & 255 for counts in held.values() for value in counts})
+        if 1 < len(values) <= MOST_CLASSES:
+            shown = ", ".join(map(str, values[:MOST_NAMED])) + " …" * (len(values) > MOST_NAMED)
+            found.append(Reading(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG"))
+    return found if len(found) == 1 else []
+
+
+def _undrawn(encoding: Encoding, held: Held) -> Reading:
+    """The reading that most values come from a lossy format or from smooth resizing, with those that do not seem to."""
+    pixels: Counter[int] = Counter()
+    for counts in held.values():
+        pixels.update(counts)
+    common = [value for value, count in pixels.most_common(MOST_NAMED) if count >= COMMON * pixels.total()]
+    drawn = (
+        f" ({encoding.some(sorted(common))} cover {sum(pixels[v] for v in common) / pixels.total():.1%})"
+        if common
+        else ""
+    )
+    words = f"values that nobody drew, from a lossy format (JPEG) or smooth resizing{drawn}"
+    return Reading(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
+
+
+def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool) -> Finding:
+    """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
+    where: dict[int, list[str]] = {}
+    for name, counts in held.items():
+        for value in counts:
+            where.setdefault(value, []).append(name)
+    rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
+    examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
+    what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
+    counted = where.keys() - {encoding.dataset.ignored}
+    if len(counted) < 2:
+        return _alone(encoding, what, ignored=len(counted) < len(where), made=made)
+    if not possible:
+        possible = [
+            *_in_one_channel(encoding, held),
+            _undrawn(encoding, held),
+            Reading("classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"),
+        ]
+        possible += [objects_reading()] if 0 in counted and encoding.family != "in alpha" else []
+    count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
+    lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
+    return Finding("masks", "error", what + count, lines, True)
+
+
+def _alone(encoding: Encoding, what: str, *, ignored: bool, made: bool) -> Finding:
+    """The error for masks with a single value."""
+    setting = "add masks that hold the classes"
+    if ignored:
+        what += f"without {encoding.dataset.ignore}, which {NAME} ignores, there is "
+        setting = f"remove ignore from {NAME}, or {setting}"
+    elif made:
+        what += "after data.masks.threshold, or data.masks.read: instances, there is "
+        setting = "change that setting, or save the background as 0; everything else is foreground"
+    return Finding("masks", "error", f"{what}nothing to tell apart", setting, True)

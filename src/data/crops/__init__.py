@@ -1,0 +1,1 @@
+"""What a training step sees: sampled patches, augmentation, normalisation and scaling."""

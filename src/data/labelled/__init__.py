@@ -1,0 +1,1 @@
+"""Labelled folders other than `data.source`, for `python -m tools.score`."""

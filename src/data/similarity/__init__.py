@@ -1,0 +1,1 @@
+"""Find images that are equal, nearly equal, or similar to their neighbours."""

@@ -1,0 +1,1 @@
+"""Divide images into train, validation and test: groups, official lists, stratification, folds."""

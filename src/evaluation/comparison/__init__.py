@@ -1,0 +1,1 @@
+"""Two or more runs to differences and verdicts."""

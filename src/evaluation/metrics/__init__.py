@@ -1,0 +1,1 @@
+"""One image, or one pair of masks, to counts and distances."""

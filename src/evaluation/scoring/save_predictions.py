@@ -1,0 +1,21 @@
+"""Predictions kept for pictures and for scoring again: one .npz file, written and read image by image."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+
+from src.evaluation.scoring.measure import Predicted
+from src.files import atomic
+
+
+def keep(path: Path, predictions: Iterable[Predicted]) -> Iterator[Predicted]:
+    """Pass predictions on while writing each to one .npz file, under its image's position in the store."""
+    with atomic(path) as temporary, ZipFile(temporary, "w") as archive:
+        for position, prediction in predictions:
+            member = ZipInfo(f"{position}.npy")  # of a fixed date: equal predictions are equal files
+            member.compress_type = ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, prediction, allow_pickle=False)
+            yield position, prediction

@@ -1,0 +1,1 @@
+"""Export to SavedModel, ONNX and LiteRT, and check that the exports agree with the model."""

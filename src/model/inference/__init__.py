@@ -1,0 +1,1 @@
+"""Predict whole images: tiling, files on disk, and scoring of a subset."""

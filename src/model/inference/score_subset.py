@@ -1,0 +1,43 @@
+"""The network on labelled images: what it scores, and what its probabilities are worth."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.data.store.store import Store
+from src.evaluation.metrics.calibration import Calibration
+from src.evaluation.scoring.measure import Predicted, Results, measure_all
+from src.evaluation.scoring.save_predictions import keep
+from src.model.inference.predictor import Logits, Predictor, Window
+from src.progress import progress
+
+
+def assess(
+    predictor: Predictor,
+    store: Store,
+    indices: Sequence[int],
+    groups: Sequence[str],
+    tolerance: float | None,
+    title: str,
+    kept: Path | None = None,
+) -> tuple[Results, Calibration]:
+    """Predict and measure the images at `indices`, one pass over them.
+
+    groups, tolerance: see `measure_all`; title: what the progress calls it; kept: an .npz file for the predictions.
+    """
+    calibration = Calibration(len(store.dataset.names), predictor.project.decisions.temperature)
+
+    def predictions() -> Iterator[Predicted]:
+        for index in progress(indices, len(indices), f"evaluate {title}"):
+            yield index, predictor(store.image(index), _adding(calibration, store.mask(index)))
+            store.release()
+
+    predicted = keep(kept, predictions()) if kept else predictions()
+    return measure_all(store, predicted, groups, tolerance), calibration
+
+
+def _adding(calibration: Calibration, truth: NDArray[np.uint8]) -> Callable[[Window, Logits], None]:
+    """What adds the logits of an image's windows to the calibration."""
+    return lambda window, logits: calibration.add(logits, truth[window])

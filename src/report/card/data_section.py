@@ -1,0 +1,85 @@
+"""Of a model card: the data set, what the checks found in it, and how it was divided."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from src.data.source.dataset import SUBSETS, Dataset
+from src.data.store.store import Store
+from src.report.text.markdown import Cells, code, markdown_table, names, prose
+
+MOST_FOUND = 5  # findings that are shown
+SEVERITIES = {"error": "error(s)", "skipped": "left out (data.on_error: skip)", "warning": "warning(s)"}
+Rows = Sequence[Mapping[str, str]]
+
+
+def data_section(store: Store, splits: Rows, source: str) -> str:
+    """What the images are, and a table of the classes. splits: rows of data/splits.csv; source: data.source."""
+    records, dataset = store.records, store.dataset
+    rows = [["source", _source(dataset, source)], ["images with masks", f"{len(records):,}"]]
+    if twins := sum(bool(record.twin) for record in records):
+        rows.append(["of them the same as another, or nearly", f"{twins:,}"])
+    rows.append(["groups", f"{len({row['group'] for row in splits}):,}{_rule(dataset)}"])
+    for name in ("width", "height"):
+        lengths = [getattr(record, name) for record in records]
+        rows.append([f"{name} in pixels", f"{min(lengths)} – {max(lengths)}, median {median(lengths):.0f}"])
+    rows.append(["channels", f"{store.channels}, {store.dtype.name}"])
+    if dataset.spacing is not None:
+        height, width = dataset.pixel
+        rows.append(["a pixel", f"{width:g} × {height:g} {prose(dataset.length_unit)} (width × height)"])
+    header = ["class", "in the masks", "of the pixels", "images that hold it", "in means"]
+    return f"{markdown_table(['', ''], rows, left=2)}\n\n{markdown_table(header, _classes(store))}"
+
+
+def _source(dataset: Dataset, source: str) -> str:
+    package = dataset.package
+    return code(source) + (f", from the package {code(f'{package.name} {package.version}')}" if package else "")
+
+
+def _rule(dataset: Dataset) -> str:
+    return f", by {code(dataset.group)}" if dataset.group else ""
+
+
+def _classes(store: Store) -> list[Cells]:
+    """A row for each class, and one for the pixels that count nowhere, if there are any."""
+    dataset, pixels = store.dataset, np.array([record.pixels for record in store.records], np.int64)
+    everything = sum(record.height * record.width for record in store.records)
+    rows = [
+        [code(name), code(str(value)), f"{share:.2%}", str(images), "yes" if index in dataset.foreground else "no"]
+        for index, ((value, name), share, images) in enumerate(
+            zip(dataset.classes.items(), pixels.sum(axis=0) / everything, (pixels > 0).sum(axis=0), strict=True)
+        )
+    ]
+    if ignored := everything - int(pixels.sum()):
+        rows.append(["ignored", code(str(dataset.ignore)), f"{ignored / everything:.2%}", "–", "no"])
+    return rows
+
+
+def findings_section(findings: Rows) -> str:
+    """How much was found, and the first of it; findings: rows of data/checks.csv."""
+    if not findings:
+        return "Nothing."
+    counts = Counter(row["severity"] for row in findings)
+    told = ", ".join(f"{counts[severity]} {words}" for severity, words in SEVERITIES.items() if counts[severity])
+    lines = [f"- {code(row['file'])}: {prose(row['what'])}" for row in findings[:MOST_FOUND]]
+    more = [f"- … and {len(findings) - MOST_FOUND} more"] if len(findings) > MOST_FOUND else []
+    return f"{told}; all of them in `data/checks.csv`.\n\n" + "\n".join([*lines, *more])
+
+
+def split_section(splits: Rows, asked: Mapping[str, Any]) -> str:
+    """Images and groups of each subset; splits: rows of data/splits.csv; asked: the section split of the settings."""
+    rows, groups = [], {}
+    for subset in SUBSETS:
+        own = [row for row in splits if row["subset"] == subset]
+        groups[subset] = {row["group"] for row in own}
+        share = f"{len(own) / max(len(splits), 1):.1%}"
+        rows.append([subset, str(len(own)), share, str(len(groups[subset]))])
+    shared = [group for group, number in Counter(g for own in groups.values() for g in own).items() if number > 1]
+    together = f"**Groups in more than one subset: {names(shared)}.**" if shared else "No group is in two subsets."
+    folds = asked.get("folds", 0)
+    fold = f" Fold {asked['fold']} of {folds} is tested." if folds else ""
+    table = markdown_table(["subset", "images", "of all", "groups"], rows)
+    return f"{table}\n\n{together} Seed of the split: {asked.get('seed', '–')}.{fold}"

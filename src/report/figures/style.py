@@ -1,0 +1,40 @@
+"""One look for every picture; colours from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+import warnings
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from src.data.source.dataset import Dataset
+from src.files import atomic
+
+matplotlib.use("Agg")  # draws to files, also where there is no display
+matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True})
+matplotlib.rcParams.update({"grid.alpha": 0.3, "savefig.dpi": 110, "axes.formatter.useoffset": False})
+
+HIT, MISS, FALSE_ALARM = "#009E73", "#F0E442", "#CC79A7"
+TRAINING, VALIDATION = "#0072B2", "#D55E00"
+IGNORED = "#FFFFFF"
+
+
+def rgb(colour: str) -> NDArray[np.uint8]:
+    """ "#RRGGBB" → uint8 [3]."""
+    return (np.array(to_rgb(colour)) * 255).round().astype(np.uint8)
+
+
+def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
+    """Class indices [height, width] → colours uint8 [height, width, 3]; ignored pixels are white."""
+    lookup = np.tile(rgb(IGNORED), (256, 1))
+    lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
+    return np.asarray(lookup[mask], np.uint8)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without a date or a version in it: equal pictures are equal files."""
+    with atomic(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that it cannot write
+        figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")

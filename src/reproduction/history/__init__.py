@@ -1,0 +1,1 @@
+"""Earlier runs: their provenance, and the experiments that DVC recorded."""

@@ -1,0 +1,1 @@
+"""Check the claims of a repository: reproduce committed results in a clean copy and compare."""

@@ -1,0 +1,1 @@
+"""What Git and DVC track in the working tree."""

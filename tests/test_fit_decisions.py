@@ -1,0 +1,193 @@
+"""What is decided on validation images: kept where there is something to gain, and only there."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from src.archive.project import Decisions
+from src.data.source.dataset import IGNORE
+from src.evaluation.metrics.confusion import confusion
+from src.evaluation.metrics.remove_small_components import absorbed
+from src.model.decisions.fit_decisions import decide
+from src.model.decisions.postprocess_search import CUTS, TEMPERATURES, confusions_at, thresholds
+from src.model.inference.predictor import Predictor, classes_of
+from src.model.network.model_file import load, save
+from src.model.network.unet import build_unet
+from src.params import Decide, PlannedModel
+from tests.conftest import prepared, write_data_set
+from tests.test_predictor import project
+
+EVERYTHING = {name: True for name in Decide.model_fields}
+LEVEL, SLOPE = 80, 1.67  # where tests/conftest.py's discs begin, and the logit for each grey value beyond it
+
+
+class Made(Predictor):
+    """A predictor whose logits are a function of the image, so that what is best is known."""
+
+    def __init__(self, model, project, logits=None):
+        super().__init__(model, project)
+        self.made = logits
+
+    def deciding(self, **changes):
+        other = super().deciding(**changes)
+        return Made(other.model, other.project, self.made)
+
+    def _padded(self, pixels, normalisation):
+        grey = pixels.astype(np.float32).mean(axis=2)
+        ways = [(), (0,), (1,), (0, 1)] if self.project.decisions.mirror else [()]
+        return np.mean([np.flip(self.made(np.flip(grey, axes)), axes) for axes in ways], axis=0, dtype=np.float32)[
+            ..., None
+        ]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decide")
+    return prepared(write_data_set(folder / "set", count=24), folder)
+
+
+def decided(store, logits, capsys=None, groups=None, **tried):
+    """What is kept, and the verdicts, of a network with these logits."""
+    network = Made(build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), logits)
+    names = groups or [str(number) for number in range(24)]
+    wanted = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | tried)
+    predictor, verdicts = decide(network, store, range(24), names, wanted, seed=0)
+    return predictor, verdicts
+
+
+def specks(grey, share=0.01):
+    """Single pixels that look like the other class, at places that the image itself draws."""
+    rng = np.random.default_rng(int(grey.sum()))
+    return np.where(rng.random(grey.shape) < share, 160 - grey, grey)
+
+
+def test_a_good_network_stays_as_it_is(store):
+    predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
+    assert predictor.project.decisions == Decisions(mirror=True) and predictor.decided == {"mirror": 1.0}
+    assert set(verdicts) == set(EVERYTHING) and all(verdict.choice.low <= 0 for verdict in verdicts.values())
+
+
+def test_an_overconfident_network_gets_its_temperature(store):
+    def noisy(grey):
+        rng = np.random.default_rng(int(grey.sum()))
+        return 4 * (SLOPE / 40 * (grey - LEVEL) + rng.normal(0, 1.5, grey.shape))
+
+    predictor, verdicts = decided(store, noisy, temperature=True)
+    assert predictor.decided == {"temperature": verdicts["temperature"].value}
+    assert 2 < predictor.decided["temperature"] < 6 and verdicts["temperature"].choice.gain > 0
+
+
+def test_a_biased_network_gets_its_threshold(store):
+    def biased(grey):
+        return 0.1 * (specks(grey, 0.3) - LEVEL) - 3
+
+    predictor, verdicts = decided(store, biased, threshold=True, temperature=True)
+    assert predictor.project.decisions.threshold < 0.4 and verdicts["threshold"].choice.gain > 0
+    image = store.image(0)
+    grey = image.astype(np.float32).mean(axis=2)
+    chances = expit(biased(grey) / predictor.project.decisions.temperature)
+    found = predictor(image)
+    assert np.mean(found == (chances > predictor.project.decisions.threshold)) > 0.999
+
+
+def test_thresholds_are_probabilities_at_every_temperature():
+    """At an eighth the highest cut would round to 1, which no logit reaches."""
+    for temperature in TEMPERATURES:
+        kept, levels = thresholds(temperature)
+        assert levels[0] > 0.01 - 1e-6 and levels[-1] < 0.99 + 1e-6 and levels[len(levels) // 2] == 0.5
+        cuts = temperature * np.log(np.array(levels) / (1 - np.array(levels)))
+        np.testing.assert_allclose(cuts, CUTS[kept], atol=1e-6)
+
+
+def test_specks_and_holes_are_cleared_up_where_that_helps(store):
+    predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
+    kept = predictor.project.decisions
+    assert kept.min_object >= 4 and kept.fill_holes >= 4
+    assert verdicts["min_object"].choice.gain > 0 and verdicts["fill_holes"].choice.gain > 0
+    image = store.image(3)
+    plain = predictor.undecided()(image)
+    cleared = absorbed(absorbed(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True)
+    np.testing.assert_array_equal(predictor(image), cleared)
+    assert (plain != cleared).any()
+
+
+def test_too_few_groups_decide_nothing(store, capsys):
+    groups = [str(number % 4) for number in range(24)]
+    for mirror in (True, False):
+        tried = EVERYTHING | {"mirror": mirror}
+        predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **tried)
+        assert predictor.decided == ({"mirror": 1.0} if mirror else {}) and verdicts == {}
+        assert ("mirrored copies are averaged; nothing is decided" in capsys.readouterr().out) == mirror
+
+
+def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
+    """Its logits are right only in images that it is shown the right way up: these grow brighter downwards."""
+
+    def upright(grey):
+        rows = np.arange(len(grey)) > len(grey) / 2
+        return np.where(rows[:, None], 1, -1) * 3.0 + 0.05 * (grey - LEVEL)
+
+    class Rows:
+        """The store, with every mask's lower half as its foreground."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def mask(self, index):
+            mask = np.zeros_like(store.mask(index))
+            mask[len(mask) // 2 + 1 :] = 1
+            return mask
+
+    predictor, verdicts = decided(Rows(), upright, mirror=True)
+    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.high < 0
+
+
+def test_nothing_is_tried_that_is_switched_off(store):
+    predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL))
+    assert predictor.decided == {} and verdicts == {}
+
+
+def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
+    network = Made(
+        build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), lambda grey: grey
+    )
+    tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
+    for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
+        predictor, verdicts = decide(network, store, range(24), groups, tried, seed=0, flipped=False)
+        assert predictor.decided == {} and verdicts == {}
+
+
+def test_verdicts_are_told_in_words_and_numbers(store, capsys):
+    _, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("min_object"))
+    assert line.startswith(f"min_object: changed to {verdicts['min_object'].value}; Dice +0.")
+    assert list(verdicts["min_object"].numbers()) == ["value", "gain", "low", "high"]
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_confusions_at_every_cut(outputs):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (20, 30, outputs)).astype(np.float32)
+    classes = max(outputs, 2)
+    truth = rng.integers(0, classes, (20, 30)).astype(np.uint8)
+    truth[rng.random(truth.shape) < 0.2] = IGNORE
+    cuts = CUTS if outputs == 1 else CUTS[:1]
+    expected = [confusion(truth, classes_of(logits, cut), classes) for cut in cuts]
+    np.testing.assert_array_equal(confusions_at(cuts, logits, truth, classes), expected)
+
+
+def test_the_model_file_keeps_what_was_decided(tmp_path):
+    model = build_unet(PlannedModel(filters=2, depth=2), 1, 2)
+    decisions = Decisions(mirror=True, temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
+    save(tmp_path / "unet.keras", model, project(decisions=decisions))
+    assert load(tmp_path / "unet.keras")[1].decisions == decisions
+
+
+def test_mirrored_logits_are_the_mean_of_the_four_mirror_images():
+    model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
+    plain, mirrored = Predictor(model, project()), Predictor(model, project(decisions=Decisions(mirror=True)))
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 1), dtype=np.uint8)  # no padding: flips commute with it
+    ways = [(), (0,), (1,), (0, 1)]
+    mean = np.mean([np.flip(plain.logits(np.flip(image, axes).copy()), axes) for axes in ways], axis=0)
+    np.testing.assert_allclose(mirrored.logits(image), mean, atol=1e-5)
+    assert np.abs(mirrored.logits(image) - plain.logits(image)).max() > 1e-4

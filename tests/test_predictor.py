@@ -1,0 +1,195 @@
+"""Whole images: any size, tiles without seams, the image's own resolution; and the saved model."""
+
+import hashlib
+import zipfile
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import expit, softmax
+
+import src.model.inference.predictor as infer
+from src.archive.members import PROJECT
+from src.archive.project import Decisions, Project
+from src.errors import UserError
+from src.model.inference.predictor import Predictor, load_predictor
+from src.model.network.layer_folding import folded, precision_of
+from src.model.network.model_file import load, save
+from src.model.network.unet import build_unet
+from src.params import PlannedModel
+from src.plan.tiles import HALO
+
+
+def project(**changes) -> Project:
+    base = {
+        "classes": ["background", "cell"],
+        "background": 0,
+        "colors": {},
+        "mean": [10.0],
+        "std": [4.0],
+        "normalise": "dataset",
+        "dtype": "uint8",
+        "resize": 0,
+        "depth": 2,
+    }
+    return Project(**(base | changes))
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """A small network whose statistics are not those of a fresh one."""
+    keras.utils.set_random_seed(1)
+    model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
+    model(np.random.default_rng(0).normal(size=(4, 32, 32, 1)), training=True)
+    return model
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (37, 23), (64, 64)])
+@pytest.mark.parametrize("resize", [0, 32])
+def test_predicts_at_the_images_own_size(model, size, resize):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
+    predictor = Predictor(model, project(resize=resize))
+    assert predictor.logits(image).shape == (*size, 1)
+    prediction = predictor(image)
+    assert prediction.shape == size and prediction.dtype == np.uint8 and set(np.unique(prediction)) <= {0, 1}
+
+
+def test_tiles_change_nothing(model, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (150, 203, 1), dtype=np.uint8)
+    whole = Predictor(model, project()).logits(image)
+    np.testing.assert_allclose(Predictor(model, project(), tile=64).logits(image), whole, atol=1e-4)
+    monkeypatch.setattr(infer, "HALO", 0)
+    assert (
+        np.abs(Predictor(model, project(), tile=64).logits(image) - whole).max() > 1e-2
+    )  # so the halo is what does it
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
+def test_the_halo_is_all_that_the_network_sees(depth):
+    """A tile's logits as a function of all pixels: the gradient is 0 beyond the halo, and hardly before."""
+    keras.utils.set_random_seed(depth)
+    network, step = build_unet(PlannedModel(filters=2, depth=depth), 1, 2), 2**depth
+    for layer in network.layers:  # positive weights and no dead ReLU: nothing cancels
+        layer.set_weights([abs(weight) + 0.01 for weight in layer.get_weights()])
+    halo, tile = HALO * step, step
+    side = 2 * (halo + 2 * step) + tile
+    image = tf.Variable(np.ones((1, side, side, 1), np.float32))
+    middle = slice(halo + 2 * step, halo + 2 * step + tile)
+    with tf.GradientTape() as tape:
+        seen = tf.reduce_sum(network(image)[:, middle, middle])
+    rows = np.flatnonzero(np.abs(tape.gradient(seen, image).numpy()[0, ..., 0]).sum(axis=1))
+    reach = max(middle.start - rows[0], rows[-1] + 1 - middle.stop)
+    assert halo - 2 * step <= reach <= halo
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_folded_is_the_same_function(classes):
+    keras.utils.set_random_seed(classes)
+    network = build_unet(PlannedModel(filters=4, depth=2), 3, classes)
+    rng = np.random.default_rng(0)
+    network(rng.normal(size=(4, 32, 32, 3)), training=True)
+    for layer in network.layers:
+        if "_norm_" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    images = rng.normal(size=(2, 32, 48, 3)).astype(np.float32)
+    less = folded(network, "float32")
+    np.testing.assert_allclose(less(images), network(images), atol=1e-4 * np.abs(network(images)).max())
+    assert not any("_norm_" in layer.name for layer in less.layers)
+    assert np.abs(network(images)).max() > 0.1
+
+
+def test_folded_in_another_arithmetic_leaves_the_usual_one_alone(model):
+    before = keras.mixed_precision.global_policy().name
+    less = folded(model, "bfloat16")
+    assert precision_of(less) == "bfloat16" and keras.mixed_precision.global_policy().name == before
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 1), dtype=np.uint8)
+    exact, rough = (Predictor(network, project()).logits(image) for network in (model, less))
+    assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_add_up_and_follow_the_temperature(classes):
+    names = ["background", "cell", "debris"][:classes]
+    keras.utils.set_random_seed(0)
+    network = build_unet(PlannedModel(filters=4, depth=2), 1, classes)
+    warm = project(classes=names, decisions=Decisions(temperature=3.0))
+    image = np.random.default_rng(0).integers(0, 256, (21, 34, 1), dtype=np.uint8)
+    logits, found = Predictor(network, warm).logits(image), Predictor(network, warm).probabilities(image)
+    assert found.shape == (21, 34, classes) and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-6)
+    expected = expit(logits[..., 0] / 3) if classes == 2 else softmax(logits / 3, axis=2)[..., 1]
+    np.testing.assert_allclose(found[..., 1], expected, atol=1e-6)
+
+
+def test_normalises_as_told(model):
+    image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
+    plain = Predictor(model, project(mean=[3.0], std=[2.0])).logits(image)
+    brighter = Predictor(model, project(mean=[6.0], std=[4.0])).logits(4 * image)  # the root of 4 is 2
+    np.testing.assert_allclose(plain, brighter, atol=1e-5)
+
+
+def test_each_image_by_itself_if_so_told(model):
+    image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
+    roots = np.sqrt(image.astype(float))
+    by_image = Predictor(model, project(normalise="image")).logits(image)
+    by_hand = Predictor(model, project(mean=[roots.mean()], std=[roots.std()])).logits(image)
+    np.testing.assert_allclose(by_image, by_hand, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (
+            np.zeros((8, 8, 3), np.uint8),
+            "3 channel.s. of type uint8, the model was trained on 1 channel.s. of type uint8",
+        ),
+        (np.zeros((8, 8, 1), np.uint16), "1 channel.s. of type uint16, the model was trained on 1"),
+    ],
+)
+def test_an_image_of_another_kind_is_refused(model, image, words):
+    with pytest.raises(UserError, match=words):
+        Predictor(model, project())(image)
+
+
+def test_logits_are_enlarged_as_opencv_does_it():
+    logits = np.random.default_rng(0).normal(size=(16, 16, 3)).astype(np.float32)
+    whole = cv2.resize(logits, (53, 41))
+    parts = [infer.enlarged(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+
+
+def test_logits_of_all_classes_that_there_can_be_are_enlarged():
+    logits = np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32)
+    found = infer.enlarged(logits, slice(0, 41), 41, 53)
+    assert found.shape == (41, 53, 255)
+    np.testing.assert_allclose(found[..., 200], cv2.resize(logits[..., 200], (53, 41)), atol=1e-5)
+
+
+def test_equal_models_are_equal_files_and_load_back(model, tmp_path):
+    paths = [tmp_path / name for name in ("a.keras", "b.keras")]
+    for path in paths:
+        save(path, model, project())
+    assert len({hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}) == 1
+    loaded, told = load(paths[0])
+    assert told == project()
+    for before, after in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 1), dtype=np.uint8)
+    expected = Predictor(model, project()).logits(image)
+    np.testing.assert_allclose(load_predictor(paths[0]).logits(image), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    path = tmp_path / "unet.keras"
+    if content is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(PROJECT, "{}")
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"unet\.keras: not a model of this project"):
+        load(path)
+    with pytest.raises(UserError, match="not a model"):
+        load(tmp_path / "missing.keras")

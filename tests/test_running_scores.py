@@ -1,0 +1,36 @@
+"""Sums of confusions, against the definitions of the scores over all of them at once."""
+
+import numpy as np
+import pytest
+
+from src.evaluation.metrics.confusion import dice, headline, held, iou, overlap
+from src.evaluation.metrics.running_scores import Tally
+
+
+def confusions(images, classes, seed=0):
+    """Some classes are in no truth, or in truth alone; some images hold few of them."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 50, (images, classes, classes)) * (rng.random((images, classes, classes)) < 0.3)
+    counts[:, -1] = 0  # never in the truth
+    return counts
+
+
+@pytest.mark.parametrize("foreground", [[1, 2, 3], [0], [2, 4], [4]])
+def test_means_are_those_of_all_images_at_once(foreground):
+    counts, tally = confusions(23, 5), Tally(5)
+    for part in np.split(counts, [1, 9, 10]):
+        tally.add(part)
+    pixels = overlap(counts)
+    classes = held(pixels.true, foreground)
+    wanted = [headline(score, classes) if classes else 0 for score in (dice(pixels), iou(pixels))]
+    np.testing.assert_allclose(tally.means(foreground), wanted, rtol=1e-12)
+    assert (tally.pooled == counts.sum(axis=0)).all()
+
+
+def test_it_is_as_large_after_a_thousand_images_as_after_one():
+    tally = Tally(4)
+    sizes = []
+    for _ in range(3):
+        tally.add(confusions(400, 4))
+        sizes.append((tally.pooled.nbytes, tally.sums.nbytes))
+    assert len(set(sizes)) == 1
