@@ -380,7 +380,8 @@ def test_keras_is_not_asked_before_the_door(hostile, members, monkeypatch):
 
 
 def test_the_door_needs_no_tensorflow(hostile):
-    code = "import sys; from pathlib import Path; from src.archive.validate_archive import checked; checked(Path(sys.argv[1]))"
+    code = "import sys; from pathlib import Path; from src.archive.validate_archive import checked"
+    code += "; checked(Path(sys.argv[1]))"
     code += "; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code, hostile()], cwd=ROOT, check=True)
 

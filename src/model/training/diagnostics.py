@@ -28,7 +28,7 @@ def complaints(
     """What is wrong after the epoch of the last of `rows`: a name for each kind of trouble → the sentences to show.
 
     crops, images: confusions of all of that epoch's crops and of all validation images [classes, classes], see
-    src/evaluation/metrics/confusion.py. The name of a trouble stays while the numbers in its sentences change, so whoever calls
+    src/evaluation/metrics/confusion.py. The name of a trouble stays while its numbers change, so whoever calls
     this after every epoch can show each trouble once, when it begins, and those of the last epoch again at the end.
     """
     found = {
@@ -84,7 +84,7 @@ def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequenc
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
-        hint = f"the obvious guess where the others are so rare: raise data.oversample_rare or train.steps ({params.steps})"
+        hint = f"the obvious guess where the others are so rare: raise data.oversample_rare or train.steps ({params.steps})"  # noqa: E501
     else:
         hint = f"{_rate(params)}; {MASKS}"
     return f"{what}: {hint}"

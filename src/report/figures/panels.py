@@ -56,8 +56,8 @@ def errors_over(
 def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path, each: int) -> dict[str, list[str]]:
     """A picture NN.png for each of the worst, median and best test images, worst first; kind → file names.
 
-    scores: scores.csv, which src/evaluation/scoring/tables.py writes; an image is ranked by the mean Dice of its foreground
-    classes.
+    scores: scores.csv, which src/evaluation/scoring/tables.py writes; an image is ranked by the mean Dice of its
+    foreground classes.
     """
     dataset = store.dataset
     table = pd.read_csv(scores, dtype={"id": str, "class": str}, keep_default_na=False, na_values={"dice": [""]})

@@ -23,7 +23,7 @@ class Sources:
     """The files of one run, below `root`, by the names that its stages give them.
 
     store, project: the prepared data and what the model says of itself; keras: the version that saved it; train, test:
-    the metrics; beside: what the network adds to colour alone, see src/evaluation/scoring/baseline_gain.py; settings: all of
+    the metrics; beside: see src/evaluation/scoring/baseline_gain.py; settings: all of
     params.yaml, section by section. The rest are the rows of tables: scores, worst, classes, confusion, reliability of
     the evaluation, history of the training, findings, splits and shares of the data. augmentation: a folder of
     pictures; predictions: of the test images. caveat: what limits the intervals, "" if nothing does.

@@ -61,7 +61,7 @@ def sentences(
 def measured(test: Mapping[str, Any], unit: str, what: str = "images", remarks: Sequence[str] = ()) -> list[str]:
     """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored.
 
-    remarks: what a reader of the headline needs to know, such as `averages` and src/data/splits/split_warnings.py; they follow it.
+    remarks: what a reader of the headline needs to know; they follow it.
     """
     groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
     lines = [
