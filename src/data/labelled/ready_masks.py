@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.findings import stop
+from src.data.checks.findings import raise_errors
 from src.data.labelled.folder import Labelled
 from src.data.labelled.ready_values import Decoder, decoder
 from src.data.reading.masks import Labels, Values, read_stored
@@ -88,7 +88,7 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     of_files = {_name(folder, masks[index]): held for index, held in values.items()}
     found, unknown = decoder(store.dataset, own, of_files, folder)
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
-    stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
+    raise_errors([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
     translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
     return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))

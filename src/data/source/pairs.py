@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from src.data.checks.image_as_mask import changed_places, holds_image, suspicious
+from src.data.checks.image_as_mask import holds_image, looks_swapped, may_hold_image
 from src.data.reading.images import SUFFIXES, read_image, read_picture, turned
 from src.data.reading.masks import Labels, read_stored
 from src.data.reading.orientation import orient_mask
@@ -164,7 +164,7 @@ def _read(
     picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
     image = turned(picture.pixels, picture.orientation)
     stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
-    if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE:
+    if may_hold_image(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE:
         _refuse_image(folder, mask_path, image)
     codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
     if picture.alpha_dropped:
@@ -185,7 +185,7 @@ def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
         pixels = read_image(mask_path)
     except Unreadable:  # no image holds such numbers
         return
-    if changed_places(pixels, image):
+    if looks_swapped(pixels, image):
         what = f"{name} looks like an image, and the image like a mask"
         raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
     if holds_image(pixels, image):
