@@ -108,7 +108,7 @@ def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, 
             photometric = "rgb" if channels == 3 else "minisblack"
             tifffile.imwrite(path, array.squeeze(), tile=(32, 32), photometric=photometric, **tags)
     whole = prepared(tmp_path / "set", tmp_path / "1").folder
-    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE_IMAGE_PIXELS", 10)
     banded = prepared(tmp_path / "set", tmp_path / "2").folder
     assert {path.name for path in banded.iterdir()} == {"images.bin", "masks.bin", "index.json", "dataset.yaml"}
     for path in whole.iterdir():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
 from src.data.reading.masks import Labels
-from src.data.reading.unreadable import LARGE
+from src.data.reading.unreadable import LARGE_IMAGE_PIXELS
 
 SAMPLE = 128  # rows and columns of a mask that are looked at, spread evenly
 THIN = 2  # pixels: the width of such a line
@@ -43,7 +43,7 @@ def edges(labels: Labels) -> Edges:
     if (
         labels.values.kind not in ("grey", "grey as RGB")
         or not 3 <= number <= MOST_CLASSES
-        or labels.codes.size > LARGE
+        or labels.codes.size > LARGE_IMAGE_PIXELS
     ):
         return found
     rank = np.zeros(256, np.uint8)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from src.data.reading.containers import not_an_image, open_png, webp_is_lossy
 from src.data.reading.tiff import is_tiff, read_tiff
-from src.data.reading.unreadable import MOST_BYTES, Unreadable, limited
+from src.data.reading.unreadable import MAX_FILE_BYTES, Unreadable, check_size
 from src.data.store.store import strips
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -34,7 +34,7 @@ Pixels = NDArray[Any]
 
 cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said in our words, by the file's name
-Image.MAX_IMAGE_PIXELS = None  # `limited` takes its place
+Image.MAX_IMAGE_PIXELS = None  # `check_size` takes its place
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that nothing here reads
 
 
@@ -115,8 +115,8 @@ def _varies(channel: Pixels) -> bool:
 def content(path: Path) -> bytes:
     """The bytes of a file; raises `Unreadable` if it has more than any image would fill."""
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise Unreadable(f"has {size:,} bytes, {MOST_BYTES:,} are the most of its kind", "save it as TIFF in tiles")
+    if size > MAX_FILE_BYTES:
+        raise Unreadable(f"has {size:,} bytes, {MAX_FILE_BYTES:,} are the most of its kind", "save it as TIFF in tiles")
     return path.read_bytes()
 
 
@@ -127,7 +127,7 @@ def read_header(data: bytes) -> Header:
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     except Exception:  # Pillow's parsers of headers raise many kinds of error on damaged bytes
         raise not_an_image(data) from None
-    limited(*image.size)
+    check_size(*image.size)
     if frames > 1:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
     mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")

@@ -18,7 +18,7 @@ from PIL import Image
 from src.data.reading.channels import MOST_VALUES, Array, alpha_decides, one_hot, packed
 from src.data.reading.images import content, converted, decode, imdecode, read_header, turned
 from src.data.reading.tiff import is_tiff, read_tiff
-from src.data.reading.unreadable import LARGE, Unreadable
+from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Unreadable
 from src.data.store.store import release, strips
 from src.params import Masks
 
@@ -142,7 +142,7 @@ def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
             values.code[value] = value
             values.pixels[value] = values.pixels.get(value, 0) + int(counts[value])
         release(array)
-    if values.code.keys() <= {0, 255} and array.size <= LARGE:
+    if values.code.keys() <= {0, 255} and array.size <= LARGE_IMAGE_PIXELS:
         values.code = {value: value & 1 for value in values.code}
         return Labels(array & np.uint8(1), values)
     return Labels(array, values)

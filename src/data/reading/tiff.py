@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from src.data.reading.unreadable import LARGE, MOST_BANDS, MOST_WHOLE, Unreadable, limited
+from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, MAX_PIXELS, MAX_PIXELS_IN_BANDS, Unreadable, check_size
 from src.errors import UserError
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -61,7 +61,7 @@ def is_tiff(path: Path) -> bool:
 def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tiff:
     """The one image of a TIFF. Several pages are several images, unless `channels` says that they are channels.
 
-    scratch: the folder for the memory map that more than `LARGE` pixels come as. Raises `Unreadable`.
+    scratch: the folder for the memory map that more than `LARGE_IMAGE_PIXELS` pixels come as. Raises `Unreadable`.
     """
     try:
         with open_tiff(path) as file:
@@ -70,8 +70,8 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
             _check(file, page)
             place = _channel_axis(series, channels)
             shape = [side for axis, side in enumerate(series.shape) if axis != place]
-            limited(shape[1], shape[0], MOST_BANDS if len(series) == 1 else MOST_WHOLE)
-            if shape[0] * shape[1] > LARGE and len(series) == 1:
+            check_size(shape[1], shape[0], MAX_PIXELS_IN_BANDS if len(series) == 1 else MAX_PIXELS)
+            if shape[0] * shape[1] > LARGE_IMAGE_PIXELS and len(series) == 1:
                 pixels = _on_disk(page, scratch)
             else:
                 pixels = series.asarray(maxworkers=1)
@@ -154,7 +154,7 @@ def _check(file: tifffile.TiffFile, page: Any) -> None:
     if page.dtype is None or page.dtype.kind not in "buif":
         raise Unreadable("holds numbers of an unusual type", "save it as 8 or 16 bits, or 32-bit float")
     if page.is_tiled:
-        limited(page.tilewidth, page.tilelength)
+        check_size(page.tilewidth, page.tilelength)
     size = file.filehandle.size
     for one in file.pages:
         parts = list(zip(one.dataoffsets, one.databytecounts, strict=True))
@@ -220,7 +220,7 @@ def _bands(page: Any) -> Iterator[Pixels]:
             yield np.concatenate(list(stored[:, top : top + step]), axis=-1).astype(native)
         return
     rows = page.tilelength if page.is_tiled else page.rowsperstrip
-    limited(width, rows)
+    check_size(width, rows)
     planes = samples if page.planarconfig == 2 else 1
     across = -(-width // page.tilewidth) if page.is_tiled else 1
     down = -(-height // rows)

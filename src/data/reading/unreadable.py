@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-LARGE = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
-MOST_WHOLE = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
-MOST_BYTES = 2**31  # of a file that is read whole
-MOST_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
+LARGE_IMAGE_PIXELS = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
+MAX_PIXELS = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
+MAX_FILE_BYTES = 2**31  # of a file that is read whole
+MAX_PIXELS_IN_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
 Severity = Literal["error", "skipped", "warning"]
 
 
@@ -33,7 +33,7 @@ class Finding:
     whole: bool = False
 
 
-def limited(width: int, height: int, most: int = MOST_WHOLE) -> None:
+def check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
     """Refuse a size that would exhaust the memory, before anything is decoded."""
     if width * height > most:
         what = f"has {width} × {height} pixels, {most:,} are the most of its kind"
