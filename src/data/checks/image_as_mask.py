@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
-from src.data.reading.images import RGB_WEIGHTS, Pixels
+from src.data.reading.images import LUMA_WEIGHTS, Pixels
 from src.data.reading.masks import Values
 from src.params import Masks
 
@@ -42,5 +42,5 @@ def _channels(pixels: Pixels) -> list[NDArray[np.float64]]:
     """Thinned out: the image in grey, then its channels."""
     step = max(1, min(pixels.shape[:2]) // SIDE)
     thin = pixels[::step, ::step].astype(np.float64)
-    grey = thin @ np.array(RGB_WEIGHTS) if thin.shape[-1] == 3 else thin.mean(axis=-1)
+    grey = thin @ np.array(LUMA_WEIGHTS) if thin.shape[-1] == 3 else thin.mean(axis=-1)
     return [grey, *np.moveaxis(thin, -1, 0)]

@@ -29,7 +29,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what 
 GREY = ("1", "L", "I;16", "I")
 PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
 WHOLE = 2**24  # up to which float32 holds every whole number
-RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
 Pixels = NDArray[Any]
 
 cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
@@ -72,7 +72,7 @@ def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pi
 
     Args:
         path: the file.
-        channels: 0 for those of the file without alpha, else how many to return, see `converted`.
+        channels: 0 for those of the file without alpha, else how many to return, see `convert_channels`.
         scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
             name there and vanishes with the array.
 
@@ -98,7 +98,7 @@ def read_picture(path: Path, channels: int = 0, scratch: Path | None = None) -> 
         dropped, pixels = channels == 0 and _varies(pixels[..., -1]), pixels[..., :-1]
         if not isinstance(pixels, np.memmap):  # a large image stays on the disk
             pixels = np.ascontiguousarray(pixels)
-    pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
+    pixels = convert_channels(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         if pixels.dtype.kind in "iu" and max(abs(int(pixels.min())), abs(int(pixels.max()))) > WHOLE:
             raise Unreadable(f"holds whole numbers beyond {WHOLE:,}, which float32 would round", "scale them down")
@@ -170,7 +170,7 @@ def imdecode(data: bytes, flags: int) -> Pixels:
     return np.asarray(pixels)
 
 
-def converted(pixels: Pixels, channels: int) -> Pixels:
+def convert_channels(pixels: Pixels, channels: int) -> Pixels:
     """(height, width, n) with `channels` channels, unchanged for 0.
 
     Grey is repeated for 3; red, green and blue are weighed into 1 as ITU-R BT.601 says; of more, the first are taken.
@@ -181,7 +181,7 @@ def converted(pixels: Pixels, channels: int) -> Pixels:
     if held == 1 and channels == 3:
         return np.repeat(pixels, 3, axis=2)
     if held == 3 and channels == 1:
-        grey = np.tensordot(pixels.astype(np.float32), np.array(RGB_WEIGHTS, np.float32), 1)
+        grey = np.tensordot(pixels.astype(np.float32), np.array(LUMA_WEIGHTS, np.float32), 1)
         return np.asarray(grey.round() if pixels.dtype.kind == "u" else grey).astype(pixels.dtype)[:, :, None]
     if held < channels:
         raise Unreadable(f"has {held} channel(s)", f"data.channels: {held}, or convert it to {channels}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.data.reading.channels import MOST_VALUES, Array, alpha_decides, one_hot, packed
-from src.data.reading.images import content, converted, decode, imdecode, read_header, turned
+from src.data.reading.images import content, convert_channels, decode, imdecode, read_header, turned
 from src.data.reading.tiff import is_tiff, read_tiff
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Unreadable
 from src.data.store.store import release, strips
@@ -223,7 +223,7 @@ def _values(stored: _Stored, colours: bool, masks: Masks) -> tuple[Array, Kind]:
     if pixels.ndim == 2:
         return pixels.astype(np.uint32) * (0xFFFFFF if pixels.dtype == bool else 0x010101), "colour"
     if masks.threshold:
-        return converted(pixels, 1)[:, :, 0], "foreground"
+        return convert_channels(pixels, 1)[:, :, 0], "foreground"
     if not colours and (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0]), "grey as RGB"
     return packed(pixels), "colour"
