@@ -144,7 +144,7 @@ def test_exif_orientation_turns_image_and_mask_alike(tmp_path, format, orientati
         written(path, tiff(array, extratags=[(0x0112, "H", 1, orientation, True)]))
     np.testing.assert_allclose(read_image(path)[..., 0].astype(int), wanted, atol=12 if format == "JPEG" else 0)
     labels = read_mask(path, Masks(read="auto", threshold=90), False, None)
-    np.testing.assert_array_equal(labels.codes == labels.values.code[1], wanted >= 90)
+    np.testing.assert_array_equal(labels.codes == labels.values.codes[1], wanted >= 90)
 
 
 def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):

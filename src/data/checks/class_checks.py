@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from src.data.checks.mask_interpretation import MOST_CLASSES, VOC_VOID, class_names, classes_line
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import (
     BACKGROUND_NAMES,
@@ -22,7 +22,7 @@ GREYS = ("bits", "grey", "grey as RGB")  # kinds of mask that have a colour for 
 GREY, WHITE = 0x010101, 0xFFFFFF  # the colour of grey 1, and that of a set bit
 
 
-def palette_conflict(masks: Mapping[str, Values], dataset: Dataset) -> Finding | None:
+def palette_conflict(masks: Mapping[str, StoredValues], dataset: Dataset) -> Finding | None:
     """An error if a palette index has different colours in two masks, with the line that reads them as colours.
 
     A grey mask counts as a palette of greys where the palettes hold nothing but the greys of such masks.
@@ -39,7 +39,7 @@ def palette_conflict(masks: Mapping[str, Values], dataset: Dataset) -> Finding |
     return Finding("masks", "error", f"palettes differ: {conflict}", setting, True)
 
 
-def _two_palettes(masks: Mapping[str, Values]) -> str:
+def _two_palettes(masks: Mapping[str, StoredValues]) -> str:
     first: dict[int, tuple[int, str]] = {}  # index → its colour, and the mask where it was seen first
     placed: dict[int, tuple[set[int], str]] = {}  # colour → its indices, and the mask where it was seen first
     for name, values in masks.items():
@@ -56,7 +56,7 @@ def _two_palettes(masks: Mapping[str, Values]) -> str:
     return ""
 
 
-def _palette_and_grey(masks: Mapping[str, Values]) -> str:
+def _palette_and_grey(masks: Mapping[str, StoredValues]) -> str:
     greys = {name: values for name, values in masks.items() if values.palette is None and values.kind in GREYS}
     holder = {colour: name for name, values in greys.items() for colour in _colours(values).values()}
     bits = all(values.kind == "bits" for values in greys.values())
@@ -73,7 +73,7 @@ def _palette_and_grey(masks: Mapping[str, Values]) -> str:
     return ""
 
 
-def _colours(values: Values) -> dict[int, int]:
+def _colours(values: StoredValues) -> dict[int, int]:
     """Stored value → the colour that it is shown in, of the values that have one."""
     if values.palette is not None:
         return values.palette
@@ -82,7 +82,7 @@ def _colours(values: Values) -> dict[int, int]:
     return {value: value * (WHITE if values.kind == "bits" else GREY) for value in values.pixels if 0 <= value < 256}
 
 
-def colours_line(masks: Mapping[str, Values], ignored: int | None = None) -> str:
+def colours_line(masks: Mapping[str, StoredValues], ignored: int | None = None) -> str:
     """The line of dataset.yaml that reads all masks as colours; `ignored`: the stored value that counts nowhere."""
     shown = [(stored, colour) for values in masks.values() for stored, colour in _colours(values).items()]
     void = {colour for stored, colour in shown if stored == ignored or colour in VOC_VOID}
@@ -93,7 +93,7 @@ def colours_line(masks: Mapping[str, Values], ignored: int | None = None) -> str
     return line + "".join(f' and ignore: "#{colour:06X}"' for colour in sorted(void)[:1])
 
 
-def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, Values]) -> list[Finding]:
+def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, StoredValues]) -> list[Finding]:
     """Warnings about palettes: two indices of one colour, or a background that is shown lighter than the foreground.
 
     Args:
@@ -128,7 +128,7 @@ def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tupl
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def unlabelled_objects(dataset: Dataset, masks: Mapping[str, Values]) -> Finding | None:
+def unlabelled_objects(dataset: Dataset, masks: Mapping[str, StoredValues]) -> Finding | None:
     """An error if numbered objects have a number that may mean that nobody labelled the pixels."""
     first = {value: name for name, values in reversed(list(masks.items())) for value in values.apart}
     if dataset.ignore is not None or not first:
@@ -256,7 +256,7 @@ def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) 
     return [Finding(kind, "warning", what, setting, True)]
 
 
-def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> list[Finding]:
+def truth_values(masks: Mapping[str, StoredValues], dataset: Dataset, one: int) -> list[Finding]:
     """An error, or a warning if classes are named, for masks of one bit whose True viewers show as black.
 
     Args:

@@ -38,7 +38,7 @@ class Edges:
 
 def edges(labels: Labels) -> Edges:
     """The edges of a mask of grey values; empty for colours, for fewer than three values, or for far too many."""
-    found, values = Edges(), sorted(labels.values.code)
+    found, values = Edges(), sorted(labels.values.codes)
     number = len(values)
     if (
         labels.values.kind not in ("grey", "grey as RGB")
@@ -47,7 +47,7 @@ def edges(labels: Labels) -> Edges:
     ):
         return found
     rank = np.zeros(256, np.uint8)
-    rank[[labels.values.code[value] for value in values]] = np.arange(number)
+    rank[[labels.values.codes[value] for value in values]] = np.arange(number)
     for codes in (labels.codes, labels.codes.T):
         runs, lengths = _runs(rank[codes[:: max(1, len(codes) // SAMPLE)]])
         inside = (runs[:-1] != BORDER) & (runs[1:] != BORDER)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
 from src.data.reading.images import LUMA_WEIGHTS, Pixels
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.params import Masks
 
 SIDE = 256  # pixels that are compared along each side
@@ -14,7 +14,7 @@ FEW_VALUES = 4  # of an image that may be a mask
 FLAT = 0.5  # share of the two most frequent values above which something is a mask, as smooth as its edges may be
 
 
-def suspicious(values: Values, masks: Masks) -> bool:
+def suspicious(values: StoredValues, masks: Masks) -> bool:
     """Whether a mask holds too many values for classes, or a setting made two of them, so that nobody would notice."""
     return len(values.pixels) > MOST_CLASSES or masks.threshold > 0 or masks.read == "instances"
 

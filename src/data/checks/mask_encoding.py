@@ -24,7 +24,7 @@ from src.data.checks.mask_interpretation import (
     objects_reading,
     readings,
 )
-from src.data.reading.masks import Kind, Values
+from src.data.reading.masks import Kind, StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, Value
 from src.section import problems
@@ -57,7 +57,7 @@ class Encoding:
     one: int
 
     @classmethod
-    def of(cls, dataset: Dataset, masks: Mapping[str, Values]) -> "Encoding":
+    def of(cls, dataset: Dataset, masks: Mapping[str, StoredValues]) -> "Encoding":
         """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
         counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
         family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
@@ -71,7 +71,7 @@ class Encoding:
         known = set(dataset.codes) or wider
         return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
 
-    def fits(self, values: Values) -> bool:
+    def fits(self, values: StoredValues) -> bool:
         return values.kind in FAMILIES[self.family]
 
     def value(self, stored: int, kind: Kind) -> int:
@@ -80,11 +80,11 @@ class Encoding:
             return self.one if stored else 0
         return stored * 0x010101 if self.family == "in colour" and kind == "grey as RGB" else stored
 
-    def lookup(self, values: Values) -> NDArray[np.uint8]:
+    def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
         index = {code: position for position, code in enumerate(self.dataset.codes)}
         lookup = np.full(256, IGNORE, np.uint8)
-        for stored, code in values.code.items():
+        for stored, code in values.codes.items():
             lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
         return lookup
 
@@ -94,7 +94,7 @@ class Encoding:
         return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
 
 
-def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, list[Finding]]:
+def resolve(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
     """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
 
     Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
@@ -129,7 +129,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
 
 
-def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
+def _lossy(masks: Mapping[str, StoredValues]) -> list[Finding]:
     """An error for every mask whose format has changed the values: one that looks like a class may be another's."""
     what = "the mask is in a lossy format, which changes its values and invents some at edges"
     changed = {name: values for name, values in masks.items() if values.lossy}
@@ -139,7 +139,7 @@ def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
     return [Finding(name, "error", what, f"{setting} as PNG, or data.on_error: skip") for name in changed]
 
 
-def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
+def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Finding]:
     """An error for every mask that is not in what the others are in."""
     named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
     alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
@@ -159,7 +159,7 @@ def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]
     return findings
 
 
-def _possible(encoding: Encoding, held: Held, masks: Mapping[str, Values]) -> list[Reading]:
+def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Reading]:
     ignored = encoding.dataset.ignored
     pixels: Counter[int] = Counter()
     for counts in held.values():

@@ -7,7 +7,7 @@ import numpy as np
 
 from src.data.checks.edges import interpolated_values
 from src.data.checks.pair_check import Entry
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.errors import some
@@ -88,7 +88,7 @@ def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def rescaled_mask_findings(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
+def rescaled_mask_findings(masks: Mapping[str, StoredValues], ignored: int | None, named: bool) -> list[Finding]:
     """An error, or a warning if classes are named, if masks seem to be scaled or coloured by their own highest class.
 
     One value then means different classes in different masks, as 127 and 85 both stand for class 1, 255 for any.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from src.data.checks.findings import stop
 from src.data.labelled.folder import Labelled
 from src.data.labelled.ready_values import Decoder, decoder
-from src.data.reading.masks import Labels, Values, read_stored
+from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
@@ -114,9 +114,9 @@ def _exif_of(dataset: Dataset, settings: Masks) -> str | None:
 
 def _copied(
     folder: Path, masks: Mapping[int, Path], store: Store, described: Dataset, settings: Masks, work: Path
-) -> tuple[dict[int, Values], dict[int, int], list[Finding]]:
+) -> tuple[dict[int, StoredValues], dict[int, int], list[Finding]]:
     """Copy the masks' codes one after the other to `work`: their values, where they begin, and what went wrong."""
-    values, starts, findings = dict[int, Values](), dict[int, int](), list[Finding]()
+    values, starts, findings = dict[int, StoredValues](), dict[int, int](), list[Finding]()
 
     def one(index: int) -> Labels | Finding:
         return _read(folder, masks[index], store.records[index], described, settings, work)
@@ -138,7 +138,7 @@ def _read(
     remedy = f"write exif: shown, or exif: stored, into {folder / NAME}"
 
     def read() -> Labels:
-        stored = read_stored(path, settings, dataset.coloured, dataset.ignored, scratch)
+        stored = read_stored_mask(path, settings, dataset.coloured, dataset.ignored, scratch)
         codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
         return Labels(codes, stored.values)
 
@@ -173,7 +173,7 @@ def _name(folder: Path, path: Path) -> str:
     return path.relative_to(folder.parent).as_posix()
 
 
-def _under_threshold(masks: Mapping[int, Values], settings: Masks) -> list[Finding]:
+def _under_threshold(masks: Mapping[int, StoredValues], settings: Masks) -> list[Finding]:
     """An error if no mask has a pixel that data.masks.threshold makes foreground."""
     if not settings.threshold or not masks or any(values.pixels.get(1) for values in masks.values()):
         return []

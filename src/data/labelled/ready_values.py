@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_encoding import Encoding, resolve
 from src.data.labelled.class_match import Match, match_names, match_values
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, Dataset, Value
 from src.errors import UserError, some
@@ -39,14 +39,16 @@ class Decoder:
         """Whether the masks may hold pixels to ignore."""
         return self.encoding.dataset.ignored is not None
 
-    def lookup(self, values: Values) -> NDArray[np.uint8]:
+    def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index in the data set; IGNORE for what is ignored."""
         places = np.full(256, IGNORE, np.uint8)
         places[: len(self.match.places)] = self.match.places
         return places[self.encoding.lookup(values)]
 
 
-def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Path) -> tuple[Decoder, list[Finding]]:
+def decoder(
+    truth: Dataset, own: Dataset, masks: Mapping[str, StoredValues], folder: Path
+) -> tuple[Decoder, list[Finding]]:
     """Work out how ready masks are read.
 
     Args:
@@ -79,7 +81,9 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
     return _by_order(truth, masks, errors or [_whole(doubt, folder)], folder)
 
 
-def _named(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Path) -> tuple[Decoder, list[Finding]]:
+def _named(
+    truth: Dataset, own: Dataset, masks: Mapping[str, StoredValues], folder: Path
+) -> tuple[Decoder, list[Finding]]:
     """By the names that the folder's own dataset.yaml gives."""
     encoding, findings = resolve(own, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
@@ -92,7 +96,7 @@ def _named(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Pa
 
 
 def _by_order(
-    truth: Dataset, masks: Mapping[str, Values], errors: list[Finding], folder: Path
+    truth: Dataset, masks: Mapping[str, StoredValues], errors: list[Finding], folder: Path
 ) -> tuple[Decoder, list[Finding]]:
     """By the order of the values, if that decides; else the errors."""
     encoding = Encoding.of(Dataset(), masks)
@@ -111,7 +115,7 @@ def _same(dataset: Dataset) -> Match:
     return Match(list(range(len(dataset.names))), "value")
 
 
-def _held(encoding: Encoding, masks: Mapping[str, Values]) -> Held:
+def _held(encoding: Encoding, masks: Mapping[str, StoredValues]) -> Held:
     return {name: {encoding.value(stored, values.kind) for stored in values.pixels} for name, values in masks.items()}
 
 
@@ -135,7 +139,7 @@ def _whole(what: str, folder: Path) -> Finding:
     return Finding("predictions", "error", what, setting, True)
 
 
-def _without_skip(found: Finding, masks: Mapping[str, Values], encoding: Encoding, folder: Path) -> Finding:
+def _without_skip(found: Finding, masks: Mapping[str, StoredValues], encoding: Encoding, folder: Path) -> Finding:
     """The finding with a way out for ready masks: data.on_error: skip is none, as hard images would be left out."""
     values = masks.get(found.file)
     if values is None:

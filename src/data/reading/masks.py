@@ -27,7 +27,7 @@ STRETCHED = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey values of 2 an
 
 
 @dataclass
-class Values:
+class StoredValues:
     """The stored values of one mask: the code of each, and how many pixels hold it.
 
     With more than `MOST_VALUES` of them, codes mean nothing.
@@ -65,7 +65,7 @@ class Labels:
     """
 
     codes: NDArray[np.uint8]
-    values: Values
+    values: StoredValues
     orientation: int = 1
 
 
@@ -87,12 +87,14 @@ class _Stored:
 
 
 def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
-    """The labels of a mask file, turned as its own EXIF orientation says; see `read_stored`."""
-    labels = read_stored(path, masks, colours, ignore, scratch)
+    """The labels of a mask file, turned as its own EXIF orientation says; see `read_stored_mask`."""
+    labels = read_stored_mask(path, masks, colours, ignore, scratch)
     return Labels(turned(labels.codes, labels.orientation), labels.values)
 
 
-def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
+def read_stored_mask(
+    path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None
+) -> Labels:
     """The labels of a mask file as it is stored, not turned.
 
     Args:
@@ -107,7 +109,7 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
     """
     stored = _stored(path, scratch)
     array, kind = _values(stored, colours, masks)
-    values = Values(
+    values = StoredValues(
         kind,
         lossy=stored.lossy and masks.threshold == 0,
         wide=array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB"),
@@ -133,17 +135,17 @@ def read_stored(path: Path, masks: Masks, colours: bool, ignore: int | None, scr
     return Labels(codes, values, stored.orientation)
 
 
-def counted(array: NDArray[np.uint8], values: Values | None = None) -> Labels:
+def counted(array: NDArray[np.uint8], values: StoredValues | None = None) -> Labels:
     """The labels of 8-bit values, each its own code; but of 0 and 255 alone, 255 has code 1, as its class will."""
-    values = values or Values("grey")
+    values = values or StoredValues("grey")
     for rows in strips(*array.shape):
         counts = cv2.calcHist([array[rows]], [0], None, [256], [0, 256]).ravel()  # float32, exact for a strip
         for value in np.flatnonzero(counts).tolist():
-            values.code[value] = value
+            values.codes[value] = value
             values.pixels[value] = values.pixels.get(value, 0) + int(counts[value])
         release(array)
-    if values.code.keys() <= {0, 255} and array.size <= LARGE_IMAGE_PIXELS:
-        values.code = {value: value & 1 for value in values.code}
+    if values.codes.keys() <= {0, 255} and array.size <= LARGE_IMAGE_PIXELS:
+        values.codes = {value: value & 1 for value in values.codes}
         return Labels(array & np.uint8(1), values)
     return Labels(array, values)
 
@@ -264,7 +266,7 @@ def _decided(values: Array, masks: Masks, ignore: int | None) -> Array:
     return _objects(values, ignore) if masks.read == "instances" else values
 
 
-def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
+def _encoded(array: Array, values: StoredValues) -> NDArray[np.uint8]:
     """uint8 codes of any values, new ones taken into `values`; by runs, of which masks have few."""
     flat = array.ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
@@ -276,6 +278,6 @@ def _encoded(array: Array, values: Values) -> NDArray[np.uint8]:
     # If there are too many values, record enough to exceed `MOST_VALUES`, and the highest one for the range.
     for position in dict.fromkeys([*range(min(last, MOST_VALUES) + 1), last]):
         value = found[position].item()
-        codes[position] = min(values.code.setdefault(value, len(values.code)), MOST_VALUES)
+        codes[position] = min(values.codes.setdefault(value, len(values.codes)), MOST_VALUES)
         values.pixels[value] = values.pixels.get(value, 0) + int(counts[position])
     return np.repeat(codes[inverse], lengths).reshape(array.shape)

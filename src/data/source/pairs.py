@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.image_as_mask import changed_places, holds_image, suspicious
 from src.data.reading.images import SUFFIXES, read_image, read_picture, turned
-from src.data.reading.masks import Labels, read_stored
+from src.data.reading.masks import Labels, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
 from src.data.source.layouts import layout_findings
@@ -163,7 +163,7 @@ def _read(
 ) -> Content:
     picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
     image = turned(picture.pixels, picture.orientation)
-    stored = named(folder, mask_path, lambda: read_stored(mask_path, data.masks, colours, ignore, scratch))
+    stored = named(folder, mask_path, lambda: read_stored_mask(mask_path, data.masks, colours, ignore, scratch))
     if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
         _refuse_image(folder, mask_path, image)
     codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)

@@ -84,7 +84,7 @@ def _stored(gate: Gate) -> Iterable[Stored]:
     """The masks whose codes are not their class indices."""
     for entry in gate.entries.values():
         lookup = gate.encoding.lookup(entry.values)
-        if any(lookup[code] != code for code in entry.values.code.values()):
+        if any(lookup[code] != code for code in entry.values.codes.values()):
             height, width, _ = entry.shape
             yield entry.at[1], height, width, lookup
 
