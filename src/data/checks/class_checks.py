@@ -51,7 +51,7 @@ def _two_palettes(masks: Mapping[str, StoredValues]) -> str:
                 return f"index {index} is #{known:06X} in {where!r} and #{colour:06X} in {name!r}"
         for colour, found in indices.items():
             others, where = placed.setdefault(colour, (found, name))
-            if found.isdisjoint(others) and masks[where].whole_palette != values.whole_palette:
+            if found.isdisjoint(others) and masks[where].palette_bytes != values.palette_bytes:
                 return f"#{colour:06X} is index {min(others)} in {where!r} and {min(found)} in {name!r}"
     return ""
 
@@ -130,7 +130,7 @@ def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tupl
 
 def unlabelled_objects(dataset: Dataset, masks: Mapping[str, StoredValues]) -> Finding | None:
     """An error if numbered objects have a number that may mean that nobody labelled the pixels."""
-    first = {value: name for name, values in reversed(list(masks.items())) for value in values.apart}
+    first = {value: name for name, values in reversed(list(masks.items())) for value in values.maybe_unlabelled}
     if dataset.ignore is not None or not first:
         return None
     shown = ", ".join(f"{value} (as in {name!r})" for value, name in sorted(first.items()))
@@ -264,7 +264,7 @@ def truth_values(masks: Mapping[str, StoredValues], dataset: Dataset, one: int) 
         dataset: dataset.yaml as the user wrote it.
         one: the value that a set bit stands for.
     """
-    names = [name for name, values in masks.items() if values.truth]
+    names = [name for name, values in masks.items() if values.inverted_booleans]
     if not names:
         return []
     what = f"{len(names)} mask(s) store white as 0, as tifffile (scikit-image, imageio) does with boolean arrays: "

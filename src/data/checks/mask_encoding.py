@@ -167,7 +167,7 @@ def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues])
     found = {name: counts.keys() - {ignored} for name, counts in held.items()}
     hints = Hints(
         palette=any(values.palette is not None for values in masks.values()),
-        wide=any(values.wide for values in masks.values()),
+        wide=any(values.over_8_bits for values in masks.values()),
         nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
         all_classes=encoding.dataset.ignore == NONE,
         ignored=None if ignored is None else encoding.dataset.ignore,

@@ -36,25 +36,25 @@ class StoredValues:
         kind: what a value is; "foreground": 0 and 1, after data.masks.threshold or data.masks.read: instances.
         lossy: the format interpolated_values values, which no threshold took away again.
         palette: index → colour 0xRRGGBB, of the indices that must mean the same in all masks; None without a palette.
-        whole_palette: the bytes red, green, blue of all entries of the palette, used or not.
-        wide: whether the file stores whole numbers of more than 8 bits.
+        palette_bytes: the bytes red, green, blue of all entries of the palette, used or not.
+        over_8_bits: whether the file stores whole numbers of more than 8 bits.
         inverted: whether the file stores white as 0; values are read with black as 0.
         nodata: the value that GDAL's no-data tag names, if there is one.
-        truth: whether the file may hold an array of truth values whose True is read as 0, see `Tiff`.
-        apart: of numbered objects, the values that may mean unlabelled; they are objects in `code` and `pixels`.
+        inverted_booleans: whether the file may hold an array of truth values whose True is read as 0, see `Tiff`.
+        maybe_unlabelled: of numbered objects, the values that may mean unlabelled; they are objects in `code` and `pixels`.
     """
 
     kind: Kind
     lossy: bool = False
-    code: dict[int, int] = field(default_factory=dict)
+    codes: dict[int, int] = field(default_factory=dict)
     pixels: dict[int, int] = field(default_factory=dict)
     palette: dict[int, int] | None = None
-    whole_palette: bytes = b""
-    wide: bool = False
+    palette_bytes: bytes = b""
+    over_8_bits: bool = False
     inverted: bool = False
     nodata: int | None = None
-    truth: bool = False
-    apart: set[int] = field(default_factory=set)
+    inverted_booleans: bool = False
+    maybe_unlabelled: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class _Stored:
     alpha: bool = False
     inverted: bool = False
     nodata: int | None = None
-    truth: bool = False
+    inverted_booleans: bool = False
 
 
 def read_mask(path: Path, masks: Masks, colours: bool, ignore: int | None, scratch: Path | None = None) -> Labels:
@@ -112,10 +112,10 @@ def read_stored_mask(
     values = StoredValues(
         kind,
         lossy=stored.lossy and masks.threshold == 0,
-        wide=array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB"),
+        over_8_bits=array.dtype.kind in "iu" and array.dtype.itemsize > 1 and kind in ("grey", "grey as RGB"),
         inverted=stored.inverted,
         nodata=stored.nodata,
-        truth=stored.truth,
+        inverted_booleans=stored.inverted_booleans,
     )
     if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
         codes = counted(array, values).codes
@@ -126,12 +126,12 @@ def read_stored_mask(
             codes[rows] = _encoded(_decided(array[rows], masks, ignore), values)
             release(array)
     if masks.read == "instances" and ignore is None and array.ndim == 2 and array.dtype != bool:
-        values.apart = _unlabelled_numbers(array)
+        values.maybe_unlabelled = _unlabelled_numbers(array)
     if stored.palette is not None and (kind == "grey" or masks.read == "instances"):
         compared = {"indices": [], "instances": {0} & values.pixels.keys()}.get(masks.read, values.pixels)
         colours_of = packed(stored.palette[None])[0].tolist()
         values.palette = {value: colours_of[min(value, len(colours_of) - 1)] for value in compared}
-        values.whole_palette = stored.palette.tobytes()
+        values.palette_bytes = stored.palette.tobytes()
     return Labels(codes, values, stored.orientation)
 
 
@@ -161,7 +161,7 @@ def _stored(path: Path, scratch: Path | None) -> _Stored:
             alpha=tiff.alpha,
             inverted=tiff.inverted,
             nodata=tiff.nodata,
-            truth=tiff.truth,
+            inverted_booleans=tiff.inverted_booleans,
         )
     header = read_header(content(path))
     if header.format in ("JPEG", "MPO"):

@@ -34,7 +34,7 @@ class Tiff:
     alpha: whether the last channel is alpha, as the tag ExtraSamples says. lossy: whether the compression changed the
         values, or may have. inverted: whether the file stores white as 0; `stored` is already turned into black as 0.
     nodata: the value of GDAL's no-data tag, if the file has one that is a whole number.
-    truth: whether the file may hold an array of truth values whose True viewers show as black, see `_truth`.
+    inverted_booleans: whether the file may hold an array of truth values whose True viewers show as black, see `_truth`.
     """
 
     stored: Pixels
@@ -44,7 +44,7 @@ class Tiff:
     lossy: bool = False
     inverted: bool = False
     nodata: int | None = None
-    truth: bool = False
+    inverted_booleans: bool = False
 
     def colours(self) -> Pixels:
         """The pixels, alpha included; palette indices as colours."""
