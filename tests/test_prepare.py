@@ -249,4 +249,4 @@ def test_values_of_more_than_a_byte_can_be_classes(tmp_path):
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {0: a, 40000: b}\nignore: 9")
     np.testing.assert_array_equal(prepared(source, tmp_path).mask(0)[0][:3], [0, 1, IGNORE])
-    assert Dataset.model_validate({"classes": {-1: "a", 2**31: "b"}}).codes == [-1, 2**31]
+    assert Dataset.model_validate({"classes": {-1: "a", 2**31: "b"}}).stored_values == [-1, 2**31]

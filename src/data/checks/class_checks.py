@@ -33,8 +33,8 @@ def palette_conflict(masks: Mapping[str, StoredValues], dataset: Dataset) -> Fin
     if any(values.kind == "foreground" for values in masks.values()):
         setting = "data.masks.read: instances takes index 0 for the background: save all masks with the same one there"
         return Finding("masks", "error", f"palettes differ: {conflict}", setting, True)
-    setting = f"to read them as colours, in {NAME}: {colours_line(masks, dataset.ignored)}"
-    setting += "" if dataset.ignored is None else f" in place of ignore: {dataset.ignore}"
+    setting = f"to read them as colours, in {NAME}: {colours_line(masks, dataset.ignored_value)}"
+    setting += "" if dataset.ignored_value is None else f" in place of ignore: {dataset.ignore}"
     setting += "; or, if an index means the same in all masks, in params.yaml: data.masks.read: indices"
     return Finding("masks", "error", f"palettes differ: {conflict}", setting, True)
 
@@ -102,14 +102,14 @@ def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, S
         masks: id → the values of the mask.
     """
     colours = {index: colour for values in masks.values() for index, colour in (values.palette or {}).items()}
-    known = [(index, colours[index]) for index in dataset.codes if index in colours]
+    known = [(index, colours[index]) for index in dataset.stored_values if index in colours]
     findings = []
     for one, colour in known:
         same = [index for index, other in known if other == colour != 0]
         if len(same) > 1 and same[0] == one:
             shown = ", ".join(map(str, same))
             what = f"the palette indices {shown} have one colour, #{colour:06X}, and are {len(same)} classes"
-            setting = f"if they are one class, in {NAME}: {colours_line(masks, dataset.ignored)}"
+            setting = f"if they are one class, in {NAME}: {colours_line(masks, dataset.ignored_value)}"
             findings.append(Finding("masks", "warning", what, setting, True))
     return findings + _light_background(described, dataset, known)
 
@@ -117,7 +117,7 @@ def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, S
 def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tuple[int, int]]) -> list[Finding]:
     """A warning if palettes show the background of two classes that nobody named in a lighter grey than the other."""
     index = dataset.background_index
-    if described.background or described.classes or index is None or not len(known) == len(dataset.codes) == 2:
+    if described.background or described.classes or index is None or not len(known) == len(dataset.stored_values) == 2:
         return []
     (background, grey), (other, darker) = known[index], known[1 - index]
     if grey % GREY or darker % GREY or grey < darker:
@@ -181,7 +181,7 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
     totals = [sum(counts[label] for counts in pixels.values()) for label in (0, 1)]
     share = totals[index] / max(sum(totals), 1)
     unnamed = plain_name(background) not in BACKGROUND_NAMES
-    guessed = unnamed or (not described.classes and dataset.codes[index] != 0)
+    guessed = unnamed or (not described.classes and dataset.stored_values[index] != 0)
     if not guessed and share >= 0.5:
         return []
     value = list(dataset.classes)[index]

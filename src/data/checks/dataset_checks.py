@@ -51,7 +51,7 @@ class Gate:
 
     def pixels(self, entry: Entry) -> list[int]:
         """How many pixels of each class the entry's mask holds."""
-        counts = dict.fromkeys(self.encoding.dataset.codes, 0)
+        counts = dict.fromkeys(self.encoding.dataset.stored_values, 0)
         for stored, count in entry.values.pixels.items():
             value = self.encoding.value(stored, entry.values.kind)
             if value in counts:
@@ -69,7 +69,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, v
     dataset = _described(source, data)
     if dataset.exif and data.masks.exif == "auto":
         data = data.model_copy(update={"masks": data.masks.model_copy(update={"exif": dataset.exif})})
-    ignore = dataset.ignored
+    ignore = dataset.ignored_value
     if dataset.package and view.masks != WHOLE.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
@@ -105,12 +105,12 @@ def _described(source: Path, data: Data) -> Dataset:
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
-    if data.masks.threshold and dataset.ignored is not None:
+    if data.masks.threshold and dataset.ignored_value is not None:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
     made = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
-    if made and dataset.classes and set(dataset.codes) != {0, 1}:
+    if made and dataset.classes and set(dataset.stored_values) != {0, 1}:
         raise UserError(
             f"data.masks.{made} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
         )

@@ -26,13 +26,13 @@ from src.data.checks.mask_interpretation import (
 )
 from src.data.reading.masks import Kind, StoredValues
 from src.data.reading.unreadable import Finding
-from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, Value
+from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, StoredValue
 from src.section import problems
 
 MOST_NAMED = 5  # values for which a message names a mask
 COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
 MANY = 8  # values that are no classes: more of them in one mask seem to come from its format, not from the brush
-EXAMPLE: dict[bool, dict[Value, str]] = {  # whether in colour → classes to show how they are named
+EXAMPLE: dict[bool, dict[StoredValue, str]] = {  # whether in colour → classes to show how they are named
     False: {0: "background", 128: "cell", 255: "…"},
     True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
 }
@@ -68,7 +68,7 @@ class Encoding:
         elif dataset.classes and family == "in colour":
             family = "in grey"
         wider = {value for values in masks.values() if values.kind != "bits" for value in values.pixels}
-        known = set(dataset.codes) or wider
+        known = set(dataset.stored_values) or wider
         return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
 
     def fits(self, values: StoredValues) -> bool:
@@ -82,7 +82,7 @@ class Encoding:
 
     def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
-        index = {code: position for position, code in enumerate(self.dataset.codes)}
+        index = {code: position for position, code in enumerate(self.dataset.stored_values)}
         lookup = np.full(256, IGNORE, np.uint8)
         for stored, code in values.codes.items():
             lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
@@ -120,7 +120,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encodi
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
         if encoding.family != "in colour":
-            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored
+            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored_value
         try:
             encoding = replace(encoding, dataset=Dataset.model_validate(content))
         except ValidationError as error:  # the rest of dataset.yaml names classes or values that are not there
@@ -160,7 +160,7 @@ def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Fi
 
 
 def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Reading]:
-    ignored = encoding.dataset.ignored
+    ignored = encoding.dataset.ignored_value
     pixels: Counter[int] = Counter()
     for counts in held.values():
         pixels.update({value: count for value, count in counts.items() if value != ignored})
@@ -178,7 +178,7 @@ def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues])
 def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     """An error for every mask with a value that is neither a class nor ignored."""
     dataset = encoding.dataset
-    known = set(dataset.codes) | ({dataset.ignored} if dataset.ignored is not None else set())
+    known = set(dataset.stored_values) | ({dataset.ignored_value} if dataset.ignored_value is not None else set())
     setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
     findings = []
     for name, counts in held.items():
@@ -227,7 +227,7 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool
     rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
     examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
     what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
-    counted = where.keys() - {encoding.dataset.ignored}
+    counted = where.keys() - {encoding.dataset.ignored_value}
     if len(counted) < 2:
         return _alone(encoding, what, ignored=len(counted) < len(where), made=made)
     if not possible:

@@ -34,7 +34,7 @@ def set_findings(
     shown = {name: entry for name, entry in entries.items() if any(entry.std)}  # the others are of one colour
     found = [*_same_masks(shown, twins), *_ranges(shown), *_lines(entries.values(), dataset)]
     masks = {name: entry.values for name, entry in entries.items()}
-    return found + rescaled_mask_findings(masks, dataset.ignored, named)
+    return found + rescaled_mask_findings(masks, dataset.ignored_value, named)
 
 
 def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[Finding]:
@@ -78,7 +78,7 @@ def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
 
 def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
     """A warning for values in thin lines between two others, as smooth resizing of class numbers leaves them."""
-    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored)
+    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored_value)
     if not lines:
         return []
     names = ", ".join(f"{value} ({lines[value]:,})" for value in sorted(lines))

@@ -138,7 +138,7 @@ def _read(
     remedy = f"write exif: shown, or exif: stored, into {folder / NAME}"
 
     def read() -> Labels:
-        stored = read_stored_mask(path, settings, dataset.coloured, dataset.ignored, scratch)
+        stored = read_stored_mask(path, settings, dataset.coloured, dataset.ignored_value, scratch)
         codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
         return Labels(codes, stored.values)
 

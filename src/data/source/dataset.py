@@ -27,7 +27,7 @@ UNLABELLED_NAMES = (  # likewise
     *("void", "ignore", "ignored", "dontcare"),
 )
 
-Value = int | str  # a stored number, or a colour as "#RRGGBB"
+StoredValue = int | str  # a number, or a colour as "#RRGGBB"
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 ClassName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -71,9 +71,9 @@ class Dataset(Section):
     package: where the bundled sample's pixels come from.
     """
 
-    classes: dict[Value, ClassName] = Field(default_factory=dict)
+    classes: dict[StoredValue, ClassName] = Field(default_factory=dict)
     background: str | None = None
-    ignore: Value | None = None
+    ignore: StoredValue | None = None
     exif: Literal["shown", "stored"] | None = None
     group: GroupRule | None = None
     train: str | None = None
@@ -86,12 +86,12 @@ class Dataset(Section):
 
     @field_validator("classes", "ignore", mode="before")
     @classmethod
-    def stored_values(cls, content: Any) -> Any:
+    def check_stored_values(cls, content: Any) -> Any:
         if content == NONE:  # of classes it is refused as no mapping
             return content
         for value in content if isinstance(content, dict) else [content]:
-            number = isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**32
-            if not number and value is not None and not COLOUR.fullmatch(str(value)):
+            whole = isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**32
+            if not whole and value is not None and not COLOUR.fullmatch(str(value)):
                 raise ValueError(f'{value!r} is neither a whole number nor a colour like "#FF0000" (with its quotes)')
         return content
 
@@ -110,7 +110,9 @@ class Dataset(Section):
         void = [
             value
             for value, name in self.classes.items()
-            if self.ignored is not None and number(value) == self.ignored and plain_name(name) in UNLABELLED_NAMES
+            if self.ignored_value is not None
+            and stored_number(value) == self.ignored_value
+            and plain_name(name) in UNLABELLED_NAMES
         ]
         for value in void:
             self.colors.pop(self.classes.pop(value), None)
@@ -124,16 +126,16 @@ class Dataset(Section):
             raise ValueError(f"classes: named twice: {', '.join(doubled)}")
         if len(names) == 1 or len(names) > IGNORE:
             raise ValueError(f"classes: from 2 to {IGNORE} are possible, {len(names)} given, apart from ignored ones")
-        codes = [number(value) for value in self.classes]
-        same = sorted({str(value) for value in self.classes if codes.count(number(value)) > 1})
+        codes = [stored_number(value) for value in self.classes]
+        same = sorted({str(value) for value in self.classes if codes.count(stored_number(value)) > 1})
         if same:
             raise ValueError(f"classes: one and the same value: {', '.join(same)}")
-        ignored = [] if self.ignored is None else [self.ignore]
+        ignored = [] if self.ignored_value is None else [self.ignore]
         kinds = {isinstance(value, str) for value in [*self.classes, *ignored]}
         if len(kinds) > 1:
             raise ValueError("classes and ignore: give either numbers or colours, not both")
-        if self.ignored in codes:
-            raise ValueError(f"ignore: {self.ignore} is the value of class {names[codes.index(self.ignored)]}")
+        if self.ignored_value in codes:
+            raise ValueError(f"ignore: {self.ignore} is the value of class {names[codes.index(self.ignored_value)]}")
         if names:
             named = [self.background] if self.background not in (None, NONE) else []
             for key, used in (("background", named), ("colors", self.colors)):
@@ -148,9 +150,9 @@ class Dataset(Section):
         return list(self.classes.values())
 
     @property
-    def codes(self) -> list[int]:
+    def stored_values(self) -> list[int]:
         """The classes' values in the data set's own masks as numbers, a colour as 0xRRGGBB, in the same order."""
-        return [number(value) for value in self.classes]
+        return [stored_number(value) for value in self.classes]
 
     @property
     def coloured(self) -> bool:
@@ -158,15 +160,15 @@ class Dataset(Section):
         return any(isinstance(value, str) for value in (*self.classes, None if self.ignore == NONE else self.ignore))
 
     @property
-    def ignored(self) -> int | None:
+    def ignored_value(self) -> int | None:
         """The stored value of pixels that count nowhere, a colour as 0xRRGGBB; None if there is none."""
-        return None if self.ignore is None or self.ignore == NONE else number(self.ignore)
+        return None if self.ignore is None or self.ignore == NONE else stored_number(self.ignore)
 
     @property
     def class_colours(self) -> dict[str, str]:
         """Name → "#RRGGBB": as given in `colors`, else black for the background and distinct ones for the others."""
         others = [name for index, name in enumerate(self.names) if index != self.background_index]
-        hues = [colorsys.hls_to_rgb(number / max(len(others), 1), 0.55, 0.75) for number in range(len(others))]
+        hues = [colorsys.hls_to_rgb(hue / max(len(others), 1), 0.55, 0.75) for hue in range(len(others))]
         wheel = ["#{:02X}{:02X}{:02X}".format(*(round(255 * part) for part in hue)) for hue in hues]
         palette = PALETTE if len(others) <= len(PALETTE) else wheel
         stored = {name: value for value, name in self.classes.items() if isinstance(value, str)}
@@ -193,7 +195,7 @@ class Dataset(Section):
         called = [index for index, name in enumerate(self.names) if plain_name(name) in BACKGROUND_NAMES]
         if called:
             return called[0]
-        return self.codes.index(min(self.codes)) if len(self.names) == 2 else None
+        return self.stored_values.index(min(self.stored_values)) if len(self.names) == 2 else None
 
     @property
     def foreground(self) -> list[int]:
@@ -212,7 +214,7 @@ def plain_name(name: str) -> str:
     return re.sub(r"(?<![\d\s_-])[\s_-]+|[\s_-]+(?!\d)|^[\s_-]+", "", plain)
 
 
-def as_yaml(value: Value) -> str:
+def as_yaml(value: StoredValue) -> str:
     """A class name or a stored value as dataset.yaml needs it: in quotes where YAML would read something else."""
     return f'"{value}"' if isinstance(value, str) and COLOUR.fullmatch(value) else yaml_scalar(value)
 
@@ -233,7 +235,7 @@ def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for pair in itertools.combinations(compared, 2) if compared[pair[0]] == compared[pair[1]]]
 
 
-def number(value: Value) -> int:
+def stored_number(value: StoredValue) -> int:
     """A stored value as a number: a colour as 0xRRGGBB."""
     return int(value[1:], 16) if isinstance(value, str) else value
 
