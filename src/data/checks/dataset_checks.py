@@ -14,11 +14,11 @@ from src.data.checks.mask_encoding import Encoding, resolve
 from src.data.checks.pair_check import Entry, Pixels, entry_of
 from src.data.checks.set_checks import set_findings, swapped_mask_warnings
 from src.data.reading.unreadable import Finding, Unreadable
-from src.data.similarity.near_duplicates import find_twins
+from src.data.similarity.near_duplicates import find_near_duplicates
 from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
-from src.data.source.matching import Rule
+from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
-from src.data.source.pairs import WHOLE, Content, Pair, View, folder_pairs
+from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
 from src.data.splits.groups import groups_of
 from src.errors import UserError
 from src.params import Data
@@ -59,7 +59,7 @@ class Gate:
         return list(counts.values())
 
 
-def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE) -> Gate:
+def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE_SET) -> Gate:
     """Read and check every pair of the data set at `source`, handing its pixels to `sink` in the order of the ids.
 
     scratch: a folder for pixels that are too large for memory. view: even if it wants a few pairs, all are read where
@@ -70,10 +70,10 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, v
     if dataset.exif and data.masks.exif == "auto":
         data = data.model_copy(update={"masks": data.masks.model_copy(update={"exif": dataset.exif})})
     ignore = dataset.ignored_value
-    if dataset.package and view.masks != WHOLE.masks:
+    if dataset.package and view.masks != WHOLE_SET.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
-        pairs, findings, rule = package_pairs(dataset.package), list[Finding](), Rule()
+        pairs, findings, rule = package_pairs(dataset.package), list[Finding](), NamingRule()
     else:
         pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore, view)
     pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
@@ -97,7 +97,7 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, v
             content, entry = result
             entries[entry.id] = replace(entry, at=sink(content.image, content.labels.codes))
             findings += entry.findings
-    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data, view)
+    return _judged(Gate(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.describe()), data, view)
 
 
 def _described(source: Path, data: Data) -> Dataset:
@@ -148,7 +148,7 @@ def _judged(gate: Gate, data: Data, view: View) -> Gate:
         stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
         if encoding.dataset.classes and entries and not stops and view.only is None:
             findings += _class_warnings(replace(gate, encoding=encoding, entries=entries), described)
-    twins, more = find_twins(list(entries.values()))
+    twins, more = find_near_duplicates(list(entries.values()))
     findings += more + set_findings(entries, encoding.dataset, twins, bool(gate.encoding.dataset.classes))
     if data.on_error == "skip":
         findings = [replace(f, severity="skipped") if f.severity == "error" and not f.whole else f for f in findings]

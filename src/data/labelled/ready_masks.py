@@ -16,8 +16,8 @@ from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
-from src.data.source.matching import Rule, find_rule, partners
-from src.data.source.pairs import by_stem, named
+from src.data.source.matching import NamingRule, find_rule, pair_by_rule
+from src.data.source.pairs import find_images, read_named
 from src.data.store.array_writer import Appended
 from src.data.store.prepare import translate
 from src.data.store.store import MASKS, Record, Store, strips
@@ -42,7 +42,7 @@ class Ready:
     path: Path
     starts: dict[int, int]
     decoder: Decoder
-    rule: Rule
+    rule: NamingRule
     extra: int
 
     def mask(self, index: int) -> NDArray[np.uint8]:
@@ -57,7 +57,7 @@ class Ready:
 
     def notes(self) -> list[str]:
         """What a reader of the scores should know of how the masks were read."""
-        lines = [f"predictions paired by name: {words}"] if (words := self.rule.words()) else []
+        lines = [f"predictions paired by name: {words}"] if (words := self.rule.describe()) else []
         lines += [self.decoder.note] if self.decoder.note else []
         return [*lines, f"{self.extra} more predictions are of no image to score"] if self.extra else lines
 
@@ -79,7 +79,7 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
         raise UserError(f"{folder}: is no folder of masks")
     folder = folder if folder.name else folder.resolve()
     store, own = labelled.store, _described(folder)
-    files, findings, _ = by_stem(folder, folder, skip=False)
+    files, findings, _ = find_images(folder, folder, skip=False)
     rule = find_rule(labelled.known, files)
     masks, missing = _paths(folder, files, rule, labelled)
     described = own if own.classes else store.dataset
@@ -143,7 +143,7 @@ def _read(
         return Labels(codes, stored.values)
 
     try:
-        labels = named(folder.parent, path, read)
+        labels = read_named(folder.parent, path, read)
     except Unreadable as error:
         return Finding(record.id, "error", str(error), error.setting)
     height, width = labels.codes.shape
@@ -154,12 +154,12 @@ def _read(
 
 
 def _paths(
-    folder: Path, files: Mapping[str, Path], rule: Rule, labelled: Labelled
+    folder: Path, files: Mapping[str, Path], rule: NamingRule, labelled: Labelled
 ) -> tuple[dict[int, Path], list[Finding]]:
     """Position in the store of an image to score → its mask; a finding for each that has none."""
     scored = {labelled.store.records[index].id: index for index in labelled.indices}
     images = {image: Path(image) for image in labelled.known}
-    together, alone = partners(images, files, rule, folder.name, kind="prediction")
+    together, alone = pair_by_rule(images, files, rule, folder.name, kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
     missing = [
         replace(finding, file=image, setting=setting)

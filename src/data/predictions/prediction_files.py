@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from src.data.reading.tiff import is_tiff, only_series, open_tiff
+from src.data.reading.tiff import is_tiff, open_tiff, single_series
 from src.data.source.dataset import StoredValue, stored_number
 from src.data.store.store import LARGE, release
 from src.errors import UserError
@@ -49,7 +49,7 @@ def place_of(path: Path, channels: int = 0) -> Place:
     if not is_tiff(path):
         return NOWHERE
     with open_tiff(path) as file:
-        tags = only_series(file, channels).keyframe.tags
+        tags = single_series(file, channels).keyframe.tags
         if tags.valueof(274, 1) not in (0, 1):
             return NOWHERE
         kept = [_copied(tag) for tag in tags if tag.code in GEOREFERENCE]

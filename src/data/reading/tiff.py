@@ -65,7 +65,7 @@ def read_tiff(path: Path, channels: int = 0, scratch: Path | None = None) -> Tif
     """
     try:
         with open_tiff(path) as file:
-            series = only_series(file, channels)
+            series = single_series(file, channels)
             page = series.keyframe
             _check(file, page)
             place = _channel_axis(series, channels)
@@ -117,7 +117,7 @@ def _complete(series: Any, file: tifffile.TiffFile) -> bool:
     return all(page is not None and page.parent is file for page in series.pages)
 
 
-def only_series(file: tifffile.TiffFile, channels: int) -> Any:
+def single_series(file: tifffile.TiffFile, channels: int) -> Any:
     """The file's one image; reduced copies and transparency masks beside it do not count."""
     series = [one for one in file.series if not (one.keyframe.is_reduced or one.keyframe.is_mask)]
     if not series:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from src.data.reading.unreadable import Finding
-from src.data.source.matching import NOTHING, SEPARATORS, Affix, Rule, cuts, shared_affixes
+from src.data.source.matching import NOTHING, SEPARATORS, Affix, NamingRule, cuts, shared_affixes
 from src.errors import some
 
 MOST_NAMED = 3  # files of one image that a message names
@@ -13,7 +13,7 @@ Groups = dict[str, dict[str, str]]  # id → the ids of the other kind that belo
 def layout_findings(
     images: Collection[str],
     masks: Collection[str],
-    rule: Rule,
+    rule: NamingRule,
     alone: list[Finding],
     folder: str = "masks",
     only: Collection[str] | None = None,

@@ -32,7 +32,7 @@ NOTHING = Affix("", "")
 
 
 @dataclass(frozen=True)
-class Rule:
+class NamingRule:
     """An image and a mask belong together if they lie in the same sub-folder and their names have the same core.
 
     extension: whether the names of images are taken with their extension, as a.jpg of the mask a.jpg.png.
@@ -42,7 +42,7 @@ class Rule:
     mask: Affix = NOTHING
     extension: bool = False
 
-    def keys(self, ids: Collection[str], affix: Affix) -> dict[str, list[str]]:
+    def group(self, ids: Collection[str], affix: Affix) -> dict[str, list[str]]:
         """folder/core → the ids that come down to it."""
         found: dict[str, list[str]] = {}
         for one in ids:
@@ -52,12 +52,12 @@ class Rule:
                 found.setdefault(folder + slash + core, []).append(one)
         return found
 
-    def matched(self, images: Collection[str], masks: Collection[str]) -> int:
+    def count_pairs(self, images: Collection[str], masks: Collection[str]) -> int:
         """How many keys are those of exactly one image and one mask."""
-        by_image, by_mask = self.keys(images, self.image), self.keys(masks, self.mask)
+        by_image, by_mask = self.group(images, self.image), self.group(masks, self.mask)
         return sum(len(found) == len(by_mask.get(key, [])) == 1 for key, found in by_image.items())
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The rule for people, "" where names are equal."""
         parts = ["masks are named after images with their extension"] * self.extension
         for kind, (prefix, suffix) in (("images", self.image), ("masks", self.mask)):
@@ -65,32 +65,32 @@ class Rule:
         return " and ".join(parts)
 
 
-def find_rule(images: Collection[str], masks: Collection[str]) -> Rule:
+def find_rule(images: Collection[str], masks: Collection[str]) -> NamingRule:
     """The rule that pairs most of the ids; of equal ones the one that takes least off.
 
     One that takes something off must pair at least half of what can have a partner: fewer are chance.
     """
     if set(images) == set(masks) or not images or not masks:
-        return Rule()
-    rules = {Rule(): 0}
-    rules |= {Rule(mask=affix): 1 for affix in _around(_names(masks), set(_names(images)))}
-    rules |= {Rule(image=affix): 1 for affix in _around(_names(images), set(_names(masks)))}
+        return NamingRule()
+    rules = {NamingRule(): 0}
+    rules |= {NamingRule(mask=affix): 1 for affix in _around(_names(masks), set(_names(images)))}
+    rules |= {NamingRule(image=affix): 1 for affix in _around(_names(images), set(_names(masks)))}
     for image in shared_affixes(_names(images)):
-        rules |= {Rule(image, mask): FEWEST for mask in shared_affixes(_names(masks))}
-    counts = {rule: rule.matched(images, masks) for rule in rules}
+        rules |= {NamingRule(image, mask): FEWEST for mask in shared_affixes(_names(masks))}
+    counts = {rule: rule.count_pairs(images, masks) for rule in rules}
     half = min(len(images), len(masks)) / 2
-    believable = [rule for rule, fewest in rules.items() if rule == Rule() or counts[rule] >= max(fewest, half)]
-    return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask)), rule.words()))
+    believable = [rule for rule, fewest in rules.items() if rule == NamingRule() or counts[rule] >= max(fewest, half)]
+    return max(believable, key=lambda rule: (counts[rule], -len("".join(rule.image + rule.mask)), rule.describe()))
 
 
-def partners(
-    images: Mapping[str, Path], masks: Mapping[str, Path], rule: Rule, folder: str = "masks", kind: str = "mask"
+def pair_by_rule(
+    images: Mapping[str, Path], masks: Mapping[str, Path], rule: NamingRule, folder: str = "masks", kind: str = "mask"
 ) -> tuple[dict[str, str], list[Finding]]:
     """The id of an image → that of its one mask in `folder`; a finding for every other file, images first.
 
     kind: what the files in `folder` are called in messages.
     """
-    by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+    by_image, by_mask = rule.group(images, rule.image), rule.group(masks, rule.mask)
     both = [key for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1]
     together = {by_image[key][0]: by_mask[key][0] for key in both}
     findings = []
@@ -101,7 +101,7 @@ def partners(
             what = f"has no {kind if of_images else 'image'}"
             if one.casefold() in folded:
                 what += f"; {folded[one.casefold()]} differs in capital letters only"
-            add = f"add it as {folder}/{one}.png" if of_images and not rule.words() else "add it"
+            add = f"add it as {folder}/{one}.png" if of_images and not rule.describe() else "add it"
             setting = f"{add}, remove the file, or data.on_error: skip"
             findings.append(Finding(f"{'images' if of_images else folder}/{one}", "error", what, setting))
     return together, findings

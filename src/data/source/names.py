@@ -67,7 +67,7 @@ def _forms(written: str) -> list[str]:
     return list(dict.fromkeys(forms))
 
 
-def advice(ids: Collection[str]) -> str:
+def naming_hint(ids: Collection[str]) -> str:
     """How images are named, with one of them as an example."""
     example = f", such as {min(ids)!r}" if ids else ""
     return f"name an image by its path below images/, without extension{example}"

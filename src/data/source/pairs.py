@@ -16,7 +16,7 @@ from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
 from src.data.source.layouts import layout_findings
 from src.data.source.links import check_links, files_below
-from src.data.source.matching import Rule, find_rule, partners
+from src.data.source.matching import NamingRule, find_rule, pair_by_rule
 from src.data.source.unpaired import explain_unpaired
 from src.errors import UserError, printable
 from src.params import Data
@@ -66,24 +66,24 @@ class View:
         return self.only is None or image in self.only
 
 
-WHOLE = View()
+WHOLE_SET = View()
 
 
 def folder_pairs(
-    folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE
-) -> tuple[list[Pair], list[Finding], Rule]:
+    folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE_SET
+) -> tuple[list[Pair], list[Finding], NamingRule]:
     """Pair the files of `folder`/images with those of `folder`/masks, in the order of their ids.
 
     colours, ignore: see `read_mask`. Whatever has no partner, or more than one, is a finding; of a view, if its image
     is wanted. The pairs are all that there are.
     """
     check_folder(folder, view.masks)
-    images, findings, several = by_stem(folder / "images", folder)
-    masks, more, of_masks = by_stem(folder / view.masks, folder)
+    images, findings, several = find_images(folder / "images", folder)
+    masks, more, of_masks = find_images(folder / view.masks, folder)
     names, rule = _named(images, masks)
     files = {name: images[image] for name, image in names.items()}
     only = None if view.only is None else {name for name, image in names.items() if image in view.only}
-    together, alone = partners(files, masks, rule, view.masks)
+    together, alone = pair_by_rule(files, masks, rule, view.masks)
     alone = layout_findings(files, masks, rule, alone, view.masks, only)
     alone = explain_unpaired(folder, files, masks, rule, alone, view.masks)
     if only is not None:
@@ -96,13 +96,13 @@ def folder_pairs(
     return pairs, findings + more + alone, rule
 
 
-def _named(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], Rule]:
+def _named(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], NamingRule]:
     """What masks are named after → id of the image, and the rule: the id, or the file, as a.jpg of a mask a.jpg.png."""
     rule = find_rule(images, masks)
     whole = {image + path.suffix: image for image, path in images.items()}
     if any(suffix in mask.lower() for mask in masks for suffix in SUFFIXES):
         other = replace(find_rule(whole, masks), extension=True)
-        if other.matched(whole, masks) > rule.matched(images, masks):
+        if other.count_pairs(whole, masks) > rule.count_pairs(images, masks):
             return whole, other
     return {image: image for image in images}, rule
 
@@ -119,7 +119,7 @@ def check_folder(folder: Path, masks: str = View.masks) -> None:
     check_links(folder, "images", masks)
 
 
-def by_stem(folder: Path, root: Path, *, skip: bool = True) -> tuple[dict[str, Path], list[Finding], set[str]]:
+def find_images(folder: Path, root: Path, *, skip: bool = True) -> tuple[dict[str, Path], list[Finding], set[str]]:
     """Path below `folder` without extension, in composed unicode → file; findings; the stems of several files.
 
     Which of several is meant nobody can tell: none of them may be used. skip: whether data.on_error: skip helps.
@@ -161,9 +161,9 @@ def _read(
     ignore: int | None,
     scratch: Path | None,
 ) -> Content:
-    picture = named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
+    picture = read_named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
     image = turned(picture.pixels, picture.orientation)
-    stored = named(folder, mask_path, lambda: read_stored_mask(mask_path, data.masks, colours, ignore, scratch))
+    stored = read_named(folder, mask_path, lambda: read_stored_mask(mask_path, data.masks, colours, ignore, scratch))
     if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
         _refuse_image(folder, mask_path, image)
     codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
@@ -193,7 +193,7 @@ def _refuse_image(folder: Path, mask_path: Path, image: NDArray[Any]) -> None:
         raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
 
 
-def named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
+def read_named(folder: Path, path: Path, read: Callable[[], Any]) -> Any:
     """Read a file; what is wrong with it names it, as seen from the data set's folder."""
     name = path.relative_to(folder).as_posix()
     try:

@@ -7,14 +7,19 @@ from pathlib import Path
 from src.data.reading.images import SUFFIXES
 from src.data.reading.unreadable import Finding
 from src.data.source.links import files_below
-from src.data.source.matching import Rule, find_rule, partners
+from src.data.source.matching import NamingRule, find_rule, pair_by_rule
 
 ANNOTATIONS = {".json", ".xml", ".txt"}  # outlines in place of masks
 FEWEST = 2  # names that have to differ in leading zeros alone, or in their folders, before that is called the reason
 
 
 def explain_unpaired(
-    root: Path, images: Mapping[str, Path], masks: Mapping[str, Path], rule: Rule, alone: list[Finding], folder: str
+    root: Path,
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    rule: NamingRule,
+    alone: list[Finding],
+    folder: str,
 ) -> list[Finding]:
     """The findings on files without a partner, with the reason where the names tell it.
 
@@ -45,7 +50,7 @@ def _unread(root: Path, images: Mapping[str, Path], masks: Mapping[str, Path], f
     """File without a partner → the error that its partner is in a format that is not read."""
     others = {kind: _others(root / kind) for kind in ("images", folder)}
     every_image, every_mask = {**others["images"], **images}, {**others[folder], **masks}
-    together, _ = partners(every_image, every_mask, find_rule(every_image, every_mask), folder)
+    together, _ = pair_by_rule(every_image, every_mask, find_rule(every_image, every_mask), folder)
     found = {}
     for image, mask in together.items():
         if image in images and mask not in masks:
@@ -83,7 +88,7 @@ def _similar_names(left: Sequence[str], folder: str) -> list[Finding]:
     for plain, difference, setting in ways:
         images, masks = ({plain(name): name for name in _names(left, kind)} for kind in ("images", folder))
         rule = find_rule(images, masks)
-        pairs, _ = partners(dict.fromkeys(images, Path()), dict.fromkeys(masks, Path()), rule, folder)
+        pairs, _ = pair_by_rule(dict.fromkeys(images, Path()), dict.fromkeys(masks, Path()), rule, folder)
         if len(pairs) >= max(FEWEST, min(len(images), len(masks)) / 2):
             image, mask = next(iter(pairs.items()))
             what = f"{len(pairs)} name(s) differ in {difference} alone, as {images[image]!r} and {masks[mask]!r}"
@@ -96,9 +101,9 @@ def _names(files: Iterable[str], kind: str) -> list[str]:
     return [file.removeprefix(f"{kind}/") for file in files if file.startswith(f"{kind}/")]
 
 
-def _few_pairs(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
+def _few_pairs(images: Collection[str], masks: Collection[str], rule: NamingRule, folder: str) -> list[Finding]:
     """An error if most images have no mask and most masks no image: the pairs that there are may be chance."""
-    pairs = rule.matched(images, masks)
+    pairs = rule.count_pairs(images, masks)
     if not pairs or 2 * pairs >= min(len(images), len(masks)):
         return []
     what = f"only {pairs} of {len(images)} images and {len(masks)} masks have names that go together, maybe by chance"
@@ -106,9 +111,9 @@ def _few_pairs(images: Collection[str], masks: Collection[str], rule: Rule, fold
     return [Finding(folder, "error", what, setting, True)]
 
 
-def _shifted_numbers(images: Collection[str], masks: Collection[str], rule: Rule, folder: str) -> list[Finding]:
+def _shifted_numbers(images: Collection[str], masks: Collection[str], rule: NamingRule, folder: str) -> list[Finding]:
     """An error if masks are numbered like the images, but begin with another number: each would get its neighbour's."""
-    of_images, of_masks = _numbers(rule.keys(images, rule.image)), _numbers(rule.keys(masks, rule.mask))
+    of_images, of_masks = _numbers(rule.group(images, rule.image)), _numbers(rule.group(masks, rule.mask))
     for beginning in sorted(of_images.keys() & of_masks.keys()):
         first, second = sorted(of_images[beginning]), sorted(of_masks[beginning])
         shifts = {there - here for here, there in zip(first, second, strict=False)}
