@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
-from src.data.reading.images import LUMA_WEIGHTS, Pixels
+from src.data.reading.channels import LUMA_WEIGHTS, Pixels
 from src.data.reading.masks import StoredValues
 from src.params import Masks
 

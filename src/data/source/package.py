@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.reading.images import read_image
-from src.data.reading.masks import counted
+from src.data.reading.masks import encode_uint8
 from src.data.source.dataset import Package, PackageFile
 from src.data.source.pairs import Content, Pair
 from src.errors import UserError
@@ -48,7 +48,7 @@ def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) ->
 
 
 def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], _: Path | None) -> Content:
-    return Content(np.ascontiguousarray(image), counted(np.ascontiguousarray(mask)))
+    return Content(np.ascontiguousarray(image), encode_uint8(np.ascontiguousarray(mask)))
 
 
 def _file(package: Package, file: PackageFile) -> Path:

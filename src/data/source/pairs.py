@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from src.data.checks.image_as_mask import changed_places, holds_image, suspicious
-from src.data.reading.images import SUFFIXES, read_image, read_picture, turned
+from src.data.reading.images import SUFFIXES, apply_orientation, read_image, read_picture
 from src.data.reading.masks import Labels, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
@@ -162,7 +162,7 @@ def _read(
     scratch: Path | None,
 ) -> Content:
     picture = read_named(folder, image_path, lambda: read_picture(image_path, data.channels, scratch))
-    image = turned(picture.pixels, picture.orientation)
+    image = apply_orientation(picture.pixels, picture.orientation)
     stored = read_named(folder, mask_path, lambda: read_stored_mask(mask_path, data.masks, colours, ignore, scratch))
     if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
         _refuse_image(folder, mask_path, image)
