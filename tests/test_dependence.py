@@ -160,6 +160,6 @@ def test_real_nuclei_are_independent_and_frames_of_one_drive_are_not():
 def test_blocks_of_the_map_adjoin():
     """The bundled sample's groups are blocks of four tiles, and the next block begins where one ends."""
     pairs = package_pairs(read_dataset(ROOT / "data/blue-marble").package)
-    named = [(pair.id, pair.read(None)[0]) for pair in pairs]
+    named = [(pair.id, pair.read(None).image) for pair in pairs]
     found = dependence(named, lambda name: name.split("/")[0])
     assert found is not None and found.what == "have matching edges"

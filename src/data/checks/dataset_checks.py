@@ -75,7 +75,8 @@ def examine(source: Path, data: Data, sink: Sink, scratch: Path | None = None, v
     if dataset.package:
         pairs, findings, rule = package_pairs(dataset.package), list[Finding](), NamingRule()
     else:
-        pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore, view)
+        found = folder_pairs(source, data, dataset.coloured, ignore, view)
+        pairs, findings, rule = found.pairs, found.findings, found.rule
     pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
     findings += _described_wrongly(source, dataset, [pair.id for pair in pairs])
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}

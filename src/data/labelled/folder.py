@@ -73,7 +73,7 @@ def _ids(source: Path, dataset: Dataset) -> list[str]:
     """The ids of all images, with or without a mask."""
     if dataset.package:
         return [pair.id for pair in package_pairs(dataset.package)]
-    return sorted(find_images(source / "images", source)[0])
+    return sorted(find_images(source / "images", source).files)
 
 
 def _listed(path: Path, source: Path, dataset: Dataset, params: Params, ids: list[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
-from src.data.source.matching import NamingRule, find_rule, pair_by_rule
+from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
 from src.data.source.pairs import find_images, read_named
 from src.data.store.array_writer import Appended
 from src.data.store.prepare import translate
@@ -79,7 +79,8 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
         raise UserError(f"{folder}: is no folder of masks")
     folder = folder if folder.name else folder.resolve()
     store, own = labelled.store, _described(folder)
-    files, findings, _ = find_images(folder, folder, skip=False)
+    found_masks = find_images(folder, folder, skip=False)
+    files, findings = found_masks.files, found_masks.findings
     rule = find_rule(labelled.known, files)
     masks, missing = _paths(folder, files, rule, labelled)
     described = own if own.classes else store.dataset
@@ -159,7 +160,7 @@ def _paths(
     """Position in the store of an image to score → its mask; a finding for each that has none."""
     scored = {labelled.store.records[index].id: index for index in labelled.indices}
     images = {image: Path(image) for image in labelled.known}
-    together, alone = pair_by_rule(images, files, rule, folder.name, kind="prediction")
+    together, alone = pair_by_rule(NamedFiles(images, files, rule, folder.name), kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
     missing = [
         replace(finding, file=image, setting=setting)
