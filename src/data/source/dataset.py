@@ -18,13 +18,8 @@ IGNORE = 255  # ignore index: pixels of the prepared masks that count in no loss
 NAME = "dataset.yaml"
 RESERVED = (NAME, "index.json", "images.bin", "masks.bin")  # file names of the store, see store.py
 BLACK = "#000000"
-PALETTE = (
-    "#0072B2",
-    "#E69F00",
-    "#56B4E9",
-    "#D55E00",
-    "#999999",
-)  # Okabe and Ito, without the colours that pictures use for errors
+# Okabe and Ito, without the colours that pictures use for errors:
+PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")
 SUBSETS = ("train", "validation", "test")
 NONE = "none"  # value of background and ignore that says that there is none
 BACKGROUND_NAMES = ("background", "bg")  # compared as `plain_name`
@@ -45,7 +40,7 @@ class PackageFile(Section):
 
     Attributes:
         path: Path below the folder of packages.
-        sha256: Hash of the file that the data set was made from.
+        sha256: Hash of the file that the sample was made from.
     """
 
     path: str
@@ -129,9 +124,7 @@ class Dataset(Section):
         if name is not None and (not name or name != Path(name).name or name.startswith(".")):
             raise ValueError("must be the name of a file in the folder of dataset.yaml")
         if name in RESERVED:
-            raise ValueError(
-                f"{name} is the name of a file of the prepared data set: rename the list, for example to test.txt"
-            )
+            raise ValueError(f"{name} is a file of the prepared data set: rename the list, for example to test.txt")
         return name
 
     @model_validator(mode="after")
@@ -235,9 +228,10 @@ class Dataset(Section):
 
 
 def plain_name(name: str) -> str:
-    """Normalise a class name for comparison: drop case, apostrophes, blanks, hyphens, underscores, invisible characters.
+    """Normalise a class name for comparison.
 
-    A separator between two digits stays: 1-1 is not 11.
+    Case, apostrophes, blanks, hyphens, underscores and invisible characters are dropped. A separator between two digits
+    stays: 1-1 is not 11.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     visible = ["-" if unicodedata.category(c) == "Pd" else c for c in folded if unicodedata.category(c) != "Cf"]
@@ -254,13 +248,10 @@ def similar_names(names: Iterable[str]) -> list[tuple[str, str]]:
     """Find different names that are equal apart from case, blanks, underscores and hyphens.
 
     Such names are often one class that was typed in several ways. Unicode variants of a character (NFKC), kinds of
-    dash and invisible characters do not count as a difference either.
-
-    Args:
-        names: Class names. Repeated names count once.
+    dash and invisible characters do not count as a difference either. Repeated names count once.
 
     Returns:
-        All pairs, in the order of the names; an empty list if all names differ.
+        All pairs, in the order of the names.
     """
     compared = {name: plain_name(name) for name in names}
     return [pair for pair in itertools.combinations(compared, 2) if compared[pair[0]] == compared[pair[1]]]
@@ -306,6 +297,6 @@ def write_dataset(folder: Path, dataset: Dataset) -> None:
 
     Args:
         folder: The data set.
-        dataset: The content. Keys with their default value are left out.
+        dataset: The content.
     """
     write_yaml(folder / NAME, dataset.model_dump(exclude_none=True, exclude_defaults=True))

@@ -17,7 +17,7 @@ SYSTEM_FILES = {
     "ehthumbs.db",
     "desktop.ini",
     "__macosx",
-}  # of Windows and macOS, in addition to hidden files
+}  # of Windows and macOS, besides hidden files
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
 
 
