@@ -14,11 +14,11 @@ from src.data.checks.mask_encoding import Encoding, resolve_encoding
 from src.data.checks.pair_check import CheckedPair, Pixels, check_pair
 from src.data.checks.set_checks import set_findings, swapped_mask_warnings
 from src.data.reading.unreadable import Finding, Unreadable
-from src.data.similarity.near_duplicates import find_twins
+from src.data.similarity.near_duplicates import find_near_duplicates
 from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
-from src.data.source.matching import Rule
+from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
-from src.data.source.pairs import WHOLE, Content, Pair, View, folder_pairs
+from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
 from src.data.splits.groups import groups_of
 from src.errors import UserError
 from src.params import Data
@@ -39,7 +39,7 @@ class CheckResult:
     """
 
     source: Path
-    entries: dict[str, CheckedPair]
+    pairs: dict[str, CheckedPair]
     encoding: Encoding
     findings: list[Finding]
     twins: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class CheckResult:
 
     def pixels(self, entry: CheckedPair) -> list[int]:
         """How many pixels of each class the entry's mask holds."""
-        counts = dict.fromkeys(self.encoding.dataset.codes, 0)
+        counts = dict.fromkeys(self.encoding.dataset.stored_values, 0)
         for stored, count in entry.values.pixels.items():
             value = self.encoding.value(stored, entry.values.kind)
             if value in counts:
@@ -59,7 +59,9 @@ class CheckResult:
         return list(counts.values())
 
 
-def check_dataset(source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE) -> CheckResult:
+def check_dataset(
+    source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE_SET
+) -> CheckResult:
     """Read and check every pair of the data set at `source`, handing its pixels to `sink` in the order of the ids.
 
     scratch: a folder for pixels that are too large for memory. view: even if it wants a few pairs, all are read where
@@ -69,13 +71,14 @@ def check_dataset(source: Path, data: Data, sink: Sink, scratch: Path | None = N
     dataset = _described(source, data)
     if dataset.exif and data.masks.exif == "auto":
         data = data.model_copy(update={"masks": data.masks.model_copy(update={"exif": dataset.exif})})
-    ignore = dataset.ignored
-    if dataset.package and view.masks != WHOLE.masks:
+    ignore = dataset.ignored_value
+    if dataset.package and view.masks != WHOLE_SET.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
-        pairs, findings, rule = package_pairs(dataset.package), list[Finding](), Rule()
+        pairs, findings, rule = package_pairs(dataset.package), list[Finding](), NamingRule()
     else:
-        pairs, findings, rule = folder_pairs(source, data, dataset.coloured, ignore, view)
+        found = folder_pairs(source, data, dataset.coloured, ignore, view)
+        pairs, findings, rule = found.pairs, found.findings, found.rule
     pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
     findings += _described_wrongly(source, dataset, [pair.id for pair in pairs])
     shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
@@ -98,7 +101,7 @@ def check_dataset(source: Path, data: Data, sink: Sink, scratch: Path | None = N
             entries[entry.id] = replace(entry, offsets=sink(content.image, content.labels.codes))
             findings += entry.findings
     return _judged(
-        CheckResult(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.words()), data, view
+        CheckResult(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.describe()), data, view
     )
 
 
@@ -107,12 +110,12 @@ def _described(source: Path, data: Data) -> Dataset:
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
-    if data.masks.threshold and dataset.ignored is not None:
+    if data.masks.threshold and dataset.ignored_value is not None:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
     made = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
-    if made and dataset.classes and set(dataset.codes) != {0, 1}:
+    if made and dataset.classes and set(dataset.stored_values) != {0, 1}:
         raise UserError(
             f"data.masks.{made} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
         )
@@ -151,8 +154,8 @@ def _judged(gate: CheckResult, data: Data, view: View) -> CheckResult:
         )
         stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
         if encoding.dataset.classes and entries and not stops and view.only is None:
-            findings += _class_warnings(replace(gate, encoding=encoding, entries=entries), described)
-    twins, more = find_twins(list(entries.values()))
+            findings += _class_warnings(replace(gate, encoding=encoding, pairs=entries), described)
+    twins, more = find_near_duplicates(list(entries.values()))
     findings += more + set_findings(entries, encoding.dataset, twins, bool(gate.encoding.dataset.classes))
     if data.on_error == "skip":
         findings = [replace(f, severity="skipped") if f.severity == "error" and not f.whole else f for f in findings]
@@ -160,7 +163,7 @@ def _judged(gate: CheckResult, data: Data, view: View) -> CheckResult:
         what = "no pair of image and mask is left" if findings else "no pair of image and mask found"
         findings.append(Finding(str(gate.source), "error", what, "see the other findings, or check data.source", True))
     findings.sort(key=lambda finding: (finding.severity, finding.file))
-    return replace(gate, entries=entries, encoding=encoding, findings=findings, twins=twins)
+    return replace(gate, pairs=entries, encoding=encoding, findings=findings, twins=twins)
 
 
 def _class_warnings(gate: CheckResult, described: Dataset) -> list[Finding]:

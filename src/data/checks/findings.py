@@ -81,7 +81,7 @@ def _classes(gate: CheckResult) -> Iterator[str]:
         counts = [of_image[position] for of_image in pixels]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
         yield f"mask value {value}: {name!r}, {share}"
-    ignored = gate.encoding.dataset.ignored
+    ignored = gate.encoding.dataset.ignored_value
     held = [(entry.values.kind, *item) for entry in gate.pairs.values() for item in entry.values.pixels.items()]
     if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) == ignored):
         yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"

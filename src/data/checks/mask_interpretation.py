@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from src.data.source.dataset import Value, as_yaml
+from src.data.source.dataset import StoredValue, as_yaml
 
 MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
 THRESHOLD = "in params.yaml: data.masks.threshold"
@@ -32,7 +32,7 @@ class Interpretation:
 
     words: str
     line: str
-    classes: dict[Value, str] = field(default_factory=dict)
+    classes: dict[StoredValue, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Hints:
     wide: bool = False
     nodata: frozenset[int] = frozenset()
     all_classes: bool = False
-    ignored: Value | None = None
+    ignored: StoredValue | None = None
 
 
 def interpretations(
@@ -156,7 +156,7 @@ def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int
     return list(dict.fromkeys(found))
 
 
-def class_names(values: Sequence[int], coloured: bool) -> dict[Value, str]:
+def class_names(values: Sequence[int], coloured: bool) -> dict[StoredValue, str]:
     """Names for the values: background and foreground for two, else the value's own."""
     stored = [_value(value, coloured) for value in values]
     if len(values) == 2:
@@ -164,18 +164,18 @@ def class_names(values: Sequence[int], coloured: bool) -> dict[Value, str]:
     return {value: _name(value) for value in stored}
 
 
-def _name(value: Value) -> str:
+def _name(value: StoredValue) -> str:
     if isinstance(value, str):
         return f"colour_{value[1:]}"
     return f"class_{value}" if value >= 0 else f"class_minus_{-value}"
 
 
-def classes_line(classes: Mapping[Value, str]) -> str:
+def classes_line(classes: Mapping[StoredValue, str]) -> str:
     """The line of dataset.yaml that names the classes."""
     return f"classes: {{{', '.join(f'{as_yaml(value)}: {as_yaml(name)}' for value, name in classes.items())}}}"
 
 
-def _value(value: int, coloured: bool) -> Value:
+def _value(value: int, coloured: bool) -> StoredValue:
     return f"#{value:06X}" if coloured else value
 
 

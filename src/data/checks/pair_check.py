@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from src.data.checks.edges import Edges, edges
 from src.data.crops.normalise import moments, usable
 from src.data.crops.resize import averaged, nearest
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.duplicates import fingerprint
 from src.data.similarity.filled import thumbnail
@@ -45,7 +45,7 @@ class CheckedPair:
     id: str
     shape: tuple[int, ...]
     dtype: str
-    values: Values
+    values: StoredValues
     mean: list[float]
     std: list[float]
     checksums: tuple[int, int]
@@ -68,7 +68,7 @@ class CheckedPair:
 def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> CheckedPair:
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
     image, labels = content.image, content.labels
-    code = labels.values.code.get(ignore) if ignore is not None else None
+    code = labels.values.codes.get(ignore) if ignore is not None else None
     findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
     if not usable(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"

@@ -7,7 +7,7 @@ import numpy as np
 
 from src.data.checks.edges import interpolated_values
 from src.data.checks.pair_check import CheckedPair
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.errors import some
@@ -34,7 +34,7 @@ def set_findings(
     shown = {name: entry for name, entry in entries.items() if any(entry.std)}  # the others are of one colour
     found = [*_same_masks(shown, twins), *_ranges(shown), *_lines(entries.values(), dataset)]
     masks = {name: entry.values for name, entry in entries.items()}
-    return found + rescaled_mask_findings(masks, dataset.ignored, named)
+    return found + rescaled_mask_findings(masks, dataset.ignored_value, named)
 
 
 def _same_masks(entries: Mapping[str, CheckedPair], twins: Mapping[str, str]) -> list[Finding]:
@@ -78,7 +78,7 @@ def _ranges(entries: Mapping[str, CheckedPair]) -> list[Finding]:
 
 def _lines(entries: Iterable[CheckedPair], dataset: Dataset) -> list[Finding]:
     """A warning for values in thin lines between two others, as smooth resizing of class numbers leaves them."""
-    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored)
+    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored_value)
     if not lines:
         return []
     names = ", ".join(f"{value} ({lines[value]:,})" for value in sorted(lines))
@@ -88,7 +88,7 @@ def _lines(entries: Iterable[CheckedPair], dataset: Dataset) -> list[Finding]:
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def rescaled_mask_findings(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
+def rescaled_mask_findings(masks: Mapping[str, StoredValues], ignored: int | None, named: bool) -> list[Finding]:
     """An error, or a warning if classes are named, if masks seem to be scaled or coloured by their own highest class.
 
     One value then means different classes in different masks, as 127 and 85 both stand for class 1, 255 for any.

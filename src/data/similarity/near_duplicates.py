@@ -12,7 +12,7 @@ from src.data.similarity.duplicates import clusters, near_pairs
 from src.data.similarity.thumbnails import same_content
 
 
-def find_twins(entries: Sequence[CheckedPair]) -> tuple[dict[str, str], list[Finding]]:
+def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str], list[Finding]]:
     """The id of every image that has a twin → the first of its cluster; a warning for every image like an earlier one.
 
     Of equal images only the first is compared with the others, and of several likenesses only the first is told.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from src.data.checks.dataset_checks import CheckResult, check_dataset
 from src.data.checks.pair_check import CheckedPair
-from src.data.similarity.thumbnails import encoded
+from src.data.similarity.thumbnails import encode_thumbnail
 from src.data.source.dataset import Dataset, write_dataset
-from src.data.source.pairs import WHOLE, View
+from src.data.source.pairs import WHOLE_SET, View
 from src.data.splits.groups import copy_tables
 from src.data.store.array_writer import Appended
 from src.data.store.store import IMAGES, MASKS, Record, Store, strips, write_index
@@ -22,7 +22,7 @@ from src.params import Data
 Stored = tuple[int, int, int, NDArray[np.uint8]]  # of a mask: the bytes before it, height, width, and a lookup [256]
 
 
-def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], view: View = WHOLE) -> Store:
+def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], view: View = WHOLE_SET) -> Store:
     """Read the data set at data.source, or what `view` wants of it, into the folder `prepared`.
 
     report: is shown what the gate found before anything else happens, and raises `UserError` to stop; then `prepared`
@@ -77,7 +77,7 @@ def _record(gate: CheckResult, entry: CheckedPair) -> Record:
         pixels=gate.pixels(entry),
         mean=entry.mean,
         std=entry.std,
-        thumbnail=encoded(entry.thumbnail[0]),
+        thumbnail=encode_thumbnail(entry.thumbnail[0]),
         orientation=entry.orientation,
     )
 
@@ -86,7 +86,7 @@ def _stored(gate: CheckResult) -> Iterable[Stored]:
     """The masks whose codes are not their class indices."""
     for entry in gate.pairs.values():
         lookup = gate.encoding.lookup(entry.values)
-        if any(lookup[code] != code for code in entry.values.code.values()):
+        if any(lookup[code] != code for code in entry.values.codes.values()):
             height, width, _ = entry.shape
             yield entry.offsets[1], height, width, lookup
 
