@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import src.plan.memory as memory
 from benchmarks.memory import measured
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.network.unet import build_unet
 from src.model.training.available_memory import machine_bytes
@@ -67,7 +68,7 @@ def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
 
 def test_settings_are_read_from_the_store(store):
     sizes = {"filters": 16, "depth": 4, "crop": 64, "batch": 4}
-    facts = Facts.of(store, range(3), range(3))
+    facts = Facts.of(Subset.ungrouped(store, range(3)), Subset.ungrouped(store, range(3)))
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
         found = Settings.of(facts, **sizes, precision=precision)
