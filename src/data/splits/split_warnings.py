@@ -34,4 +34,4 @@ def caveat(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
     if not harm:
         return ""
     like = "like frames of a video, slices of a volume or tiles of a scene."
-    return " ".join([f"Caution: {found.words},", like, *harm, "Put such images into one group (README, Groups)."])
+    return " ".join([f"Caution: {found.words},", like, *harm, "Put such images into one group (docs/splits.md)."])
