@@ -38,7 +38,7 @@ def killed_in_training(project: Path, command: list[str], wait: float) -> str:
     process.wait()
     run(
         project, "git", "checkout", "-q", "-f", "main"
-    )  # where a killed experiment leaves Git: see docs/troubleshooting.md
+    )  # a kill leaves Git here: docs/troubleshooting.md
     return "".join(printed)
 
 
