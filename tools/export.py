@@ -61,7 +61,7 @@ def main(given: argparse.Namespace) -> int:
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
         raise UserError(f"{SPLITS}: has no test images to check an export on")
-    rows, notes, problems = write_exports(given.model, given.format, given.out, store, test)
+    rows, notes, problems = write_exports(given.model, given.format, given.out, test)
     text = exported_markdown(str(given.model), [vars(row) for row in rows], [*notes, *problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")

@@ -64,8 +64,8 @@ def report(gate: "Gate") -> None:
 def caveat_of(labelled: "Labelled") -> list[str]:
     from src.data.splits.split_warnings import caveat
 
-    records = [labelled.store.records[index] for index in labelled.indices]
-    pairs = zip(records, labelled.groups, strict=True)
+    records = labelled.images.records
+    pairs = zip(records, labelled.images.groups, strict=True)
     words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
     return [words] if words else []
 
@@ -85,14 +85,16 @@ def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> 
     from src.data.labelled.class_match import match_classes
     from src.data.labelled.remap_classes import recoded
     from src.data.source.dataset import NAME
+    from src.data.store.subsets import Subset
     from src.model.inference.predictor import load_predictor
-    from src.model.inference.score_subset import assess
+    from src.model.inference.score_subset import score_subset
 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
     store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
-    results, calibration = assess(network, store, labelled.indices, labelled.groups, read.evaluate.tolerance, "unet")
+    images = Subset(store, labelled.images.indices, labelled.images.groups)
+    results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
     notes = [f"scored is {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"

@@ -13,6 +13,7 @@ from src.data.splits.groups import groups_of, rule_of
 from src.data.splits.lists import listed_images
 from src.data.store.prepare import prepare
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.params import Params
 
@@ -21,15 +22,17 @@ from src.params import Params
 class Labelled:
     """What is scored on.
 
-    store: the data set, its own copy that may be changed; indices: the positions in it of the images to score; groups:
-    of each of these; known: the ids of all images that there are; named: whether dataset.yaml names the classes.
+    images: to score, of a store that is its own copy and may be changed; known: the ids of all images that there are;
+    named: whether dataset.yaml names the classes.
     """
 
-    store: Store
-    indices: list[int]
-    groups: list[str]
+    images: Subset
     known: list[str]
     named: bool
+
+    @property
+    def store(self) -> Store:
+        return self.images.store
 
 
 def read_labelled(
@@ -58,7 +61,8 @@ def read_labelled(
     if not scored:
         raise UserError(f"{only}: none of its images can be used")
     _, groups = groups_in(store, params.split)
-    return Labelled(store, list(scored.values()), [groups[image] for image in scored], known, bool(dataset.classes))
+    images = Subset(store, list(scored.values()), [groups[image] for image in scored])
+    return Labelled(images, known, bool(dataset.classes))
 
 
 def found(path: Path, source: Path) -> Path:

@@ -157,7 +157,7 @@ def _paths(
     folder: Path, files: Mapping[str, Path], rule: Rule, labelled: Labelled
 ) -> tuple[dict[int, Path], list[Finding]]:
     """Position in the store of an image to score → its mask; a finding for each that has none."""
-    scored = {labelled.store.records[index].id: index for index in labelled.indices}
+    scored = {labelled.store.records[index].id: index for index in labelled.images.indices}
     images = {image: Path(image) for image in labelled.known}
     together, alone = partners(images, files, rule, folder.name, kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"

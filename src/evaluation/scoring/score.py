@@ -32,9 +32,9 @@ def check_out(folder: Path) -> None:
 
 def score_ready(labelled: Labelled, ready: Ready, tolerance: float) -> Results:
     """What ready masks score on the images they are of."""
-    predictions = ((index, ready.mask(index)) for index in labelled.indices)
-    shown = progress(predictions, len(labelled.indices), "score")
-    return measure_all(labelled.store, shown, labelled.groups, tolerance)
+    predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
+    shown = progress(predictions, len(labelled.images), "score")
+    return measure_all(labelled.images, shown, tolerance)
 
 
 def write_scores(
