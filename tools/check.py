@@ -20,6 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     read = params.load()
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
+    params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
     gate = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(gate), read.split)
