@@ -1,4 +1,4 @@
-"""Read the data set, check every pair, and store it so that random crops are read without decoding whole images."""
+"""Read the data set, check every pair, and store it so that random patches are read without decoding whole images."""
 
 from src.params import Params
 from stages import CHECKS, PREPARED, SHEET, run
