@@ -126,7 +126,7 @@ def test_a_terminated_stage_leaves_nothing_behind(folder):
     code = """
 import os, signal, sys
 sys.argv = ["prepare"]
-from src.data.store.store import prepare
+from src.data.store import prepare
 def examine(*_):
     os.kill(os.getpid(), signal.SIGTERM)
     raise AssertionError("still here")
