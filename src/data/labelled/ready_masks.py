@@ -23,7 +23,7 @@ from src.data.store.prepare import translate
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
-from src.progress import ahead, progress
+from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
@@ -122,7 +122,7 @@ def _copied(
     def one(index: int) -> Labels | Finding:
         return _read(folder, masks[index], store.records[index], described, settings, work)
 
-    results = progress(ahead(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
+    results = progress(parallel_map(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
     with Appended(work / FILE) as file:
         for index, result in zip(masks, results, strict=True):
             if isinstance(result, Finding):
