@@ -31,8 +31,8 @@ def find_near_duplicates(entries: Sequence[Entry]) -> tuple[dict[str, str], list
     for position, entry in enumerate(entries):
         earlier = first.setdefault(entry.picture, position)
         if earlier != position:
-            what = f"is the very picture of {entries[earlier].id!r}"
-            what += ", but its mask is another" * (entry.checksums[1] != entries[earlier].checksums[1])
+            what = f"is identical to the image {entries[earlier].id!r}"
+            what += ", but its mask differs" * (entry.checksums[1] != entries[earlier].checksums[1])
             setting = "remove one; until then split.duplicates: together keeps them in one subset"
             findings[position] = Finding(entry.id, "warning", what, setting)
             equal.append((earlier, position, 1.0))
@@ -43,7 +43,7 @@ def find_near_duplicates(entries: Sequence[Entry]) -> tuple[dict[str, str], list
         yield from equal
         for a, b, likeness in _near([entries[position] for position in distinct]):
             a, b = distinct[a], distinct[b]
-            what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
+            what = f"is nearly identical to the image {entries[a].id!r} (likeness {likeness:.3f} of 1)"
             setting = "look at both; split.duplicates: together keeps them in one subset"
             findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
             yield a, b, likeness
