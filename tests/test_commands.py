@@ -127,10 +127,10 @@ def test_a_terminated_stage_leaves_nothing_behind(folder):
 import os, signal, sys
 sys.argv = ["prepare"]
 from src.data.store import prepare
-def examine(*_):
+def check_dataset(*_):
     os.kill(os.getpid(), signal.SIGTERM)
     raise AssertionError("still here")
-prepare.examine = examine
+prepare.check_dataset = check_dataset
 import runpy
 runpy.run_module("stages.prepare", run_name="__main__")
 """

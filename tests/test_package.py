@@ -48,8 +48,10 @@ def test_the_lists_name_every_block_once(pairs):
     listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
     for lines in lists.values():
-        held = set().union(*(np.unique(pair.read(None).labels.codes) for pair in pairs if block_of[pair.id] in lines))
-        assert held == {0, 1, 2}
+        classes = set().union(
+            *(np.unique(pair.read(None).labels.codes) for pair in pairs if block_of[pair.id] in lines)
+        )
+        assert classes == {0, 1, 2}
 
 
 @pytest.mark.parametrize("field", ["image", "mask"])

@@ -235,7 +235,7 @@ def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding
     return findings
 
 
-def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) -> list[Finding]:
+def photometric_warnings(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) -> list[Finding]:
     """A warning if some files store white as 0 and others black, or all white as 0 where that is unusual.
 
     Args:
@@ -256,7 +256,7 @@ def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) 
     return [Finding(kind, "warning", what, setting, True)]
 
 
-def truth_values(masks: Mapping[str, StoredValues], dataset: Dataset, one: int) -> list[Finding]:
+def boolean_mask_findings(masks: Mapping[str, StoredValues], dataset: Dataset, one: int) -> list[Finding]:
     """An error, or a warning if classes are named, for masks of one bit whose True viewers show as black.
 
     Args:

@@ -14,7 +14,7 @@ FEW_VALUES = 4  # of an image that may be a mask
 FLAT = 0.5  # share of the two most frequent values above which something is a mask, as smooth as its edges may be
 
 
-def suspicious(values: StoredValues, masks: Masks) -> bool:
+def may_hold_image(values: StoredValues, masks: Masks) -> bool:
     """Whether a mask holds too many values for classes, or a setting made two of them, so that nobody would notice."""
     return len(values.pixels) > MOST_CLASSES or masks.threshold > 0 or masks.read == "instances"
 
@@ -31,7 +31,7 @@ def holds_image(mask: Pixels, image: Pixels) -> bool:
     return any(np.corrcoef(one.ravel(), other.ravel())[0, 1] > CORRELATED for other in others)
 
 
-def changed_places(mask: Pixels, image: Pixels) -> bool:
+def looks_swapped(mask: Pixels, image: Pixels) -> bool:
     """Whether a mask file's pixels are those of a picture, and the image's no more than a mask's."""
     one, other = _channels(mask)[0], _channels(image)[0]
     counts = np.sort(np.unique(one, return_counts=True)[1])

@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from src.data.checks.class_checks import (
+    boolean_mask_findings,
     colours_line,
     palette_conflict,
-    truth_values,
     unlabelled_class,
     unlabelled_objects,
 )
 from src.data.checks.mask_interpretation import (
     MOST_CLASSES,
     Hints,
-    Reading,
+    Interpretation,
     blend,
     classes_line,
-    objects_reading,
-    readings,
+    interpretations,
+    objects_interpretation,
 )
 from src.data.reading.masks import Kind, StoredValues
 from src.data.reading.unreadable import Finding
@@ -94,7 +94,7 @@ class Encoding:
         return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
 
 
-def resolve(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
+def resolve_encoding(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
     """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
 
     Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
@@ -106,7 +106,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encodi
     encoding = Encoding.of(dataset, masks)
     if found := palette_conflict(masks, dataset) or unlabelled_objects(dataset, masks):
         return encoding, [*findings, found]
-    findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
+    findings += _strangers(encoding, masks) + boolean_mask_findings(masks, dataset, encoding.one)
     held: Held = {
         name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
@@ -159,7 +159,7 @@ def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Fi
     return findings
 
 
-def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Reading]:
+def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Interpretation]:
     ignored = encoding.dataset.ignored_value
     pixels: Counter[int] = Counter()
     for counts in held.values():
@@ -172,7 +172,7 @@ def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues])
         all_classes=encoding.dataset.ignore == NONE,
         ignored=None if ignored is None else encoding.dataset.ignore,
     )
-    return readings(pixels, found, encoding.family == "in colour", hints)
+    return interpretations(pixels, found, encoding.family == "in colour", hints)
 
 
 def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
@@ -190,7 +190,7 @@ def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     return findings
 
 
-def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
+def _in_one_channel(encoding: Encoding, held: Held) -> list[Interpretation]:
     """The reading that one channel of many colours holds classes and the others number objects, as in CARLA's masks."""
     if encoding.family != "in colour":
         return []
@@ -199,11 +199,13 @@ def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
         values = sorted({value >> shift & 255 for counts in held.values() for value in counts})
         if 1 < len(values) <= MOST_CLASSES:
             shown = ", ".join(map(str, values[:MOST_NAMED])) + " …" * (len(values) > MOST_NAMED)
-            found.append(Reading(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG"))
+            found.append(
+                Interpretation(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG")
+            )
     return found if len(found) == 1 else []
 
 
-def _undrawn(encoding: Encoding, held: Held) -> Reading:
+def _undrawn(encoding: Encoding, held: Held) -> Interpretation:
     """The reading that most values come from a lossy format or from smooth resizing, with those that do not seem to."""
     pixels: Counter[int] = Counter()
     for counts in held.values():
@@ -215,10 +217,10 @@ def _undrawn(encoding: Encoding, held: Held) -> Reading:
         else ""
     )
     words = f"values that nobody drew, from a lossy format (JPEG) or smooth resizing{drawn}"
-    return Reading(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
+    return Interpretation(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
 
 
-def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool) -> Finding:
+def _unclear(encoding: Encoding, held: Held, possible: list[Interpretation], made: bool) -> Finding:
     """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
     where: dict[int, list[str]] = {}
     for name, counts in held.items():
@@ -234,9 +236,11 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool
         possible = [
             *_in_one_channel(encoding, held),
             _undrawn(encoding, held),
-            Reading("classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"),
+            Interpretation(
+                "classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"
+            ),
         ]
-        possible += [objects_reading()] if 0 in counted and encoding.family != "in alpha" else []
+        possible += [objects_interpretation()] if 0 in counted and encoding.family != "in alpha" else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
     lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
     return Finding("masks", "error", what + count, lines, True)

@@ -26,7 +26,7 @@ Pixels = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CheckedPair:
     """What is kept of a pair when its pixels are gone.
 
     Attributes:
@@ -39,7 +39,7 @@ class Entry:
         orientation: EXIF, 1 … 8, of the image's file.
         highest: the highest of the image's numbers.
         edges: where the values of the mask meet.
-        at: where image and mask begin in the store.
+        offsets: where image and mask begin in the store.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Entry:
     orientation: int = 1
     highest: float = 0.0
     edges: Edges = field(default_factory=Edges)
-    at: tuple[int, int] = (0, 0)
+    offsets: tuple[int, int] = (0, 0)
 
     @property
     def picture(self) -> Hashable:
@@ -65,7 +65,7 @@ class Entry:
         return self.shape, self.dtype, self.checksums[0], self.fingerprint.tobytes()
 
 
-def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> Entry:
+def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> CheckedPair:
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
     image, labels = content.image, content.labels
     code = labels.values.codes.get(ignore) if ignore is not None else None
@@ -84,7 +84,7 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         findings.append(Finding(name, "warning", what, "check that it is meant"))
     release(image)
     mean, std = moments(image, None if code is None else labels.codes != code)
-    entry = Entry(
+    entry = CheckedPair(
         id=name,
         shape=image.shape,
         dtype=image.dtype.name,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset, read_dataset
 from src.data.source.package import package_pairs
 from src.data.source.pairs import WHOLE_SET, View, check_folder, find_images
@@ -39,7 +39,7 @@ def read_labelled(
     source: Path,
     params: Params,
     work: Path,
-    report: Callable[[Gate], None],
+    report: Callable[[CheckResult], None],
     masks: str = WHOLE_SET.masks,
     only: Path | None = None,
 ) -> Labelled:

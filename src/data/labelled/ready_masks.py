@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.findings import stop
+from src.data.checks.findings import raise_errors
 from src.data.labelled.folder import Labelled
 from src.data.labelled.ready_values import Decoder, decoder
 from src.data.reading.masks import Labels, StoredValues, read_stored_mask
@@ -23,7 +23,7 @@ from src.data.store.prepare import translate
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
-from src.progress import ahead, progress
+from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
@@ -89,7 +89,7 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     of_files = {_name(folder, masks[index]): held for index, held in values.items()}
     found, unknown = decoder(store.dataset, own, of_files, folder)
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
-    stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
+    raise_errors([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
     translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
     return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
@@ -122,7 +122,7 @@ def _copied(
     def one(index: int) -> Labels | Finding:
         return _read(folder, masks[index], store.records[index], described, settings, work)
 
-    results = progress(ahead(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
+    results = progress(parallel_map(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
     with Appended(work / FILE) as file:
         for index, result in zip(masks, results, strict=True):
             if isinstance(result, Finding):

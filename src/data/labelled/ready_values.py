@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.mask_encoding import Encoding, resolve
+from src.data.checks.mask_encoding import Encoding, resolve_encoding
 from src.data.labelled.class_match import Match, match_names, match_values
 from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
@@ -62,7 +62,7 @@ def decoder(
     """
     if own.classes:
         return _named(truth, own, masks, folder)
-    encoding, findings = resolve(truth, masks)
+    encoding, findings = resolve_encoding(truth, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
     unreadable = any(values.lossy or not encoding.fits(values) for values in masks.values())
     if unreadable or any(found.file not in masks for found in errors):  # of the whole set, such as palettes that differ
@@ -85,7 +85,7 @@ def _named(
     truth: Dataset, own: Dataset, masks: Mapping[str, StoredValues], folder: Path
 ) -> tuple[Decoder, list[Finding]]:
     """By the names that the folder's own dataset.yaml gives."""
-    encoding, findings = resolve(own, masks)
+    encoding, findings = resolve_encoding(own, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
     try:
         match = match_names(own.names, truth.names, str(folder / NAME), "the data set")

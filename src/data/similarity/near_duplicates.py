@@ -6,13 +6,13 @@ from itertools import groupby
 
 import numpy as np
 
-from src.data.checks.pair_check import Entry
+from src.data.checks.pair_check import CheckedPair
 from src.data.reading.unreadable import Finding
 from src.data.similarity.duplicates import clusters, near_pairs
 from src.data.similarity.thumbnails import same_content
 
 
-def find_near_duplicates(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]:
+def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str], list[Finding]]:
     """Find equal and nearly equal images.
 
     Of equal images only the first is compared with the others. An image that resembles several earlier ones gets one
@@ -54,7 +54,7 @@ def find_near_duplicates(entries: Sequence[Entry]) -> tuple[dict[str, str], list
     return twins, list(findings.values())
 
 
-def _near(entries: Sequence[Entry]) -> Iterator[tuple[int, int, float]]:
+def _near(entries: Sequence[CheckedPair]) -> Iterator[tuple[int, int, float]]:
     """Pairs of near duplicates, without those that are similar only by a frame or an area without data."""
     if not entries:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from src.data.checks.image_as_mask import changed_places, holds_image, suspicious
+from src.data.checks.image_as_mask import holds_image, looks_swapped, may_hold_image
 from src.data.reading.channels import Pixels
 from src.data.reading.images import SUFFIXES, apply_orientation, read_image, read_picture
 from src.data.reading.masks import Labels, read_stored_mask
@@ -217,7 +217,7 @@ class _PairFiles:
         image = apply_orientation(picture.pixels, picture.orientation)
         read_labels = functools.partial(read_stored_mask, self.mask, data.masks, self.colours, self.ignore, scratch)
         stored = read_named(self.folder, self.mask, read_labels)
-        if suspicious(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
+        if may_hold_image(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
             self._refuse_image_as_mask(image)
         codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
         if picture.alpha_dropped:
@@ -237,7 +237,7 @@ class _PairFiles:
             pixels = read_image(self.mask)
         except Unreadable:  # an image does not hold such numbers
             return
-        if changed_places(pixels, image):
+        if looks_swapped(pixels, image):
             what = f"{name} looks like an image, and the image like a mask"
             raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
         if holds_image(pixels, image):
