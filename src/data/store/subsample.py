@@ -8,8 +8,9 @@ from src.data.store.subsets import FEWEST_GROUPS, Subset
 def subsample(subset: Subset, number: int) -> Subset:
     """Choose images that represent a subset: all of its classes and as many groups as possible.
 
-    Classes are visited from the one that the fewest groups contain to the most common one. For each, images of `FEWEST_GROUPS`
-    groups that contain it are chosen. Then one image of every group follows in turn. The choice is the same every time.
+    Classes are visited from the one that the fewest groups contain to the most common one. For each, images of
+    `FEWEST_GROUPS` groups that contain it are chosen. Then one image of every group follows in turn. The choice is the
+    same every time.
 
     Args:
         subset: The images to choose from.
