@@ -188,6 +188,8 @@ def test_files_that_are_not_masks_are_refused_with_the_reason(tmp_path, content,
 def test_a_threshold_is_applied_to_rgb_of_single_bits(tmp_path):
     shape = np.zeros((24, 20), bool)
     shape[:, 11:] = True
-    found, kind = values_of(tmp_path, tiff(np.dstack([shape] * 3), photometric="rgb"), threshold=128)
+    found, kind = values_of(
+        tmp_path, tiff(np.stack([shape] * 3), photometric="rgb", planarconfig="separate"), threshold=128
+    )
     np.testing.assert_array_equal(found, shape)
     assert kind == "foreground"
