@@ -73,7 +73,7 @@ def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_pa
     label = labelled.store.dataset.names.index("cell")
     np.testing.assert_allclose(results.values["dice"][:, label], expected(truth, seen))
     assert taken == 0 and results.pixels.counted[:, 0].tolist() == [144 - 12, 144, 144, 144]
-    note = f"others than in the masks, and are matched by order: {low} as background, {high} as cell"
+    note = f"differ from those in the masks, and are matched by order: {low} as background, {high} as cell"
     assert (note in "".join(ready.notes())) == ({low, high} != set(classes))
 
 
