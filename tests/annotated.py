@@ -13,7 +13,7 @@ from src.convert.annotations import Options
 from src.convert.formats.coco import read_coco
 from src.convert.formats.labelme import read_labelme
 from src.convert.formats.yolo import read_yolo
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.data.source.pairs import folder_pairs
 from tests.closure import ROOT
@@ -75,7 +75,7 @@ def coco(folder, annotations, images=None, categories=None, name="a.png"):
 def from_coco(folder, *annotations, options=None, out="out", ignore_crowds=True, **more):
     path = coco(folder, annotations, **more)
     source = read_coco(path, folder / "photos", options or Options(), ignore_crowds=ignore_crowds)
-    return write(source, folder / out)
+    return write_data_set(source, folder / out)
 
 
 def stored(folder, name="a.png"):
@@ -102,7 +102,7 @@ def base64_png(pixels):
 
 
 def from_labelme(folder, out="out", **more):
-    return write(read_labelme(folder / "set", more.pop("options", Options()), **more), folder / out)
+    return write_data_set(read_labelme(folder / "set", more.pop("options", Options()), **more), folder / out)
 
 
 def yolo(folder, lines, names="names: [cell, tree]", image="images/a.png"):
@@ -115,7 +115,7 @@ def yolo(folder, lines, names="names: [cell, tree]", image="images/a.png"):
 
 
 def from_yolo(folder, **more):
-    return write(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
+    return write_data_set(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
 
 
 def run(*arguments):

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from src.convert.annotations import Options, number
+from src.convert.annotations import Options
+from src.convert.classes import number_classes
 from src.convert.formats.coco import read_coco
 from src.convert.summary import describe
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import SQUARE, box, from_coco, photo, read_mask, stored
@@ -175,7 +176,7 @@ def test_files_that_are_not_coco(tmp_path, content, why):
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match=why):
-        write(read_coco(tmp_path / "a.json", tmp_path / "photos", Options()), tmp_path / "out")
+        write_data_set(read_coco(tmp_path / "a.json", tmp_path / "photos", Options()), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -192,5 +193,5 @@ def test_categories_that_cannot_be_classes(tmp_path, categories, why):
 
 
 def test_the_most_classes_leave_255_to_ignore():
-    values = number([str(k) for k in range(254)], ROOT)
+    values = number_classes([str(k) for k in range(254)], ROOT)
     assert values["253"] == 254 and values["__ignore__"] == 255 and values["background"] == 0

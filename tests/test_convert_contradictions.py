@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from src.convert.annotations import Options
 from src.convert.formats.voc import read_voc
-from src.convert.holes import nested
+from src.convert.holes import find_nested
 from src.convert.regions import fill_polygons, overlap
 from src.convert.summary import describe
 from src.errors import UserError
@@ -98,8 +98,8 @@ def test_rings_that_opencv_traced_are_never_read_the_wrong_way(tmp_path):
         cv2.ellipse(outer, (70, 60), (int(rng.integers(25, 60)), int(rng.integers(25, 55))), 0, 0, 360, 1, -1)
         cv2.circle(inner, (70, 60), int(rng.integers(2, 22)), 1, -1)
         contours, _ = cv2.findContours(outer - inner, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-        inside = nested([contour[:, 0].astype(float) for contour in contours], 120, 140)
-        ring, filled = (inside.reading(float(mask.sum())).holes for mask in (outer - inner, outer))
+        inside = find_nested([contour[:, 0].astype(float) for contour in contours], 120, 140)
+        ring, filled = (inside.check_area(float(mask.sum())).holes for mask in (outer - inner, outer))
         assert ring is not False and filled is not True
         decided += (ring is True) + (filled is False)
     assert decided >= 76  # of 80; the others are refused, and left to --holes
@@ -125,7 +125,7 @@ def test_how_deep_polygons_lie_in_each_other_is_what_their_pixels_say(seed):
     depths = [
         sum(0 < one.sum() < other.sum() and (one & other).sum() >= 0.98 * one.sum() for other in masks) for one in masks
     ]
-    found = nested(polygons(seed), 90, 90)
+    found = find_nested(polygons(seed), 90, 90)
     assert found.depths == depths and any(depths) and len(found.parts) == len(parts)
 
 
@@ -135,7 +135,7 @@ def test_polygons_that_do_not_touch_are_not_compared_as_pixels(monkeypatch, insi
     monkeypatch.setattr("src.convert.holes.overlap", lambda one, other: compared.append(True) or overlap(one, other))
     square = np.array([[0, 0], [4, 0], [4, 4], [0, 4]], float)
     parts = [square + np.array([6 * (k % 30) + 1, 6 * (k // 30) + 1]) for k in range(900)]
-    found = nested([*parts, square * 50] if inside else parts, 200, 200)
+    found = find_nested([*parts, square * 50] if inside else parts, 200, 200)
     assert len(compared) == 900 * inside and (found is not None) == inside
     assert not inside or (found.depths == [1] * 900 + [0] and found.cut().area == 200 * 200 - 900 * 16)
 
@@ -457,7 +457,7 @@ def test_shapes_inside_others_of_their_class_are_counted(tmp_path):
     assert "_background_" in words
     labelme(tmp_path / "set/a.json", ("cell", "rectangle", big, {}), ("_Background_", "rectangle", small, {}))
     summary = from_labelme(tmp_path, "hole")
-    assert not summary.inside and read_mask(tmp_path / "hole/masks/a.png").sum() == 81 - 4
+    assert not summary.redundant and read_mask(tmp_path / "hole/masks/a.png").sum() == 81 - 4
 
 
 def test_the_options_that_decide_reach_the_library(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from src.convert.formats.rle import read_rle
 from src.convert.problems import Refused
-from src.convert.regions import fill_disc, fill_polygons, fill_runs, place_bitmap
+from src.convert.regions import Region, fill_disc, fill_polygons, fill_runs, place_bitmap
 from tests.annotated import inside, picture
 
 
@@ -47,12 +47,12 @@ def test_discs_and_bitmaps_are_cut_off_at_the_picture():
     rows, columns = np.mgrid[:11, :9]
     for x, y, radius in [(4.2, 5.1, 3.3), (0.0, 0.0, 4.0), (8.5, 10.5, 0.0), (-9.0, 3.0, 2.0), (4.0, 4.0, 40.0)]:
         expected = (rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2 <= radius**2
-        np.testing.assert_array_equal(picture(fill_disc(x, y, radius, 11, 9), 11, 9), expected)
+        np.testing.assert_array_equal(picture(fill_disc((x, y), radius, 11, 9), 11, 9), expected)
     pixels = np.array([[True, False, True], [True, True, False]])
     for top, left in [(0, 0), (-1, -2), (10, 7), (3, 4), (20, 20), (-5, -5)]:
         expected = np.zeros((40, 40), bool)
         expected[10 + top : 12 + top, 10 + left : 13 + left] = pixels
-        found = picture(place_bitmap(pixels, top, left, 11, 9), 11, 9)
+        found = picture(place_bitmap(Region(top, left, pixels), 11, 9), 11, 9)
         np.testing.assert_array_equal(found, expected[10:21, 10:19])
 
 

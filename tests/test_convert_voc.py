@@ -7,7 +7,7 @@ from PIL import Image
 from src.convert.annotations import Options
 from src.convert.formats.voc import read_voc
 from src.convert.summary import describe
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import photo, read_mask, run, stored
@@ -41,7 +41,7 @@ def voc(folder, labels=LABELS, names=("a",), folders=("images", "masks"), labelm
 
 
 def from_voc(folder, **more):
-    return write(read_voc(folder, Options(**more)), folder.parent / "out")
+    return write_data_set(read_voc(folder, Options(**more)), folder.parent / "out")
 
 
 @pytest.mark.parametrize("folders", [("images", "masks"), ("JPEGImages", "SegmentationClass")])
