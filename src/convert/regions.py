@@ -46,12 +46,22 @@ class _Window:
 
 
 def same(one: Region, other: Region) -> bool:
-    """Whether two regions contain the same pixels."""
+    """Whether two regions contain the same pixels.
+
+    Args:
+        one: A region of an image.
+        other: A region of the same image.
+    """
     return one.area == other.area == overlap(one, other)
 
 
 def overlap(one: Region, other: Region) -> int:
-    """The number of pixels that two regions share."""
+    """Count the pixels that two regions share.
+
+    Args:
+        one: A region of an image.
+        other: A region of the same image.
+    """
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom = min(region.top + region.inside.shape[0] for region in (one, other))
     right = min(region.left + region.inside.shape[1] for region in (one, other))

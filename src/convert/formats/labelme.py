@@ -98,14 +98,13 @@ def read_labelme(
         items += _unlabelled(unlabelled, root, findings)
     elif unlabelled:
         what = f"{len(unlabelled)} image(s) there have no JSON, and are left out; the first is "
-        findings.warn(
-            str(root), what + quoted(str(unlabelled[0])), "say --keep-unlabelled if they show nothing of the classes"
-        )
+        remedy = "say --keep-unlabelled if they show nothing of the classes"
+        findings.warn(str(root), what + quoted(str(unlabelled[0])), remedy)
     return Annotations(classes_by_value(values), items, False, [folder, root], findings, HOLES, hint=IN_PIXELS)
 
 
 def _labels(documents: dict[PurePosixPath, Document]) -> dict[str, str]:
-    """Label → the number of its shapes and the first file with one, in words; only shapes that can be entry."""
+    """Label → the number of its shapes and the first file with one, in words; only shapes that can be drawn."""
     counts: Counter[str] = Counter()
     first: dict[str, PurePosixPath] = {}
     for name, document in documents.items():

@@ -168,7 +168,7 @@ def _shape(mask: Path, value: int, value_of: dict[Colour, int]) -> Shape:
 
 @functools.lru_cache(maxsize=1)
 def _read_colours(path: Path) -> NDArray[np.uint32]:
-    """Read the colours of a mask, as shown: 0xRRGGBB, uint32 [height, width]. Raises `Refused` if they are not exact."""
+    """The colours of a mask as shown: 0xRRGGBB, uint32 [height, width]. Raises `Refused` if they are not exact."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.format in ("JPEG", "MPO"):
