@@ -74,7 +74,7 @@ def value_of_label(values: dict[str, int], label: str) -> int:
     if label not in values:
         close = [name for pair in similar_names([label, *values]) if label in pair for name in pair if name != label]
         hint = f"; did you mean {quoted(close[0])}?" if close else ""
-        raise Refused(f"{quoted(label)} is no class{hint}", "add it to --names, or correct the label")
+        raise Refused(f"{quoted(label)} is not one of the classes{hint}", "add it to --names, or correct the label")
     return values[label]
 
 

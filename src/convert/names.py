@@ -29,7 +29,9 @@ def safe_name(text: str) -> PurePosixPath:
     if not path.parts or any(part.startswith(".") or ":" in part for part in path.parts):
         raise Refused("the name leads upwards, or a part of it is hidden, empty or holds a colon", INSIDE)
     if path.suffix.lower() not in SUFFIXES:
-        raise Refused("is not of a kind that is read", f"save it as one of {', '.join(sorted(SUFFIXES))}")
+        raise Refused(
+            "has an extension that the pipeline does not read", f"save it as one of {', '.join(sorted(SUFFIXES))}"
+        )
     return PurePosixPath(*path.parts)
 
 

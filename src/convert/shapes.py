@@ -81,13 +81,13 @@ def reaches_out(points: Points, frame: Frame, options: Options) -> bool:
         other = frame.alternative
         if excess_of(points, other.width, other.height) <= TOLERANCE:
             raise Refused(
-                f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}, but fits the image "
+                f"reaches {excess:.6g} pixels out of the image of {frame.width} × {frame.height}, but fits the image "
                 f"as {other.coordinates}, {other.width} × {other.height}: its EXIF orientation turns it",
                 f"say --coordinates {other.coordinates} if the shapes were drawn so; else correct the shape",
             )
     if excess > TOLERANCE and not options.clip:
         raise Refused(
-            f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}",
+            f"reaches {excess:.6g} pixels out of the image of {frame.width} × {frame.height}",
             "check size and format, or cut such shapes off with --clip",
         )
     return excess > TOLERANCE

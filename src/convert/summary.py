@@ -20,15 +20,15 @@ def describe(summary: Summary) -> str:
         for value, name in names.items()
     ]
     if summary.unused:
-        lines.append(f"Classes without a pixel, which {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
+        lines.append(f"Classes without a pixel, left out of {NAME}: {', '.join(map(quoted, summary.unused))}.")
     if summary.overlaps:
         lines.append(
             f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
         )
     if summary.invisible:
-        lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the picture.")
+        lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the image.")
     if summary.cut:
-        lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
+        lines.append(f"{summary.cut} shape(s) reach out of the image and were cut off there.")
     if summary.redundant:
         lines.append(
             f"{summary.redundant} shape(s) lie inside others of their class and change nothing, in "
@@ -36,7 +36,7 @@ def describe(summary: Summary) -> str:
         )
     if summary.hidden:
         lines.append(
-            f"{summary.hidden} shape(s) lie wholly beneath shapes of other classes and leave no pixel, in "
+            f"{summary.hidden} shape(s) are completely covered by shapes of other classes, in "
             f"{some(summary.with_hidden)}. If they are holes or parts: draw them after the shapes that cover them."
         )
     if summary.skipped:

@@ -171,7 +171,7 @@ def _complete(annotations: Annotations, summary: Summary) -> None:
 
 def _refuse_folder(out: Path, sources: list[Path]) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise UserError(f"{out}: is no folder; name a new one")
+        raise UserError(f"{out}: is not a folder; name a new one")
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out}: is not empty; nothing is overwritten, so name a new folder or remove this one")
     for source in sources:

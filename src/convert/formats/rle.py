@@ -31,13 +31,13 @@ def read_rle(content: Mapping[str, object], height: int, width: int) -> NDArray[
         Refused: The sizes differ, or the encoding is damaged.
     """
     if content.get("size") != [height, width]:
-        raise Refused(f"its RLE is of size {quoted(content.get('size'))}, the picture [{height}, {width}]", REMEDY)
+        raise Refused(f"its RLE is of size {quoted(content.get('size'))}, the image [{height}, {width}]", REMEDY)
     counts = content.get("counts")
     runs = _decompress(counts) if isinstance(counts, str) else counts
     if not isinstance(runs, list) or not all(type(run) is int and run >= 0 for run in runs):
         raise Refused("its RLE holds no run lengths", REMEDY)
     if sum(runs) != height * width:
-        raise Refused(f"its RLE covers {sum(runs)} pixels, the picture has {height * width}", REMEDY)
+        raise Refused(f"its RLE covers {sum(runs)} pixels, the image has {height * width}", REMEDY)
     return np.array(runs, np.int64)
 
 

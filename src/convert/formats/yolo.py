@@ -186,7 +186,7 @@ def _refuse_pixels(shares: Sequence[float], points: Points, frame: Frame) -> Non
     if shares and (max(shares) > MOST_SHARE or min(shares) < 1 - MOST_SHARE):
         excess = excess_of(points, frame.width, frame.height)
         raise Refused(
-            f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}: coordinates from "
+            f"reaches {excess:.6g} pixels out of the image of {frame.width} × {frame.height}: coordinates from "
             f"{min(shares):g} to {max(shares):g} are in pixels or per cent, not shares of width and height (0 … 1)",
             "divide x by the width and y by the height of the image, or export again",
         )
