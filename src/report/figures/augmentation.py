@@ -1,4 +1,4 @@
-"""Pictures of what training sees."""
+"""What does training see? Patches before and after augmentation."""
 
 from pathlib import Path
 
@@ -6,11 +6,16 @@ from src.data.crops.sampling import Crops
 from src.files import atomic
 from src.report.figures.panels import blended, class_patches, grid, shown
 
-PICTURES, ROWS = 4, 3  # pictures, and crops in each
+PICTURES, ROWS = 4, 3  # pictures, and patches in each
 
 
 def draw_augmentation(folder: Path, crops: Crops) -> None:
-    """`PICTURES` pictures NN.png of the first epoch's first crops, as stored and as training sees them."""
+    """Draw the first patches of the first epoch, as stored and augmented, with their masks.
+
+    Args:
+        folder: Where `PICTURES` pictures NN.png are written; the folder is replaced as a whole.
+        crops: The patches that training draws.
+    """
     dataset = crops.store.dataset
     with atomic(folder) as temporary:
         temporary.mkdir()
