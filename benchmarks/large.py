@@ -86,14 +86,15 @@ def _crops(work: Path) -> None:
     from src import params
     from src.data.crops.sampling import Crops
     from src.data.store.store import Store
+    from src.data.store.subsets import Subset
     from src.plan.facts import Facts
     from src.plan.plan import plan_network
 
-    read, store = params.load(), Store(work / "prepared")
+    read, image = params.load(), Subset.ungrouped(Store(work / "prepared"), [0])
     seen = plan_network(
-        Facts.of(store, [0], [0]), read.data.model_copy(update={"resize": 0}), read.model, read.train.memory_gib
+        Facts.of(image, image), read.data.model_copy(update={"resize": 0}), read.model, read.train.memory_gib
     )
-    crops = Crops(store, [0], seen.data, read.augment, read.seed)
+    crops = Crops(image, seen.data, read.augment, read.seed)
     for _ in crops.batches([(1, number) for number in range(CROPS // 8)], 8):
         pass
 
@@ -101,6 +102,7 @@ def _crops(work: Path) -> None:
 def _score(work: Path) -> None:
     from src.data.crops.normalise import Normalisation
     from src.data.store.store import Store
+    from src.data.store.subsets import Subset
     from src.evaluation.scoring.baseline import ColourClassifier
     from src.evaluation.scoring.measure import measure_all
     from src.evaluation.scoring.save_predictions import keep
@@ -109,10 +111,11 @@ def _score(work: Path) -> None:
     from src.params import PlannedModel
 
     store = Store(work / "prepared")
+    image = Subset.ungrouped(store, [0])
     network = Predictor(build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
-    methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(store, [0], 0)]
+    methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(image, 0)]
     for predict in methods:
-        measure_all(store, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), ["large"], 2.0)
+        measure_all(image, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), 2.0)
 
 
 def _predict(work: Path) -> None:

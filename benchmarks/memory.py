@@ -63,8 +63,9 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
     from src import params
     from src.data.store.prepare import prepare
+    from src.data.store.subsets import Subset
     from src.model.training.loop import train_unet
-    from src.model.training.setup import begin
+    from src.model.training.setup import set_up
     from src.params import PlannedModel, Precision
     from src.plan.facts import Facts
     from src.plan.memory import Settings, peak_bytes
@@ -77,11 +78,11 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     precision: Precision = "bfloat16" if setting["bfloat16"] else "float32"
     train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "steps": STEPS, "memory_gib": 1e3}
     store = prepare(data, work / "prepared", lambda gate: None)
-    trained, validated = range(PAIRS - 1), [PAIRS - 1]
-    facts, unet = Facts.of(store, trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
+    trained, validated = Subset.ungrouped(store, range(PAIRS - 1)), Subset.ungrouped(store, [PAIRS - 1])
+    facts, unet = Facts.of(trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
-    training, crops = begin(store, trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
+    training, crops = set_up(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
     train_unet(training, crops, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak

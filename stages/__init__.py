@@ -34,7 +34,7 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
     ).parse_args()
     from src import params
-    from src.errors import UserError, of_system
+    from src.errors import UserError, describe_os_error
     from src.reproduction.workspace.untracked_files import stop_in_copy
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # cleans up like Ctrl-C
@@ -45,6 +45,6 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:
-        sys.exit(f"{name}: {of_system(error)}")
+        sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

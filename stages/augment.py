@@ -14,9 +14,9 @@ def main(params: Params) -> None:
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, params.train.initial)
+    facts = Facts.of(trained, validated, params.train.initial)
     seen = plan_network(facts, params.data, params.model, params.train.memory_gib)
-    crops = Crops(store, trained, seen.data, params.augment, params.seed)
+    crops = Crops(trained, seen.data, params.augment, params.seed)
     draw_augmentation(PLOTS / "augmentation", crops)
 
 

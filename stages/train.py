@@ -8,37 +8,37 @@ from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
 def main(params: Params) -> None:
     from src.data.store.store import Store
-    from src.data.store.subsample import few_of
-    from src.data.store.subsets import read_groups, read_subset
-    from src.files import plain, write_csv, write_json
+    from src.data.store.subsample import subsample
+    from src.data.store.subsets import read_subset
+    from src.files import round_scores, write_csv, write_json
     from src.model.decisions.fit_decisions import decide
     from src.model.inference.predictor import Predictor
     from src.model.network.model_file import save
     from src.model.training.checkpoints import checkpoints_of
     from src.model.training.loop import train_unet
-    from src.model.training.setup import begin
+    from src.model.training.setup import set_up
     from src.model.training.state import HISTORY
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, params.train.initial)
+    facts = Facts.of(trained, validated, params.train.initial)
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
-    validated = few_of(store, validated, read_groups(SPLITS, store, validated), plan.train.validation_images)
+    validated = subsample(validated, plan.train.validation_images)
     checkpoints = checkpoints_of(Path.cwd())
-    training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    training, crops = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, crops, validated, plan.train)
-    predictor, groups = Predictor(training.model, training.project), read_groups(SPLITS, store, validated)
+    predictor = Predictor(training.model, training.project)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
-    predictor, verdicts = decide(predictor, store, validated, groups, tried, params.seed, flipped=flipped)
+    predictor, verdicts = decide(predictor, validated, tried, params.seed, flipped=flipped)
     if training.workers.chief:
         save(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}) | {"plan": plan.numbers})
+        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": plan.numbers})
         training.checkpoint.discard()
 
 

@@ -1,6 +1,6 @@
 """Small made data sets and parameters that the tests share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.checks.findings import stop_on_errors, write_findings
 from src.data.store.prepare import prepare
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.files import read_yaml
 from src.params import Data, Params
 from src.plan.facts import Facts
@@ -59,7 +60,7 @@ def data_section(source: Path, **changes: Any) -> Data:
 def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     """The data set prepared into `folder`/prepared, findings in `folder`/checks.csv; `changes`: to section data."""
 
-    def report(gate: Gate) -> None:
+    def report(gate: CheckResult) -> None:
         write_findings(folder / "checks.csv", gate)
         stop_on_errors(gate, folder / "checks.csv")
 
@@ -89,9 +90,9 @@ def changed_params(**changes: Any) -> Params:
     return Params.model_validate(content)
 
 
-def planned(params: Params, store: Store, trained: Sequence[int], validated: Sequence[int]) -> Plan:
-    """The plan of a training on these images of the store."""
-    facts = Facts.of(store, trained, validated, params.train.initial)
+def planned(params: Params, trained: Subset, validated: Subset) -> Plan:
+    """The plan of a training on these images."""
+    facts = Facts.of(trained, validated, params.train.initial)
     return plan_training(facts, params.data, params.model, params.train)
 
 

@@ -25,13 +25,14 @@ def small_params(**changes):
 
 def train_on(store, checkpoints: Path, params):
     """A training as the stage does it, on the first eight images of the store; the last four measure it."""
+    from src.data.store.subsets import Subset
     from src.model.training.loop import train_unet
-    from src.model.training.setup import begin
+    from src.model.training.setup import set_up
     from tests.conftest import planned
 
-    trained, validated = range(8), range(8, 12)
-    plan = planned(params, store, trained, validated)
-    training, crops = begin(store, trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
+    plan = planned(params, trained, validated)
+    training, crops = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, crops, validated, plan.train)
     return training
 

@@ -8,6 +8,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from src.data.store.subsets import Subset
 from src.model.export.export import write_exports
 from src.model.inference import predictor as infer
 from src.model.inference.predictor import load_predictor
@@ -63,7 +64,7 @@ def test_exports_are_compared_in_float32(tmp_path):
     content = project(2, 3, classes=store.dataset.names)
     save(tmp_path / "unet.keras", network(2, 3), content)
     enable(True)
-    rows, _, problems = write_exports(tmp_path / "unet.keras", [], tmp_path / "out", store, [0, 1])
+    rows, _, problems = write_exports(tmp_path / "unet.keras", [], tmp_path / "out", Subset.ungrouped(store, [0, 1]))
     assert [row.name for row in rows] == ["Keras, float32"] and not problems and not enabled()
 
 

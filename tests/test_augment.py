@@ -11,13 +11,19 @@ from src.data.crops import resize
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
 from src.data.crops.sampling import Crops, rare_classes
+from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.progress import ahead
+from src.progress import parallel_map
 from tests.conftest import prepared, write_pair
 
 SIDE = 65
 CENTRE = np.array([32.0, 32.0])
 WIDE, MIDDLE = 161, np.array([80.0, 80.0])  # large enough that a crop at the middle shows nothing mirrored
+
+
+def whole(store):
+    """All images of the store."""
+    return Subset.ungrouped(store, range(len(store)))
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +142,7 @@ def test_share_says_how_many_crops_are_rotated(params):
 
 
 def test_without_augmentation_a_crop_is_a_piece_of_the_image(store, params):
-    crops = Crops(store, range(len(store)), params(**{"data.crop": 32}).data, params().augment, seed=0)
+    crops = Crops(whole(store), params(**{"data.crop": 32}).data, params().augment, seed=0)
     for index in range(50):
         crop = crops.draw(1, index, augmented=False)
         assert any(_contains(store.image(p), store.mask(p), crop.pixels, crop.mask) for p in range(len(store)))
@@ -162,7 +168,7 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
     (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b, 2: c}")
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**({"data.crop": 32, "augment.probability": 1.0, "augment.rotate": 180} | changes))
-    crops = Crops(store, range(3), chosen.data, chosen.augment, seed=0)
+    crops = Crops(Subset.ungrouped(store, range(3)), chosen.data, chosen.augment, seed=0)
     seen = set()
     for index in range(40):
         crop, side = crops.draw(1, index), chosen.data.crop
@@ -183,7 +189,7 @@ def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypa
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     kept = resize.Resized(store, 24)
     asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
-    for position, found in zip(asked, ahead(kept.pair, asked, threads=4, waiting=16), strict=True):
+    for position, found in zip(asked, parallel_map(kept.pair, asked, threads=4, waiting=16), strict=True):
         for array, wanted in zip(found, expected[position], strict=True):
             np.testing.assert_array_equal(array, wanted, strict=True)
     assert len(calls) == len(store) and set(tmp_path.iterdir()) == before
@@ -193,7 +199,7 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     averaged, calls = resize.averaged, []
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
-    crops = Crops(store, [2, 5], chosen.data, chosen.augment, seed=0)
+    crops = Crops(Subset.ungrouped(store, [2, 5]), chosen.data, chosen.augment, seed=0)
     assert len(list(crops.batches([(1, number) for number in range(20)], 4))) == 20
     assert len(calls) == 2
 
@@ -219,7 +225,7 @@ def test_every_crop_is_shifted(store, params, resize, crop):
     }
     for shift, different in ((0.0, False), (0.5, True)):
         chosen = params(**still, **{"augment.shift": shift})
-        crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
+        crops = Crops(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
         same = [np.array_equal(crops.draw(1, i).pixels, crops.draw(1, i, augmented=False).pixels) for i in range(20)]
         assert all(same) if not different else sum(same) < 5
 
@@ -228,7 +234,7 @@ def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**{"data.crop": 128, "data.oversample_rare": 0})
-    crops = Crops(store, [0], chosen.data, chosen.augment, seed=0)
+    crops = Crops(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
     centres = np.array([crops.place(np.random.default_rng(seed))[1] for seed in range(2000)])
     assert centres.min() >= 64 and centres.max() <= 192
     np.testing.assert_allclose(np.histogram(centres, bins=4, range=(64, 192))[0] / centres.size, 0.25, atol=0.03)
@@ -238,10 +244,10 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
     chosen = params(**{"data.crop": 32})
 
     def draw(seed, epoch, index):
-        return Crops(store, range(len(store)), chosen.data, chosen.augment, seed).draw(epoch, index).image
+        return Crops(whole(store), chosen.data, chosen.augment, seed).draw(epoch, index).image
 
     one = draw(0, 1, 5)
-    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
+    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
     batches = list(crops.batches([(1, 0), (1, 1)], 4))
     np.testing.assert_array_equal(one, batches[1][0][1])
     for other in ((1, 1, 5), (0, 2, 5), (0, 1, 6)):
@@ -250,23 +256,29 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
 
 def test_whole_batches_only(store, params):
     chosen = params(**{"data.crop": 32})
-    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
+    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
     assert [images.shape[0] for images, _ in crops.batches([(1, 0), (2, 0)], 4)] == [4, 4]
 
 
 def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
     chosen = params(**{"data.crop": 16, "data.oversample_rare": 0.5, "model.depth": 4})
-    crops = Crops(store, range(len(store)), chosen.data, chosen.augment, 0)
-    assert rare_classes(store, range(len(store))) == [1, 2] == list(crops.rare)
+    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
+    assert rare_classes(whole(store)) == [1, 2] == list(crops.rare)
     never = Crops(
-        store, range(len(store)), params(**{"data.crop": 16, "data.oversample_rare": 0.0}).data, chosen.augment, 0
+        whole(store),
+        params(**{"data.crop": 16, "data.oversample_rare": 0.0}).data,
+        chosen.augment,
+        0,
     )
 
     def held(drawn):
         return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(1000)])
 
     always = Crops(
-        store, range(len(store)), params(**{"data.crop": 16, "data.oversample_rare": 1.0}).data, chosen.augment, 0
+        whole(store),
+        params(**{"data.crop": 16, "data.oversample_rare": 1.0}).data,
+        chosen.augment,
+        0,
     )
     assert held(always) == 1 > held(crops) > held(never) + 0.1
 
@@ -290,7 +302,7 @@ def test_each_image_by_itself_if_so_chosen(store, params):
         "data.oversample_rare": 0,
     }
     chosen = params(**still, **{"data.normalise": "image"})
-    crops = Crops(store, [0, 1], chosen.data, chosen.augment, 0)
+    crops = Crops(Subset.ungrouped(store, [0, 1]), chosen.data, chosen.augment, 0)
     for position in (0, 1):
         roots = np.sqrt(store.image(position).reshape(-1, 3).astype(float))
         normalisation = crops.normalisation_of(position)

@@ -8,6 +8,7 @@ from src.data.labelled.class_match import match_classes, match_names, match_valu
 from src.data.labelled.folder import read_labelled
 from src.data.labelled.remap_classes import recoded
 from src.data.source.dataset import Dataset
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.scoring.measure import measure_all
 from src.files import write_yaml
@@ -124,7 +125,7 @@ def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_p
     store = recoded(labelled.store, match.places, known.names, known.background_index, {})
     place = np.argsort(order)  # of the class at a position in NAMES, its index in the model
     perfect = ((index, place[truth[store.records[index].id]].astype(np.uint8)) for index in range(len(store)))
-    results = measure_all(store, perfect, ["a"] * 3, None)
+    results = measure_all(Subset(store, range(3), ["a"] * 3), perfect, None)
     assert (results.values["dice"] == 1).all()
 
 

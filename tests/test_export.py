@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.metrics import f1_score
 
 from src.archive.project import Decisions, Project
-from src.data.store.subsets import write_splits
+from src.data.store.subsets import Subset, write_splits
 from src.errors import UserError
 from src.files import read_json
 from src.model.export import agreement
@@ -227,7 +227,7 @@ def answers(store, index):
 def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
     """A format that is right everywhere, beside a network that is not."""
     predictor, indices = Predictor(network(3, 3), project(3, 3)), [0, 1, 4]
-    check = Check(predictor, labelled, indices, tmp_path)
+    check = Check(predictor, Subset.ungrouped(labelled, indices), tmp_path)
     expected = [predictor.probabilities(labelled.image(index)) for index in indices]
     given, truth = [answers(labelled, index) for index in indices], [labelled.mask(index) for index in indices]
     (tmp_path / "file").write_bytes(bytes(2_500_000))
@@ -248,14 +248,14 @@ def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
 def test_the_threshold_counts_for_two_classes(tmp_path):
     store = prepared(write_data_set(tmp_path / "set", count=2), tmp_path)
     told = project(2, 3, classes=store.dataset.names, decisions=Decisions(threshold=0.9))
-    check = Check(Predictor(network(2, 3), told), store, [0], tmp_path)
+    check = Check(Predictor(network(2, 3), told), Subset.ungrouped(store, [0]), tmp_path)
     np.testing.assert_array_equal(check._classes(np.array([[[0.2, 0.8], [0.05, 0.95]]], np.float32)), [[0, 1]])
 
 
 @pytest.mark.parametrize("error", [2 * TOLERANCE, float("nan")])
 def test_one_that_differs_is_refused(labelled, tmp_path, error):
     predictor = Predictor(network(3, 3), project(3, 3))
-    check = Check(predictor, labelled, [0], tmp_path)
+    check = Check(predictor, Subset.ungrouped(labelled, [0]), tmp_path)
     check.of_keras(tmp_path)
     right = predictor.probabilities(labelled.image(0))[None]
     assert check.of_export("made", lambda images: right + np.float32(TOLERANCE / 2), tmp_path).changed == 0
@@ -268,7 +268,7 @@ def test_one_that_differs_is_refused(labelled, tmp_path, error):
 def test_of_large_images_the_middle(labelled, tmp_path, monkeypatch):
     assert middle(1501, 512) == (slice(494, 1006), slice(0, 512))
     monkeypatch.setattr(agreement, "SIDE", 40)
-    check = Check(Predictor(network(3, 3), project(3, 3)), labelled, range(6), tmp_path)
+    check = Check(Predictor(network(3, 3), project(3, 3)), Subset.ungrouped(labelled, range(6)), tmp_path)
     for index, (image, truth) in enumerate(check._parts("")):
         assert image.shape == (40, 40, 3) and truth.shape == (40, 40)
         height, width = labelled.mask(index).shape
@@ -279,7 +279,7 @@ def test_of_large_images_the_middle(labelled, tmp_path, monkeypatch):
 def test_other_classes_are_refused(labelled, tmp_path):
     told = project(3, 3, classes=["sky", "sea", "land"])
     with pytest.raises(UserError, match=r"has the classes .*, the model sky, sea, land: run `dvc repro`"):
-        Check(Predictor(network(3, 3), told), labelled, [0], tmp_path)
+        Check(Predictor(network(3, 3), told), Subset.ungrouped(labelled, [0]), tmp_path)
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_savedmodel_keeps_other_versions(here):
     (here / "exports/unet/2").mkdir(parents=True)
     store = prepared_store(here)
     for _ in range(2):
-        write_exports(here / "models/unet.keras", ["savedmodel"], here / "exports", store, [1])
+        write_exports(here / "models/unet.keras", ["savedmodel"], here / "exports", Subset.ungrouped(store, [1]))
     assert sorted(path.name for path in (here / "exports/unet").iterdir()) == ["1", "2"]
     assert read_json(here / "exports/unet/1/assets.extra/project.json")["classes"] == store.dataset.names
 

@@ -6,6 +6,7 @@ from scipy.special import expit
 
 from src.archive.project import Decisions
 from src.data.source.dataset import IGNORE
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import confusion
 from src.evaluation.metrics.remove_small_components import absorbed
 from src.model.decisions.fit_decisions import decide
@@ -51,7 +52,7 @@ def decided(store, logits, capsys=None, groups=None, **tried):
     network = Made(build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), logits)
     names = groups or [str(number) for number in range(24)]
     wanted = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | tried)
-    predictor, verdicts = decide(network, store, range(24), names, wanted, seed=0)
+    predictor, verdicts = decide(network, Subset(store, range(24), names), wanted, seed=0)
     return predictor, verdicts
 
 
@@ -153,7 +154,7 @@ def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
     )
     tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
     for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
-        predictor, verdicts = decide(network, store, range(24), groups, tried, seed=0, flipped=False)
+        predictor, verdicts = decide(network, Subset(store, range(24), groups), tried, seed=0, flipped=False)
         assert predictor.decided == {} and verdicts == {}
 
 

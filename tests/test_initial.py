@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from src.archive.members import PROJECT
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import write_yaml
 from src.model.network.model_file import load, save
-from src.model.training.setup import begin
+from src.model.training.setup import set_up
 from src.plan.initial import initial_network
 from src.plan.plan import THAT_OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
@@ -22,7 +23,11 @@ from tests.test_train import float32, train_small  # noqa: F401
 
 NAME = "models/initial/earlier.keras"
 INITIAL = {"train.initial": NAME}
-IMAGES = range(8), range(8, 12)  # trained and validated
+
+
+def subsets(store):
+    """The training and the validation images."""
+    return Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +52,14 @@ def initial(earlier, tmp_path, monkeypatch):
 
 
 def plan_of(store, **changes):
-    return planned(small_params(**changes), store, *IMAGES)
+    return planned(small_params(**changes), *subsets(store))
 
 
 def begun(store, folder, **changes):
     """A training before its first step."""
     chosen = small_params(**changes)
-    plan = planned(chosen, store, *IMAGES)
-    return begin(store, *IMAGES, plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
+    plan = planned(chosen, *subsets(store))
+    return set_up(*subsets(store), plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
 
 
 def weights_of(training):

@@ -1,6 +1,7 @@
 """The estimate of a training's memory, what there is, and the refusal of what cannot fit."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 import src.plan.memory as memory
 from benchmarks.memory import measured
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.network.unet import build_unet
 from src.model.training.available_memory import machine_bytes
@@ -67,7 +69,7 @@ def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
 
 def test_settings_are_read_from_the_store(store):
     sizes = {"filters": 16, "depth": 4, "crop": 64, "batch": 4}
-    facts = Facts.of(store, range(3), range(3))
+    facts = Facts.of(Subset.ungrouped(store, range(3)), Subset.ungrouped(store, range(3)))
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
         found = Settings.of(facts, **sizes, precision=precision)
@@ -112,9 +114,12 @@ def test_says_when_no_single_setting_would_do():
 
 
 @pytest.mark.parametrize("available", [None, 64 * GIB])
-def test_says_what_is_needed_where_it_fits(available):
-    said = refuse_what_cannot_fit(DEFAULT, available, 1e3)
-    assert said == f"about {peak_bytes(DEFAULT) / GIB:.1f} GiB of memory at the peak"
+def test_the_stated_peak_is_the_least_memory_that_training_accepts(available):
+    found = re.fullmatch(r"about ([\d.]+) GiB of memory at the peak", refuse_what_cannot_fit(DEFAULT, available, 1e3))
+    rounding = 0.06  # GiB: one decimal is shown
+    refuse_what_cannot_fit(DEFAULT, available, float(found[1]) + rounding)
+    with pytest.raises(UserError, match=r"training needs about"):
+        refuse_what_cannot_fit(DEFAULT, available, float(found[1]) - rounding)
 
 
 def kernel(root, files):

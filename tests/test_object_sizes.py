@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.plan import object_sizes
 from src.plan.object_sizes import areas_and_borders, part_sizes
 from tests.conftest import prepared, write_pair
@@ -15,6 +16,11 @@ SHAPES = {
     "a long strip": (lambda y, x: abs(y) < 5, 2 * 9),  # from border to border of the picture, which is none of it
     "half of the picture": (lambda y, x: y < 0, 400),
 }
+
+
+def sizes_in(store, indices):
+    """`part_sizes` of the images at these positions."""
+    return part_sizes(Subset.ungrouped(store, indices))
 
 
 def store_of(tmp_path, masks) -> Store:
@@ -52,26 +58,26 @@ def square(half, side=200):
 
 def test_of_a_set_it_is_the_lower_quartile_of_the_images_that_hold_the_class(tmp_path):
     store = store_of(tmp_path, [*(square(half) for half in (5, 10, 20, 40, 60)), np.zeros((200, 200))])
-    assert part_sizes(store, range(6)) == {"foreground": pytest.approx(19 / 200)}
-    assert part_sizes(store, [3, 4, 5]) == {"foreground": pytest.approx(79 / 200)}
-    assert part_sizes(store, [5]) == {}
+    assert sizes_in(store, range(6)) == {"foreground": pytest.approx(19 / 200)}
+    assert sizes_in(store, [3, 4, 5]) == {"foreground": pytest.approx(79 / 200)}
+    assert sizes_in(store, [5]) == {}
 
 
 def test_it_is_a_share_of_each_images_own_size(tmp_path):
     masks = [square(side // 4, side) for side in (40, 80, 400)]
-    assert part_sizes(store_of(tmp_path, masks), range(3))["foreground"] == pytest.approx(0.5, rel=0.06)
+    assert sizes_in(store_of(tmp_path, masks), range(3))["foreground"] == pytest.approx(0.5, rel=0.06)
 
 
 def test_large_masks_are_thinned_out_and_of_many_some_are_looked_at(tmp_path, monkeypatch):
     store = store_of(tmp_path, [square(60)] * 7)
-    whole = part_sizes(store, range(7))["foreground"]
+    whole = sizes_in(store, range(7))["foreground"]
     monkeypatch.setattr(object_sizes, "SIDE", 50)
     looked, mask = [], Store.mask
     monkeypatch.setattr(Store, "mask", lambda self, index: looked.append(index) or mask(self, index))
     monkeypatch.setattr(object_sizes, "LOOKED_AT", 3)
-    assert part_sizes(store, range(7))["foreground"] == pytest.approx(whole, rel=0.05)
+    assert sizes_in(store, range(7))["foreground"] == pytest.approx(whole, rel=0.05)
     assert looked == [0, 3, 6]
 
 
 def test_a_class_without_a_border_has_no_size(tmp_path):
-    assert part_sizes(store_of(tmp_path, [np.ones((20, 20)), np.zeros((20, 20))]), [0]) == {"foreground": np.inf}
+    assert sizes_in(store_of(tmp_path, [np.ones((20, 20)), np.zeros((20, 20))]), [0]) == {"foreground": np.inf}

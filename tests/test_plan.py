@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.params import PlannedModel
 from src.plan import rules
@@ -217,17 +218,19 @@ def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
 
 
 def test_the_facts_are_those_of_the_training_images_alone(store):
-    found = Facts.of(store, [0, 1], [2])
+    found = Facts.of(Subset.ungrouped(store, [0, 1]), Subset.ungrouped(store, [2]))
     assert found.trained == [(48, 64), (70, 50)] and found.validated == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
     shown = replace(found, resize=32)
     assert (shown.side, shown.pixels) == (32, 2 * 32 * 32)
-    assert Facts.of(store, [0], [1]) == Facts.of(store, [0], [4])  # sizes repeat every three images
+    assert Facts.of(Subset.ungrouped(store, [0]), Subset.ungrouped(store, [1])) == Facts.of(
+        Subset.ungrouped(store, [0]), Subset.ungrouped(store, [4])
+    )  # sizes repeat every three images
 
 
 def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
     store = prepared(write_data_set(tmp_path / "set"), tmp_path)
-    made = planned(changed_params(**AUTO), store, range(8), range(8, 12))
+    made = planned(changed_params(**AUTO), Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12)))
     assert made.data.crop >= 48 and made.unet.depth >= 2
     for key, choice in made.choices.items():
         assert f"{key} " in str(made) and choice.why in str(made)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from src.data.source.dataset import IGNORE, Dataset
+from src.data.store.subsets import Subset
 from src.evaluation.scoring.measure import measure_all
 from src.evaluation.scoring.scores import summary
 from src.report.figures.curves import draw_curves
@@ -89,7 +90,7 @@ def test_every_class_has_a_colour_of_its_own(classes):
 def test_a_test_set_without_foreground_is_reported_in_words(store):
     store.mask = lambda index: np.zeros((8, 8), np.uint8)
     empty = ((index, np.zeros((8, 8), np.uint8)) for index in range(6))
-    found = measure_all(store, empty, [str(number) for number in range(6)], 2.0)
+    found = measure_all(Subset(store, range(6), [str(number) for number in range(6)]), empty, 2.0)
     binary = store.dataset.model_copy(update={"background": store.dataset.names[0]})
     scores = summary(found, binary, changed_params().evaluate, 0)
     test = scores | {"images": 6, "groups": 6, "baseline": scores}

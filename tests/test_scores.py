@@ -6,6 +6,7 @@ import pytest
 
 import src.evaluation.scoring.measure as measure
 from src.data.source.dataset import IGNORE
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.metrics.confusion import confusion, dice, overlap
 from src.evaluation.scoring.error_analysis import WORST, sharpness, worst_rows
@@ -28,7 +29,9 @@ def shaken(store, seed=0):
 
 def results(store, predictions=None, tolerance=2.0):
     groups = [f"group {index // 2}" for index in range(len(store))]
-    return measure_all(store, shaken(store) if predictions is None else predictions, groups, tolerance)
+    return measure_all(
+        Subset(store, range(len(groups)), groups), shaken(store) if predictions is None else predictions, tolerance
+    )
 
 
 def test_scores_are_those_of_each_image_by_itself(store):
@@ -203,8 +206,8 @@ def test_the_worst_come_first_with_their_reasons(odd_ones, tmp_path):
                 found[:] = 0
             yield index, found
 
-    found = measure_all(odd_ones, predictions(), list("abcd"), 2.0)
-    rows = list(worst_rows(found, odd_ones, range(20, 24), range(20)))
+    found = measure_all(Subset(odd_ones, range(20, 24), list("abcd")), predictions(), 2.0)
+    rows = list(worst_rows(found, Subset.ungrouped(odd_ones, range(20, 24)), Subset.ungrouped(odd_ones, range(20))))
     write_csv(tmp_path / "worst.csv", rows, WORST)
     dice = [float(row["dice"]) for row in rows]
     assert dice == sorted(dice) and {row["id"] for row in rows[:2]} == {"22", "23"}

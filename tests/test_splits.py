@@ -9,7 +9,7 @@ from src.data.source.dataset import Dataset, write_dataset
 from src.data.splits.divide import group_contents, notes, split, subset_rows
 from src.data.splits.stratify import completed, spread
 from src.data.store.store import Store
-from src.data.store.subsets import read_groups, read_subset, write_splits
+from src.data.store.subsets import read_subset, write_splits
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
 
@@ -310,13 +310,13 @@ def test_table_of_shares_and_reading_back(tmp_path, params):
     store = grouped_store(tmp_path)
     rows = split(store, params().split, 0)
     write_splits(tmp_path / "splits.csv", rows)
-    indices = {name: read_subset(tmp_path / "splits.csv", store, name) for name in ("train", "validation", "test")}
+    subsets = {name: read_subset(tmp_path / "splits.csv", store, name) for name in ("train", "validation", "test")}
     group_of = {row["id"]: row["group"] for row in rows}
-    everyone = range(len(store))
-    assert read_groups(tmp_path / "splits.csv", store, everyone) == [group_of[store.records[i].id] for i in everyone]
-    assert sorted(index for found in indices.values() for index in found) == list(range(12))
+    for found in subsets.values():
+        assert found.groups == [group_of[record.id] for record in found.records]
+    assert sorted(index for found in subsets.values() for index in found.indices) == list(range(12))
     table = subset_rows(store, rows)
-    for subset, found in indices.items():
-        masks = np.concatenate([store.mask(index).ravel() for index in found])
+    for subset, found in subsets.items():
+        masks = np.concatenate([store.mask(index).ravel() for index in found.indices])
         shares = [row["share"] for row in table if row["subset"] == subset]
         np.testing.assert_allclose(shares, np.bincount(masks, minlength=3) / masks.size, atol=1e-6)

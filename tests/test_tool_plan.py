@@ -107,9 +107,9 @@ def test_minutes_that_are_none(project, minutes):
 
 
 def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
-    measured, measure = [], pace.measure
+    measured, measure = [], pace.measure_pace
     monkeypatch.setattr(pace, "SECONDS", 0.1)
-    monkeypatch.setattr(pace, "measure", lambda *arguments: measured.append(measure(*arguments)) or measured[0])
+    monkeypatch.setattr(pace, "measure_pace", lambda *arguments: measured.append(measure(*arguments)) or measured[0])
     before, files = (project / "params.yaml").read_bytes().decode(), set(project.rglob("*"))
     tools.plan.main(Namespace(minutes=0.05))
     printed = capsys.readouterr().out
@@ -136,7 +136,7 @@ def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
 )
 def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
     """Also anew: a number that stands there already counts for nothing."""
-    monkeypatch.setattr(pace, "measure", lambda *_: Pace(1.03, 0.01, 1.7 / 3))
+    monkeypatch.setattr(pace, "measure_pace", lambda *_: Pace(1.03, 0.01, 1.7 / 3))
     path = project / "params.yaml"
     path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
     tools.plan.main(Namespace(minutes=minutes))

@@ -61,7 +61,7 @@ def main(given: argparse.Namespace) -> int:
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
         raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
-    rows, notes, problems = write_exports(given.model, given.format, given.out, store, test)
+    rows, notes, problems = write_exports(given.model, given.format, given.out, test)
     text = exported_markdown(str(given.model), rows, [*notes, *problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")

@@ -7,14 +7,13 @@ at its end (train.decisions) come on top: about a dozen more passes over the val
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.store.store import Store
+    from src.data.store.subsets import Subset
     from src.params import Params
     from src.plan.facts import Facts
     from src.plan.plan import Plan
@@ -35,46 +34,42 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.plan.facts import Facts
+    from src.write_setting import write_setting
     from stages import PREPARED, SPLITS
 
     read, store = params.load(PARAMS), Store(PREPARED)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
-    facts = Facts.of(store, trained, validated, read.train.initial)
+    facts = Facts.of(trained, validated, read.train.initial)
     if arguments.minutes:
-        steps = steps_that_fit(arguments.minutes, read, store, facts, trained=trained, validated=validated)
-        params.write_setting(PARAMS, "train", "steps", steps)
+        steps = steps_that_fit(arguments.minutes, read, facts, trained, validated)
+        write_setting(PARAMS, "train", "steps", steps)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
 
 
-def steps_that_fit(
-    minutes: float, read: "Params", store: "Store", facts: "Facts", *, trained: Sequence[int], validated: Sequence[int]
-) -> int:
+def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
     """Time a few steps and a validation, and print how many steps fit.
 
     Args:
         minutes: Time for training and its validations.
         read: The parameters; train.steps is ignored.
-        store: The prepared data set.
         facts: Facts about the training images.
-        trained: Indices of the training images.
-        validated: Indices of the validation images.
+        trained: The training images.
+        validated: The validation images.
 
     Returns:
         The number of steps.
     """
-    from src.data.store.subsample import few_of
-    from src.data.store.subsets import read_groups
-    from src.model.training.timing import measure
+    from src.data.store.subsample import subsample
+    from src.model.training.timing import measure_pace
     from src.plan import rules
-    from stages import SPLITS
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
-    timed = few_of(store, validated, read_groups(SPLITS, store, validated), MEASURED)
-    pace = measure(store, trained, timed, plan, read.augment, read.seed)
+    timed = subsample(validated, MEASURED)
+    pace = measure_pace(trained, timed, plan, read.augment, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train

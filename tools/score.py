@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.checks.dataset_checks import Gate
+    from src.data.checks.dataset_checks import CheckResult
     from src.data.labelled.folder import Labelled
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
@@ -63,19 +63,19 @@ def main(given: argparse.Namespace) -> None:
     print(scored_text(scores, scored.notes, given.out, wording))
 
 
-def show_findings(gate: "Gate") -> None:
+def show_findings(result: "CheckResult") -> None:
     """Print a summary of the findings; raises `UserError` if one is an error."""
-    from src.data.checks.findings import stop, summary
+    from src.data.checks.findings import raise_errors, summary
 
-    print(*summary(gate), sep="\n", flush=True)
-    stop(gate.errors, "in the data set")
+    print(*summary(result), sep="\n", flush=True)
+    raise_errors(result.errors, "in the data set")
 
 
 def caveat_of(labelled: "Labelled") -> list[str]:
     from src.data.splits.split_warnings import caveat
 
-    records = [labelled.store.records[index] for index in labelled.indices]
-    pairs = zip(records, labelled.groups, strict=True)
+    records = labelled.images.records
+    pairs = zip(records, labelled.images.groups, strict=True)
     words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
     return [words] if words else []
 
@@ -96,14 +96,16 @@ def score_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") 
     from src.data.labelled.class_match import match_classes
     from src.data.labelled.remap_classes import recoded
     from src.data.source.dataset import NAME
+    from src.data.store.subsets import Subset
     from src.model.inference.predictor import load_predictor
-    from src.model.inference.score_subset import assess
+    from src.model.inference.score_subset import score_subset
 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
     store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
-    results, calibration = assess(network, store, labelled.indices, labelled.groups, read.evaluate.tolerance, "unet")
+    images = Subset(store, labelled.images.indices, labelled.images.groups)
+    results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
     notes = [f"scored: {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"

@@ -12,6 +12,7 @@ from benchmarks.worker import CHANNELS, Setting, rate
 from src import params
 from src.data.crops.sampling import AHEAD, Crops
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.model.network.device import prepare_device
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
@@ -80,9 +81,9 @@ class Contestant:
 def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     """Batches as in training, epochs without end, augmented as params.yaml says."""
     read, store = params.load(), Store(Path(setting.store))
-    everything = range(len(store))
-    facts, asked = Facts.of(store, everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
+    everything = Subset.ungrouped(store, range(len(store)))
+    facts, asked = Facts.of(everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
     unet = PlannedModel(filters=setting.filters, depth=setting.depth)
     seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
-    crops = Crops(store, everything, seen.data, read.augment, read.seed)
+    crops = Crops(everything, seen.data, read.augment, read.seed)
     yield from crops.batches(((1, number) for number in count()), setting.batch)

@@ -8,7 +8,8 @@ import numpy as np
 
 from src.data.crops.normalise import FLAT
 from src.data.crops.sampling import rare_classes
-from src.data.store.store import Record, Store
+from src.data.store.store import Record
+from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import part_sizes
 
@@ -38,20 +39,20 @@ class Facts:
     resize: int = 0
 
     @classmethod
-    def of(cls, store: Store, trained: Sequence[int], validated: Sequence[int], initial: str = "none") -> Self:
-        """Of the images at these positions in the store.
+    def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
+        """Collect the facts.
 
         initial: train.initial; `UserError` if that is not a model of this project.
         """
-        names = store.dataset.names
+        names = trained.store.dataset.names
         return cls(
-            [(store.records[index].height, store.records[index].width) for index in trained],
-            [(store.records[index].height, store.records[index].width) for index in validated],
-            store.channels,
+            [(record.height, record.width) for record in trained.records],
+            [(record.height, record.width) for record in validated.records],
+            trained.store.channels,
             names,
-            [names[label] for label in rare_classes(store, trained)],
-            exposure([store.records[index] for index in trained]),
-            part_sizes(store, trained),
+            [names[label] for label in rare_classes(trained)],
+            exposure(trained.records),
+            part_sizes(trained),
             initial_network(initial),
         )
 

@@ -1,26 +1,25 @@
 """How large the parts of each class are: what decides at which resolution a crop can show them whole."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 
 LOOKED_AT = 64  # masks, evenly spaced among those of the training images
 SIDE = 2048  # pixels: of larger masks some rows and columns are left out, evenly
 QUANTILE = 0.25  # so that in three of four images they are as large
 
 
-def part_sizes(store: Store, trained: Sequence[int]) -> dict[str, float]:
+def part_sizes(trained: Subset) -> dict[str, float]:
     """Foreground class → the size of its parts in typical images that hold it, a share of the image's shorter side.
 
-    trained: positions in the store. Of one image it is the side of a square with as much border for its area, 4 × area
+    trained: the training images. Of one image it is the side of a square with as much border for its area, 4 × area
     / border: of a disc 0.79 of its diameter, of a long strip twice its width; infinite if the class has no border.
     Classes that no mask holds are left out.
     """
+    store, indices = trained.store, trained.indices
     names, sizes = store.dataset.names, dict[int, list[float]]()
-    for index in trained[:: -(-len(trained) // LOOKED_AT)]:
+    for index in indices[:: -(-len(indices) // LOOKED_AT)]:
         mask = _thinned(store.mask(index))
         areas, borders = areas_and_borders(mask, len(names))
         for label in np.flatnonzero(areas).tolist():

@@ -1,6 +1,6 @@
 """Training crops: where they lie, how they are drawn, and batches of them made ahead of the network."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
 from src.data.crops.resize import Resized
-from src.data.store.store import Store, release, strips
+from src.data.store.store import release, strips
+from src.data.store.subsets import Subset
 from src.params import Augment, PlannedData
-from src.progress import ahead
+from src.progress import parallel_map
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
 ALL_POINTS = 2**20  # and in all images together: 16 MiB
@@ -50,8 +51,9 @@ class Places:
     points: list[NDArray[np.float64]]
 
     @classmethod
-    def of(cls, store: Store, indices: Sequence[int], label: int, seed: int) -> "Places":
-        positions = [index for index in indices if store.records[index].pixels[label]]
+    def of(cls, images: Subset, label: int, seed: int) -> "Places":
+        store = images.store
+        positions = [index for index in images.indices if store.records[index].pixels[label]]
         weights = np.sqrt([store.records[position].pixels[label] for position in positions])
         points, most = [], min(MOST_POINTS, -(-ALL_POINTS // len(positions)))
         for position in positions:
@@ -84,15 +86,16 @@ def _places(
 
 
 class Crops:
-    """Random crops of the images at `indices`; crop `index` of an epoch depends on (seed, epoch, index) alone."""
+    """Random crops of some images; crop `index` of an epoch depends on (seed, epoch, index) alone."""
 
-    def __init__(self, store: Store, indices: Sequence[int], data: PlannedData, augment: Augment, seed: int) -> None:
-        self.store, self.indices, self.data, self.augment, self.seed = store, list(indices), data, augment, seed
-        self.normalisation = Normalisation.of([store.records[index] for index in indices])
+    def __init__(self, images: Subset, data: PlannedData, augment: Augment, seed: int) -> None:
+        self.store, self.indices = images.store, list(images.indices)
+        self.data, self.augment, self.seed = data, augment, seed
+        self.normalisation = Normalisation.of(images.records)
         self.of_image: dict[int, Normalisation] = {}  # by position, as they are needed
-        self.resized = Resized(store, data.resize) if data.resize else None
-        rare = rare_classes(store, indices) if data.oversample_rare else []
-        self.rare = {label: Places.of(store, indices, label, seed) for label in rare}
+        self.resized = Resized(images.store, data.resize) if data.resize else None
+        rare = rare_classes(images) if data.oversample_rare else []
+        self.rare = {label: Places.of(images, label, seed) for label in rare}
 
     def normalisation_of(self, position: int) -> Normalisation:
         """That of the training images, or with data.normalise: image that of the image itself."""
@@ -139,7 +142,7 @@ class Crops:
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 
-        yield from ahead(make, steps, threads=1, waiting=AHEAD)
+        yield from parallel_map(make, steps, threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """The rare classes in words."""
@@ -161,8 +164,8 @@ class Crops:
         return position, np.clip(share * size, low, high) if rare else low + share * (high - low)
 
 
-def rare_classes(store: Store, indices: Sequence[int]) -> list[int]:
+def rare_classes(images: Subset) -> list[int]:
     """The classes with less than half of an even share of the training pixels, but more than none."""
-    pixels = np.sum([store.records[index].pixels for index in indices], axis=0)
+    pixels = np.sum([record.pixels for record in images.records], axis=0)
     shares = pixels / pixels.sum()
     return [label for label, share in enumerate(shares) if 0 < share < 0.5 / len(shares)]

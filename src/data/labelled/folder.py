@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset, read_dataset
 from src.data.source.package import package_pairs
-from src.data.source.pairs import WHOLE, View, by_stem, check_folder
+from src.data.source.pairs import WHOLE_SET, View, check_folder, find_images
 from src.data.splits.divide import groups_in
 from src.data.splits.groups import groups_of, rule_of
 from src.data.splits.lists import listed_images
 from src.data.store.prepare import prepare
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.params import Params
 
@@ -21,23 +22,25 @@ from src.params import Params
 class Labelled:
     """What is scored on.
 
-    store: the data set, its own copy that may be changed; indices: the positions in it of the images to score; groups:
-    of each of these; known: the ids of all images that there are; named: whether dataset.yaml names the classes.
+    images: to score, of a store that is its own copy and may be changed; known: the ids of all images that there are;
+    named: whether dataset.yaml names the classes.
     """
 
-    store: Store
-    indices: list[int]
-    groups: list[str]
+    images: Subset
     known: list[str]
     named: bool
+
+    @property
+    def store(self) -> Store:
+        return self.images.store
 
 
 def read_labelled(
     source: Path,
     params: Params,
     work: Path,
-    report: Callable[[Gate], None],
-    masks: str = WHOLE.masks,
+    report: Callable[[CheckResult], None],
+    masks: str = WHOLE_SET.masks,
     only: Path | None = None,
 ) -> Labelled:
     """Read the data set at `source` into the folder `work` as `prepare` does, by the same settings.
@@ -58,7 +61,8 @@ def read_labelled(
     if not scored:
         raise UserError(f"{only}: none of its images can be used")
     _, groups = groups_in(store, params.split)
-    return Labelled(store, list(scored.values()), [groups[image] for image in scored], known, bool(dataset.classes))
+    images = Subset(store, list(scored.values()), [groups[image] for image in scored])
+    return Labelled(images, known, bool(dataset.classes))
 
 
 def found(path: Path, source: Path) -> Path:
@@ -73,7 +77,7 @@ def _ids(source: Path, dataset: Dataset) -> list[str]:
     """The ids of all images, with or without a mask."""
     if dataset.package:
         return [pair.id for pair in package_pairs(dataset.package)]
-    return sorted(by_stem(source / "images", source)[0])
+    return sorted(find_images(source / "images", source).files)
 
 
 def _listed(path: Path, source: Path, dataset: Dataset, params: Params, ids: list[str]) -> frozenset[str]:

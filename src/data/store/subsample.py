@@ -1,21 +1,27 @@
 """A few images that stand for many."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 
 EACH = 5  # groups that hold a class: the fewest that anything is decided by
 
 
-def few_of(store: Store, indices: Sequence[int], groups: Sequence[str], number: int) -> list[int]:
-    """So many of the images at these positions in the store, or all of them if they are no more, in their order.
+def subsample(subset: Subset, number: int) -> Subset:
+    """Choose images that represent a subset: all of its classes and as many groups as possible.
 
-    groups: the group of each. First come, for each class, from the one that the fewest groups hold on, images of `EACH`
-    groups that hold it; then one of every group after the other. Within a group they are drawn, always the same ones.
+    Classes are visited from the one that the fewest groups contain to the most common one. For each, images of `EACH`
+    groups that contain it are chosen. Then one image of every group follows in turn. The choice is the same every time.
+
+    Args:
+        subset: The images to choose from.
+        number: How many to choose, at least 1; all of them if there are no more.
+
+    Returns:
+        The chosen images, in the order of `subset`.
     """
-    group_of = dict(zip(indices, groups, strict=True))
+    store, indices = subset.store, subset.indices
+    group_of = dict(zip(indices, subset.groups, strict=True))
     turns = _in_turns(group_of)
     held = {index: np.flatnonzero(store.records[index].pixels).tolist() for index in indices}
     holders = {label: [index for index in turns if label in held[index]] for label in range(len(store.dataset.names))}
@@ -27,7 +33,7 @@ def few_of(store: Store, indices: Sequence[int], groups: Sequence[str], number: 
                 chosen[index] = None
                 seen.add(group_of[index])
     kept = set([*chosen, *(index for index in turns if index not in chosen)][:number])
-    return [index for index in indices if index in kept]
+    return subset.only([index for index in indices if index in kept])
 
 
 def _in_turns(group_of: dict[int, str]) -> list[int]:

@@ -1,24 +1,64 @@
-"""data/splits.csv: the group, the subset and the fold of every image. It is made by src/data/splits/divide.py."""
+"""Subsets of the images of a prepared data set, and data/splits.csv, which assigns every image to one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from src.data.store.store import Store
+from src.data.store.store import Record, Store
 from src.files import read_csv, write_csv
 
 COLUMNS = ["id", "group", "subset", "fold"]
 
 
+@dataclass(frozen=True)
+class Subset:
+    """Some images of a prepared data set, such as its test images.
+
+    Attributes:
+        store: The prepared data set.
+        indices: Positions of the images in the store.
+        groups: The group of each of these images.
+    """
+
+    store: Store
+    indices: Sequence[int]
+    groups: Sequence[str]
+
+    @classmethod
+    def ungrouped(cls, store: Store, indices: Sequence[int]) -> Self:
+        """Images at these positions in the store, each a group of its own."""
+        return cls(store, indices, [store.records[index].id for index in indices])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def records(self) -> list[Record]:
+        """What the store knows of each image."""
+        return [self.store.records[index] for index in self.indices]
+
+    def only(self, indices: Sequence[int]) -> Self:
+        """The images of this subset at these positions in the store, in that order."""
+        group_of = dict(zip(self.indices, self.groups, strict=True))
+        return type(self)(self.store, indices, [group_of[index] for index in indices])
+
+
 def write_splits(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write data/splits.csv. Each row has the keys `COLUMNS`, see src/data/splits/divide.py."""
     write_csv(path, rows, COLUMNS)
 
 
-def read_subset(path: Path, store: Store, subset: str) -> list[int]:
-    """The positions in the store of the images of one subset."""
-    return [store.position[row["id"]] for row in read_csv(path) if row["subset"] == subset]
+def read_subset(path: Path, store: Store, name: str) -> Subset:
+    """Read one subset of a split.
 
+    Args:
+        path: The table that `write_splits` wrote.
+        store: The prepared data set that was split.
+        name: train, validation or test.
 
-def read_groups(path: Path, store: Store, indices: Sequence[int]) -> list[str]:
-    """The groups of the images at these positions in the store."""
-    groups = {row["id"]: row["group"] for row in read_csv(path)}
-    return [groups[store.records[index].id] for index in indices]
+    Returns:
+        The images of the subset in the order of the table; empty if it has none.
+    """
+    rows = [row for row in read_csv(path) if row["subset"] == name]
+    return Subset(store, [store.position[row["id"]] for row in rows], [row["group"] for row in rows])

@@ -1,32 +1,33 @@
 """What the colour of a pixel alone tells: the score that a network has to beat."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from src.data.store.store import Store, release, strips
+from src.data.store.store import release, strips
+from src.data.store.subsets import Subset
 
 PIXELS = 200_000  # sampled in all, evenly over the training images
 TREES = 50
 
 
-def largest_class(store: Store, trained: Sequence[int], tested: Sequence[int]) -> dict[str, float]:
+def largest_class(trained: Subset, tested: Subset) -> dict[str, float]:
     """The class with most training pixels, and its share of the test pixels: the accuracy of answering nothing else."""
     pixels = {
-        name: np.sum([store.records[i].pixels for i in subset], axis=0)
+        name: np.sum([record.pixels for record in subset.records], axis=0)
         for name, subset in (("train", trained), ("test", tested))
     }
     label = int(pixels["train"].argmax())
-    return {store.dataset.names[label]: float(pixels["test"][label] / max(pixels["test"].sum(), 1))}
+    return {trained.store.dataset.names[label]: float(pixels["test"][label] / max(pixels["test"].sum(), 1))}
 
 
 class ColourClassifier:
     """A random forest on the channels of single pixels (scikit-learn), fitted on training images."""
 
-    def __init__(self, store: Store, indices: Sequence[int], seed: int) -> None:
+    def __init__(self, trained: Subset, seed: int) -> None:
+        store, indices = trained.store, trained.indices
         rng = np.random.default_rng(seed)
         each = max(1, PIXELS // len(indices))
         samples = [

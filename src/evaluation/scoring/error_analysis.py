@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import Counts, Scores, ratio
 from src.evaluation.scoring.measure import Results
 
@@ -39,23 +40,21 @@ class Usual:
     areas: Scores
 
     @classmethod
-    def of(cls, results: Results, store: Store, trained: Sequence[int]) -> "Usual":
+    def of(cls, results: Results, trained: Subset) -> "Usual":
         places = np.unique(np.linspace(0, len(trained) - 1, min(COMPARED, len(trained))).round().astype(int))
-        pixels = np.array([store.records[index].pixels for index in trained])
+        pixels = np.array([record.pixels for record in trained.records])
         areas = ratio(results.pixels.true, np.maximum(results.objects[..., 0], 0))
-        return cls([features(store, trained[place]) for place in places], pixels, areas)
+        return cls([features(trained.store, trained.indices[place]) for place in places], pixels, areas)
 
 
-def worst_rows(
-    results: Results, store: Store, tested: Sequence[int], trained: Sequence[int]
-) -> Iterator[dict[str, Any]]:
+def worst_rows(results: Results, tested: Subset, trained: Subset) -> Iterator[dict[str, Any]]:
     """A row of `WORST` for each test image, the lowest mean Dice over its foreground classes first.
 
     reasons: of the image, if it is darker, brighter, lower in contrast or more blurred than 95 % of the training
     images; of its worst class, if it is missed, a false alarm, rarer in training than the others, or smaller than
     usual. What such reasons have to do with the score is for the reader to judge.
     """
-    usual = Usual.of(results, store, trained)
+    store, usual = tested.store, Usual.of(results, trained)
     foreground = store.dataset.foreground
     dice = results.values["dice"][:, foreground]
     means = [float(np.mean(row[~np.isnan(row)])) if not np.isnan(row).all() else np.nan for row in dice]
@@ -66,7 +65,7 @@ def worst_rows(
             yield row | {"dice": "", "worst_class": "", "reasons": "no class to be found"}
             continue
         label = foreground[int(np.nanargmin(dice[image]))]
-        found = features(store, tested[image])
+        found = features(store, tested.indices[image])
         reasons = [*of_class(results, image, label, store.dataset, usual), *of_image(found, usual.images)]
         named = {"dice": round(means[image], 6), "worst_class": store.dataset.names[label]}
         yield row | named | {"reasons": "; ".join(reasons)}

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
 from src.evaluation.metrics.boundary import boundaries
 from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion, overlap
 from src.evaluation.metrics.objects import object_ratios, objects
 from src.evaluation.metrics.regions import LARGEST
-from src.progress import ahead
+from src.progress import parallel_map
 
 OBJECTS = ("object_precision", "object_recall", "object_f1")
 FOUND = ("objects_true", "objects_predicted", "objects_matched")
@@ -67,14 +67,15 @@ def measure(
     return Measured(counts, found, objects(truth, prediction, classes))
 
 
-def measure_all(
-    store: Store, predictions: Iterable[Predicted], groups: Sequence[str], tolerance: float | None
-) -> Results:
-    """Measure each prediction against its mask; groups: the group of each image; tolerance: None for counts alone.
+def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: float | None) -> Results:
+    """Measure each prediction against its mask.
+
+    subset: the images that are predicted, in the same order; tolerance: None for counts alone.
 
     Several images are measured at a time if they are not large, which changes no number: each is by itself, and they
     are put together in order.
     """
+    store = subset.store
     largest = max((record.height * record.width for record in store.records), default=1)
     threads = min(THREADS, max(1, TOGETHER // largest))
     classes, spacing = len(store.dataset.names), store.dataset.pixel
@@ -84,7 +85,7 @@ def measure_all(
         return store.records[position].id, measure(store.mask(position), classes_found, classes, spacing, tolerance)
 
     together, parts = np.zeros((classes, classes), np.int64), []
-    for image, found in ahead(one, predictions, threads, threads):
+    for image, found in parallel_map(one, predictions, threads, threads):
         together += found.confusion
         pixels = Overlap(*(part.astype(np.int64) for part in overlap(found.confusion)))
         parts.append((image, pixels, found.objects, found.boundaries))
@@ -94,7 +95,7 @@ def measure_all(
     nothing = np.full(classes, np.nan)
     values |= {name: np.stack([edge.get(name, nothing) for edge in edges]) for name in BOUNDARIES}
     values |= dict(zip(OBJECTS, object_ratios(np.maximum(counted, 0)), strict=True))
-    return Results(list(ids), list(groups), pixels, counted, values, together)
+    return Results(list(ids), list(subset.groups), pixels, counted, values, together)
 
 
 def image_rows(results: Results, names: Sequence[str], method: str) -> Iterator[dict[str, Any]]:

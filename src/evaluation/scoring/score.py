@@ -11,7 +11,7 @@ from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Results, measure_all
 from src.evaluation.scoring.scores import summary
 from src.evaluation.scoring.tables import write_tables
-from src.files import atomic, plain, write_json
+from src.files import atomic, round_scores, write_json
 from src.params import Params
 from src.progress import progress
 
@@ -32,9 +32,9 @@ def check_out(folder: Path) -> None:
 
 def score_ready(labelled: Labelled, ready: Ready, tolerance: float) -> Results:
     """What ready masks score on the images they are of."""
-    predictions = ((index, ready.mask(index)) for index in labelled.indices)
-    shown = progress(predictions, len(labelled.indices), "score")
-    return measure_all(labelled.store, shown, labelled.groups, tolerance)
+    predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
+    shown = progress(predictions, len(labelled.images), "score")
+    return measure_all(labelled.images, shown, tolerance)
 
 
 def write_scores(
@@ -47,7 +47,7 @@ def write_scores(
     scores = summary(results, dataset, params.evaluate, params.seed)
     if calibration:
         scores["calibration"] = calibration.summary()
-    scores = plain(scores)
+    scores = round_scores(scores)
     with atomic(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / JSON, scores)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import Scores, held
 from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
 from src.evaluation.statistics.select import Choice, Verdict, choose, unless_worse
@@ -25,9 +25,7 @@ LARGEST_TIDIED = 2**24  # pixels of an image for which so many sizes can be trie
 
 def decide(
     predictor: Predictor,
-    store: Store,
-    validated: Sequence[int],
-    groups: Sequence[str],
+    validated: Subset,
     tried: Decide,
     seed: int,
     *,
@@ -35,17 +33,17 @@ def decide(
 ) -> tuple[Predictor, dict[str, Verdict]]:
     """The predictor with what is kept of the decisions that `tried` asks for, and the verdict on each of them.
 
-    validated: positions in the store; groups: the group of each. With too few groups there is no verdict on anything.
+    validated: the validation images. With too few groups there is no verdict on anything.
     Mirrored copies are averaged unless validation speaks against it, or training was not `flipped` both ways; all else
     is left out unless validation speaks for it.
     """
     mirror = tried.mirror and flipped
     predictor = predictor.deciding(mirror=mirror)
-    if len(set(groups)) < FEWEST_GROUPS:
+    if len(set(validated.groups)) < FEWEST_GROUPS:
         mirrored = "mirrored copies are averaged; " if mirror else ""
         print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, {}
-    decisions = Deciding(predictor, store, validated, groups, seed)
+    decisions = Deciding(predictor, validated, seed)
     seen = decisions.mirror() if mirror else decisions.look()
     if tried.temperature:
         decisions.temperature(seen)
@@ -61,17 +59,15 @@ class Deciding:
     See `decide` for what it is made of.
     """
 
-    def __init__(
-        self, predictor: Predictor, store: Store, validated: Sequence[int], groups: Sequence[str], seed: int
-    ) -> None:
-        self.predictor, self.store, self.validated, self.seed = predictor, store, validated, seed
-        self.groups, self.verdicts = np.array(groups), dict[str, Verdict]()
-        pixels = np.array([store.records[index].pixels for index in validated])
-        self.foreground = held(pixels, store.dataset.foreground)  # the classes that Dice is taken of
+    def __init__(self, predictor: Predictor, validated: Subset, seed: int) -> None:
+        self.predictor, self.validated, self.seed = predictor, validated, seed
+        self.groups, self.verdicts = np.array(validated.groups), dict[str, Verdict]()
+        pixels = np.array([record.pixels for record in validated.records])
+        self.foreground = held(pixels, validated.store.dataset.foreground)  # the classes that Dice is taken of
 
     def look(self) -> Seen:
         """What the predictor gives, as decided so far."""
-        return look(self.predictor, self.store, self.validated, self.foreground, self.seed)
+        return look(self.predictor, self.validated, self.foreground, self.seed)
 
     def mirror(self) -> Seen:
         """Stop averaging mirrored copies if that is worse; what is seen in the way that is kept."""
@@ -94,10 +90,10 @@ class Deciding:
 
     def tidying(self, tried: Decide) -> None:
         """Small objects and holes, unless an image is so large that all sizes would take too long to try."""
-        if max(self.store.mask(index).size for index in self.validated) > LARGEST_TIDIED:
+        if max(record.height * record.width for record in self.validated.records) > LARGEST_TIDIED:
             print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
             return
-        dataset = self.store.dataset
+        dataset = self.validated.store.dataset
         if tried.min_object:
             self.judge("min_object", self.sizes(dataset.foreground, inside=False), SIZES, 0)
         if tried.fill_holes and dataset.background_index is not None:
@@ -105,7 +101,7 @@ class Deciding:
 
     def sizes(self, labels: Sequence[int], *, inside: bool) -> Scores:
         """See `try_sizes`."""
-        return try_sizes(self.predictor, self.store, self.validated, labels, self.foreground, inside=inside)
+        return try_sizes(self.predictor, self.validated, labels, self.foreground, inside=inside)
 
     def judge(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
         """Put into force the one of `values` that the scores speak for, else the one at the place `default`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import surprise
 from src.evaluation.metrics.confusion import Counts, Scores, confusion, dice, overlap
 from src.evaluation.metrics.remove_small_components import absorbed
@@ -39,8 +39,9 @@ class Seen:
         return self.scores[len(self.scores) // 2]
 
 
-def look(predictor: Predictor, store: Store, validated: Sequence[int], foreground: Sequence[int], seed: int) -> Seen:
+def look(predictor: Predictor, validated: Subset, foreground: Sequence[int], seed: int) -> Seen:
     """One pass over the validation images; foreground: the classes that Dice is taken of."""
+    store = validated.store
     rng, classes = np.random.default_rng(seed), len(store.dataset.names)
     scores, logits, labels = [], [], []
     cuts, each = CUTS if predictor.outputs == 1 else CUTS[HALF : HALF + 1], SAMPLED // len(validated)
@@ -87,8 +88,7 @@ def thresholds(temperature: float) -> tuple[NDArray[np.bool_], list[float]]:
 
 def try_sizes(
     predictor: Predictor,
-    store: Store,
-    validated: Sequence[int],
+    validated: Subset,
     labels: Sequence[int],
     foreground: Sequence[int],
     *,
@@ -98,6 +98,7 @@ def try_sizes(
 
     foreground: the classes that Dice is taken of; inside: parts are holes.
     """
+    store = validated.store
     classes, scores = len(store.dataset.names), []
     for index in _shown(validated, "holes" if inside else "small objects"):
         predicted, truth = predictor(store.image(index)), store.mask(index)
@@ -108,5 +109,5 @@ def try_sizes(
     return np.stack(scores, axis=1)
 
 
-def _shown(validated: Sequence[int], what: str) -> Iterable[int]:
-    return progress(validated, len(validated), f"decide, {what}")
+def _shown(validated: Subset, what: str) -> Iterable[int]:
+    return progress(validated.indices, len(validated), f"decide, {what}")

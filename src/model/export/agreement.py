@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from src.archive.project import Project
 from src.data.crops.resize import resized
 from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.confusion import confusion, dice, headline, held, overlap
@@ -45,12 +46,13 @@ class Agreement:
 
 
 class Check:
-    """Compares with what the Keras model in float32 says of the images at `indices`, which is kept in `folder`."""
+    """Compares with what the Keras model in float32 says of some images, which is kept in `folder`."""
 
-    def __init__(self, predictor: Predictor, store: Store, indices: Sequence[int], folder: Path) -> None:
-        check_classes(predictor.project, store)
-        self.predictor, self.store, self.indices, self.folder = predictor, store, indices, folder
-        self.foreground = held(np.array([store.records[index].pixels for index in indices]), store.dataset.foreground)
+    def __init__(self, predictor: Predictor, images: Subset, folder: Path) -> None:
+        check_classes(predictor.project, images.store)
+        self.predictor, self.images, self.folder = predictor, images, folder
+        pixels = np.array([record.pixels for record in images.records])
+        self.foreground = held(pixels, images.store.dataset.foreground)
 
     def of_keras(self, path: Path) -> Agreement:
         """The Keras model in float32, which all else is set beside: comes first."""
@@ -92,11 +94,12 @@ class Check:
 
     def _parts(self, title: str) -> Iterator[tuple[Image, NDArray[np.uint8]]]:
         """The images and their true classes; of large ones the middle, unless the network sees all of it made small."""
-        for index in progress(self.indices, len(self.indices), title):
-            image, truth = self.store.image(index), self.store.mask(index)
+        store = self.images.store
+        for index in progress(self.images.indices, len(self.images), title):
+            image, truth = store.image(index), store.mask(index)
             window = (slice(None),) * 2 if self.predictor.project.resize else middle(*truth.shape)
             yield np.ascontiguousarray(image[window]), truth[window]
-            self.store.release()
+            store.release()
 
     def _classes(self, said: Probabilities) -> NDArray[np.uint8]:
         """Without what is done to small objects and holes afterwards."""

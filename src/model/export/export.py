@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import atomic
 from src.model.export.agreement import SIDE, Agreement, Check
@@ -17,9 +17,9 @@ from src.model.network.model_file import load
 
 
 def write_exports(
-    path: Path, formats: Sequence[str], out: Path, store: Store, indices: Sequence[int]
+    path: Path, formats: Sequence[str], out: Path, images: Subset
 ) -> tuple[list[Agreement], list[str], list[str]]:
-    """Exports of the model at `path` into the folder `out`, checked on the store's images at `indices`.
+    """Exports of the model at `path` into the folder `out`, checked on `images`.
 
     Returns how the Keras model and each export agree with the Keras model in float32, which comes first, notes on how
     that was found, and a line for each format that failed. `UserError` if there is nothing to export or to check on.
@@ -29,9 +29,9 @@ def write_exports(
     plain = folded(model, "float32")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
-        check = Check(Predictor(plain, project), store, indices, Path(work))
+        check = Check(Predictor(plain, project), images, Path(work))
         export = Export.of(plain, project)
-        _say(f"{path}: what it says in float32 of {len(indices)} test images")
+        _say(f"{path}: what it says in float32 of {len(images)} test images")
         rows, problems = [check.of_keras(path)], []
         if (precision := precision_of(model)) != "float32":
             rows.append(check.of_saved(Predictor(model, project), precision, path))
@@ -63,7 +63,7 @@ def _notes(check: Check) -> list[str]:
     part = "" if check.predictor.project.resize else f", at most {SIDE} × {SIDE} pixels from the middle of each"
     left_out = "without what is done to small objects and holes afterwards"
     return [
-        f"On {len(check.indices)} test images{part}; all in float32 unless said.",
+        f"On {len(check.images)} test images{part}; all in float32 unless said.",
         f"Dice is the mean over the foreground classes of the means over images, {left_out}.",
     ]
 

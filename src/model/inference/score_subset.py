@@ -1,12 +1,12 @@
 """The network on labelled images: what it scores, and what its probabilities are worth."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Predicted, Results, measure_all
 from src.evaluation.scoring.save_predictions import keep
@@ -14,19 +14,14 @@ from src.model.inference.predictor import Logits, Predictor, Window
 from src.progress import progress
 
 
-def assess(
-    predictor: Predictor,
-    store: Store,
-    indices: Sequence[int],
-    groups: Sequence[str],
-    tolerance: float | None,
-    title: str,
-    kept: Path | None = None,
+def score_subset(
+    predictor: Predictor, subset: Subset, title: str, *, tolerance: float | None = None, kept: Path | None = None
 ) -> tuple[Results, Calibration]:
-    """Predict and measure the images at `indices`, one pass over them.
+    """Predict and measure the images of a subset, one pass over them.
 
-    groups, tolerance: see `measure_all`; title: what the progress calls it; kept: an .npz file for the predictions.
+    title: what the progress calls it; tolerance: see `measure_all`; kept: an .npz file for the predictions.
     """
+    store, indices = subset.store, subset.indices
     calibration = Calibration(len(store.dataset.names), predictor.project.decisions.temperature)
 
     def predictions() -> Iterator[Predicted]:
@@ -35,7 +30,7 @@ def assess(
             store.release()
 
     predicted = keep(kept, predictions()) if kept else predictions()
-    return measure_all(store, predicted, groups, tolerance), calibration
+    return measure_all(subset, predicted, tolerance), calibration
 
 
 def _adding(calibration: Calibration, truth: NDArray[np.uint8]) -> Callable[[Window, Logits], None]:

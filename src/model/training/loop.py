@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import islice
@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops.sampling import Crops
+from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
 from src.model.training.checkpoints import stoppable
@@ -25,7 +26,7 @@ from src.params import PlannedTrain
 from src.progress import progress
 
 
-def train_unet(training: Training, crops: Crops, validated: Sequence[int], params: PlannedTrain) -> None:
+def train_unet(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
     """From where `training` stands, or its checkpoint if it has one, to the weights of the best epoch: see `fit`.
 
     `Training.checkpoint` is to be discarded when the result is safe. `UserError` says what stopped it before the end.
@@ -63,10 +64,10 @@ def take_up(training: Training) -> None:
         print(f"going on from its checkpoint, after step {training.step}", flush=True)
 
 
-def fit(training: Training, crops: Crops, validated: Sequence[int], params: PlannedTrain) -> None:
+def fit(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
     """Train on `crops` from where `training` stands; ends with the weights of the best epoch.
 
-    After every epoch the whole images at `validated` are measured. The loss of a training epoch is the mean over its
+    After every epoch the whole images of `validated` are measured. The loss of a training epoch is the mean over its
     steps, that of validation is taken over all its pixels at once. Dice and IoU are as in metrics/test.json: means over
     the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
     """
@@ -80,7 +81,7 @@ def fit(training: Training, crops: Crops, validated: Sequence[int], params: Plan
         for epoch in range(len(training.history) + 1, params.epochs + 1):
             steps = steps_of(epoch, params)
             pace = train_epoch(training, step, batches, epoch, params, keep)
-            images = progress(validated, len(validated), f"validation {epoch}/{params.epochs}")
+            images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
             loss, seen = validate(predictor, crops.store, _after(keep, images), params.loss)
             if not math.isfinite(loss):
                 raise UserError(not_finite(loss, epoch, len(steps), params, "validation loss"))

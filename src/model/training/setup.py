@@ -1,11 +1,11 @@
 """The beginning of a training: the network, its optimizer, the crops, and the name of its checkpoint."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from src.archive.project import Project
 from src.data.crops.sampling import Crops
-from src.data.store.store import IMAGES, INDEX, MASKS, Store
+from src.data.store.store import IMAGES, INDEX, MASKS
+from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
 from src.model.network.supervision import supervised
 from src.model.network.unet import build_unet
@@ -20,27 +20,27 @@ from src.plan.memory import Settings, refuse_what_cannot_fit
 from src.plan.plan import Plan
 
 
-def begin(
-    store: Store,
-    trained: Sequence[int],
-    validated: Sequence[int],
+def set_up(
+    trained: Subset,
+    validated: Subset,
     plan: Plan,
     augment: Augment,
     *,
     seed: int,
     checkpoints: Path,
 ) -> tuple[Training, Crops]:
-    """A training of a U-Net on the images at `trained` before its first step, and its crops, as planned.
+    """A training of a U-Net on the images of `trained` before its first step, and its crops, as planned.
 
-    validated: positions of the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
+    validated: the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
     training of the same settings, code and data that was interrupted has left where it stood, and where this one will.
     `UserError` if its memory cannot suffice.
     """
+    store = trained.store
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_memory(plan, arithmetic), flush=True)
-    crops = Crops(store, trained, plan.data, augment, seed)
+    crops = Crops(trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -53,8 +53,8 @@ def begin(
             plan.data.normalise,
             plan.data.oversample_rare,
             plan.data.resize,
-            list(trained),
-            list(validated),
+            list(trained.indices),
+            list(validated.indices),
         ],
         "augment": augment.model_dump(),
         "unet": plan.unet.model_dump(),

@@ -3,16 +3,16 @@
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from src.data.crops.sampling import AHEAD
-from src.data.store.store import Store
+from src.data.store.subsets import Subset
 from src.model.inference.predictor import Predictor
-from src.model.training.setup import begin
+from src.model.training.setup import set_up
 from src.model.training.step import training_step
 from src.model.training.validation import validate
 from src.params import Augment
@@ -45,12 +45,11 @@ class Pace:
         return max(steps, validations(1)[0])
 
 
-def measure(
-    store: Store, trained: Sequence[int], validated: Sequence[int], plan: Plan, augment: Augment, seed: int
-) -> Pace:
-    """The pace of the training that these arguments `begin`. Nothing else should run meanwhile."""
+def measure_pace(trained: Subset, validated: Subset, plan: Plan, augment: Augment, seed: int) -> Pace:
+    """The pace of the training that these arguments set up. Nothing else should run meanwhile."""
+    store, images = trained.store, validated.indices
     with tempfile.TemporaryDirectory() as folder:
-        training, crops = begin(store, trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        training, crops = set_up(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
         with closing(crops.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
@@ -63,9 +62,9 @@ def measure(
                 next_step()
             each = _mean_seconds(next_step)
         predictor = Predictor(training.model, training.project)
-        start += _seconds(lambda: validate(predictor, store, validated[:1], plan.train.loss))
-        validation = _seconds(lambda: validate(predictor, store, validated, plan.train.loss))
-        return Pace(start, each, validation / len(validated))
+        start += _seconds(lambda: validate(predictor, store, images[:1], plan.train.loss))
+        validation = _seconds(lambda: validate(predictor, store, images, plan.train.loss))
+        return Pace(start, each, validation / len(images))
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset
 from src.report.figures.panels import Drawing, blended, class_patches, plain, shown
 from src.report.figures.style import save
@@ -17,33 +17,33 @@ STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 MOST_CHARACTERS = 24  # of a name
 
 
-def draw_contact_sheet(path: Path, gate: Gate) -> None:
+def draw_contact_sheet(path: Path, result: CheckResult) -> None:
     """Draw every preview with its name. Masks whose classes are not known yet are coloured by their stored values.
 
     Args:
         path: The PNG file.
-        gate: The result of the data set checks.
+        result: The result of the data set checks.
     """
-    entries = [entry for entry in gate.entries.values() if entry.preview is not None]
-    dataset = gate.encoding.dataset
-    rows = max(1, -(-len(entries) // COLUMNS))
+    pairs = [pair for pair in result.pairs.values() if pair.preview is not None]
+    dataset = result.encoding.dataset
+    rows = max(1, -(-len(pairs) // COLUMNS))
     figure = Figure(figsize=(1.6 * COLUMNS, 1.75 * rows + 0.6), layout="constrained")
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     masks = []
     for axis in axes:
         axis.axis("off")
-    for axis, entry in zip(axes, entries, strict=False):
-        assert entry.preview is not None
-        image, codes = entry.preview
+    for axis, pair in zip(axes, pairs, strict=False):
+        assert pair.preview is not None
+        image, codes = pair.preview
         picture = shown(image, stretched=True)
         if dataset.classes:
-            mask = gate.encoding.lookup(entry.values)[codes]
+            mask = result.encoding.lookup(pair.values)[codes]
             masks.append(mask)
             axis.imshow(outlined(picture, mask, dataset))
         else:
             axis.imshow(_raw(picture, codes))
-        axis.set_title(plain(entry.id[-MOST_CHARACTERS:]), fontsize=6)
-    figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.entries)} pairs, with their masks"), fontsize=10)
+        axis.set_title(plain(pair.id[-MOST_CHARACTERS:]), fontsize=6)
+    figure.suptitle(plain(f"{result.source}: {len(pairs)} of {len(result.pairs)} pairs with masks"), fontsize=10)
     if masks:
         figure.legend(handles=class_patches(dataset, *masks), loc="outside lower center", ncols=8, frameon=False)
     save(figure, path)

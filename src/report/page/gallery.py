@@ -62,7 +62,7 @@ def make_gallery(sources: PageSources, panels: int, most: int) -> Gallery:
     weakest = {image: _weakest(scores[image], classes) for image in order}
     pictures = gallery_pictures(sources.store, sources.predictions, order, weakest, most)
     colours = {name: dataset.class_colours[name] for name in classes}
-    colours |= {"ignored": IGNORED} if dataset.ignored is not None else {}
+    colours |= {"ignored": IGNORED} if dataset.ignored_value is not None else {}
     return Gallery(
         words=_words(len(sources.worst), len(rows), len(pictures)),
         classes=classes,

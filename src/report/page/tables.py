@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from src.archive.project import Project
 from src.data.source.dataset import SUBSETS
-from src.files import flat
+from src.files import flatten
 from src.report.text.format import (
     ABSENT,
     Rows,
@@ -159,7 +159,7 @@ def hash_rows(hashes: Mapping[str, tuple[str, str]]) -> Table:
 
 def setting_rows(settings: Scores) -> Table:
     """A row for each setting of params.yaml."""
-    return [["setting", "value"], *([key, setting(value)] for key, value in flat(settings).items())]
+    return [["setting", "value"], *([key, setting(value)] for key, value in flatten(settings).items())]
 
 
 def version_rows(versions: Mapping[str, str]) -> Table:
