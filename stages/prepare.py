@@ -7,10 +7,10 @@ from stages import CHECKS, PREPARED, SHEET, run
 def main(params: Params) -> None:
     from src.data.store.prepare import prepare
     from src.report.text.check_report import report_findings
-    from src.reproduction.workspace.untracked_files import remark
+    from src.reproduction.workspace.untracked_files import warn_of_untracked
 
-    prepare(params.data, PREPARED, lambda gate: report_findings(gate, CHECKS, SHEET))
-    remark(params.data.source)
+    prepare(params.data, PREPARED, lambda result: report_findings(result, CHECKS, SHEET))
+    warn_of_untracked(params.data.source)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def main(params: Params) -> None:
     gain = beside_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
     sources = read_page_sources(results, files, gain, params.model_dump())
     write_text(page, report_page(sources, panels))
-    remarks = [averages(dataset), *([results.caveat] if results.caveat else [])]
-    wording = Wording("test images", dataset.length_unit, remarks)
+    warnings = [averages(dataset), *([results.warning] if results.warning else [])]
+    wording = Wording("test images", dataset.length_unit, warnings)
     print(terminal_summary(results.train, results.test, str(page), wording))
 
 

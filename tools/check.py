@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.splits.advice import preview_split
     from src.data.store.prepare import described
     from src.report.text.check_report import report_findings
-    from src.reproduction.workspace.untracked_files import remark
+    from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
 
     read = params.load()
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     report_findings(result, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(result), read.split)
     print(*lines, sep="\n")
-    remark(arguments.folder)
+    warn_of_untracked(arguments.folder)
     print(f"all findings: {arguments.out / 'checks.csv'}", flush=True)
     if error:
         raise error

@@ -59,7 +59,7 @@ def main(given: argparse.Namespace) -> None:
             scored = score_model(given.model, given.data, labelled, read)
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, scored.results, scored.calibration, scored.dataset, read)
-    wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *caveat_of(labelled)])
+    wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *warnings_of(labelled)])
     print(scored_text(scores, scored.notes, given.out, wording))
 
 
@@ -71,12 +71,12 @@ def show_findings(result: "CheckResult") -> None:
     raise_errors(result.errors, "in the data set")
 
 
-def caveat_of(labelled: "Labelled") -> list[str]:
-    from src.data.splits.split_warnings import caveat
+def warnings_of(labelled: "Labelled") -> list[str]:
+    from src.data.splits.split_warnings import split_warning
 
     records = labelled.images.records
     pairs = zip(records, labelled.images.groups, strict=True)
-    words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
+    words = split_warning(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
     return [words] if words else []
 
 

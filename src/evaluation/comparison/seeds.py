@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
 from src.evaluation.comparison.shared_images import Common, common
 from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, more, rows, verdict
 from src.evaluation.metrics.confusion import Scores, class_means, headline
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, error, error_of_difference
+from src.evaluation.statistics.bootstrap import error, error_of_difference
 from src.files import round_scores
 
 ONE_SETTING = "A and B are one setting: what differs is the luck of training, and no difference is claimed."

@@ -53,7 +53,7 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
 
 def _description(sources: CardSources) -> str:
     project, test, model = sources.project, sources.test, sources.files.model.as_posix()
-    dependent = " **The images depend on each other: see the caution below Scores.**" if sources.caveat else ""
+    dependent = " **The images depend on each other: see the warning below Scores.**" if sources.warning else ""
     return (
         f"A U-Net with {sources.train['parameters']:,} parameters that assigns one of {len(project.classes)} classes "
         f"to every pixel of an image: {names(project.classes)}. On {test['images']} test images its mean Dice is "

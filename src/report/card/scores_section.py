@@ -4,7 +4,7 @@ import numpy as np
 
 from src.archive.project import Project
 from src.data.store.store import Store
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
+from src.data.store.subsets import FEWEST_GROUPS
 from src.report.run.run_results import RunResults
 from src.report.text.format import ABSENT, Rows, Scores, class_interval, interval, number, setting
 from src.report.text.markdown import Cells, code, markdown_table, names, prose
@@ -28,7 +28,7 @@ def scores_section(results: RunResults) -> str:
         "are added first."
     )
     lines = [*measured(test, wording), *largest_class(test, wording)]
-    warning = [f"**{prose(results.caveat)}**"] if results.caveat else []
+    warning = [f"**{prose(results.warning)}**"] if results.warning else []
     return "\n\n".join([prose(" ".join(lines)), *warning, markdown_table(header, rows), notes])
 
 

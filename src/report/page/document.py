@@ -8,14 +8,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
+from src.data.store.subsets import FEWEST_GROUPS
 from src.files import read_text
 from src.report.figures.pictures import MOST_BYTES, read_pictures
 from src.report.page import charts, tables
 from src.report.page.gallery import make_gallery
 from src.report.page.sources import PageSources
 from src.report.page.vega import inline, policy_hash, vega_script
-from src.report.text.summary import Wording, averages, cautions, decisions, training_sentence
+from src.report.text.summary import Wording, averages, decisions, score_warnings, training_sentence
 
 HTML = Path(__file__).parent / "html"  # the template, its style and its script
 Content = dict[str, object]  # name in the template → what it shows
@@ -44,11 +44,11 @@ def report_page(sources: PageSources, panels: int, most: int = MOST_BYTES) -> st
 
 def _words(sources: PageSources) -> Content:
     train, test = sources.train, sources.test
-    caveats = [sources.caveat] if sources.caveat else []
+    warnings = [sources.warning] if sources.warning else []
     return {
         "verdict": tables.verdict_sentence(test, sources.gain),
         "headlines": tables.headline_scores(test, sources.unit),
-        "sentences": [averages(sources.store.dataset), *caveats, *cautions(test, Wording("test images"))],
+        "sentences": [averages(sources.store.dataset), *warnings, *score_warnings(test, Wording("test images"))],
         "training": f"{training_sentence(train, precision=True)} The dotted line marks this epoch.",
         "decided": " ".join(decisions(test)) or "No decision changes the plain network.",
         "unit": sources.unit,

@@ -7,7 +7,7 @@ from pathlib import Path
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
 from src.archive.validate_archive import checked
-from src.data.splits.split_warnings import caveat
+from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Store
 from src.files import read_csv, read_json
 from src.report.run.run_files import RunFiles
@@ -28,7 +28,7 @@ class RunResults:
         worst: Rows of worst.csv: the test images, lowest mean Dice first.
         findings: Rows of the table of the data set checks.
         splits: Rows of the table of subsets.
-        caveat: Warning that images of different groups depend on each other; "" if there is none.
+        warning: Warning that images of different groups depend on each other; "" if there is none.
     """
 
     store: Store
@@ -40,7 +40,7 @@ class RunResults:
     worst: Rows
     findings: Rows
     splits: Rows
-    caveat: str = ""
+    warning: str = ""
 
 
 def read_results(files: RunFiles, root: Path = Path()) -> RunResults:
@@ -64,5 +64,5 @@ def read_results(files: RunFiles, root: Path = Path()) -> RunResults:
         worst=read_csv(root / files.worst),
         findings=read_csv(root / files.checks),
         splits=splits,
-        caveat=caveat(store.records, splits),
+        warning=split_warning(store.records, splits),
     )

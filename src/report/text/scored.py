@@ -14,7 +14,7 @@ def scored_text(scores: Scores, notes: Sequence[str], out: Path, wording: Wordin
         scores: Scores as in scores.json.
         notes: How the masks were read, a sentence each.
         out: The folder of the tables.
-        wording: The unit of distances, and remarks.
+        wording: The unit of distances, and warnings.
     """
     closing = [f"tables: {out}", f"compare with other scores: python -m tools.compare OTHER {out}"]
     return "\n".join(["", *notes, "", *measured(scores, wording), "", *aligned(class_table(scores)), "", *closing])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from src.data.source.dataset import Dataset
+from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.regions import LARGEST
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
 from src.report.text.format import Scores, aligned, interval, interval_in_brackets, number
 
 
@@ -16,13 +16,13 @@ class Wording:
     Attributes:
         images: What was scored, in the plural: "images", "test images".
         unit: Unit of distances.
-        remarks: Sentences that follow the mean scores and limit what they say, such as a caveat.
+        warnings: Sentences that follow the mean scores and limit what they say, such as a split warning.
         name: Writes the name of a class, for example as code in Markdown.
     """
 
     images: str = "images"
     unit: str = "pixels"
-    remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     name: Callable[[str], str] = str
 
 
@@ -87,21 +87,21 @@ def measured(test: Scores, wording: Wording) -> list[str]:
 
     Args:
         test: Scores as in metrics/test.json or in scores.json of tools.score.
-        wording: What was scored, the unit of distances, and remarks.
+        wording: What was scored, the unit of distances, and warnings.
     """
     groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
     lines = [
         f"On {test['images']} {wording.images} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    lines += [*wording.remarks, *absent_classes(test, wording), *few_groups(test)]
+    lines += [*wording.warnings, *absent_classes(test, wording), *few_groups(test)]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {wording.unit}.")
     return [*lines, *left_out(test, wording), *false_alarms(test, wording)]
 
 
-def cautions(test: Scores, wording: Wording) -> list[str]:
+def score_warnings(test: Scores, wording: Wording) -> list[str]:
     """Sentences on what the mean scores do not show.
 
     Args:
@@ -212,7 +212,7 @@ def terminal_summary(train: Scores, test: Scores, page: str, wording: Wording) -
         train: Content of metrics/train.json.
         test: Content of metrics/test.json.
         page: Path of the report page.
-        wording: What was scored, the unit of distances, and remarks.
+        wording: What was scored, the unit of distances, and warnings.
     """
     lines = ["", training_sentence(train), *measured(test, wording)]
     baseline = test.get("baseline", {}).get("dice", {})
