@@ -1,4 +1,4 @@
-"""Score the model, and a classifier of single pixels' colours, on the test images at their own resolution."""
+"""Score the model and the colour baseline on the test images, at the resolution of each image."""
 
 from src.params import Params
 from stages import EVALUATION, METRICS, MODEL, PREDICTIONS, PREPARED, SPLITS, run

@@ -257,4 +257,4 @@ def test_an_interrupted_run_continues(model, tmp_path):
 @pytest.mark.parametrize("part", ["0/4", "5/4", "1", "a/b", "-1/2"])
 def test_an_impossible_shard_is_refused(part):
     refused = tool("x", "--out", "y", f"--shard={part}")
-    assert refused.returncode == 2 and "is no part such as" in refused.stderr
+    assert refused.returncode == 2 and "is not a part such as" in refused.stderr

@@ -130,8 +130,8 @@ def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
     [
         ("auto", 1, 2497, "fit into"),  # 1.03 s + 2497 × 0.01 s + 20 × 3 × 0.56 s = 60 s
         (5, 1, 5047, "fit into"),  # 1.03 s + 5047 × 0.01 s + 5 × 3 × 0.56 s = 60 s
-        (2000, 1, 2000, "are the fewest there can be, but take longer than"),
-        ("auto", 0.01, 1, "are the fewest there can be, but take longer than"),
+        (2000, 1, 2000, "are the smallest possible number, but take longer than"),
+        ("auto", 0.01, 1, "are the smallest possible number, but take longer than"),
     ],
 )
 def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
