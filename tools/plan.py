@@ -50,13 +50,16 @@ def main(arguments: argparse.Namespace) -> None:
 
 def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
     from src.data.store.subsample import subsample
-    from src.model.training.timing import measure_pace
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan import rules
+
+    import_tensorflow_quietly()
+    from src.model.training.timing import measure_timing
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     timed = subsample(validated, MEASURED)
-    pace = measure_pace(trained, timed, plan, read.augment, read.seed)
+    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
@@ -69,10 +72,10 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
         epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
         return epochs, images
 
-    steps = pace.steps(60 * minutes, validations)
+    steps = timing.most_steps(60 * minutes, validations)
     epochs, images = validations(steps)
-    times = f"a step takes {1000 * pace.step:.0f} ms, an image of validation {1000 * pace.validation:.0f} ms"
-    fit = pace.training(steps, epochs, images) <= 60 * minutes
+    times = f"a step takes {1000 * timing.step:.0f} ms, an image of validation {1000 * timing.validation:.0f} ms"
+    fit = timing.seconds(steps, epochs, images) <= 60 * minutes
     words = "fit into" if fit else "are the fewest there can be, but take longer than"
     print(f"{times}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
     return steps

@@ -86,6 +86,9 @@ def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> 
     from src.data.labelled.remap_classes import recoded
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
 

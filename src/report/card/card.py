@@ -8,7 +8,7 @@ from typing import Any
 
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
-from src.archive.validate_archive import checked
+from src.archive.validate_archive import validate_archive
 from src.data.splits.split_warnings import caveat
 from src.data.store.store import Store
 from src.errors import UserError, listing
@@ -70,7 +70,7 @@ class Sources:
         tables = {"classes": CLASSES, "worst": WORST, "findings": CHECKS, "splits": SPLITS}
         commit, uncommitted = revision(root, out)
         return cls(
-            project=checked(root / MODEL),
+            project=validate_archive(root / MODEL).project,
             keras=str(json.loads(read_members(root / MODEL)[METADATA]).get("keras_version", "–")),
             store=Store(root / PREPARED),
             train=read_json(root / TRAIN),

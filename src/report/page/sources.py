@@ -9,7 +9,7 @@ from typing import Any
 
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
-from src.archive.validate_archive import checked
+from src.archive.validate_archive import validate_archive
 from src.data.splits.split_warnings import caveat
 from src.data.store.store import Store
 from src.files import read_csv, read_json
@@ -60,7 +60,7 @@ class Sources:
         keras = str(json.loads(read_members(model)[METADATA]).get("keras_version", "–"))
         return cls(
             store=store,
-            project=checked(model),
+            project=validate_archive(model).project,
             train=read_json(root / "metrics/train.json"),
             test=read_json(root / "metrics/test.json"),
             beside=beside,
