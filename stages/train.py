@@ -1,4 +1,4 @@
-"""Train the U-Net on random crops, keep the epoch that is best on whole validation images, and decide how to use it."""
+"""Train the U-Net on random patches, keep the epoch with the best validation Dice, and decide how to use it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def main(params: Params) -> None:
     from src.data.store.store import Store
     from src.data.store.subsample import subsample
     from src.data.store.subsets import read_subset
-    from src.files import plain, write_csv, write_json
+    from src.files import round_scores, write_csv, write_json
     from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
@@ -31,10 +31,10 @@ def main(params: Params) -> None:
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
     checkpoints = checkpoints_folder(Path.cwd())
-    training, crops = prepare_training(
+    training, patches = prepare_training(
         trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
     )
-    train_unet(training, crops, validated, plan.train)
+    train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
     predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flipped=flipped)
@@ -43,7 +43,7 @@ def main(params: Params) -> None:
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}) | {"plan": plan.numbers})
+        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": plan.numbers})
         training.checkpoint.discard()
 
 

@@ -32,10 +32,10 @@ def train_on(store, checkpoints: Path, params):
 
     trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
     plan = planned(params, trained, validated)
-    training, crops = prepare_training(
+    training, patches = prepare_training(
         trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
     )
-    train_unet(training, crops, validated, plan.train)
+    train_unet(training, patches, validated, plan.train)
     return training
 
 

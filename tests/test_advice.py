@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.checks.dataset_checks import examine
+from src.data.checks.dataset_checks import check_dataset
 from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
 from src.data.splits.groups import groups_of
@@ -31,7 +31,7 @@ def write_scenes(folder, named):
 
 
 def checked(folder, split_params, **changes):
-    gate = examine(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
+    gate = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
     return preview_split(described(gate), split_params)
 
 
@@ -175,7 +175,7 @@ def test_split_says_that_images_depend(tmp_path):
     run(tmp_path, "stages.prepare")
     said = run(tmp_path, "stages.split")
     assert (
-        said.returncode == 0 and "Caution: images that follow each other by name have a similar layout" in said.stdout
+        said.returncode == 0 and "Warning: images that follow each other by name have a similar layout" in said.stdout
     )
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from src.data.reading.images import read_image
 from src.data.similarity.filled import thumbnail
-from src.data.similarity.thumbnails import LIMIT, SIDE, decoded, encoded
+from src.data.similarity.thumbnails import LIMIT, SIDE, decode_thumbnails, encode_thumbnail
 from src.data.source.dataset import read_dataset
 from src.data.source.package import package_pairs
 from src.data.splits.dependence import find_dependence, natural
-from src.data.splits.split_warnings import caveat
+from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Record
 from tests import scenes
 from tests.conftest import ROOT
@@ -113,13 +113,15 @@ def test_names_are_ordered_by_their_numbers():
 
 def test_thumbnails_survive_as_text():
     pictures = np.array([thumbnail(image)[0] for _, image in scenes.independent(0, 3)])
-    texts = [encoded(picture) for picture in pictures]
-    np.testing.assert_allclose(decoded(texts).astype(float), pictures.astype(float), atol=LIMIT / 127)
-    assert not decoded([""]).any() and decoded([]).shape == (0, SIDE, SIDE)
+    texts = [encode_thumbnail(picture) for picture in pictures]
+    np.testing.assert_allclose(decode_thumbnails(texts).astype(float), pictures.astype(float), atol=LIMIT / 127)
+    assert not decode_thumbnails([""]).any() and decode_thumbnails([]).shape == (0, SIDE, SIDE)
 
 
 def rows_of(named, subset, group=lambda name: name):
-    records = [Record(name, "", 8, 8, 1, 0, 0, [], [], [], encoded(thumbnail(image)[0])) for name, image in named]
+    records = [
+        Record(name, "", 8, 8, 1, 0, 0, [], [], [], encode_thumbnail(thumbnail(image)[0])) for name, image in named
+    ]
     return records, [{"id": name, "group": group(name), "subset": subset(n)} for n, (name, _) in enumerate(named)]
 
 
@@ -127,14 +129,14 @@ def test_the_caveat_tells_what_suffers():
     named = scenes.video(0)
     whole = "the 95 % intervals are too narrow"
     leaks = "validation and test scores may be too high"
-    text = caveat(*rows_of(named, lambda n: "test"))
+    text = split_warning(*rows_of(named, lambda n: "test"))
     assert "39 such pairs of test images" in text and whole in text and leaks not in text
-    text = caveat(*rows_of(named, lambda n: ("train", "validation", "test")[n % 3]))
+    text = split_warning(*rows_of(named, lambda n: ("train", "validation", "test")[n % 3]))
     assert "39 such pairs lie in different subsets" in text and leaks in text and whole not in text
-    assert caveat(*rows_of(named, lambda n: "train")) == ""
-    assert caveat(*rows_of(named, lambda n: "test", lambda name: "one")) == ""
-    assert caveat(*rows_of(scenes.independent(0), lambda n: ("train", "test")[n % 2])) == ""
-    assert caveat([], []) == ""
+    assert split_warning(*rows_of(named, lambda n: "train")) == ""
+    assert split_warning(*rows_of(named, lambda n: "test", lambda name: "one")) == ""
+    assert split_warning(*rows_of(scenes.independent(0), lambda n: ("train", "test")[n % 2])) == ""
+    assert split_warning([], []) == ""
 
 
 needs_data = pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
@@ -158,6 +160,6 @@ def test_real_nuclei_are_independent_and_frames_of_one_drive_are_not():
 def test_blocks_of_the_map_adjoin():
     """The bundled sample's groups are blocks of four tiles, and the next block begins where one ends."""
     pairs = package_pairs(read_dataset(ROOT / "data/blue-marble").package)
-    named = [(pair.id, pair.read(None)[0]) for pair in pairs]
+    named = [(pair.id, pair.read(None).image) for pair in pairs]
     found = dependence(named, lambda name: name.split("/")[0])
     assert found is not None and found.what == "have matching edges"

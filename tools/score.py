@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.checks.dataset_checks import Gate
+    from src.data.checks.dataset_checks import CheckResult
     from src.data.labelled.folder import Labelled
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
@@ -50,23 +50,23 @@ def main(given: argparse.Namespace) -> None:
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    remarks = [averages(dataset), *caveat_of(labelled)]
-    print(scored_text(scores, notes, dataset.length_unit, given.out, remarks))
+    warnings = [averages(dataset), *warnings_of(labelled)]
+    print(scored_text(scores, notes, dataset.length_unit, given.out, warnings))
 
 
-def report(gate: "Gate") -> None:
-    from src.data.checks.findings import stop, summary
+def report(gate: "CheckResult") -> None:
+    from src.data.checks.findings import raise_errors, summary
 
     print(*summary(gate), sep="\n", flush=True)
-    stop(gate.errors, "in the data set")
+    raise_errors(gate.errors, "in the data set")
 
 
-def caveat_of(labelled: "Labelled") -> list[str]:
-    from src.data.splits.split_warnings import caveat
+def warnings_of(labelled: "Labelled") -> list[str]:
+    from src.data.splits.split_warnings import split_warning
 
     records = labelled.images.records
     pairs = zip(records, labelled.images.groups, strict=True)
-    words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
+    words = split_warning(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
     return [words] if words else []
 
 

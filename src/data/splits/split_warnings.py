@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from src.data.similarity.thumbnails import decoded
+from src.data.similarity.thumbnails import decode_thumbnails
 from src.data.splits.dependence import Dependence, find_dependence
 from src.data.store.store import Record
 
@@ -13,11 +13,11 @@ def dependence_in(records: Iterable[Record], groups: Mapping[str, str]) -> Depen
     """The dependence between images of different groups; groups: id → group of every image of `records`."""
     records = list(records)
     return find_dependence(
-        decoded(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
+        decode_thumbnails(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
     )
 
 
-def caveat(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
+def split_warning(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
     """What to say beside the scores of a split, "" if nothing; rows: id, group and subset of every image."""
     rows = list(rows)
     found = dependence_in(records, {row["id"]: row["group"] for row in rows})
@@ -34,4 +34,4 @@ def caveat(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
     if not harm:
         return ""
     like = "like frames of a video, slices of a volume or tiles of a scene."
-    return " ".join([f"Caution: {found.words},", like, *harm, "Put such images into one group (README, Groups)."])
+    return " ".join([f"Warning: {found.words},", like, *harm, "Put such images into one group (docs/splits.md)."])

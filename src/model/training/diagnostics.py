@@ -23,13 +23,13 @@ MASKS = "do the masks belong to the images, and is each value what it should be 
 
 
 def training_warnings(
-    rows: Sequence[Row], crops: Counts, images: Counts, dataset: Dataset, params: PlannedTrain
+    rows: Sequence[Row], patches: Counts, images: Counts, dataset: Dataset, params: PlannedTrain
 ) -> dict[str, str]:
     """Find what is wrong after an epoch.
 
     Args:
         rows: history of all epochs so far.
-        crops: confusion matrix of all patches of the last epoch.
+        patches: confusion matrix of all patches of the last epoch.
         images: confusion matrix of all validation images after it.
         dataset: names the classes.
         params: settings of the training.
@@ -38,9 +38,9 @@ def training_warnings(
         Name of the problem → the warning to show. While a problem lasts, its name stays and its numbers change.
     """
     found = {
-        "constant": _constant(rows, crops, images, dataset.names, params),
-        "never predicted": _never_predicted(rows, crops, images, dataset.names, params),
-        "no learning": _no_learning(rows, crops, images, params),
+        "constant": _constant(rows, patches, images, dataset.names, params),
+        "never predicted": _never_predicted(rows, patches, images, dataset.names, params),
+        "no learning": _no_learning(rows, patches, images, params),
         "overfitting": _overfitting(rows, params),
     }
     return {name: text for name, text in found.items() if text}
@@ -84,16 +84,16 @@ def cohen_kappa(counts: Counts) -> float:
     return (observed - chance) / (1 - chance)
 
 
-def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequence[str], params: PlannedTrain) -> str:
+def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain) -> str:
     """All validation pixels are predicted as one class, although their masks hold others."""
     predicted, shares = np.flatnonzero(images.sum(axis=0)), _shares(images)
     if _early(rows, params) or len(predicted) != 1 or shares[predicted[0]] == 1:
         return ""
     label = int(predicted[0])
     what = f"every validation pixel is predicted as {names[label]}, which {_percent(shares[label])} of them are"
-    if cohen_kappa(crops) >= SLIGHT:
+    if cohen_kappa(patches) >= SLIGHT:
         hint = (
-            "the training crops are told apart, so the validation images look different to the network: "
+            "the training patches are told apart, so the validation images look different to the network: "
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
@@ -104,32 +104,32 @@ def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequenc
 
 
 def _never_predicted(
-    rows: Sequence[Row], crops: Counts, images: Counts, names: Sequence[str], params: PlannedTrain
+    rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain
 ) -> str:
     """No pixel is predicted as a class that the validation masks hold; `_constant` reports a constant prediction."""
-    predicted, shares, seen = images.sum(axis=0), _shares(images), _shares(crops)
+    predicted, shares, seen = images.sum(axis=0), _shares(images), _shares(patches)
     missed = np.flatnonzero((shares > 0) & (predicted == 0)).tolist()
     if _early(rows, params) or not missed or np.count_nonzero(predicted) == 1:
         return ""
     lines = [
-        f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's crops"
+        f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's patches"
         for label in missed
     ]
     rare = shares[missed].max() < 0.5 / len(names)  # the classes that data.oversample_rare draws more often
     remedy = f"raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
-        hint += " What no crop holds cannot be learned: do the training images hold it (plots/splits.csv)?"
+        hint += " What no patch holds cannot be learned: do the training images hold it (plots/splits.csv)?"
     return f"classes that the validation images hold are never predicted: {hint}\n{listing(lines)}"
 
 
-def _no_learning(rows: Sequence[Row], crops: Counts, images: Counts, params: PlannedTrain) -> str:
+def _no_learning(rows: Sequence[Row], patches: Counts, images: Counts, params: PlannedTrain) -> str:
     """The training loss no longer falls, while predictions hardly agree with the masks.
 
     Every loss stops falling in the end. Without the second condition, every good training would be reported.
     """
     epochs = patience(params)
-    agreement = [value for value in (cohen_kappa(crops), cohen_kappa(images)) if not math.isnan(value)]
+    agreement = [value for value in (cohen_kappa(patches), cohen_kappa(images)) if not math.isnan(value)]
     if len(rows) <= epochs or not agreement or max(agreement) >= SLIGHT:
         return ""
     before, last = (min(row["loss"] for row in part) for part in (rows[:-epochs], rows[-epochs:]))

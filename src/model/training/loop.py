@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import tensorflow as tf
 
-from src.data.crops.sampling import Crops
+from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
@@ -26,14 +26,14 @@ from src.params import PlannedTrain
 from src.progress import progress
 
 
-def train_unet(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
+def train_unet(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
     """Train from the checkpoint if there is one, up to the weights of the best epoch; see `run_epochs`.
 
     The checkpoint stays: call `training.checkpoint.discard()` when the result is written.
 
     Args:
         training: from `prepare_training`.
-        crops: training patches.
+        patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
 
@@ -43,12 +43,12 @@ def train_unet(training: Training, crops: Crops, validated: Subset, params: Plan
     with training.checkpoint.locked() if training.workers.chief else nullcontext():
         try:
             resume(training)
-            run_epochs(training, crops, validated, params)
+            run_epochs(training, patches, validated, params)
         except tf.errors.OpError as error:
             raise _explain(error, training.workers) from error
     if training.timed_steps:
-        rate, side = training.timed_steps * params.batch / training.seconds, crops.data.crop
-        print(f"{rate:.1f} crops of {side} × {side} pixels a second in training, validation apart")
+        rate, side = training.timed_steps * params.batch / training.seconds, patches.data.crop
+        print(f"{rate:.1f} patches of {side} × {side} pixels a second in training, validation apart")
 
 
 def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
@@ -78,7 +78,7 @@ def resume(training: Training) -> None:
         print(f"going on from its checkpoint, after step {training.step}", flush=True)
 
 
-def run_epochs(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
+def run_epochs(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
     """Train all epochs that are left, and give the model the weights of the best one.
 
     Each epoch ends with a validation on whole images. The training loss of an epoch is the mean over its steps; the
@@ -87,24 +87,24 @@ def run_epochs(training: Training, crops: Crops, validated: Subset, params: Plan
 
     Args:
         training: from `prepare_training`, or resumed.
-        crops: training patches.
+        patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
 
     Raises:
         UserError: the training stopped before its end; the message says why.
     """
-    dataset, workers = crops.store.dataset, training.workers
+    dataset, workers = patches.store.dataset, training.workers
     step = training_step(training.network, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    batches = crops.batches(remaining_steps(training.step, params), params.batch, workers.part(params.batch))
+    batches = patches.batches(remaining_steps(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), catch_stop_signals() as stop_requested:
         checkpoint = partial(save_or_stop, training, stop_requested)
         warnings = _Warnings()
         for epoch in range(len(training.history) + 1, params.epochs + 1):
             rate = train_epoch(training, step, batches, params, checkpoint)
             images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, tally = measure_images(predictor, crops.store, _call_before_each(checkpoint, images), params.loss)
+            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), params.loss)
             last = steps_of_epoch(epoch, params)[-1]
             if not math.isfinite(loss):
                 number = len(steps_of_epoch(epoch, params))
@@ -161,7 +161,7 @@ def train_epoch(
     seconds = time.perf_counter() - started
     training.seconds += seconds
     training.timed_steps += left
-    return f"{left * params.batch / seconds:.0f} crops/s" if left else ""
+    return f"{left * params.batch / seconds:.0f} patches/s" if left else ""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from src.archive.project import Project
-from src.data.crops.sampling import Crops
+from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
@@ -28,7 +28,7 @@ def prepare_training(
     *,
     seed: int,
     checkpoints: Path,
-) -> tuple[Training, Crops]:
+) -> tuple[Training, Patches]:
     """Prepare a training of a U-Net up to its first step.
 
     Args:
@@ -51,7 +51,7 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_check_memory(plan, arithmetic), flush=True)
-    crops = Crops(trained, plan.data, augment, seed)
+    patches = Patches(trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -63,11 +63,11 @@ def prepare_training(
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
     key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     print(
-        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}",
+        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
     )
     checkpoint = Checkpoint(checkpoints / key)
-    return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
+    return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
 def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan, augment: Augment) -> dict[str, object]:
@@ -92,18 +92,18 @@ def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
     return refuse_what_cannot_fit(needed, available_bytes(), plan.train.memory_gib)
 
 
-def _project(crops: Crops, plan: Plan) -> Project:
-    dataset = crops.store.dataset
+def _project(patches: Patches, plan: Plan) -> Project:
+    dataset = patches.store.dataset
     return Project(
         classes=dataset.names,
         background=dataset.background_index,
         values=list(dataset.classes),
         colors=dataset.class_colours,
         channels=plan.data.channels,
-        mean=crops.normalisation.mean,
-        std=crops.normalisation.std,
+        mean=patches.normalisation.mean,
+        std=patches.normalisation.std,
         normalise=plan.data.normalise,
-        dtype=crops.store.dtype.name,
+        dtype=patches.store.dtype.name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
         plan=dict(plan.choices),

@@ -72,10 +72,10 @@ def measure_timing(trained: Subset, validated: Subset, plan: Plan, augment: Augm
     """
     store, images = trained.store, validated.indices
     with tempfile.TemporaryDirectory() as folder:
-        training, crops = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        training, patches = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
-        with closing(crops.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
+        with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 
             def next_step() -> None:
                 step(*next(batches), plan.train.lr)
