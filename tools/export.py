@@ -52,20 +52,23 @@ def main(given: argparse.Namespace) -> int:
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.files import write_text
-    from src.model.export.export import write_exports
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.report.text.exported import exported_markdown
     from stages import PREPARED, SPLITS
+
+    import_tensorflow_quietly()
+    from src.model.export.export import write_exports
 
     store = Store(PREPARED)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
         raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
-    rows, notes, problems = write_exports(given.model, given.format, given.out, test)
-    text = exported_markdown(str(given.model), rows, [*notes, *problems])
+    report = write_exports(given.model, given.format, given.out, test)
+    text = exported_markdown(str(given.model), report.agreements, [*report.notes, *report.problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")
-    return 1 if problems else 0
+    return 1 if report.problems else 0
 
 
 def arguments() -> argparse.ArgumentParser:

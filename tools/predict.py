@@ -49,6 +49,9 @@ def main(given: argparse.Namespace) -> int:
     finished.refuse_others(inputs)  # in all parts, so that none of them starts
     inputs = shard(inputs, part, parts)
     from src.data.predictions.prediction_files import mask_values
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
     from src.model.inference.predict_files import Outputs, Prediction
     from src.model.inference.predictor import load_predictor
 

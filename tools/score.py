@@ -97,6 +97,9 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     from src.data.labelled.remap_classes import remap_classes
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
 
