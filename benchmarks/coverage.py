@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from src.evaluation.metrics.confusion import Scores, headline
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
 from src.evaluation.statistics.bootstrap import difference, interval
 from tools import parser, run
 
@@ -39,7 +39,9 @@ class Population:
 
     def mean(self, scores: Scores) -> float:
         tables = np.hsplit(scores, 2) if self.paired else [np.zeros((1, 1)), scores]
-        return headline(tables[1], range(tables[1].shape[1])) - headline(tables[0], range(tables[0].shape[1]))
+        return mean_over_classes(tables[1], range(tables[1].shape[1])) - mean_over_classes(
+            tables[0], range(tables[0].shape[1])
+        )
 
     def interval(self, scores: Scores, groups: NDArray[np.intp], seed: int) -> tuple[float, float] | None:
         if self.paired:

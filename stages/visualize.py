@@ -8,7 +8,7 @@ from stages import METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
 
 def main(params: Params) -> None:
     from src.data.store.store import Store
-    from src.evaluation.scoring.baseline_gain import beside_colour
+    from src.evaluation.scoring.baseline_gain import gain_over_colour
     from src.files import read_csv, read_json, write_text
     from src.report.figures.curves import draw_curves
     from src.report.figures.panels import draw_comparisons
@@ -20,7 +20,7 @@ def main(params: Params) -> None:
     train, test = (read_json(METRICS / f"{name}.json") for name in ("train", "test"))
     draw_curves(PLOTS / "curves.png", PLOTS / "history.csv", train["best_epoch"])
     draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels)
-    beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
+    beside = gain_over_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
     sources = Sources.read(Path(), store, beside, params.model_dump())
     write_text(PLOTS / "report.html", report(sources, panels))
     remarks = [averages(store.dataset), *([sources.caveat] if sources.caveat else [])]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from src.evaluation.metrics.confusion import headline
+from src.evaluation.metrics.confusion import mean_over_classes
 from src.evaluation.statistics import bootstrap
 from src.evaluation.statistics.bootstrap import difference, error, error_of_difference, interval
 
@@ -113,7 +113,7 @@ def test_error_of_one_class_is_the_standard_error_of_the_mean():
 
 def test_error_is_near_the_jackknifes():
     scores, group = table(0, groups=60)
-    left_out = [headline(scores[group != g], range(3)) for g in range(60)]
+    left_out = [mean_over_classes(scores[group != g], range(3)) for g in range(60)]
     jackknife = math.sqrt(np.var(left_out) * 59)
     assert error(scores, group) == pytest.approx(jackknife, rel=0.03)
 

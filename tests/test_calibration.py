@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score
 
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.calibration import BINS, Calibration, probabilities, surprise
+from src.evaluation.metrics.calibration import BINS, Calibration, negative_log_likelihood, probabilities
 from src.evaluation.statistics.select import choose
 
 
@@ -48,7 +48,9 @@ def test_brier_and_surprise_equal_scikit_learn(classes, outputs):
     kinds = list(range(classes))
     expected = brier_score_loss(flat, chances[:, 1] if classes == 2 else chances, labels=kinds)
     assert tallied(logits, labels, classes).brier() == pytest.approx(expected, abs=1e-6)
-    assert surprise(logits[counted], flat, 1.0) == pytest.approx(log_loss(flat, chances, labels=kinds), abs=1e-5)
+    assert negative_log_likelihood(logits[counted], flat, 1.0) == pytest.approx(
+        log_loss(flat, chances, labels=kinds), abs=1e-5
+    )
 
 
 def test_reliability_equals_scikit_learn():
@@ -105,7 +107,7 @@ def test_the_likeliest_temperature_is_that_of_a_logistic_regression():
     flat, kinds = logits[counted], labels[counted]
     inverse = LogisticRegression(C=np.inf, fit_intercept=False).fit(flat, kinds).coef_.item()
     grid = 2 ** (np.arange(-60, 61) / 20)
-    best = grid[np.argmin([surprise(flat, kinds, temperature) for temperature in grid])]
+    best = grid[np.argmin([negative_log_likelihood(flat, kinds, temperature) for temperature in grid])]
     assert best == pytest.approx(1 / inverse, rel=0.018)  # half a step of the grid
     assert best == pytest.approx(2.0, rel=0.04)  # and the one that the labels were drawn with
 

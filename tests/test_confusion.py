@@ -13,7 +13,7 @@ from sklearn.metrics import (
 )
 
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.confusion import RATIOS, accuracy, class_means, confusion, dice, headline, overlap
+from src.evaluation.metrics.confusion import RATIOS, accuracy, class_means, confusion, dice, mean_over_classes, overlap
 
 REFERENCES = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
 
@@ -67,8 +67,8 @@ def test_a_class_in_neither_is_left_out_and_in_one_alone_is_zero():
 def test_means_are_over_the_images_that_count():
     scores = np.array([[1.0, 0.2, np.nan], [1.0, np.nan, np.nan], [0.0, 0.6, np.nan]])
     np.testing.assert_allclose(class_means(scores), [2 / 3, 0.4, np.nan])
-    assert headline(scores, [1, 2]) == pytest.approx(0.4)
-    assert np.isnan(headline(scores, [2]))
+    assert mean_over_classes(scores, [1, 2]) == pytest.approx(0.4)
+    assert np.isnan(mean_over_classes(scores, [2]))
 
 
 def test_a_prediction_that_is_no_class_is_refused():

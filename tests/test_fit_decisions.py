@@ -8,7 +8,7 @@ from src.archive.project import Decisions
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import confusion
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.decisions.fit_decisions import decide
 from src.model.decisions.postprocess_search import CUTS, TEMPERATURES, confusions_at, thresholds
 from src.model.inference.predictor import Predictor, classes_of
@@ -107,7 +107,9 @@ def test_specks_and_holes_are_cleared_up_where_that_helps(store):
     assert verdicts["min_object"].choice.gain > 0 and verdicts["fill_holes"].choice.gain > 0
     image = store.image(3)
     plain = predictor.undecided()(image)
-    cleared = absorbed(absorbed(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True)
+    cleared = remove_small_components(
+        remove_small_components(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True
+    )
     np.testing.assert_array_equal(predictor(image), cleared)
     assert (plain != cleared).any()
 

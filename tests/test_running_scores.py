@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from src.evaluation.metrics.confusion import dice, headline, held, iou, overlap
-from src.evaluation.metrics.running_scores import Tally
+from src.evaluation.metrics.confusion import classes_present, dice, iou, mean_over_classes, overlap
+from src.evaluation.metrics.running_scores import RunningScores
 
 
 def confusions(images, classes, seed=0):
@@ -17,18 +17,18 @@ def confusions(images, classes, seed=0):
 
 @pytest.mark.parametrize("foreground", [[1, 2, 3], [0], [2, 4], [4]])
 def test_means_are_those_of_all_images_at_once(foreground):
-    counts, tally = confusions(23, 5), Tally(5)
+    counts, tally = confusions(23, 5), RunningScores(5)
     for part in np.split(counts, [1, 9, 10]):
         tally.add(part)
     pixels = overlap(counts)
-    classes = held(pixels.true, foreground)
-    wanted = [headline(score, classes) if classes else 0 for score in (dice(pixels), iou(pixels))]
+    classes = classes_present(pixels.true, foreground)
+    wanted = [mean_over_classes(score, classes) if classes else 0 for score in (dice(pixels), iou(pixels))]
     np.testing.assert_allclose(tally.means(foreground), wanted, rtol=1e-12)
     assert (tally.pooled == counts.sum(axis=0)).all()
 
 
 def test_it_is_as_large_after_a_thousand_images_as_after_one():
-    tally = Tally(4)
+    tally = RunningScores(4)
     sizes = []
     for _ in range(3):
         tally.add(confusions(400, 4))

@@ -10,7 +10,7 @@ from src.evaluation.comparison.runs import SEED, Parameters, Run, differing, sco
 from src.evaluation.comparison.shared_images import OURS, Common, common
 from src.evaluation.comparison.table import MEASURES
 from src.evaluation.comparison.verdict import EQUAL, LEVEL, UNTOLD, Row, more, rows, verdict
-from src.evaluation.metrics.confusion import headline
+from src.evaluation.metrics.confusion import mean_over_classes
 from src.evaluation.statistics.bootstrap import difference
 from src.files import plain
 
@@ -64,7 +64,7 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
 def judge(shared: Common, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
     """The row of one measure over these classes, of the two runs in `shared`; same: they are of one setting."""
     first, second = (values[measure][:, classes] for values in shared.values)
-    means = [headline(scores, range(len(classes))) for scores in (first, second)]
+    means = [mean_over_classes(scores, range(len(classes))) for scores in (first, second)]
     gain = means[1] - means[0]
     bounds = difference(first, second, shared.groups, RESAMPLES, DRAW, level=level) if np.isfinite(gain) else None
     said = verdict(gain, bounds, same=same, equal=np.array_equal(first, second, equal_nan=True))

@@ -9,7 +9,7 @@ from src.data.source.dataset import Dataset
 from src.errors import UserError, listing
 from src.evaluation.comparison.runs import FOLD, Run, ordered
 from src.evaluation.comparison.table import MEASURES, Table
-from src.evaluation.metrics.confusion import Scores, class_means, headline, held
+from src.evaluation.metrics.confusion import Scores, class_means, classes_present, mean_over_classes
 from src.evaluation.statistics.bootstrap import interval
 from src.files import plain
 
@@ -45,7 +45,7 @@ def join(runs: Sequence[Run]) -> dict[str, Any]:
     groups = [group for table in (tables if kind == "folds" else tables[:1]) for group in table.groups]
     for method in tables[0].values:
         joined[method] = {"classes": {name: {} for name in dataset.names}}
-        of_runs = [held(table.true[method], dataset.foreground) for table in tables]
+        of_runs = [classes_present(table.true[method], dataset.foreground) for table in tables]
         foreground = sorted({label for own in of_runs for label in own})
         for measure in MEASURES:
             values = [table.values[method][measure] for table in tables]
@@ -79,7 +79,10 @@ def _kind(varied: str, names: Sequence[str], ids: Sequence[Sequence[str]]) -> st
 
 def _headlines(table: Table, dataset: Dataset) -> dict[str, dict[str, float]]:
     return {
-        method: {m: headline(values, held(table.true[method], dataset.foreground)) for m, values in measures.items()}
+        method: {
+            m: mean_over_classes(values, classes_present(table.true[method], dataset.foreground))
+            for m, values in measures.items()
+        }
         for method, measures in table.values.items()
     }
 
@@ -93,9 +96,9 @@ def _mean_and_spread(
     values: Sequence[Scores], kind: str, foregrounds: Sequence[Sequence[int]], foreground: Sequence[int]
 ) -> Mapping[str, float]:
     """foregrounds: the classes that each run's mean is over; foreground: those of the mean over all images."""
-    of_runs = np.array([headline(scores, own) for scores, own in zip(values, foregrounds, strict=True)])
+    of_runs = np.array([mean_over_classes(scores, own) for scores, own in zip(values, foregrounds, strict=True)])
     told = of_runs[~np.isnan(of_runs)]
-    mean = headline(_together(values, kind), foreground) if kind == "folds" else float(class_means(of_runs))
+    mean = mean_over_classes(_together(values, kind), foreground) if kind == "folds" else float(class_means(of_runs))
     return {"mean": mean, "spread": float(np.std(told, ddof=1)) if len(told) > 1 else float("nan")}
 
 

@@ -13,7 +13,7 @@ from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
 from src.evaluation.comparison.shared_images import Common, common
 from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, more, rows, verdict
-from src.evaluation.metrics.confusion import Scores, class_means, headline
+from src.evaluation.metrics.confusion import Scores, class_means, mean_over_classes
 from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, error, error_of_difference
 from src.files import plain
 
@@ -48,7 +48,7 @@ class Setting:
     @classmethod
     def of(cls, values: Sequence[Scores], classes: Sequence[int]) -> "Setting":
         chosen = np.stack([scores[:, classes] for scores in values])
-        means = np.array([headline(scores, range(len(classes))) for scores in chosen])
+        means = np.array([mean_over_classes(scores, range(len(classes))) for scores in chosen])
         return cls(means[~np.isnan(means)], class_means(chosen))
 
     @property
@@ -171,7 +171,7 @@ def _described(runs: Sequence[Run], shared: Common) -> dict[str, dict[str, Any]]
     """Name → seed and headlines of each run, in the order given."""
     return {
         run.name: {"seed": run.params.get(SEED)}
-        | {measure: headline(scores, shared.foreground) for measure, scores in values.items()}
+        | {measure: mean_over_classes(scores, shared.foreground) for measure, scores in values.items()}
         for run, values in zip(runs, shared.values, strict=True)
     }
 

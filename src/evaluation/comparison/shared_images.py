@@ -13,7 +13,7 @@ from src.data.source.dataset import Dataset
 from src.errors import UserError, listing
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.table import Table
-from src.evaluation.metrics.confusion import Scores, held
+from src.evaluation.metrics.confusion import Scores, classes_present
 
 OURS = "unet"  # the method compared, where a table has it
 
@@ -56,7 +56,7 @@ def common(runs: Sequence[Run], method: str | None = None) -> Common:
     groups = _joined_groups(tables)
     regrouped = any(len(set(table.groups)) != len(set(groups.tolist())) for table in tables)
     values = [table.values[own] for table, own in zip(tables, methods, strict=True)]
-    foreground = held(tables[0].true[methods[0]], dataset.foreground)
+    foreground = classes_present(tables[0].true[methods[0]], dataset.foreground)
     return Common(dataset, foreground, groups, methods, left_out, regrouped, values)
 
 

@@ -23,7 +23,7 @@ def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDAr
     return np.asarray(softmax(logits / np.float32(temperature), axis=-1), np.float32)
 
 
-def surprise(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> float:
+def negative_log_likelihood(logits: NDArray[np.float32], labels: NDArray[np.uint8], temperature: float) -> float:
     """Negative log-likelihood of the labels [n], their mean; logits [n, 1] or [n, classes]. NaN of no label."""
     if not len(labels):
         return float("nan")

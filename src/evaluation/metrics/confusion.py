@@ -100,7 +100,7 @@ def class_means(scores: Scores) -> Scores:
     return ratio(np.nansum(scores, axis=0), counted.sum(axis=0))
 
 
-def held(true: Counts, classes: Sequence[int]) -> list[int]:
+def classes_present(true: Counts, classes: Sequence[int]) -> list[int]:
     """Those of the classes that any image's truth holds; true: pixels [images, classes].
 
     Means over classes are over these. Of any other class there is nothing to find, and a single false pixel of it would
@@ -109,7 +109,7 @@ def held(true: Counts, classes: Sequence[int]) -> list[int]:
     return [label for label in classes if true[:, label].any()]
 
 
-def headline(scores: Scores, foreground: Sequence[int]) -> float:
+def mean_over_classes(scores: Scores, foreground: Sequence[int]) -> float:
     """The mean over the foreground classes of their means over images; NaN if no class counts for any image."""
     means = class_means(scores)[list(foreground)]
     return float(np.mean(means[~np.isnan(means)])) if not np.isnan(means).all() else float("nan")

@@ -13,7 +13,7 @@ STRIP = 2**22  # pixels that are looked at together, if `smallest` allows it: bo
 AROUND = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if row or column]
 
 
-def absorbed(mask: Mask, labels: Sequence[int], smallest: int, *, inside: bool = False) -> Mask:
+def remove_small_components(mask: Mask, labels: Sequence[int], smallest: int, *, inside: bool = False) -> Mask:
     """The mask with every component of `labels` of less than `smallest` pixels given to a class that touches it.
 
     mask: uint8 [height, width] of class indices. A component's pixels get the class that is the most common among the

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from src.evaluation.metrics.confusion import Counts, dice, iou, overlap
 
 
-class Tally:
+class RunningScores:
     """pooled: int64 [classes, classes], all confusions added up.
 
     sums: float64 [3, classes], over the images: Dice and IoU of each class, and how many images it counts for (which

@@ -6,7 +6,7 @@ import numpy as np
 
 from src.data.source.dataset import Dataset
 from src.evaluation.comparison.verdict import verdict
-from src.evaluation.metrics.confusion import Scores, headline, held
+from src.evaluation.metrics.confusion import Scores, classes_present, mean_over_classes
 from src.evaluation.statistics.bootstrap import difference
 from src.files import plain
 
@@ -14,7 +14,7 @@ NETWORK, COLOUR = "unet", "colour"  # methods in scores.csv
 Rows = Sequence[Mapping[str, str]]
 
 
-def beside_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) -> dict[str, float | str]:
+def gain_over_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) -> dict[str, float | str]:
     """difference of mean Dice over the foreground classes that the truth holds, its low and high, and the verdict.
 
     rows: of scores.csv as evaluate writes it, each method with the same images in the same order. Empty if there is no
@@ -24,10 +24,10 @@ def beside_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) -> di
     network, colour = (_values(columns, method, "dice", dataset) for method in (NETWORK, COLOUR))
     true = np.nan_to_num(_values(columns, NETWORK, "true", dataset)).astype(np.int64)
     groups = np.array([row["group"] for row in columns.get((NETWORK, dataset.names[0]), [])])
-    if network.shape != colour.shape or not (foreground := held(true, dataset.foreground)):
+    if network.shape != colour.shape or not (foreground := classes_present(true, dataset.foreground)):
         return {}
     first, second = colour[:, foreground], network[:, foreground]
-    gain = headline(second, range(len(foreground))) - headline(first, range(len(foreground)))
+    gain = mean_over_classes(second, range(len(foreground))) - mean_over_classes(first, range(len(foreground)))
     bounds = difference(first, second, groups, resamples, seed) if np.isfinite(gain) else None
     said = verdict(gain, bounds, same=False, equal=np.array_equal(first, second, equal_nan=True))
     return plain({"difference": gain, "verdict": said} | dict(zip(("low", "high"), bounds or (), strict=False)))

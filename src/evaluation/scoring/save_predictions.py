@@ -10,7 +10,7 @@ from src.evaluation.scoring.measure import Predicted
 from src.files import atomic
 
 
-def keep(path: Path, predictions: Iterable[Predicted]) -> Iterator[Predicted]:
+def save_predictions(path: Path, predictions: Iterable[Predicted]) -> Iterator[Predicted]:
     """Pass predictions on while writing each to one .npz file, under its image's position in the store."""
     with atomic(path) as temporary, ZipFile(temporary, "w") as archive:
         for position, prediction in predictions:

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from src.data.source.dataset import Dataset
-from src.evaluation.metrics.confusion import RATIOS, Scores, accuracy, class_means, headline, held, overlap
+from src.evaluation.metrics.confusion import (
+    RATIOS,
+    Scores,
+    accuracy,
+    class_means,
+    classes_present,
+    mean_over_classes,
+    overlap,
+)
 from src.evaluation.metrics.objects import object_ratios
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
 from src.evaluation.statistics.bootstrap import difference, interval
@@ -31,7 +39,7 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
     are too large for boundaries and objects.
     """
     scored = _scored(results, dataset, params)
-    foreground = held(results.pixels.true, dataset.foreground)
+    foreground = classes_present(results.pixels.true, dataset.foreground)
     together = overlap(results.confusion)
     scores: dict[str, Any] = {name: _mean(name, scored[name], results, foreground, params, seed) for name in HEADLINES}
     means = {name: class_means(scored[name]) for name in SHOWN}
@@ -91,9 +99,9 @@ def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str,
 
 def gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
     """What the second brings over the first in mean Dice on the same images, and its 95 % interval over groups."""
-    foreground = held(after.pixels.true, dataset.foreground)
+    foreground = classes_present(after.pixels.true, dataset.foreground)
     tables = [results.values["dice"][:, foreground] for results in (before, after)]
-    means = [headline(table, range(table.shape[1])) for table in tables]
+    means = [mean_over_classes(table, range(table.shape[1])) for table in tables]
     bounds = difference(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
     return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))
 
@@ -120,7 +128,7 @@ def _mean(
     name: str, scores: Scores, results: Results, labels: Sequence[int], params: Evaluate, seed: int
 ) -> dict[str, float]:
     bounds = interval(scores[:, labels], np.array(results.groups), params.resamples, seed, LIMITS.get(name, (0.0, 1.0)))
-    return {"mean": headline(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
+    return {"mean": mean_over_classes(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
 
 
 def _empty(results: Results, label: int) -> dict[str, float]:

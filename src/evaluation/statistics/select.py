@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from src.evaluation.metrics.confusion import Scores, headline
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
 from src.evaluation.statistics.bootstrap import difference
 
 RESAMPLES = 2000  # enough to tell a gain from none
@@ -57,7 +57,7 @@ def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Cho
     bounds = difference(scores[default], unseen, groups, RESAMPLES, seed, (-np.inf, np.inf))
     if bounds is None:
         return None
-    before, after = (headline(values, range(scores.shape[2])) for values in (scores[default], unseen))
+    before, after = (mean_over_classes(values, range(scores.shape[2])) for values in (scores[default], unseen))
     return Choice(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
 
 
@@ -70,12 +70,12 @@ def unless_worse(before: Scores, after: Scores, groups: NDArray[Any], seed: int)
     bounds = difference(before, after, groups, RESAMPLES, seed, (-np.inf, np.inf))
     if bounds is None:
         return None
-    gain = headline(after, range(after.shape[1])) - headline(before, range(before.shape[1]))
+    gain = mean_over_classes(after, range(after.shape[1])) - mean_over_classes(before, range(before.shape[1]))
     return Choice(int(bounds[1] >= 0), gain, *bounds)
 
 
 def _best(scores: Scores, default: int) -> int:
     """The candidate with the highest mean score, [candidates, images, classes]; of equals the one next to default."""
-    means = [headline(values, range(scores.shape[2])) for values in scores]
+    means = [mean_over_classes(values, range(scores.shape[2])) for values in scores]
     order = np.argsort(np.abs(np.arange(len(scores)) - default), kind="stable")
     return int(order[np.nan_to_num(np.array(means), nan=-np.inf)[order].argmax()])

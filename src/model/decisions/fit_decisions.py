@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.confusion import Scores, held
+from src.evaluation.metrics.confusion import Scores, classes_present
 from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
 from src.evaluation.statistics.select import Choice, Verdict, choose, unless_worse
 from src.model.decisions.postprocess_search import (
@@ -63,7 +63,9 @@ class Deciding:
         self.predictor, self.validated, self.seed = predictor, validated, seed
         self.groups, self.verdicts = np.array(validated.groups), dict[str, Verdict]()
         pixels = np.array([record.pixels for record in validated.records])
-        self.foreground = held(pixels, validated.store.dataset.foreground)  # the classes that Dice is taken of
+        self.foreground = classes_present(
+            pixels, validated.store.dataset.foreground
+        )  # the classes that Dice is taken of
 
     def look(self) -> Seen:
         """What the predictor gives, as decided so far."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.calibration import surprise
+from src.evaluation.metrics.calibration import negative_log_likelihood
 from src.evaluation.metrics.confusion import Counts, Scores, confusion, dice, overlap
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.inference.predictor import Logits, Predictor, classes_of
 from src.progress import progress
 
@@ -75,7 +75,7 @@ def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.u
 def try_temperatures(seen: Seen) -> Scores:
     """The log-likelihood of the sampled pixels at each temperature, float64 [TEMPERATURES, images, 1]."""
     sampled = list(zip(seen.logits, seen.labels, strict=True))
-    likely = [[-surprise(*image, temperature) for image in sampled] for temperature in TEMPERATURES]
+    likely = [[-negative_log_likelihood(*image, temperature) for image in sampled] for temperature in TEMPERATURES]
     return np.array(likely)[..., None]
 
 
@@ -102,7 +102,9 @@ def try_sizes(
     classes, scores = len(store.dataset.names), []
     for index in _shown(validated, "holes" if inside else "small objects"):
         predicted, truth = predictor(store.image(index)), store.mask(index)
-        ways = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
+        ways = (
+            remove_small_components(predicted, labels, size, inside=inside) if size else predicted for size in SIZES
+        )
         counts = np.stack([confusion(truth, way, classes) for way in ways])
         scores.append(dice(overlap(counts))[:, foreground])
         store.release()

@@ -16,7 +16,7 @@ from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.confusion import confusion, dice, headline, held, overlap
+from src.evaluation.metrics.confusion import classes_present, confusion, dice, mean_over_classes, overlap
 from src.model.export.formats import Run
 from src.model.inference.predictor import Predictor, enlarged
 from src.progress import progress
@@ -52,7 +52,7 @@ class Check:
         check_classes(predictor.project, images.store)
         self.predictor, self.images, self.folder = predictor, images, folder
         pixels = np.array([record.pixels for record in images.records])
-        self.foreground = held(pixels, images.store.dataset.foreground)
+        self.foreground = classes_present(pixels, images.store.dataset.foreground)
 
     def of_keras(self, path: Path) -> Agreement:
         """The Keras model in float32, which all else is set beside: comes first."""
@@ -86,7 +86,7 @@ class Check:
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
             counts.append(confusion(truth, classes, said.shape[-1]))
-        score = headline(dice(overlap(np.stack(counts))), self.foreground)
+        score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 
     def _kept(self, number: int) -> Path:

@@ -17,7 +17,7 @@ from src.data.crops.resize import resized
 from src.data.store.store import release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import folded, precision_of
 from src.model.network.model_file import load
@@ -94,9 +94,9 @@ class Predictor:
         """Small objects, then small holes, taken into what surrounds them."""
         decided, background = self.project.decisions, self.project.background
         if decided.min_object:
-            classes = absorbed(classes, self.project.foreground, decided.min_object)
+            classes = remove_small_components(classes, self.project.foreground, decided.min_object)
         if decided.fill_holes and background is not None:
-            classes = absorbed(classes, [background], decided.fill_holes, inside=True)
+            classes = remove_small_components(classes, [background], decided.fill_holes, inside=True)
         return classes
 
     def probabilities(self, image: NDArray[Any]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Predicted, Results, measure_all
-from src.evaluation.scoring.save_predictions import keep
+from src.evaluation.scoring.save_predictions import save_predictions
 from src.model.inference.predictor import Logits, Predictor, Window
 from src.progress import progress
 
@@ -29,7 +29,7 @@ def score_subset(
             yield index, predictor(store.image(index), _adding(calibration, store.mask(index)))
             store.release()
 
-    predicted = keep(kept, predictions()) if kept else predictions()
+    predicted = save_predictions(kept, predictions()) if kept else predictions()
     return measure_all(subset, predicted, tolerance), calibration
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.evaluation.metrics.running_scores import Tally
+from src.evaluation.metrics.running_scores import RunningScores
 from src.model.network.device import Arithmetic
 from src.model.training.adam import Adam
 from src.model.training.checkpoints import Checkpoint
@@ -45,10 +45,10 @@ class Training:
     weights: list[NDArray[Any]] = field(default_factory=list)
     seconds: float = 0.0
     timed: int = 0
-    tally: Tally = field(init=False)
+    tally: RunningScores = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tally = Tally(len(self.project.classes))
+        self.tally = RunningScores(len(self.project.classes))
 
     @property
     def best(self) -> Row:
@@ -58,7 +58,7 @@ class Training:
     def add(self, row: Row) -> bool:
         """Note an epoch, and keep its weights if it is the best yet."""
         self.history.append(row)
-        self.losses, self.tally = [], Tally(len(self.project.classes))
+        self.losses, self.tally = [], RunningScores(len(self.project.classes))
         better = self.best is row
         if better:
             self.weights = self.model.get_weights()
