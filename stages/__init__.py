@@ -32,12 +32,12 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     ).parse_args()
     from src import params
     from src.errors import UserError, of_system
-    from src.reproduction.workspace.untracked_files import stop_in_copy
+    from src.reproduction.workspace.untracked_files import stop_in_incomplete_copy
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:
         settings = params.load()
-        stop_in_copy(settings.data.source)
+        stop_in_incomplete_copy(settings.data.source)
         main(settings)
     except UserError as error:
         sys.exit(f"{name}: {error}")

@@ -10,7 +10,7 @@ def main(params: Params) -> None:
     from src.evaluation.scoring.baseline import ColourClassifier, largest_class
     from src.evaluation.scoring.error_analysis import WORST, worst_rows
     from src.evaluation.scoring.measure import measure_all
-    from src.evaluation.scoring.scores import brief, gain, summary
+    from src.evaluation.scoring.scores import dice_gain, pixel_scores, summary
     from src.evaluation.scoring.tables import write_tables
     from src.files import plain, write_csv, write_json
     from src.model.inference.predictor import load_predictor
@@ -26,12 +26,12 @@ def main(params: Params) -> None:
     methods, metrics = {"unet": results}, summary(results, *settings) | {"calibration": calibration.summary()}
     if network.decided:
         methods["undecided"], before = score_subset(network.undecided(), test, "undecided")
-        metrics["decisions"] = network.decided | {"dice": gain(methods["undecided"], results, *settings)}
+        metrics["decisions"] = network.decided | {"dice": dice_gain(methods["undecided"], results, *settings)}
         metrics["calibration"] |= {f"{name}_undecided": value for name, value in before.summary().items()}
     colour = ColourClassifier(trained, params.seed)
     guesses = ((index, colour(store.image(index))) for index in progress(test.indices, len(test), "evaluate colour"))
     methods["colour"] = measure_all(test, guesses, None)
-    metrics["baseline"] = brief(summary(methods["colour"], *settings))
+    metrics["baseline"] = pixel_scores(summary(methods["colour"], *settings))
     metrics["baseline"]["largest_class"] = largest_class(trained, test)
 
     write_json(METRICS / "test.json", plain(metrics))

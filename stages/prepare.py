@@ -7,10 +7,10 @@ from stages import CHECKS, PREPARED, SHEET, run
 def main(params: Params) -> None:
     from src.data.store.prepare import prepare
     from src.report.text.check_report import report
-    from src.reproduction.workspace.untracked_files import remark
+    from src.reproduction.workspace.untracked_files import note_untracked
 
     prepare(params.data, PREPARED, lambda gate: report(gate, CHECKS, SHEET))
-    remark(params.data.source)
+    note_untracked(params.data.source)
 
 
 if __name__ == "__main__":

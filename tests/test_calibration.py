@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_
 
 from src.data.source.dataset import IGNORE
 from src.evaluation.metrics.calibration import BINS, Calibration, negative_log_likelihood, probabilities
-from src.evaluation.statistics.select import choose
+from src.evaluation.statistics.select import select_candidate
 
 
 def sample(classes, outputs, size=(40, 60), seed=0):
@@ -120,31 +120,31 @@ def candidates(gains, images=60, noise=0.05, seed=0):
 
 
 def test_a_clear_gain_is_kept_and_measured():
-    choice = choose(candidates([0, 0.02, 0.2, 0.05]), np.arange(60), 0, seed=0)
+    choice = select_candidate(candidates([0, 0.02, 0.2, 0.05]), np.arange(60), 0, seed=0)
     assert choice.candidate == 2 and choice.low < 0.2 < choice.high and 0.15 < choice.gain < 0.25
 
 
 def test_the_best_of_many_equal_ones_is_not_kept():
     """Thirty candidates that are all alike: choosing the luckiest one on sight would look like a gain every time."""
-    kept = [choose(candidates([0] * 30, seed=seed), np.arange(60), 0, seed).candidate for seed in range(60)]
+    kept = [select_candidate(candidates([0] * 30, seed=seed), np.arange(60), 0, seed).candidate for seed in range(60)]
     assert sum(index != 0 for index in kept) <= 6
 
 
 def test_scores_may_be_of_any_range():
     """Log-likelihoods, for one, are no shares."""
-    choice = choose(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
+    choice = select_candidate(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
     assert choice.candidate == 1 and choice.low < 4 < choice.high
 
 
 def test_groups_are_the_evidence_and_too_few_decide_nothing():
     scores = candidates([0, 0.03], images=60, noise=0.02)
-    assert choose(scores, np.arange(60), 0, seed=0).candidate == 1
-    assert choose(scores, np.arange(60) % 4, 0, seed=0) is None
+    assert select_candidate(scores, np.arange(60), 0, seed=0).candidate == 1
+    assert select_candidate(scores, np.arange(60) % 4, 0, seed=0) is None
 
 
 def test_of_equal_candidates_the_usual_one_stays():
     scores = np.repeat(candidates([0]), 5, axis=0)
-    choice = choose(scores, np.arange(60), 2, seed=0)
+    choice = select_candidate(scores, np.arange(60), 2, seed=0)
     assert choice.candidate == 2 and choice.gain == 0
 
 
@@ -154,5 +154,5 @@ def test_an_image_that_stops_counting_counts_as_a_gain():
     before[:20] = 0
     after = before.copy()
     after[:20] = np.nan
-    choice = choose(np.stack([before, after]), np.arange(40), 0, seed=0)
+    choice = select_candidate(np.stack([before, after]), np.arange(40), 0, seed=0)
     assert choice.candidate == 1 and choice.gain == pytest.approx(0.4)

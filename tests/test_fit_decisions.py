@@ -7,7 +7,7 @@ from scipy.special import expit
 from src.archive.project import Decisions
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.confusion import confusion
+from src.evaluation.metrics.confusion import confusion_matrix
 from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.decisions.fit_decisions import decide
 from src.model.decisions.postprocess_search import CUTS, TEMPERATURES, confusions_at, thresholds
@@ -175,7 +175,7 @@ def test_confusions_at_every_cut(outputs):
     truth = rng.integers(0, classes, (20, 30)).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.2] = IGNORE
     cuts = CUTS if outputs == 1 else CUTS[:1]
-    expected = [confusion(truth, classes_of(logits, cut), classes) for cut in cuts]
+    expected = [confusion_matrix(truth, classes_of(logits, cut), classes) for cut in cuts]
     np.testing.assert_array_equal(confusions_at(cuts, logits, truth, classes), expected)
 
 

@@ -8,10 +8,10 @@ import src.evaluation.scoring.measure as measure
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
-from src.evaluation.metrics.confusion import confusion, dice, overlap
+from src.evaluation.metrics.confusion import confusion_matrix, dice, overlap
 from src.evaluation.scoring.error_analysis import WORST, sharpness, worst_rows
 from src.evaluation.scoring.measure import COLUMNS, image_rows, measure_all
-from src.evaluation.scoring.scores import class_rows, gain, summary, things
+from src.evaluation.scoring.scores import class_rows, classes_with_objects, dice_gain, summary
 from src.evaluation.scoring.tables import write_tables
 from src.files import write_csv
 from tests.conftest import changed_params, prepared, write_pair
@@ -38,13 +38,13 @@ def test_scores_are_those_of_each_image_by_itself(store):
     found = results(store)
     assert found.ids == [record.id for record in store.records] and found.groups[:3] == ["group 0"] * 2 + ["group 1"]
     for image, (index, prediction) in enumerate(shaken(store)):
-        counts = confusion(store.mask(index), prediction, 3)
+        counts = confusion_matrix(store.mask(index), prediction, 3)
         np.testing.assert_array_equal(found.values["dice"][image], dice(overlap(counts)))
         by_itself = measure.measure(store.mask(index), prediction, 3, (1.0, 1.0), 2.0)
         for name in measure.BOUNDARIES:
             np.testing.assert_array_equal(found.values[name][image], by_itself.boundaries[name])
         np.testing.assert_array_equal(found.objects[image], by_itself.objects)
-    total = sum(confusion(store.mask(index), prediction, 3) for index, prediction in shaken(store))
+    total = sum(confusion_matrix(store.mask(index), prediction, 3) for index, prediction in shaken(store))
     np.testing.assert_array_equal(found.confusion, total)
 
 
@@ -146,18 +146,18 @@ def test_large_images_have_counts_alone(store, monkeypatch):
 
 def test_objects_are_scored_where_there_are_some(store):
     found = results(store)
-    assert things(found, "auto", [1, 2]) == [] and things(found, "all", [1, 2]) == [
+    assert classes_with_objects(found, "auto", [1, 2]) == [] and classes_with_objects(found, "all", [1, 2]) == [
         1,
         2,
     ]  # a disc of each in each image
-    assert things(found, "none", [1, 2]) == []
+    assert classes_with_objects(found, "none", [1, 2]) == []
     found.objects[:, 2] = [3, 2, 1]
-    assert things(found, "auto", [1, 2]) == [2]
+    assert classes_with_objects(found, "auto", [1, 2]) == [2]
 
 
 def test_gain_is_the_difference_of_the_means(store):
     plain, better = results(store), results(store, ((index, store.mask(index)) for index in EVERY))
-    found = gain(plain, better, store.dataset, SETTINGS, 0)
+    found = dice_gain(plain, better, store.dataset, SETTINGS, 0)
     mean = np.mean([np.nanmean(plain.values["dice"][:, label]) for label in store.dataset.foreground])
     assert found["gain"] == pytest.approx(1 - mean) and 0 < found["low"] < found["gain"] < found["high"]
 

@@ -28,7 +28,7 @@ examples:
 
 def main(given: argparse.Namespace) -> None:
     from src.errors import UserError
-    from src.evaluation.comparison.limits import judged, read_gates, stop_on_failed
+    from src.evaluation.comparison.limits import check_gates, read_gates, stop_on_failed
     from src.files import write_json, write_text
     from src.report.text.comparison import comparison_markdown, comparison_text
 
@@ -45,7 +45,7 @@ def main(given: argparse.Namespace) -> None:
     if without:
         compared["without_scores"] = ", ".join(without)
     if gates:
-        compared["gates"] = judged(gates, compared)
+        compared["gates"] = check_gates(gates, compared)
     print(comparison_text(compared))
     if given.json:
         write_json(given.json, compared)
@@ -73,12 +73,12 @@ def read(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
 
 def compared_as(given: argparse.Namespace, sides: list[list["Run"]]) -> dict[str, Any]:
     from src.evaluation.comparison.comparison import compare
-    from src.evaluation.comparison.seeds import compare_seeds, spread_of
+    from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 
     if not given.seeds:
         return compare(sides[0][0], sides[1][0], given.method)
     if len(sides) == 1:
-        return spread_of(sides[0], given.method)
+        return summarize_seeds(sides[0], given.method)
     return compare_seeds(sides[0], sides[1], given.method)
 
 

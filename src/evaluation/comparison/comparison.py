@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from src.evaluation.comparison.runs import SEED, Parameters, Run, differing, scoring_changes
-from src.evaluation.comparison.shared_images import OURS, Common, common
+from src.evaluation.comparison.shared_images import OURS, SharedImages, shared_images
 from src.evaluation.comparison.table import MEASURES
-from src.evaluation.comparison.verdict import EQUAL, LEVEL, UNTOLD, Row, more, rows, verdict
+from src.evaluation.comparison.verdict import EQUAL, LEVEL, UNTOLD, Row, additional_needed, judge_classes, verdict
 from src.evaluation.metrics.confusion import mean_over_classes
-from src.evaluation.statistics.bootstrap import difference
+from src.evaluation.statistics.bootstrap import difference_interval
 from src.files import plain
 
 RESAMPLES, DRAW = 10_000, 0  # not those of the runs: the answer is the same, whatever their parameters say
@@ -42,13 +42,13 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
     first, second: name, method, and how many of its images the other lacks (left_out); images, groups: how many are
     compared; params: what differs, key → first and second in words; <measure>.mean and <measure>.classes.<name>: first,
     second, difference, low, high, level of the interval, verdict, and if that cannot tell more_images; notes: what a
-    reader must know. `UserError` as of `common`.
+    reader must know. `UserError` as of `shared_images`.
     """
-    shared = common([first, second], method)
+    shared = shared_images([first, second], method)
     changed = scoring_changes([first.params, second.params])
     same = changed == [SEED]
     compared = heading([[first], [second]], shared)
-    compared |= rows(shared.dataset.names, shared.foreground, lambda *place: judge(shared, *place, same=same))
+    compared |= judge_classes(shared.dataset.names, shared.foreground, lambda *place: judge(shared, *place, same=same))
     closing = UNKNOWN if changed is None else TWO_SEEDS if same else TWO_MODELS
     equal = all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES)
     compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] and not equal else [])]
@@ -61,22 +61,24 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
     return plain(compared)
 
 
-def judge(shared: Common, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
+def judge(shared: SharedImages, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
     """The row of one measure over these classes, of the two runs in `shared`; same: they are of one setting."""
     first, second = (values[measure][:, classes] for values in shared.values)
     means = [mean_over_classes(scores, range(len(classes))) for scores in (first, second)]
     gain = means[1] - means[0]
-    bounds = difference(first, second, shared.groups, RESAMPLES, DRAW, level=level) if np.isfinite(gain) else None
+    bounds = (
+        difference_interval(first, second, shared.groups, RESAMPLES, DRAW, level=level) if np.isfinite(gain) else None
+    )
     said = verdict(gain, bounds, same=same, equal=np.array_equal(first, second, equal_nan=True))
     row = {"first": means[0], "second": means[1], "difference": gain, "level": level, "verdict": said}
     if bounds:
         row |= {"low": bounds[0], "high": bounds[1]}
         if said == UNTOLD:
-            row["more_images"] = more(len(first), gain, (bounds[1] - bounds[0]) / 2)
+            row["more_images"] = additional_needed(len(first), gain, (bounds[1] - bounds[0]) / 2)
     return row
 
 
-def heading(sides: Sequence[Sequence[Run]], shared: Common) -> dict[str, Any]:
+def heading(sides: Sequence[Sequence[Run]], shared: SharedImages) -> dict[str, Any]:
     """What is compared: each side with its method, the number of images and groups, the parameters that differ."""
     starts = np.cumsum([0, *map(len, sides)])
     described = {
@@ -102,7 +104,7 @@ def _words(params: Parameters, key: str) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def notes(shared: Common, sizes: Sequence[int]) -> list[str]:
+def notes(shared: SharedImages, sizes: Sequence[int]) -> list[str]:
     """What a reader must know of the images and intervals; sizes: number of runs on each side, A and B."""
     said = []
     starts = np.cumsum([0, *sizes])

@@ -7,10 +7,10 @@ import numpy as np
 
 from src.data.source.dataset import Dataset
 from src.errors import UserError, listing
-from src.evaluation.comparison.runs import FOLD, Run, ordered
+from src.evaluation.comparison.runs import FOLD, Run, order_sweep
 from src.evaluation.comparison.table import MEASURES, Table
 from src.evaluation.metrics.confusion import Scores, class_means, classes_present, mean_over_classes
-from src.evaluation.statistics.bootstrap import interval
+from src.evaluation.statistics.bootstrap import mean_interval
 from src.files import plain
 
 NOTES = {
@@ -24,15 +24,15 @@ NOTES = {
 SPREAD = "The spread is the standard deviation of the runs' means (n - 1)."
 
 
-def join(runs: Sequence[Run]) -> dict[str, Any]:
+def summarize_sweep(runs: Sequence[Run]) -> dict[str, Any]:
     """The runs of one sweep as nested plain values of six decimals; what cannot be told is left out.
 
     kind, note: which of NOTES it is; varied: split.fold, seed or split.seed; images, groups: how many are tested;
     runs.<value>: name, images, groups and <method>.<measure> of each run; <method>.<measure>: mean, spread, low, high;
     <method>.classes.<name>: mean of each measure, and the number of images that count. `UserError` if the runs are no
-    sweep (see `ordered`), or two folds test the same image.
+    sweep (see `order_sweep`), or two folds test the same image.
     """
-    varied, runs = ordered(runs)
+    varied, runs = order_sweep(runs)
     dataset, params = runs[0].dataset, runs[0].params
     tables = [Table.of(run) for run in runs]
     kind = _kind(varied, [run.name for run in runs], [table.ids for table in tables])
@@ -52,7 +52,7 @@ def join(runs: Sequence[Run]) -> dict[str, Any]:
             joined[method][measure] = _mean_and_spread(values, kind, of_runs, foreground)
             if kind != "draws":
                 together = _together(values, kind)[:, foreground]
-                bounds = interval(together, np.array(groups), params["evaluate.resamples"], params["seed"])
+                bounds = mean_interval(together, np.array(groups), params["evaluate.resamples"], params["seed"])
                 joined[method][measure] |= dict(zip(("low", "high"), bounds or (), strict=False))
             for name, value in zip(dataset.names, _class_means(values, kind), strict=True):
                 joined[method]["classes"][name][measure] = float(value)

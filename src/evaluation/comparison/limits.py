@@ -33,7 +33,7 @@ def read_gates(texts: Sequence[str], classes: Sequence[str]) -> dict[str, float]
     return gates
 
 
-def judged(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def check_gates(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """key → most: what is allowed, failed: whether it is, said: why, in words.
 
     It fails if the whole interval of B - A lies below -most; where there is no interval, if the difference itself does.

@@ -27,7 +27,7 @@ class Run:
     rows: Sequence[Mapping[str, str]]
 
 
-def sweeps(params: Mapping[str, Parameters]) -> list[list[str]]:
+def find_sweeps(params: Mapping[str, Parameters]) -> list[list[str]]:
     """The names of runs that differ in one of `SWEPT` alone: a list for each such sweep of two or more.
 
     params: name → parameters. Where there is none, single runs of a cross-validation.
@@ -60,7 +60,7 @@ def scoring_changes(params: Sequence[Parameters]) -> list[str] | None:
     return [key for key in differing(params) if not key.startswith(IDLE)] if all(params) else None
 
 
-def ordered(runs: Sequence[Run]) -> tuple[str, list[Run]]:
+def order_sweep(runs: Sequence[Run]) -> tuple[str, list[Run]]:
     """The parameter in which the runs differ, one of `SWEPT`, and the runs in its order.
 
     `UserError` names every other parameter that differs, every fold that is missing, and every value that two runs

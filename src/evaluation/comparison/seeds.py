@@ -11,10 +11,10 @@ from scipy.special import stdtrit
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
-from src.evaluation.comparison.shared_images import Common, common
-from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, more, rows, verdict
+from src.evaluation.comparison.shared_images import SharedImages, shared_images
+from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, additional_needed, judge_classes, verdict
 from src.evaluation.metrics.confusion import Scores, class_means, mean_over_classes
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, error, error_of_difference
+from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, standard_error, standard_error_of_difference
 from src.files import plain
 
 ONE_SETTING = "A and B are one setting: what differs is the luck of training, and no difference is claimed."
@@ -61,27 +61,27 @@ class Setting:
         return float(self.means.std(ddof=1)) if len(self.means) > 1 else float("nan")
 
 
-def spread_of(runs: Sequence[Run], method: str | None = None) -> dict[str, Any]:
+def summarize_seeds(runs: Sequence[Run], method: str | None = None) -> dict[str, Any]:
     """The seeds of one setting as nested plain values of six decimals; what cannot be told is left out.
 
     first, images, groups, notes as of `compare`; runs.<name>: seed, dice, iou; <measure>.mean and
     <measure>.classes.<name>: mean over seeds; seeds: standard deviation between them; images: standard error over
     groups; seeds_needed: how many seeds there must be for theirs to be the smaller part of the mean's uncertainty.
-    `UserError` as of `common`, or if the runs are no seeds of one setting.
+    `UserError` as of `shared_images`, or if the runs are no seeds of one setting.
     """
     _seeds_of_one(runs, "A")
-    shared = common(runs, method)
+    shared = shared_images(runs, method)
     told = heading([runs], shared) | {"runs": _described(runs, shared)}
-    told |= rows(shared.dataset.names, shared.foreground, lambda *place: _spread(shared, *place))
+    told |= judge_classes(shared.dataset.names, shared.foreground, lambda *place: _spread(shared, *place))
     unknown = [UNKNOWN] if scoring_changes([run.params for run in runs]) is None else []
     told["notes"] = [*notes(shared, [len(runs)]), ALONE.format(runs=len(runs)), *unknown]
     return plain(told)
 
 
-def _spread(shared: Common, measure: str, classes: Sequence[int], _: float) -> Row:
+def _spread(shared: SharedImages, measure: str, classes: Sequence[int], _: float) -> Row:
     setting = Setting.of([values[measure] for values in shared.values], classes)
-    told = freedom([setting.together], shared.groups) > 0
-    images = error(setting.together, shared.groups) if told else float("nan")
+    told = degrees_of_freedom([setting.together], shared.groups) > 0
+    images = standard_error(setting.together, shared.groups) if told else float("nan")
     needed = (setting.spread / images) ** 2 if images > 0 else float("nan")
     return {
         "mean": setting.mean,
@@ -95,19 +95,19 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     """Setting B (second) against setting A (first), each by the mean over its seeds; as `compare`, and
 
     runs.<name>: seed, dice, iou; in each row seeds and images, the two parts of the difference's standard error, and if
-    it cannot tell more_images and more_seeds (of each side). `UserError` as of `common`, or if the runs of a side are
+    it cannot tell more_images and more_seeds (of each side). `UserError` as of `shared_images`, or if the runs of a side are
     no seeds of one setting, or a run is on both.
     """
     _seeds_of_one(first, "A")
     _seeds_of_one(second, "B")
     if both := sorted({run.name for run in first} & {run.name for run in second}):
         raise UserError(f"in A and in B; a setting is not compared with itself\n{listing(both)}")
-    shared = common([*first, *second], method)
+    shared = shared_images([*first, *second], method)
     changed = scoring_changes([run.params for run in (*first, *second)])
     same = changed is not None and set(changed) <= {SEED}
     compared = heading([first, second], shared) | {"runs": _described([*first, *second], shared)}
     compared["params"] = {key: values for key, values in compared["params"].items() if key != SEED}
-    compared |= rows(
+    compared |= judge_classes(
         shared.dataset.names, shared.foreground, lambda *place: _judge(shared, len(first), *place, same=same)
     )
     compared["notes"] = [*notes(shared, [len(first), len(second)]), BOTH]
@@ -117,15 +117,15 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     return plain(compared)
 
 
-def _judge(shared: Common, split: int, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
+def _judge(shared: SharedImages, split: int, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
     sides = [
         Setting.of([values[measure] for values in part], classes)
         for part in (shared.values[:split], shared.values[split:])
     ]
     gain = sides[1].mean - sides[0].mean
     tables = [side.together for side in sides]
-    degrees = freedom(tables, shared.groups)
-    images = error_of_difference(tables[0], tables[1], shared.groups) if degrees else float("nan")
+    degrees = degrees_of_freedom(tables, shared.groups)
+    images = standard_error_of_difference(tables[0], tables[1], shared.groups) if degrees else float("nan")
     lucks = [side.spread / np.sqrt(max(len(side.means), 1)) for side in sides]
     seeds = float(np.hypot(*lucks))
     quantile = welch_quantile([images, *lucks], [degrees, *(len(side.means) - 1 for side in sides)], level)
@@ -139,12 +139,14 @@ def _judge(shared: Common, split: int, measure: str, classes: Sequence[int], lev
     if bounds:
         row |= {"low": bounds[0], "high": bounds[1]}
     if said == UNTOLD:
-        row["more_images"] = more(len(shared.groups), gain, quantile * images, quantile * seeds)
-        row["more_seeds"] = more(max(len(side.means) for side in sides), gain, quantile * seeds, quantile * images)
+        row["more_images"] = additional_needed(len(shared.groups), gain, quantile * images, quantile * seeds)
+        row["more_seeds"] = additional_needed(
+            max(len(side.means) for side in sides), gain, quantile * seeds, quantile * images
+        )
     return row
 
 
-def freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
+def degrees_of_freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
     """Degrees of freedom of a standard error over groups: those that count in any table, less one; 0 if too few.
 
     Too few: a class of one of the tables counts in fewer than `FEWEST_GROUPS` groups.
@@ -167,7 +169,7 @@ def welch_quantile(errors: Sequence[float], degrees: Sequence[int], level: float
     return float(stdtrit(freedom_of_sum, (1 + level) / 2))
 
 
-def _described(runs: Sequence[Run], shared: Common) -> dict[str, dict[str, Any]]:
+def _described(runs: Sequence[Run], shared: SharedImages) -> dict[str, dict[str, Any]]:
     """Name → seed and headlines of each run, in the order given."""
     return {
         run.name: {"seed": run.params.get(SEED)}

@@ -19,7 +19,7 @@ OURS = "unet"  # the method compared, where a table has it
 
 
 @dataclass(frozen=True)
-class Common:
+class SharedImages:
     """What runs scored on the test images that all of them have.
 
     dataset: whose classes count; foreground: those that means are over, as the truth holds them; groups: int64
@@ -36,7 +36,7 @@ class Common:
     values: list[dict[str, Scores]]
 
 
-def common(runs: Sequence[Run], method: str | None = None) -> Common:
+def shared_images(runs: Sequence[Run], method: str | None = None) -> SharedImages:
     """The runs on what they share; images that share a group in any of them are one group.
 
     method: of all runs; else `OURS`, or a table's only one. `UserError` if the classes differ, if a run has not this
@@ -57,7 +57,7 @@ def common(runs: Sequence[Run], method: str | None = None) -> Common:
     regrouped = any(len(set(table.groups)) != len(set(groups.tolist())) for table in tables)
     values = [table.values[own] for table, own in zip(tables, methods, strict=True)]
     foreground = classes_present(tables[0].true[methods[0]], dataset.foreground)
-    return Common(dataset, foreground, groups, methods, left_out, regrouped, values)
+    return SharedImages(dataset, foreground, groups, methods, left_out, regrouped, values)
 
 
 def _one_dataset(runs: Sequence[Run]) -> Dataset:

@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 Judge = Callable[[str, Sequence[int], float], Row]
 
 
-def rows(names: Sequence[str], foreground: Sequence[int], judge: Judge) -> dict[str, dict[str, Any]]:
+def judge_classes(names: Sequence[str], foreground: Sequence[int], judge: Judge) -> dict[str, dict[str, Any]]:
     """measure → mean: its row, classes: name → row, as `judge(measure, class indices, level)` makes them.
 
     The mean over the foreground is judged at `LEVEL`. One of several classes is easily better by chance, so theirs is
@@ -48,7 +48,7 @@ def verdict(difference: float, bounds: tuple[float, float] | None, *, same: bool
     return BETTER if bounds[0] > 0 else WORSE if bounds[1] < 0 else UNTOLD
 
 
-def more(number: int, difference: float, half_width: float, fixed: float = 0.0) -> float | None:
+def additional_needed(number: int, difference: float, half_width: float, fixed: float = 0.0) -> float | None:
     """How many more it takes until the interval just excludes 0, if the difference stays; None if no number does.
 
     number: of the images, or runs, there are; half_width: of the interval, the part that shrinks as 1 / sqrt(number);

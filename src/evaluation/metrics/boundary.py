@@ -52,19 +52,19 @@ class Distances:
         return float(self.lengths[self.values <= tolerance * ALMOST].sum())
 
 
-def boundaries(
+def boundary_scores(
     truth: Mask, prediction: Mask, classes: int, spacing: tuple[float, float], tolerance: float
 ) -> dict[str, Scores]:
-    """Measure → float64 [classes], of one image; see `boundary`.
+    """Measure → float64 [classes], of one image; see `class_boundary_scores`.
 
     truth, prediction: uint8 [height, width] of class indices. Pixels whose truth is no class (IGNORE) lie outside of
     the picture in both, so that the contours of what touches them run along them alike.
     """
-    scores = [boundary(*masks, spacing, tolerance) for masks in class_masks(truth, prediction, classes)]
+    scores = [class_boundary_scores(*masks, spacing, tolerance) for masks in class_masks(truth, prediction, classes)]
     return dict(zip(MEASURES, np.array(scores, np.float64).reshape(-1, len(MEASURES)).T, strict=True))
 
 
-def boundary(
+def class_boundary_scores(
     truth: Mask | NDArray[np.bool_],
     prediction: Mask | NDArray[np.bool_],
     spacing: tuple[float, float],

@@ -11,7 +11,7 @@ Scores = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> Counts:
+def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> Counts:
     """int64 [classes, classes]: how many pixels of the row's class were predicted as the column's.
 
     truth, prediction: uint8 of one shape. Pixels whose truth is no class (IGNORE) count nowhere; a prediction must be a

@@ -8,7 +8,7 @@ from src.evaluation.metrics.confusion import Scores
 from src.evaluation.metrics.regions import Mask, class_masks
 
 
-def objects(truth: Mask, prediction: Mask, classes: int) -> NDArray[np.int64]:
+def count_objects(truth: Mask, prediction: Mask, classes: int) -> NDArray[np.int64]:
     """Numbers of true objects, of predicted ones and of matched pairs of one image, int64 [classes, 3].
 
     truth, prediction: uint8 [height, width] of class indices; pixels whose truth is no class (IGNORE) are outside of
@@ -19,8 +19,8 @@ def objects(truth: Mask, prediction: Mask, classes: int) -> NDArray[np.int64]:
     return np.array(counts, np.int64).reshape(classes, 3)
 
 
-def object_ratios(counts: NDArray[np.int64]) -> tuple[Scores, Scores, Scores]:
-    """Precision, recall and F1 of counts [..., 3] as of `objects`, float64 [...] each; NaN for a ratio of nothing."""
+def object_scores(counts: NDArray[np.int64]) -> tuple[Scores, Scores, Scores]:
+    """Precision, recall and F1 of counts [..., 3] as of `count_objects`, float64 [...] each; NaN for a ratio of nothing."""
     true, found, matched = np.moveaxis(counts.astype(np.float64), -1, 0)
     with np.errstate(invalid="ignore"):  # 0 / 0; no more are matched than there are
         return matched / found, matched / true, 2 * matched / (true + found)

@@ -31,7 +31,8 @@ class ColourClassifier:
         rng = np.random.default_rng(seed)
         each = max(1, PIXELS // len(indices))
         samples = [
-            sampled(store.image(index), store.mask(index), len(store.dataset.names), each, rng) for index in indices
+            sample_pixels(store.image(index), store.mask(index), len(store.dataset.names), each, rng)
+            for index in indices
         ]
         # Boosted trees (HistGradientBoostingClassifier) score alike where they converge, but diverged on rare classes.
         self.forest = RandomForestClassifier(TREES, min_samples_leaf=5, n_jobs=-1, random_state=seed)
@@ -57,7 +58,7 @@ def _packed(pixels: NDArray[Any]) -> NDArray[Any]:
     return np.pad(raw, [(0, 0), (0, 8 - raw.shape[1])]).view(np.uint64).ravel()
 
 
-def sampled(
+def sample_pixels(
     image: NDArray[Any], mask: NDArray[np.uint8], classes: int, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """About `count` pixels [n, channels] and their classes [n], drawn evenly from those that count, strip by strip."""

@@ -7,7 +7,7 @@ import numpy as np
 from src.data.source.dataset import Dataset
 from src.evaluation.comparison.verdict import verdict
 from src.evaluation.metrics.confusion import Scores, classes_present, mean_over_classes
-from src.evaluation.statistics.bootstrap import difference
+from src.evaluation.statistics.bootstrap import difference_interval
 from src.files import plain
 
 NETWORK, COLOUR = "unet", "colour"  # methods in scores.csv
@@ -28,7 +28,7 @@ def gain_over_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) ->
         return {}
     first, second = colour[:, foreground], network[:, foreground]
     gain = mean_over_classes(second, range(len(foreground))) - mean_over_classes(first, range(len(foreground)))
-    bounds = difference(first, second, groups, resamples, seed) if np.isfinite(gain) else None
+    bounds = difference_interval(first, second, groups, resamples, seed) if np.isfinite(gain) else None
     said = verdict(gain, bounds, same=False, equal=np.array_equal(first, second, equal_nan=True))
     return plain({"difference": gain, "verdict": said} | dict(zip(("low", "high"), bounds or (), strict=False)))
 

@@ -66,7 +66,7 @@ def worst_rows(results: Results, tested: Subset, trained: Subset) -> Iterator[di
             continue
         label = foreground[int(np.nanargmin(dice[image]))]
         found = features(store, tested.indices[image])
-        reasons = [*of_class(results, image, label, store.dataset, usual), *of_image(found, usual.images)]
+        reasons = [*class_reasons(results, image, label, store.dataset, usual), *image_reasons(found, usual.images)]
         named = {"dice": round(means[image], 6), "worst_class": store.dataset.names[label]}
         yield row | named | {"reasons": "; ".join(reasons)}
         store.release()
@@ -92,7 +92,7 @@ def sharpness(image: NDArray[Any]) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F).var() / max(grey.var(), 1e-6))
 
 
-def of_image(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> Iterator[str]:
+def image_reasons(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> Iterator[str]:
     """In what the image is unlike the training images."""
     for name, word, sign in KINDS if len(usual) >= FEWEST else ():
         share = float(np.mean([sign * (found[name] - one[name]) > 0 for one in usual]))
@@ -100,7 +100,7 @@ def of_image(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -
             yield f"{word}: {'more' if sign > 0 else 'less'} {name} than {share:.0%} of the training images"
 
 
-def of_class(results: Results, image: int, label: int, dataset: Dataset, usual: Usual) -> Iterator[str]:
+def class_reasons(results: Results, image: int, label: int, dataset: Dataset, usual: Usual) -> Iterator[str]:
     """What is unusual in an image's worst class."""
     name, pixels = dataset.names[label], results.pixels
     if not pixels.true[image, label]:

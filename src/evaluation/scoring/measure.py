@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
-from src.evaluation.metrics.boundary import boundaries
-from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion, overlap
-from src.evaluation.metrics.objects import object_ratios, objects
+from src.evaluation.metrics.boundary import boundary_scores
+from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion_matrix, overlap
+from src.evaluation.metrics.objects import count_objects, object_scores
 from src.evaluation.metrics.regions import LARGEST
 from src.progress import ahead
 
@@ -60,11 +60,11 @@ def measure(
     truth: Mask, prediction: Mask, classes: int, spacing: tuple[float, float], tolerance: float | None
 ) -> Measured:
     """truth, prediction: class indices [height, width]; spacing, tolerance: see boundary.py, None for counts alone."""
-    counts = confusion(truth, prediction, classes)
+    counts = confusion_matrix(truth, prediction, classes)
     if tolerance is None or truth.size > LARGEST:
         return Measured(counts, {}, np.full((classes, 3), -1))
-    found = boundaries(truth, prediction, classes, spacing, tolerance)
-    return Measured(counts, found, objects(truth, prediction, classes))
+    found = boundary_scores(truth, prediction, classes, spacing, tolerance)
+    return Measured(counts, found, count_objects(truth, prediction, classes))
 
 
 def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: float | None) -> Results:
@@ -94,7 +94,7 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
     values = {name: ratio(pixels) for name, ratio in RATIOS.items()}
     nothing = np.full(classes, np.nan)
     values |= {name: np.stack([edge.get(name, nothing) for edge in edges]) for name in BOUNDARIES}
-    values |= dict(zip(OBJECTS, object_ratios(np.maximum(counted, 0)), strict=True))
+    values |= dict(zip(OBJECTS, object_scores(np.maximum(counted, 0)), strict=True))
     return Results(list(ids), list(subset.groups), pixels, counted, values, together)
 
 

@@ -15,9 +15,9 @@ from src.evaluation.metrics.confusion import (
     mean_over_classes,
     overlap,
 )
-from src.evaluation.metrics.objects import object_ratios
+from src.evaluation.metrics.objects import object_scores
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
-from src.evaluation.statistics.bootstrap import difference, interval
+from src.evaluation.statistics.bootstrap import difference_interval, mean_interval
 from src.files import plain
 from src.params import Evaluate
 
@@ -61,7 +61,7 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
     return plain(scores | ({"left_out": results.left_out} if results.left_out else {}))
 
 
-def brief(scores: Mapping[str, Any]) -> dict[str, Any]:
+def pixel_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
     """What a baseline is compared by: of a `summary` Dice, IoU and accuracy alone."""
     classes = {
         name: {key: value for key, value in values.items() if key in POOLED}
@@ -80,7 +80,7 @@ def class_rows(results: Results, dataset: Dataset, params: Evaluate, seed: int) 
     together = overlap(results.confusion)
     pooled = {name: score(together) for name, score in RATIOS.items()}
     told = np.maximum(results.objects, 0).sum(axis=0)
-    pooled |= dict(zip(OBJECTS, object_ratios(told), strict=True))
+    pooled |= dict(zip(OBJECTS, object_scores(told), strict=True))
     for label, name in enumerate(dataset.names):
         for measure in MEASURES:
             images = int((~np.isnan(scored[measure][:, label])).sum())
@@ -97,25 +97,25 @@ def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str,
             yield {"actual": actual, "predicted": predicted, "pixels": pixels}
 
 
-def gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
+def dice_gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
     """What the second brings over the first in mean Dice on the same images, and its 95 % interval over groups."""
     foreground = classes_present(after.pixels.true, dataset.foreground)
     tables = [results.values["dice"][:, foreground] for results in (before, after)]
     means = [mean_over_classes(table, range(table.shape[1])) for table in tables]
-    bounds = difference(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
+    bounds = difference_interval(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
     return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))
 
 
 def _scored(results: Results, dataset: Dataset, params: Evaluate) -> dict[str, Scores]:
     """The values, those of objects of the classes alone that consist of separate things."""
-    counted = np.isin(range(len(dataset.names)), things(results, params.objects, dataset.foreground))
+    counted = np.isin(range(len(dataset.names)), classes_with_objects(results, params.objects, dataset.foreground))
     return {
         name: np.where(counted, values, np.nan) if name in OBJECTS else values
         for name, values in results.values.items()
     }
 
 
-def things(results: Results, setting: str, foreground: Sequence[int]) -> list[int]:
+def classes_with_objects(results: Results, setting: str, foreground: Sequence[int]) -> list[int]:
     """The classes whose objects are scored, as `evaluate.objects` says; auto judges by the truth alone."""
     if setting != "auto":
         return list(foreground) if setting == "all" else []
@@ -127,7 +127,9 @@ def things(results: Results, setting: str, foreground: Sequence[int]) -> list[in
 def _mean(
     name: str, scores: Scores, results: Results, labels: Sequence[int], params: Evaluate, seed: int
 ) -> dict[str, float]:
-    bounds = interval(scores[:, labels], np.array(results.groups), params.resamples, seed, LIMITS.get(name, (0.0, 1.0)))
+    bounds = mean_interval(
+        scores[:, labels], np.array(results.groups), params.resamples, seed, LIMITS.get(name, (0.0, 1.0))
+    )
     return {"mean": mean_over_classes(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
 
 

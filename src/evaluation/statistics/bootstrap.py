@@ -26,7 +26,7 @@ MOST_DRAWN = 2**20  # group weights held at a time: bounds the memory, whatever 
 NEGLIGIBLE = 1e-10  # of the largest score: a standard error below it is one of rounding
 
 
-def interval(
+def mean_interval(
     scores: Scores, groups: NDArray[Any], resamples: int, seed: int, limits: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[float, float] | None:
     """The 95 % interval of the mean over classes of the mean over images, or None where it cannot be told.
@@ -41,7 +41,7 @@ def interval(
     return _interval(_sides([scores], groups), resamples, seed, Scale(*limits))
 
 
-def difference(
+def difference_interval(
     first: Scores,
     second: Scores,
     groups: NDArray[Any],
@@ -54,12 +54,12 @@ def difference(
 
     Each mean is over the images that its own table counts; both are of the same drawn groups, so that what makes images
     hard for both cancels. None where a class counts in too few groups. limits: of the difference, (-inf,
-    inf) for distances. level: of confidence. Otherwise as `interval`.
+    inf) for distances. level: of confidence. Otherwise as `mean_interval`.
     """
     return _interval(_sides([first, second], groups), resamples, seed, Scale(*limits), level)
 
 
-def error(scores: Scores, groups: NDArray[Any]) -> float:
+def standard_error(scores: Scores, groups: NDArray[Any]) -> float:
     """Linearised standard error of the mean over classes of the mean over images; NaN below two groups.
 
     Each group's influence on the mean, squared and added up. With one class and one image a group, that is s / √n.
@@ -67,8 +67,8 @@ def error(scores: Scores, groups: NDArray[Any]) -> float:
     return _estimate(_sides([scores], groups))[1]
 
 
-def error_of_difference(first: Scores, second: Scores, groups: NDArray[Any]) -> float:
-    """As `error`, of the difference of two tables of the same images."""
+def standard_error_of_difference(first: Scores, second: Scores, groups: NDArray[Any]) -> float:
+    """As `standard_error`, of the difference of two tables of the same images."""
     return _estimate(_sides([first, second], groups))[1]
 
 
@@ -135,17 +135,19 @@ def _interval(
 ) -> tuple[float, float] | None:
     if min(map(_fewest, sides)) < FEWEST_GROUPS:
         return None
-    estimate, error = _estimate(sides)
+    estimate, standard_error = _estimate(sides)
     rounding = NEGLIGIBLE * max(float(np.max(np.abs(side.sums) / np.maximum(side.counts, 1))) for side in sides)
     middle = scale.inside(np.array(estimate), rounding)
-    if error <= rounding:  # all groups alike: they agree on a difference, but do not tell how the scores of others vary
+    if (
+        standard_error <= rounding
+    ):  # all groups alike: they agree on a difference, but do not tell how the scores of others vary
         return (float(middle), float(middle)) if len(sides) == 2 else None
     estimates, errors = _replicates(sides, resamples, seed)
     ratios = _ratios(scale.inside(estimates, rounding), errors, middle, scale, rounding)
     freedom = len(sides[0].sums) - 1
     most = max(MOST_STUDENTS * stdtrit(freedom, (1 + level) / 2), stdtrit(freedom / 2, (1 + level) / 2))
     multiplier = min(float(np.quantile(ratios, level, method="inverted_cdf")), float(most))
-    ends = scale.of(middle) + multiplier * error * scale.slope(middle) * np.array([-1, 1])
+    ends = scale.of(middle) + multiplier * standard_error * scale.slope(middle) * np.array([-1, 1])
     low, high = scale.back(ends)
     return float(low), float(high)
 

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.evaluation.metrics.confusion import Scores, mean_over_classes
-from src.evaluation.statistics.bootstrap import difference
+from src.evaluation.statistics.bootstrap import difference_interval
 
 RESAMPLES = 2000  # enough to tell a gain from none
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """candidate: the place of the one to keep; gain, low, high: of choosing, on images that had no say in it."""
 
     candidate: int
@@ -20,11 +20,11 @@ class Choice(NamedTuple):
     high: float
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What a decision came to: the value to use, which is the usual one if choosing did not gain beyond noise."""
 
     value: float
-    choice: Choice
+    choice: Selection
 
     def numbers(self) -> dict[str, float]:
         _, gain, low, high = self.choice
@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
         return f"{name}: {chosen}; {measure} {gain:+.4f} (95 % interval {low:+.4f} – {high:+.4f})"
 
 
-def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Choice | None:
+def select_candidate(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Selection | None:
     """The candidate with the highest mean score if choosing it gains beyond noise, else the default one.
 
     scores: float64 [candidates, images, classes], NaN where an image does not count for a class; groups: the group of
@@ -54,24 +54,24 @@ def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Cho
     half = np.random.default_rng(seed).permutation(len(names)) % 2
     best = np.array([_best(scores[:, half[group] != one], default) for one in (0, 1)])
     unseen = scores[best[half[group]], np.arange(len(group))]
-    bounds = difference(scores[default], unseen, groups, RESAMPLES, seed, (-np.inf, np.inf))
+    bounds = difference_interval(scores[default], unseen, groups, RESAMPLES, seed, (-np.inf, np.inf))
     if bounds is None:
         return None
     before, after = (mean_over_classes(values, range(scores.shape[2])) for values in (scores[default], unseen))
-    return Choice(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
+    return Selection(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
 
 
-def unless_worse(before: Scores, after: Scores, groups: NDArray[Any], seed: int) -> Choice | None:
+def reject_if_worse(before: Scores, after: Scores, groups: NDArray[Any], seed: int) -> Selection | None:
     """Candidate 1, a single change of everything from `before` to `after`, unless it is worse beyond noise; then 0.
 
-    before, after: float64 [images, classes], see `choose`. There is nothing to pick from, so that no images have to be
+    before, after: float64 [images, classes], see `select_candidate`. There is nothing to pick from, so that no images have to be
     kept apart. None if there are too few groups to tell.
     """
-    bounds = difference(before, after, groups, RESAMPLES, seed, (-np.inf, np.inf))
+    bounds = difference_interval(before, after, groups, RESAMPLES, seed, (-np.inf, np.inf))
     if bounds is None:
         return None
     gain = mean_over_classes(after, range(after.shape[1])) - mean_over_classes(before, range(before.shape[1]))
-    return Choice(int(bounds[1] >= 0), gain, *bounds)
+    return Selection(int(bounds[1] >= 0), gain, *bounds)
 
 
 def _best(scores: Scores, default: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import Scores, classes_present
 from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
-from src.evaluation.statistics.select import Choice, Verdict, choose, unless_worse
+from src.evaluation.statistics.select import Decision, Selection, reject_if_worse, select_candidate
 from src.model.decisions.postprocess_search import (
     SIZES,
     TEMPERATURES,
@@ -30,7 +30,7 @@ def decide(
     seed: int,
     *,
     flipped: bool = True,
-) -> tuple[Predictor, dict[str, Verdict]]:
+) -> tuple[Predictor, dict[str, Decision]]:
     """The predictor with what is kept of the decisions that `tried` asks for, and the verdict on each of them.
 
     validated: the validation images. With too few groups there is no verdict on anything.
@@ -61,7 +61,7 @@ class Deciding:
 
     def __init__(self, predictor: Predictor, validated: Subset, seed: int) -> None:
         self.predictor, self.validated, self.seed = predictor, validated, seed
-        self.groups, self.verdicts = np.array(validated.groups), dict[str, Verdict]()
+        self.groups, self.verdicts = np.array(validated.groups), dict[str, Decision]()
         pixels = np.array([record.pixels for record in validated.records])
         self.foreground = classes_present(
             pixels, validated.store.dataset.foreground
@@ -76,7 +76,7 @@ class Deciding:
         mirrored, seen = self.predictor, self.look()
         self.predictor = mirrored.deciding(mirror=False)
         plain = self.look()
-        if not self.tell("mirror", unless_worse(plain.usual, seen.usual, self.groups, self.seed), (0, 1), 1):
+        if not self.tell("mirror", reject_if_worse(plain.usual, seen.usual, self.groups, self.seed), (0, 1), 1):
             return plain
         self.predictor = mirrored
         return seen
@@ -107,15 +107,15 @@ class Deciding:
 
     def judge(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
         """Put into force the one of `values` that the scores speak for, else the one at the place `default`."""
-        value = self.tell(name, choose(scores, self.groups, default, self.seed), values, default)
+        value = self.tell(name, select_candidate(scores, self.groups, default, self.seed), values, default)
         self.predictor = self.predictor.deciding(**{name: value})
 
-    def tell(self, name: str, choice: Choice | None, values: Sequence[float], default: int) -> float:
+    def tell(self, name: str, choice: Selection | None, values: Sequence[float], default: int) -> float:
         """What is chosen of `values`; with its verdict, which is noted and printed, unless there are too few groups."""
         if choice is None:
             few = f"a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
             print(f"{name}: not decided, since {few}")
             return values[default]
-        verdict = self.verdicts[name] = Verdict(values[choice.candidate], choice)
+        verdict = self.verdicts[name] = Decision(values[choice.candidate], choice)
         print(verdict.words(name), flush=True)
         return verdict.value

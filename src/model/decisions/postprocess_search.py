@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import negative_log_likelihood
-from src.evaluation.metrics.confusion import Counts, Scores, confusion, dice, overlap
+from src.evaluation.metrics.confusion import Counts, Scores, confusion_matrix, dice, overlap
 from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.inference.predictor import Logits, Predictor, classes_of
 from src.progress import progress
@@ -64,7 +64,7 @@ def look(predictor: Predictor, validated: Subset, foreground: Sequence[int], see
 def confusions_at(cuts: NDArray[np.float64], logits: Logits, truth: NDArray[np.uint8], classes: int) -> Counts:
     """The confusion at each cut, int64 [cuts, classes, classes]; of more than two classes, of the likeliest alone."""
     if logits.shape[-1] > 1:
-        return confusion(truth, classes_of(logits), classes)[None]
+        return confusion_matrix(truth, classes_of(logits), classes)[None]
     counted = truth < 2
     below = np.searchsorted(cuts, logits[..., 0][counted])  # how many cuts a pixel is above
     pixels = np.bincount(2 * below + truth[counted], minlength=2 * len(cuts) + 2).reshape(-1, 2)
@@ -105,7 +105,7 @@ def try_sizes(
         ways = (
             remove_small_components(predicted, labels, size, inside=inside) if size else predicted for size in SIZES
         )
-        counts = np.stack([confusion(truth, way, classes) for way in ways])
+        counts = np.stack([confusion_matrix(truth, way, classes) for way in ways])
         scores.append(dice(overlap(counts))[:, foreground])
         store.release()
     return np.stack(scores, axis=1)

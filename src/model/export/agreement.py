@@ -16,7 +16,7 @@ from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.confusion import classes_present, confusion, dice, mean_over_classes, overlap
+from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
 from src.model.export.formats import Run
 from src.model.inference.predictor import Predictor, enlarged
 from src.progress import progress
@@ -85,7 +85,7 @@ class Check:
             difference = float(np.maximum(difference, np.abs(said - reference).max()))
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
-            counts.append(confusion(truth, classes, said.shape[-1]))
+            counts.append(confusion_matrix(truth, classes, said.shape[-1]))
         score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 

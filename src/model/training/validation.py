@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.evaluation.metrics.confusion import accuracy, confusion, overlap
+from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
 from src.evaluation.metrics.running_scores import RunningScores
 from src.model.inference.predictor import Predictor, classes_of
 from src.model.network.losses import Sums, loss_sums, total_loss
@@ -23,7 +23,7 @@ def validate(predictor: Predictor, store: Store, indices: Iterable[int], weights
         mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
             truth = mask[window]
-            count += confusion(truth, classes_of(logits), classes)
+            count += confusion_matrix(truth, classes_of(logits), classes)
             parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
         tally.add(count[None])
         store.release()

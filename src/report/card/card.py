@@ -23,7 +23,7 @@ from src.reproduction.history.provenance import (
     hash_in,
     parameters,
     read_stages,
-    refuse_strangers,
+    require_same_run,
     revision,
     versions,
 )
@@ -66,7 +66,7 @@ class Sources:
         if missing := [name for name in FILES if not (root / name).is_file()]:
             raise UserError(f"a model card tells of files that are missing: run dvc repro\n{listing(missing)}")
         stages = read_stages(root)
-        refuse_strangers(root, stages)
+        require_same_run(root, stages)
         tables = {"classes": CLASSES, "worst": WORST, "findings": CHECKS, "splits": SPLITS}
         commit, uncommitted = revision(root, out)
         return cls(
