@@ -39,11 +39,10 @@ class Population:
 
     def mean(self, scores: Scores) -> float:
         tables = np.hsplit(scores, 2) if self.paired else [np.zeros((1, 1)), scores]
-        return mean_over_classes(tables[1], range(tables[1].shape[1])) - mean_over_classes(
-            tables[0], range(tables[0].shape[1])
-        )
+        first, second = (mean_over_classes(table, range(table.shape[1])) for table in tables)
+        return second - first
 
-    def mean_interval(self, scores: Scores, groups: NDArray[np.intp], seed: int) -> tuple[float, float] | None:
+    def interval(self, scores: Scores, groups: NDArray[np.intp], seed: int) -> tuple[float, float] | None:
         if self.paired:
             first, second = np.hsplit(scores, 2)
             return difference_interval(first, second, groups, RESAMPLES, seed)

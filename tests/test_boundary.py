@@ -10,7 +10,7 @@ from surface_distance import metrics
 
 import src.evaluation.metrics.boundary as boundary_module
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.boundary import MEASURES, Distances, boundary_scores, class_boundary_scores, near
+from src.evaluation.metrics.boundary import MEASURES, Distances, boundary_scores, class_boundary_scores, count_distances
 from tests.pixel_masks import class_images
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # inside surface_distance
@@ -208,9 +208,9 @@ def test_distances_are_exact_beyond_the_reach_of_single_precision():
     kinds = [boundary_module.contour(mask) for mask in (one, other)]
     indices = distance_transform_edt(kinds[1] == 0, return_distances=False, return_indices=True)
     wanted = np.hypot(*(index - place for index, place in zip(indices, np.indices(kinds[1].shape), strict=True)))
-    found = boundary_module.distances(*kinds, (1.0, 1.0))
+    found = boundary_module.contour_distances(*kinds, (1.0, 1.0))
     wanted = wanted[kinds[0] > 0]
-    counts, far = near(*kinds)
+    counts, far = count_distances(*kinds)
     assert counts.sum() == (wanted <= boundary_module.REACH).sum() and len(far) + counts.sum() == len(wanted)
     weights = boundary_module.kind_lengths((1, 1))[kinds[0][kinds[0] > 0]]
     assert found.values @ found.lengths == pytest.approx(wanted @ weights, rel=1e-13)

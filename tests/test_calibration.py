@@ -47,7 +47,7 @@ def test_brier_and_surprise_equal_scikit_learn(classes, outputs):
     chances /= chances.sum(axis=1, keepdims=True)
     kinds = list(range(classes))
     expected = brier_score_loss(flat, chances[:, 1] if classes == 2 else chances, labels=kinds)
-    assert tallied(logits, labels, classes).brier() == pytest.approx(expected, abs=1e-6)
+    assert tallied(logits, labels, classes).brier_score() == pytest.approx(expected, abs=1e-6)
     assert negative_log_likelihood(logits[counted], flat, 1.0) == pytest.approx(
         log_loss(flat, chances, labels=kinds), abs=1e-5
     )
@@ -73,7 +73,7 @@ def test_the_calibration_error_equals_a_plain_loop():
         held = (highest >= number / BINS) & (highest < (number + 1) / BINS)
         if held.any():
             total += held.sum() * abs(right[held].mean() - highest[held].mean())
-    assert tallied(logits, labels, 3).error() == pytest.approx(total / len(flat), abs=1e-6)
+    assert tallied(logits, labels, 3).expected_calibration_error() == pytest.approx(total / len(flat), abs=1e-6)
 
 
 def test_precision_and_recall_equal_scikit_learn():
@@ -89,13 +89,14 @@ def test_precision_and_recall_equal_scikit_learn():
 
 
 def test_parts_of_an_image_add_up_and_nothing_counts_that_is_ignored(monkeypatch):
-    monkeypatch.setattr("src.evaluation.metrics.calibration.VALUES", 500)
+    monkeypatch.setattr("src.evaluation.metrics.calibration.TOGETHER", 500)
     logits, labels = sample(3, 3)
     whole, parts = tallied(logits, labels, 3), tallied(logits, labels, 3, parts=7)
     np.testing.assert_array_equal(whole.pixels, parts.pixels)
-    assert whole.error() == pytest.approx(parts.error()) and whole.brier() == pytest.approx(parts.brier())
+    assert whole.expected_calibration_error() == pytest.approx(parts.expected_calibration_error())
+    assert whole.brier_score() == pytest.approx(parts.brier_score())
     nothing = tallied(logits, np.full_like(labels, IGNORE), 3)
-    assert np.isnan(nothing.error()) and np.isnan(nothing.brier())
+    assert np.isnan(nothing.expected_calibration_error()) and np.isnan(nothing.brier_score())
     assert not list(nothing.reliability(["a", "b", "c"], [0, 1, 2]))
     assert not list(nothing.precision_recall(["a", "b", "c"], [0, 1, 2]))
 

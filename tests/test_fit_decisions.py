@@ -65,7 +65,7 @@ def specks(grey, share=0.01):
 def test_a_good_network_stays_as_it_is(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
     assert predictor.project.decisions == Decisions(mirror=True) and predictor.decided == {"mirror": 1.0}
-    assert set(verdicts) == set(EVERYTHING) and all(verdict.choice.low <= 0 for verdict in verdicts.values())
+    assert set(verdicts) == set(EVERYTHING) and all(verdict.selection.low <= 0 for verdict in verdicts.values())
 
 
 def test_an_overconfident_network_gets_its_temperature(store):
@@ -75,7 +75,7 @@ def test_an_overconfident_network_gets_its_temperature(store):
 
     predictor, verdicts = decided(store, noisy, temperature=True)
     assert predictor.decided == {"temperature": verdicts["temperature"].value}
-    assert 2 < predictor.decided["temperature"] < 6 and verdicts["temperature"].choice.gain > 0
+    assert 2 < predictor.decided["temperature"] < 6 and verdicts["temperature"].selection.gain > 0
 
 
 def test_a_biased_network_gets_its_threshold(store):
@@ -83,7 +83,7 @@ def test_a_biased_network_gets_its_threshold(store):
         return 0.1 * (specks(grey, 0.3) - LEVEL) - 3
 
     predictor, verdicts = decided(store, biased, threshold=True, temperature=True)
-    assert predictor.project.decisions.threshold < 0.4 and verdicts["threshold"].choice.gain > 0
+    assert predictor.project.decisions.threshold < 0.4 and verdicts["threshold"].selection.gain > 0
     image = store.image(0)
     grey = image.astype(np.float32).mean(axis=2)
     chances = expit(biased(grey) / predictor.project.decisions.temperature)
@@ -104,7 +104,7 @@ def test_specks_and_holes_are_cleared_up_where_that_helps(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
     kept = predictor.project.decisions
     assert kept.min_object >= 4 and kept.fill_holes >= 4
-    assert verdicts["min_object"].choice.gain > 0 and verdicts["fill_holes"].choice.gain > 0
+    assert verdicts["min_object"].selection.gain > 0 and verdicts["fill_holes"].choice.gain > 0
     image = store.image(3)
     plain = predictor.undecided()(image)
     cleared = remove_small_components(
@@ -142,7 +142,7 @@ def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
             return mask
 
     predictor, verdicts = decided(Rows(), upright, mirror=True)
-    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.high < 0
+    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].selection.high < 0
 
 
 def test_nothing_is_tried_that_is_switched_off(store):

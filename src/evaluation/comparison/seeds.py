@@ -95,8 +95,8 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     """Setting B (second) against setting A (first), each by the mean over its seeds; as `compare`, and
 
     runs.<name>: seed, dice, iou; in each row seeds and images, the two parts of the difference's standard error, and if
-    it cannot tell more_images and more_seeds (of each side). `UserError` as of `shared_images`, or if the runs of a side are
-    no seeds of one setting, or a run is on both.
+    it cannot tell more_images and more_seeds (of each side). `UserError` as of `shared_images`, or if the runs of a
+    side are no seeds of one setting, or a run is on both.
     """
     _seeds_of_one(first, "A")
     _seeds_of_one(second, "B")

@@ -117,5 +117,5 @@ class Deciding:
             print(f"{name}: not decided, since {few}")
             return values[default]
         verdict = self.verdicts[name] = Decision(values[choice.candidate], choice)
-        print(verdict.words(name), flush=True)
+        print(verdict.describe(name), flush=True)
         return verdict.value
