@@ -12,6 +12,7 @@ from src.evaluation.comparison.limits import check_gates
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 from src.evaluation.scoring.score import write_scores
+from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml, write_yaml
 from src.report.card.card import Sources, card
 from src.report.figures.figures import draw_figures
@@ -131,7 +132,9 @@ def test_ready_masks_are_scored_whatever_is_absent(tmp_path, case):
     write_yaml(tmp_path / "set/dataset.yaml", content)
     results, labelled, ready, _ = scored(tmp_path / "set", tmp_path / "work")
     params = changed_params(**RESAMPLES)
-    scores = write_scores(tmp_path / "out", "prediction", results, None, labelled.store.dataset, params)
+    scores = write_scores(
+        tmp_path / "out", "prediction", results, None, Scoring(labelled.store.dataset, params.evaluate, params.seed)
+    )
     assert "tables: " in scored_text(scores, ready.notes(), "pixels", tmp_path / "out")
     expected = mean([dice(*images, 1) for images in test.values()])
     found = scores["classes"][labelled.store.dataset.names[1]].get("dice", np.nan)

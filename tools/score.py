@@ -33,6 +33,7 @@ def main(given: argparse.Namespace) -> None:
     from src.data.labelled.folder import found, read_labelled
     from src.errors import UserError
     from src.evaluation.scoring.score import check_out, write_scores
+    from src.evaluation.scoring.scores import Scoring
     from src.report.text.scored import scored_text
     from src.report.text.summary import averages
 
@@ -49,7 +50,7 @@ def main(given: argparse.Namespace) -> None:
         )
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
-        scores = write_scores(given.out, method, results, calibration, dataset, read)
+        scores = write_scores(given.out, method, results, calibration, Scoring(dataset, read.evaluate, read.seed))
     remarks = [averages(dataset), *caveat_of(labelled)]
     print(scored_text(scores, notes, dataset.length_unit, given.out, remarks))
 
