@@ -10,7 +10,7 @@ def main(params: Params) -> None:
     from src.data.store.store import Store
     from src.data.store.subsample import subsample
     from src.data.store.subsets import read_subset
-    from src.files import plain, write_csv, write_json
+    from src.files import round_scores, write_csv, write_json
     from src.model.decisions.fit_decisions import decide
     from src.model.inference.predictor import Predictor
     from src.model.network.model_file import save
@@ -38,7 +38,7 @@ def main(params: Params) -> None:
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}) | {"plan": plan.numbers})
+        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": plan.numbers})
         training.checkpoint.discard()
 
 

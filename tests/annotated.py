@@ -30,7 +30,7 @@ def read_mask(path):
 def paired(folder):
     """The pairs of a data set, as the pipeline finds them."""
     masks = {"read": "auto", "threshold": 0, "exif": read_dataset(folder).exif or "auto"}
-    return folder_pairs(folder, data_section(folder, masks=masks), False, None)[0]
+    return folder_pairs(folder, data_section(folder, masks=masks), False, None).pairs
 
 
 def photo(path, width=12, height=10, orientation=1):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.checks.findings import stop_on_errors, summary, write_findings
 from src.data.store.prepare import prepare
 from src.report.text.check_report import report
@@ -20,7 +20,7 @@ MASK = np.eye(64, dtype=np.uint8)
 def run(source: Path, folder: Path, sheet: bool = True, **changes):
     """As the stage does it: the table and the contact sheet beside the store; quicker without the sheet."""
 
-    def shown(gate: Gate) -> None:
+    def shown(gate: CheckResult) -> None:
         if sheet:
             return report(gate, folder / "checks.csv", folder / "sheet.png")
         print("\n".join(summary(gate)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.checks.dataset_checks import examine
+from src.data.checks.dataset_checks import check_dataset
 from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
 from src.data.splits.groups import groups_of
@@ -31,7 +31,7 @@ def write_scenes(folder, named):
 
 
 def checked(folder, split_params, **changes):
-    gate = examine(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
+    gate = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
     return preview_split(described(gate), split_params)
 
 

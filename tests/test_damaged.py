@@ -54,7 +54,7 @@ DAMAGED = {  # of an image: content, what is said of it
     "zeros": (lambda: bytes(5000), "images/bad.png cannot be read as an image"),
     "JPEG bomb": (jpeg_bomb, "images/bad.png has 65000 × 65000 pixels"),
     "BMP bomb": (bmp_bomb, "images/bad.png has 60000 × 60000 pixels"),
-    "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, 268,435,456 are the most of its kind"),
+    "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, more than the limit of 268,435,456"),
     "GIF": (lambda: saved(Image.fromarray(NOISE[..., 0]), "GIF"), "images/bad.png is in GIF format"),
     "cut TIFF": (lambda: tiff(NOISE, photometric="rgb")[:-3000], "images/bad.png is cut off"),
     "cut WebP": (lambda: saved(Image.fromarray(NOISE), "WEBP")[:-300], "images/bad.png cannot be"),

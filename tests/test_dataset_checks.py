@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_nothing_behind(source, tmp_path, monkeypatch, suffix
 
 def test_a_full_disk_under_a_large_tiff_stops_instead_of_skipping_it(source, tmp_path, monkeypatch):
     put(source, "large", tiff(NOISE, photometric="rgb"))
-    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE_IMAGE_PIXELS", 10)
 
     class Full:
         def __enter__(self):

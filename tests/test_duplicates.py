@@ -153,7 +153,7 @@ def test_clusters_are_connected_components(seed):
 
 def real_images(name):
     if name == "map tiles":
-        return [pair.read(None)[0] for pair in package_pairs(read_dataset(ROOT / "data/blue-marble").package)]
+        return [pair.read(None).image for pair in package_pairs(read_dataset(ROOT / "data/blue-marble").package)]
     return [read_image(path) for path in sorted((Path(os.environ["SEG_DATASETS"]) / name / "images").iterdir())]
 
 

@@ -140,7 +140,7 @@ def test_values_that_are_not_finite_give_an_empty_thumbnail():
 
 def real_images(name):
     if name == "map tiles":
-        return [pair.read(None)[0] for pair in package_pairs(read_dataset(ROOT / "data/blue-marble").package)]
+        return [pair.read(None).image for pair in package_pairs(read_dataset(ROOT / "data/blue-marble").package)]
     return [read_image(path) for path in sorted((Path(os.environ["SEG_DATASETS"]) / name / "images").iterdir())]
 
 

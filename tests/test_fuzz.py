@@ -175,5 +175,5 @@ def test_many_more_damaged_files(tmp_path):
 
 
 def test_damaged_large_tiffs_are_refused_or_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE_IMAGE_PIXELS", 10)
     fuzz(tmp_path, 1000, 2)

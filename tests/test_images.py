@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from src.data.crops.normalise import Normalisation, pooled_moments
-from src.data.reading.images import converted, read_image
+from src.data.reading.images import convert_channels, read_image
 from src.data.reading.masks import read_mask
 from src.data.reading.unreadable import Unreadable
 from src.errors import UserError
@@ -144,7 +144,7 @@ def test_exif_orientation_turns_image_and_mask_alike(tmp_path, format, orientati
         written(path, tiff(array, extratags=[(0x0112, "H", 1, orientation, True)]))
     np.testing.assert_allclose(read_image(path)[..., 0].astype(int), wanted, atol=12 if format == "JPEG" else 0)
     labels = read_mask(path, Masks(read="auto", threshold=90), False, None)
-    np.testing.assert_array_equal(labels.codes == labels.values.code[1], wanted >= 90)
+    np.testing.assert_array_equal(labels.codes == labels.values.codes[1], wanted >= 90)
 
 
 def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
@@ -182,17 +182,21 @@ def test_what_cameras_add_to_a_jpeg_is_passed_over(tmp_path):
 
 def test_conversion_of_channels():
     rgb, grey = pixels(3), pixels(1)
-    np.testing.assert_array_equal(converted(grey, 3), grey.repeat(3, axis=2))
+    np.testing.assert_array_equal(convert_channels(grey, 3), grey.repeat(3, axis=2))
     np.testing.assert_allclose(
-        converted(rgb, 1)[..., 0].astype(int), np.array(Image.fromarray(rgb).convert("L")), atol=1
+        convert_channels(rgb, 1)[..., 0].astype(int), np.array(Image.fromarray(rgb).convert("L")), atol=1
     )
     deep = pixels(3, dtype=np.uint16)
     wanted = (deep @ np.array([0.299, 0.587, 0.114])).round()
-    np.testing.assert_allclose(converted(deep, 1)[..., 0], wanted, atol=1)
-    np.testing.assert_array_equal(converted(pixels(5), 2), pixels(5)[..., :2])
-    assert converted(rgb, 0) is rgb and converted(rgb, 3) is rgb and converted(rgb, 1).dtype == np.uint8
+    np.testing.assert_allclose(convert_channels(deep, 1)[..., 0], wanted, atol=1)
+    np.testing.assert_array_equal(convert_channels(pixels(5), 2), pixels(5)[..., :2])
+    assert (
+        convert_channels(rgb, 0) is rgb
+        and convert_channels(rgb, 3) is rgb
+        and convert_channels(rgb, 1).dtype == np.uint8
+    )
     with pytest.raises(Unreadable, match=r"has 3 channel\(s\)"):
-        converted(rgb, 4)
+        convert_channels(rgb, 4)
 
 
 def data_set(folder, images):

@@ -77,7 +77,7 @@ def test_channels_before_the_names_are_named(tmp_path):
 def test_a_layout_of_other_images_does_not_stop_what_is_wanted_of_the_rest(tmp_path):
     source = write(tmp_path / "set", NAMES, [*NAMES, "scan_00_1"])
     for only, several in ((frozenset(NAMES[2:]), False), (frozenset(NAMES[:2]), True)):
-        _, findings, _ = folder_pairs(source, data_section(source), False, None, View(only=only))
+        findings = folder_pairs(source, data_section(source), False, None, View(only=only)).findings
         assert [finding.whole for finding in findings] == [True] * several
 
 

@@ -18,7 +18,7 @@ def values_of(tmp_path, content, colours=False, ignore=None, read="auto", thresh
     path = tmp_path / "mask"
     path.write_bytes(content)
     labels = read_mask(path, Masks(read=read, threshold=threshold), colours, ignore)
-    meaning = {code: value for value, code in labels.values.code.items()}
+    meaning = {code: value for value, code in labels.values.codes.items()}
     found = np.vectorize(meaning.get, otypes=[np.int64])(labels.codes)
     values, counts = np.unique(found, return_counts=True)
     assert labels.values.pixels == dict(zip(values.tolist(), counts.tolist(), strict=True))

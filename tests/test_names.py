@@ -144,7 +144,7 @@ def test_a_table_without_commas_is_told(tmp_path, params):
     [
         ("image;patient\n", r"the column 'sex' is not there; columns are 'image', 'patient' \(read with semicolons"),
         ("image,sex;sex\n", r"the column 'sex' is not there|commas or semicolons|in no line"),
-        ("image,x;sex;x,sex\n", r"commas or semicolons may stand between its columns"),
+        ("image,x;sex;x,sex\n", r"columns may be separated by commas or semicolons"),
         ("image,sex,sex\n", r"the column 'sex' is named twice"),
         ("", r"the column 'sex' is not there; columns are none"),
     ],

@@ -99,7 +99,7 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
         "images/bad.png": "is a link that leads nowhere, or in a circle",
         "images/round": "is a link to a folder, which is not followed",
     },
-    enormous: {"bad": "images/bad.png has 2,147,483,649 bytes, 2,147,483,648 are the most of its kind"},
+    enormous: {"bad": "images/bad.png has 2,147,483,649 bytes, more than the limit of 2,147,483,648"},
     pipe: {"images/bad.png": "is no regular file"},
     folder_like_an_image: {"images/bad.png/inner": "has no mask"},
     line_break: {

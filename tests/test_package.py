@@ -20,8 +20,8 @@ def pairs():
 def test_tiles_hold_more_than_one_class(pairs):
     assert len(pairs) == 170 and len({pair.id for pair in pairs}) == 170
     for pair in pairs[::10]:
-        image, labels, *_ = pair.read(None)
-        mask = labels.codes
+        content = pair.read(None)
+        image, mask = content.image, content.labels.codes
         assert image.shape == (256, 256, 3) and mask.shape == (256, 256)
         assert 2 <= len(np.unique(mask)) <= 3 and mask.max() <= 2
 
@@ -48,7 +48,7 @@ def test_the_lists_name_every_block_once(pairs):
     listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
     for lines in lists.values():
-        held = set().union(*(np.unique(pair.read(None)[1].codes) for pair in pairs if block_of[pair.id] in lines))
+        held = set().union(*(np.unique(pair.read(None).labels.codes) for pair in pairs if block_of[pair.id] in lines))
         assert held == {0, 1, 2}
 
 

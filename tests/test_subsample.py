@@ -48,9 +48,12 @@ def test_a_class_is_among_them_in_as_many_groups_as_decisions_need():
     assert len(chosen) == 16
 
 
-def test_each_class_has_the_groups_that_decisions_need():
-    """Said twice, as the room of the data imports nothing of the evaluation's."""
-    assert EACH == FEWEST_GROUPS
+def test_a_rare_class_is_in_enough_groups_for_a_decision():
+    """A class in one image of each of ten groups of 100 images; fit_decisions asks for `FEWEST_GROUPS` groups."""
+    held = [(100, int(index % 100 == 50)) for index in range(1000)]
+    groups = [str(index // 100) for index in range(1000)]
+    chosen = subsample(Subset(store_of(held), range(1000), groups), 12).indices
+    assert len({groups[index] for index in chosen if held[index][1]}) >= FEWEST_GROUPS
 
 
 def test_the_rarest_classes_come_first_where_not_all_can():

@@ -24,7 +24,7 @@ TYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "float16
 def way(request, monkeypatch):
     """Every test of it twice: read into memory, and in bands to a memory map."""
     if request.param == "in bands":
-        monkeypatch.setattr(tiff, "LARGE", 10)
+        monkeypatch.setattr(tiff, "LARGE_IMAGE_PIXELS", 10)
     return request.param
 
 

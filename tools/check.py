@@ -11,7 +11,7 @@ from tools import parser, run
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
-    from src.data.checks.dataset_checks import examine
+    from src.data.checks.dataset_checks import check_dataset
     from src.data.splits.advice import preview_split
     from src.data.store.prepare import described
     from src.report.text.check_report import report
@@ -20,7 +20,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     read = params.load()
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
-    gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
+    params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
+    gate = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(gate), read.split)
     print(*lines, sep="\n")

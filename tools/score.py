@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
-    from src.data.checks.dataset_checks import Gate
+    from src.data.checks.dataset_checks import CheckResult
     from src.data.labelled.folder import Labelled
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
@@ -55,11 +55,11 @@ def main(given: argparse.Namespace) -> None:
     print(scored_text(scores, notes, dataset.length_unit, given.out, remarks))
 
 
-def report(gate: "Gate") -> None:
-    from src.data.checks.findings import stop, summary
+def report(gate: "CheckResult") -> None:
+    from src.data.checks.findings import raise_errors, summary
 
     print(*summary(gate), sep="\n", flush=True)
-    stop(gate.errors, "in the data set")
+    raise_errors(gate.errors, "in the data set")
 
 
 def caveat_of(labelled: "Labelled") -> list[str]:

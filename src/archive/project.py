@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, Value
+from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, StoredValue
 from src.params import Depth
 from src.section import Section
 
@@ -52,7 +52,7 @@ class Project(Section):
 
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=255)]
     background: Annotated[int, Field(ge=0)] | None
-    values: list[Value] = Field(default_factory=list)
+    values: list[StoredValue] = Field(default_factory=list)
     colors: dict[str, Colour]
     channels: Annotated[int, Field(ge=0, le=MOST_CHANNELS)] = 0
     mean: Annotated[list[Finite], Field(min_length=1, max_length=MOST_CHANNELS)]

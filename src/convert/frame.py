@@ -9,7 +9,7 @@ from PIL import Image
 
 from src.convert.problems import Refused
 from src.data.reading import images
-from src.data.reading.unreadable import MOST_WHOLE
+from src.data.reading.unreadable import MAX_PIXELS
 
 FORMATS = (*images.FORMATS, "TIFF")  # not all that Pillow knows: for EPS it starts Ghostscript
 
@@ -55,8 +55,8 @@ def read_header(path: Path) -> Header:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
         with Image.open(path, formats=FORMATS) as image:
             (width, height), tiff = image.size, image.format == "TIFF"
-            if width * height > MOST_WHOLE:
-                raise Refused(f"has {width} × {height} pixels, more than {MOST_WHOLE}", "cut it into tiles")
+            if width * height > MAX_PIXELS:
+                raise Refused(f"has {width} × {height} pixels, more than {MAX_PIXELS}", "cut it into tiles")
             if (frames := getattr(image, "n_frames", 1)) > 1:
                 raise Refused(f"holds {frames} images", "save each one as a file of its own")
             orientation = int(image.getexif().get(ORIENTATION, 1))  # reads all of a PNG: the tag may be at its end

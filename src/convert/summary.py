@@ -4,7 +4,7 @@ import numpy as np
 
 from src.convert.problems import lines_of
 from src.convert.write import Summary
-from src.data.source.dataset import IGNORE, NAME, number
+from src.data.source.dataset import IGNORE, NAME, stored_number
 from src.errors import quoted, some
 
 
@@ -16,7 +16,7 @@ def describe(summary: Summary) -> str:
     names |= {IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {}
     wide = max(map(len, names.values()))
     lines += [
-        f"  {value:3} {name:{wide}} {summary.pixels[number(value)] / total:8.3%} of the pixels"
+        f"  {value:3} {name:{wide}} {summary.pixels[stored_number(value)] / total:8.3%} of the pixels"
         for value, name in names.items()
     ]
     if summary.unused:

@@ -14,7 +14,7 @@ from src.convert.frame import turn
 from src.convert.problems import Findings, Refused
 from src.convert.regions import Region
 from src.data.reading.unreadable import Finding
-from src.data.source.dataset import IGNORE, Dataset, Value, write_dataset
+from src.data.source.dataset import IGNORE, Dataset, StoredValue, write_dataset
 from src.errors import UserError, quoted
 from src.files import atomic, write_text
 from src.progress import progress
@@ -123,7 +123,7 @@ def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> No
 
 def _describe(annotations: Annotations, summary: Summary) -> None:
     """Fill in what is known only after the last mask."""
-    used: dict[Value, str] = {
+    used: dict[StoredValue, str] = {
         value: name for value, name in annotations.classes.items() if value == 0 or summary.pixels[value]
     }
     summary.unused = [name for value, name in annotations.classes.items() if value not in used]

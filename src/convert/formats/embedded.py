@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from src.convert.frame import FORMATS, Frame, Size
 from src.convert.problems import Refused
-from src.data.reading.unreadable import MOST_WHOLE
+from src.data.reading.unreadable import MAX_PIXELS
 
 # The limits were set on 18 images of vessels, nuclei and streets: copies (brighter, equalised, blurred, JPEG of quality
 # 30) reached 0.46 and 0.31 at least; other, mirrored and turned images 0.26 in detail at most.
@@ -83,7 +83,7 @@ def _turned(image: Image.Image, frame: Frame) -> Image.Image:
 
 def _thumbnail(image: Image.Image) -> Thumbnail | None:
     width, height = image.size
-    if width * height > MOST_WHOLE:
+    if width * height > MAX_PIXELS:
         return None
     scale = min(SIDE / max(width, height), 1)
     size = max(round(width * scale), 1), max(round(height * scale), 1)

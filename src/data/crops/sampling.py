@@ -13,7 +13,7 @@ from src.data.crops.resize import Resized
 from src.data.store.store import release, strips
 from src.data.store.subsets import Subset
 from src.params import Augment, PlannedData
-from src.progress import ahead
+from src.progress import parallel_map
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
 ALL_POINTS = 2**20  # and in all images together: 16 MiB
@@ -142,7 +142,7 @@ class Crops:
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 
-        yield from ahead(make, steps, threads=1, waiting=AHEAD)
+        yield from parallel_map(make, steps, threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """The rare classes in words."""

@@ -7,7 +7,7 @@ of the values decides, and only where it leaves no doubt. Everything else is ref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from src.data.source.dataset import NAME, Dataset, Value, number
+from src.data.source.dataset import NAME, Dataset, StoredValue, stored_number
 from src.errors import UserError
 
 GREY = 0x010101  # a grey value times this is the same grey as a colour, 0xRRGGBB
@@ -23,7 +23,7 @@ class Match:
     places: list[int]
     how: str
 
-    def words(self, values: Sequence[Value], known: Dataset) -> str:
+    def words(self, values: Sequence[StoredValue], known: Dataset) -> str:
         """The pairs for people: `0 as background, 255 as cell`."""
         names = known.names
         return ", ".join(f"{value} as {names[place]}" for value, place in zip(values, self.places, strict=True))
@@ -48,7 +48,11 @@ def match_classes(own: Dataset, known: Dataset, *, named: bool, place: str = NAM
         return match_names(own.names, known.names, place)
     match = match_values(list(own.classes), known, place)
     stated = own.background_index  # without names it is the lowest value, unless dataset.yaml says `background`
-    if stated is not None and own.codes[stated] != min(own.codes) and match.places[stated] != known.background_index:
+    if (
+        stated is not None
+        and own.stored_values[stated] != min(own.stored_values)
+        and match.places[stated] != known.background_index
+    ):
         what = f"{NAME} says that {list(own.classes)[stated]} is the background, but by their values the classes are"
         raise UserError(f"{what} {match.words(list(own.classes), known)}; {_remedy(known, place)}")
     return match
@@ -67,7 +71,7 @@ def match_names(own: Sequence[str], known: Sequence[str], place: str = NAME, own
     return Match([known.index(name) for name in own], "name")
 
 
-def match_values(own: Sequence[Value], known: Dataset, place: str = NAME) -> Match:
+def match_values(own: Sequence[StoredValue], known: Dataset, place: str = NAME) -> Match:
     """Match stored values that nobody named: equal values first, else by order if that leaves no doubt.
 
     Raises:
@@ -102,10 +106,14 @@ def _order_decides(own: Sequence[int], known: Sequence[int], background: int | N
     return shared <= {min(own)} and (not shared or min(own) == min(known))
 
 
-def _numbers(values: Sequence[Value], coloured: bool) -> list[int]:
+def _numbers(values: Sequence[StoredValue], coloured: bool) -> list[int]:
     """Values that can be compared: if any set is in colours, grey values are those colours."""
     return [
-        number(value) if isinstance(value, str) or not coloured else value * GREY if 0 <= value < 256 else -1 - value
+        stored_number(value)
+        if isinstance(value, str) or not coloured
+        else value * GREY
+        if 0 <= value < 256
+        else -1 - value
         for value in values
     ]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset, read_dataset
 from src.data.source.package import package_pairs
-from src.data.source.pairs import WHOLE, View, by_stem, check_folder
+from src.data.source.pairs import WHOLE_SET, View, check_folder, find_images
 from src.data.splits.divide import groups_in
 from src.data.splits.groups import groups_of, rule_of
 from src.data.splits.lists import listed_images
@@ -39,8 +39,8 @@ def read_labelled(
     source: Path,
     params: Params,
     work: Path,
-    report: Callable[[Gate], None],
-    masks: str = WHOLE.masks,
+    report: Callable[[CheckResult], None],
+    masks: str = WHOLE_SET.masks,
     only: Path | None = None,
 ) -> Labelled:
     """Read the data set at `source` into the folder `work` as `prepare` does, by the same settings.
@@ -77,7 +77,7 @@ def _ids(source: Path, dataset: Dataset) -> list[str]:
     """The ids of all images, with or without a mask."""
     if dataset.package:
         return [pair.id for pair in package_pairs(dataset.package)]
-    return sorted(by_stem(source / "images", source)[0])
+    return sorted(find_images(source / "images", source).files)
 
 
 def _listed(path: Path, source: Path, dataset: Dataset, params: Params, ids: list[str]) -> frozenset[str]:

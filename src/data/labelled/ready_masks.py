@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.findings import stop
+from src.data.checks.findings import raise_errors
 from src.data.labelled.folder import Labelled
 from src.data.labelled.ready_values import Decoder, decoder
-from src.data.reading.masks import Labels, Values, read_stored
+from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
-from src.data.source.matching import Rule, find_rule, partners
-from src.data.source.pairs import by_stem, named
+from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
+from src.data.source.pairs import find_images, read_named
 from src.data.store.array_writer import Appended
 from src.data.store.prepare import translate
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
-from src.progress import ahead, progress
+from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
@@ -42,7 +42,7 @@ class Ready:
     path: Path
     starts: dict[int, int]
     decoder: Decoder
-    rule: Rule
+    rule: NamingRule
     extra: int
 
     def mask(self, index: int) -> NDArray[np.uint8]:
@@ -57,7 +57,7 @@ class Ready:
 
     def notes(self) -> list[str]:
         """What a reader of the scores should know of how the masks were read."""
-        lines = [f"predictions paired by name: {words}"] if (words := self.rule.words()) else []
+        lines = [f"predictions paired by name: {words}"] if (words := self.rule.describe()) else []
         lines += [self.decoder.note] if self.decoder.note else []
         return [*lines, f"{self.extra} more predictions are of no image to score"] if self.extra else lines
 
@@ -79,7 +79,8 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
         raise UserError(f"{folder}: is no folder of masks")
     folder = folder if folder.name else folder.resolve()
     store, own = labelled.store, _described(folder)
-    files, findings, _ = by_stem(folder, folder, skip=False)
+    found_masks = find_images(folder, folder, skip=False)
+    files, findings = found_masks.files, found_masks.findings
     rule = find_rule(labelled.known, files)
     masks, missing = _paths(folder, files, rule, labelled)
     described = own if own.classes else store.dataset
@@ -88,7 +89,7 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     of_files = {_name(folder, masks[index]): held for index, held in values.items()}
     found, unknown = decoder(store.dataset, own, of_files, folder)
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
-    stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
+    raise_errors([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
     translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
     return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
@@ -114,14 +115,14 @@ def _exif_of(dataset: Dataset, settings: Masks) -> str | None:
 
 def _copied(
     folder: Path, masks: Mapping[int, Path], store: Store, described: Dataset, settings: Masks, work: Path
-) -> tuple[dict[int, Values], dict[int, int], list[Finding]]:
+) -> tuple[dict[int, StoredValues], dict[int, int], list[Finding]]:
     """Copy the masks' codes one after the other to `work`: their values, where they begin, and what went wrong."""
-    values, starts, findings = dict[int, Values](), dict[int, int](), list[Finding]()
+    values, starts, findings = dict[int, StoredValues](), dict[int, int](), list[Finding]()
 
     def one(index: int) -> Labels | Finding:
         return _read(folder, masks[index], store.records[index], described, settings, work)
 
-    results = progress(ahead(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
+    results = progress(parallel_map(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
     with Appended(work / FILE) as file:
         for index, result in zip(masks, results, strict=True):
             if isinstance(result, Finding):
@@ -138,12 +139,12 @@ def _read(
     remedy = f"write exif: shown, or exif: stored, into {folder / NAME}"
 
     def read() -> Labels:
-        stored = read_stored(path, settings, dataset.coloured, dataset.ignored, scratch)
+        stored = read_stored_mask(path, settings, dataset.coloured, dataset.ignored_value, scratch)
         codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
         return Labels(codes, stored.values)
 
     try:
-        labels = named(folder.parent, path, read)
+        labels = read_named(folder.parent, path, read)
     except Unreadable as error:
         return Finding(record.id, "error", str(error), error.setting)
     height, width = labels.codes.shape
@@ -154,12 +155,12 @@ def _read(
 
 
 def _paths(
-    folder: Path, files: Mapping[str, Path], rule: Rule, labelled: Labelled
+    folder: Path, files: Mapping[str, Path], rule: NamingRule, labelled: Labelled
 ) -> tuple[dict[int, Path], list[Finding]]:
     """Position in the store of an image to score → its mask; a finding for each that has none."""
     scored = {labelled.store.records[index].id: index for index in labelled.images.indices}
     images = {image: Path(image) for image in labelled.known}
-    together, alone = partners(images, files, rule, folder.name, kind="prediction")
+    together, alone = pair_by_rule(NamedFiles(images, files, rule, folder.name), kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
     missing = [
         replace(finding, file=image, setting=setting)
@@ -173,7 +174,7 @@ def _name(folder: Path, path: Path) -> str:
     return path.relative_to(folder.parent).as_posix()
 
 
-def _under_threshold(masks: Mapping[int, Values], settings: Masks) -> list[Finding]:
+def _under_threshold(masks: Mapping[int, StoredValues], settings: Masks) -> list[Finding]:
     """An error if no mask has a pixel that data.masks.threshold makes foreground."""
     if not settings.threshold or not masks or any(values.pixels.get(1) for values in masks.values()):
         return []

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.mask_encoding import Encoding, resolve
+from src.data.checks.mask_encoding import Encoding, resolve_encoding
 from src.data.labelled.class_match import Match, match_names, match_values
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
-from src.data.source.dataset import IGNORE, NAME, Dataset, Value
+from src.data.source.dataset import IGNORE, NAME, Dataset, StoredValue
 from src.errors import UserError, some
 
 TWO_CLASSES = ({0, 1}, {0, 255}, {0, 0xFFFFFF})  # the usual values of background and foreground, and black and white
@@ -37,16 +37,18 @@ class Decoder:
     @property
     def ignores(self) -> bool:
         """Whether the masks may hold pixels to ignore."""
-        return self.encoding.dataset.ignored is not None
+        return self.encoding.dataset.ignored_value is not None
 
-    def lookup(self, values: Values) -> NDArray[np.uint8]:
+    def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index in the data set; IGNORE for what is ignored."""
         places = np.full(256, IGNORE, np.uint8)
         places[: len(self.match.places)] = self.match.places
         return places[self.encoding.lookup(values)]
 
 
-def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Path) -> tuple[Decoder, list[Finding]]:
+def decoder(
+    truth: Dataset, own: Dataset, masks: Mapping[str, StoredValues], folder: Path
+) -> tuple[Decoder, list[Finding]]:
     """Work out how ready masks are read.
 
     Args:
@@ -60,18 +62,18 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
     """
     if own.classes:
         return _named(truth, own, masks, folder)
-    encoding, findings = resolve(truth, masks)
+    encoding, findings = resolve_encoding(truth, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
     unreadable = any(values.lossy or not encoding.fits(values) for values in masks.values())
     if unreadable or any(found.file not in masks for found in errors):  # of the whole set, such as palettes that differ
         return Decoder(encoding, _same(truth)), errors
-    held, ignored = _held(encoding, masks), {truth.ignored} if truth.ignored is not None else set[int]()
+    held, ignored = _held(encoding, masks), {truth.ignored_value} if truth.ignored_value is not None else set[int]()
     present = set[int]().union(*held.values())
     if masks and present <= ignored:
         what = f"all pixels of all masks hold {truth.ignore}, which {NAME} of the data set ignores: nothing is decided"
         return Decoder(encoding, _same(truth)), [_whole(what, folder)]
     doubt = _doubt(truth, held, ignored)
-    if present - ignored <= set(truth.codes) and not doubt:
+    if present - ignored <= set(truth.stored_values) and not doubt:
         return Decoder(encoding, _same(truth)), errors
     if present & ignored and present not in TWO_CLASSES:
         # With other values beside it, nobody can tell whether it means "ignore" here, too.
@@ -79,9 +81,11 @@ def decoder(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: P
     return _by_order(truth, masks, errors or [_whole(doubt, folder)], folder)
 
 
-def _named(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Path) -> tuple[Decoder, list[Finding]]:
+def _named(
+    truth: Dataset, own: Dataset, masks: Mapping[str, StoredValues], folder: Path
+) -> tuple[Decoder, list[Finding]]:
     """By the names that the folder's own dataset.yaml gives."""
-    encoding, findings = resolve(own, masks)
+    encoding, findings = resolve_encoding(own, masks)
     errors = [_without_skip(f, masks, encoding, folder) for f in findings if f.severity == "error"]
     try:
         match = match_names(own.names, truth.names, str(folder / NAME), "the data set")
@@ -92,12 +96,12 @@ def _named(truth: Dataset, own: Dataset, masks: Mapping[str, Values], folder: Pa
 
 
 def _by_order(
-    truth: Dataset, masks: Mapping[str, Values], errors: list[Finding], folder: Path
+    truth: Dataset, masks: Mapping[str, StoredValues], errors: list[Finding], folder: Path
 ) -> tuple[Decoder, list[Finding]]:
     """By the order of the values, if that decides; else the errors."""
     encoding = Encoding.of(Dataset(), masks)
     present = sorted(set[int]().union(*_held(encoding, masks).values()))
-    own: list[Value] = [f"#{value:06X}" for value in present] if encoding.family == "in colour" else list(present)
+    own: list[StoredValue] = [f"#{value:06X}" for value in present] if encoding.family == "in colour" else list(present)
     try:
         match = match_values(own, truth, str(folder / NAME))
     except UserError:
@@ -111,7 +115,7 @@ def _same(dataset: Dataset) -> Match:
     return Match(list(range(len(dataset.names))), "value")
 
 
-def _held(encoding: Encoding, masks: Mapping[str, Values]) -> Held:
+def _held(encoding: Encoding, masks: Mapping[str, StoredValues]) -> Held:
     return {name: {encoding.value(stored, values.kind) for stored in values.pixels} for name, values in masks.items()}
 
 
@@ -125,7 +129,7 @@ def _doubt(truth: Dataset, held: Held, ignored: Collection[int]) -> str:
     usual = [name for name, values in held.items() if values & set(ignored) and values in TWO_CLASSES]
     others = {value for name in usual for value in held[name]}
     beside = any(values & set(ignored) and values - others for values in held.values())
-    if not usual or beside or (present not in TWO_CLASSES and len(truth.codes) > 2):
+    if not usual or beside or (present not in TWO_CLASSES and len(truth.stored_values) > 2):
         return ""
     return f"{truth.ignore} is to be ignored in the data set, but may mean foreground in {some(usual)}"
 
@@ -135,7 +139,7 @@ def _whole(what: str, folder: Path) -> Finding:
     return Finding("predictions", "error", what, setting, True)
 
 
-def _without_skip(found: Finding, masks: Mapping[str, Values], encoding: Encoding, folder: Path) -> Finding:
+def _without_skip(found: Finding, masks: Mapping[str, StoredValues], encoding: Encoding, folder: Path) -> Finding:
     """The finding with a way out for ready masks: data.on_error: skip is none, as hard images would be left out."""
     values = masks.get(found.file)
     if values is None:

@@ -31,7 +31,7 @@ def recoded(
     changes = {
         "classes": dict(enumerate(names)),
         "background": NONE if background is None else names[background],
-        "ignore": None if store.dataset.ignored is None else IGNORE,
+        "ignore": None if store.dataset.ignored_value is None else IGNORE,
         "colors": dict(colours),
     }
     write_dataset(store.folder, Dataset.model_validate(store.dataset.model_dump() | changes))

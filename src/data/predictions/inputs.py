@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from src.data.reading.images import SUFFIXES
-from src.data.reading.tiff import is_tiff, only_series, open_tiff
+from src.data.reading.tiff import is_tiff, open_tiff, single_series
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import read_lines
 from src.data.source.links import files_below
@@ -64,7 +64,7 @@ def pixels_of(path: Path) -> int:
     try:
         if is_tiff(path):
             with open_tiff(path) as file:
-                page = only_series(file, 0).keyframe
+                page = single_series(file, 0).keyframe
                 return int(page.imagewidth * page.imagelength)
         with Image.open(path) as image:
             return image.width * image.height

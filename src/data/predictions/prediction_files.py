@@ -12,8 +12,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from src.data.reading.tiff import is_tiff, only_series, open_tiff
-from src.data.source.dataset import Value, number
+from src.data.reading.tiff import is_tiff, open_tiff, single_series
+from src.data.source.dataset import StoredValue, stored_number
 from src.data.store.store import LARGE, release
 from src.errors import UserError
 from src.files import atomic
@@ -49,7 +49,7 @@ def place_of(path: Path, channels: int = 0) -> Place:
     if not is_tiff(path):
         return NOWHERE
     with open_tiff(path) as file:
-        tags = only_series(file, channels).keyframe.tags
+        tags = single_series(file, channels).keyframe.tags
         if tags.valueof(274, 1) not in (0, 1):
             return NOWHERE
         kept = [_copied(tag) for tag in tags if tag.code in GEOREFERENCE]
@@ -75,12 +75,12 @@ def room(shape: tuple[int, ...], dtype: Any, scratch: Path) -> Pixels:
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
-def mask_values(values: Sequence[Value], classes: int) -> Pixels:
+def mask_values(values: Sequence[StoredValue], classes: int) -> Pixels:
     """Class index → value in a mask: [classes], or colours uint8 [classes, 3]; without `values` the index itself."""
     if any(isinstance(value, str) for value in values):
-        codes = [number(value) for value in values]
+        codes = [stored_number(value) for value in values]
         return np.array([[code >> 16, code >> 8 & 255, code & 255] for code in codes], np.uint8)
-    stored = [number(value) for value in values] or list(range(classes))
+    stored = [stored_number(value) for value in values] or list(range(classes))
     fitting = (kind for kind in (np.uint8, np.uint16, np.uint32, np.int32) if _fits(stored, kind))
     return np.array(stored, next(fitting, np.int64))
 

@@ -18,7 +18,7 @@ _FREQUENCY = np.hypot(*np.meshgrid(np.arange(SIDE), np.arange(SIDE)))
 _UNEVEN = np.linalg.qr(SURFACE)[0].astype(np.float32)
 
 
-def prepared(thumbnails: Pictures) -> Pictures:
+def standardised(thumbnails: Pictures) -> Pictures:
     """Thumbnails without uneven light, of one contrast, less their mean: what all share says nothing."""
     flat = thumbnails.reshape(len(thumbnails), -1)
     level = flat - (flat @ _UNEVEN) @ _UNEVEN.T

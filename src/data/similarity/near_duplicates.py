@@ -6,13 +6,13 @@ from itertools import groupby
 
 import numpy as np
 
-from src.data.checks.pair_check import Entry
+from src.data.checks.pair_check import CheckedPair
 from src.data.reading.unreadable import Finding
 from src.data.similarity.duplicates import clusters, near_pairs
 from src.data.similarity.thumbnails import same_content
 
 
-def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]:
+def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str], list[Finding]]:
     """The id of every image that has a twin → the first of its cluster; a warning for every image like an earlier one.
 
     Of equal images only the first is compared with the others, and of several likenesses only the first is told.
@@ -46,7 +46,7 @@ def find_twins(entries: Sequence[Entry]) -> tuple[dict[str, str], list[Finding]]
     return twins, list(findings.values())
 
 
-def _near(entries: Sequence[Entry]) -> Iterator[tuple[int, int, float]]:
+def _near(entries: Sequence[CheckedPair]) -> Iterator[tuple[int, int, float]]:
     """The pairs of near duplicates, less those that only a frame or an area without data makes alike."""
     if not entries:
         return

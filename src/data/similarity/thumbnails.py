@@ -26,12 +26,12 @@ Thumbnail = NDArray[np.float16]
 Filled = NDArray[np.bool_]
 
 
-def encoded(values: Thumbnail) -> str:
+def encode_thumbnail(values: Thumbnail) -> str:
     """A thumbnail as text, in steps of `LIMIT` / 127."""
     return base64.b64encode(np.round(values.astype(np.float32) * (127 / LIMIT)).astype(np.int8).tobytes()).decode()
 
 
-def decoded(texts: Iterable[str]) -> Thumbnail:
+def decode_thumbnails(texts: Iterable[str]) -> Thumbnail:
     """[number, SIDE, SIDE] from the texts of thumbnails; zeros for an empty text."""
     empty = bytes(SIDE * SIDE)
     content = b"".join(base64.b64decode(text) if text else empty for text in texts)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.similarity.likeness import MEASURES, prepared
+from src.data.similarity.likeness import MEASURES, standardised
 
 FEWEST_PAIRS = 9  # with fewer pairs, permutations often repeat the given order, so the test cannot decide
 LEAST_SHARE = 0.1  # of all neighbours: if fewer lie in different groups, as at the borders of blocks, no test is made
@@ -66,7 +66,7 @@ def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) 
             continue
         first, second = _sample(pairs).T
         used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-        pictures = prepared(np.asarray(thumbnails[used], np.float32))
+        pictures = standardised(np.asarray(thumbnails[used], np.float32))
         one, other = pictures[places[: len(first)]], pictures[places[len(first) :]]
         comparable = group[first][:, None] != group[second][None]  # an image is in one group with itself
         for what, likeness in MEASURES.items():

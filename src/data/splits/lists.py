@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.source.dataset import NAME, read_lines
-from src.data.source.names import Names, advice
+from src.data.source.names import Names, naming_hint
 from src.errors import UserError, listing
 
 
@@ -42,7 +42,7 @@ def listed_groups(
     empty = [subset for subset in lists if subset not in subset_of.values()]
     problems += [f"{subset}: its list names no image" for subset in empty]
     if problems:
-        how = f"; one name a line: {advice(own)}, or a group by its name" if strange else ""
+        how = f"; one name a line: {naming_hint(own)}, or a group by its name" if strange else ""
         raise UserError(f"the lists named in {NAME} are wrong{how}\n{listing(problems)}")
     return subset_of
 
@@ -90,7 +90,7 @@ def listed_images(path: Path, rules: Iterable[Mapping[str, str]]) -> set[str]:
             strange.append(f"{line!r}: {_strange(meant)}")
     if strange:
         what = f"{len(strange)} line(s) do not name an image or a group"
-        raise UserError(f"{path}: {what}; one name a line: {advice(ids)}\n{listing(strange)}")
+        raise UserError(f"{path}: {what}; one name a line: {naming_hint(ids)}\n{listing(strange)}")
     if not lines:
         raise UserError(f"{path}: names no image")
     return found

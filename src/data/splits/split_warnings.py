@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from src.data.similarity.thumbnails import decoded
+from src.data.similarity.thumbnails import decode_thumbnails
 from src.data.splits.dependence import Dependence, find_dependence
 from src.data.store.store import Record
 
@@ -13,7 +13,7 @@ def dependence_in(records: Iterable[Record], groups: Mapping[str, str]) -> Depen
     """The dependence between images of different groups; groups: id → group of every image of `records`."""
     records = list(records)
     return find_dependence(
-        decoded(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
+        decode_thumbnails(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
     )
 
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.dataset_checks import Gate, examine
-from src.data.checks.pair_check import Entry
-from src.data.similarity.thumbnails import encoded
+from src.data.checks.dataset_checks import CheckResult, check_dataset
+from src.data.checks.pair_check import CheckedPair
+from src.data.similarity.thumbnails import encode_thumbnail
 from src.data.source.dataset import Dataset, write_dataset
-from src.data.source.pairs import WHOLE, View
+from src.data.source.pairs import WHOLE_SET, View
 from src.data.splits.groups import copy_tables
 from src.data.store.array_writer import Appended
 from src.data.store.store import IMAGES, MASKS, Record, Store, strips, write_index
@@ -22,7 +22,7 @@ from src.params import Data
 Stored = tuple[int, int, int, NDArray[np.uint8]]  # of a mask: the bytes before it, height, width, and a lookup [256]
 
 
-def prepare(data: Data, prepared: Path, report: Callable[[Gate], None], view: View = WHOLE) -> Store:
+def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], view: View = WHOLE_SET) -> Store:
     """Read the data set at data.source, or what `view` wants of it, into the folder `prepared`.
 
     report: is shown what the gate found before anything else happens, and raises `UserError` to stop; then `prepared`
@@ -32,10 +32,12 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None], view: Vi
     with atomic(prepared) as folder:
         folder.mkdir()
         with Appended(folder / IMAGES) as images, Appended(folder / MASKS) as masks:
-            gate = examine(source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view)
+            gate = check_dataset(
+                source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view
+            )
         report(gate)
         translate(folder / MASKS, _stored(gate))
-        entries = list(gate.entries.values())
+        entries = list(gate.pairs.values())
         write_index(folder, np.dtype(entries[0].dtype), records_of(gate))
         dataset = gate.encoding.dataset
         write_dataset(folder, dataset)
@@ -43,9 +45,9 @@ def prepare(data: Data, prepared: Path, report: Callable[[Gate], None], view: Vi
     return Store(prepared)
 
 
-def records_of(gate: Gate) -> list[Record]:
+def records_of(gate: CheckResult) -> list[Record]:
     """What the store says of each image that can be used."""
-    return [_record(gate, entry) for entry in gate.entries.values()]
+    return [_record(gate, entry) for entry in gate.pairs.values()]
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ class Checked:
     records: list[Record]
 
 
-def described(gate: Gate) -> Checked:
+def described(gate: CheckResult) -> Checked:
     """What split will see of the data set that came through the checks."""
     return Checked(gate.source, gate.encoding.dataset, records_of(gate))
 
 
-def _record(gate: Gate, entry: Entry) -> Record:
+def _record(gate: CheckResult, entry: CheckedPair) -> Record:
     height, width, channels = entry.shape
     return Record(
         id=entry.id,
@@ -70,23 +72,23 @@ def _record(gate: Gate, entry: Entry) -> Record:
         height=height,
         width=width,
         channels=channels,
-        image_at=entry.at[0],
-        mask_at=entry.at[1],
+        image_at=entry.offsets[0],
+        mask_at=entry.offsets[1],
         pixels=gate.pixels(entry),
         mean=entry.mean,
         std=entry.std,
-        thumbnail=encoded(entry.thumbnail[0]),
+        thumbnail=encode_thumbnail(entry.thumbnail[0]),
         orientation=entry.orientation,
     )
 
 
-def _stored(gate: Gate) -> Iterable[Stored]:
+def _stored(gate: CheckResult) -> Iterable[Stored]:
     """The masks whose codes are not their class indices."""
-    for entry in gate.entries.values():
+    for entry in gate.pairs.values():
         lookup = gate.encoding.lookup(entry.values)
-        if any(lookup[code] != code for code in entry.values.code.values()):
+        if any(lookup[code] != code for code in entry.values.codes.values()):
             height, width, _ = entry.shape
-            yield entry.at[1], height, width, lookup
+            yield entry.offsets[1], height, width, lookup
 
 
 def translate(path: Path, masks: Iterable[Stored]) -> None:

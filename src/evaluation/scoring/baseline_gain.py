@@ -8,7 +8,7 @@ from src.data.source.dataset import Dataset
 from src.evaluation.comparison.verdict import verdict
 from src.evaluation.metrics.confusion import Scores, classes_present, mean_over_classes
 from src.evaluation.statistics.bootstrap import difference_interval
-from src.files import plain
+from src.files import round_scores
 
 NETWORK, COLOUR = "unet", "colour"  # methods in scores.csv
 Rows = Sequence[Mapping[str, str]]
@@ -38,7 +38,7 @@ def gain_over_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) ->
     gain = mean_over_classes(second, range(len(foreground))) - mean_over_classes(first, range(len(foreground)))
     bounds = difference_interval(first, second, groups, resamples, seed) if np.isfinite(gain) else None
     words = verdict(gain, bounds, same=False, equal=np.array_equal(first, second, equal_nan=True))
-    return plain({"difference": gain, "verdict": words} | dict(zip(("low", "high"), bounds or (), strict=False)))
+    return round_scores({"difference": gain, "verdict": words} | dict(zip(("low", "high"), bounds or (), strict=False)))
 
 
 def _columns(rows: Rows) -> dict[tuple[str, str], list[Mapping[str, str]]]:

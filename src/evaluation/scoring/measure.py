@@ -12,7 +12,7 @@ from src.evaluation.metrics.boundary import boundary_scores
 from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion_matrix, overlap
 from src.evaluation.metrics.objects import count_objects, object_scores
 from src.evaluation.metrics.regions import LARGEST, Mask
-from src.progress import ahead
+from src.progress import parallel_map
 
 OBJECTS = ("object_precision", "object_recall", "object_f1")
 OBJECT_COUNTS = ("objects_true", "objects_predicted", "objects_matched")
@@ -112,7 +112,7 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
         return store.records[position].id, measure(store.mask(position), prediction, classes, spacing, tolerance)
 
     ids, parts, total = [], [], np.zeros((classes, classes), np.int64)
-    for image, part in ahead(one, predictions, threads, threads):
+    for image, part in parallel_map(one, predictions, threads, threads):
         total += part.confusion
         pixels = Overlap(*(count.astype(np.int64) for count in overlap(part.confusion)))
         ids.append(image)

@@ -10,7 +10,7 @@ from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Results, measure_all
 from src.evaluation.scoring.scores import Metrics, Scoring, summary
 from src.evaluation.scoring.tables import write_tables
-from src.files import atomic, plain, write_json
+from src.files import atomic, round_scores, write_json
 from src.progress import progress
 
 JSON = "scores.json"
@@ -69,7 +69,7 @@ def write_scores(
     scores = summary(results, scoring)
     if calibration:
         scores["calibration"] = calibration.summary()
-    scores = plain(scores)
+    scores = round_scores(scores)
     with atomic(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / JSON, scores)

@@ -19,7 +19,7 @@ from src.evaluation.metrics.confusion import (
 from src.evaluation.metrics.objects import object_scores
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
 from src.evaluation.statistics.bootstrap import Groups, difference_interval, mean_interval
-from src.files import plain
+from src.files import round_scores
 from src.params import Evaluate
 
 SUMMARIZED = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
@@ -85,7 +85,7 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
     scores["accuracy"] = float(accuracy(together))
     some = results.pixels.counted[:, 0] > 0
     scores |= {"images": int(some.sum()), "groups": len(set(groups[some]))}
-    return plain(scores | ({"left_out": results.left_out} if results.left_out else {}))
+    return round_scores(scores | ({"left_out": results.left_out} if results.left_out else {}))
 
 
 def pixel_scores(scores: Mapping[str, Any]) -> Metrics:
@@ -119,7 +119,8 @@ def class_rows(results: Results, scoring: Scoring) -> Iterator[dict[str, object]
             if images:
                 mean = _mean(measure, scored[measure], groups, [label], scoring)
                 whole = {"pooled": float(pooled[measure][label])} if measure in pooled else {}
-                yield {"class": name, "measure": measure} | plain(mean | {"images": images} | whole)
+                row: dict[str, object] = {"class": name, "measure": measure}
+                yield row | round_scores(mean | {"images": images} | whole)
 
 
 def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, object]]:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset
 from src.report.figures.panels import Drawing, blended, class_patches, plain, shown
 from src.report.figures.style import save
@@ -17,9 +17,9 @@ STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 LONGEST = 24  # characters of a name
 
 
-def draw_contact_sheet(path: Path, gate: Gate) -> None:
+def draw_contact_sheet(path: Path, gate: CheckResult) -> None:
     """Every preview of the gate, with its name; masks that nobody can read yet are coloured by their raw values."""
-    entries = [entry for entry in gate.entries.values() if entry.preview is not None]
+    entries = [entry for entry in gate.pairs.values() if entry.preview is not None]
     dataset = gate.encoding.dataset
     rows = max(1, -(-len(entries) // COLUMNS))
     figure = Figure(figsize=(1.6 * COLUMNS, 1.75 * rows + 0.6), layout="constrained")
@@ -38,7 +38,7 @@ def draw_contact_sheet(path: Path, gate: Gate) -> None:
         else:
             axis.imshow(_raw(picture, codes))
         axis.set_title(plain(entry.id[-LONGEST:]), fontsize=6)
-    figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.entries)} pairs, masks laid over"), fontsize=10)
+    figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.pairs)} pairs, masks laid over"), fontsize=10)
     if masks:
         figure.legend(handles=class_patches(dataset, *masks), loc="outside lower center", ncols=8, frameon=False)
     save(figure, path)

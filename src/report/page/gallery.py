@@ -71,7 +71,7 @@ def _weakest(scores: Mapping[str, Mapping[str, str]], classes: Sequence[str]) ->
 
 
 def _ignores(sources: Sources) -> bool:
-    return sources.store.dataset.ignored is not None
+    return sources.store.dataset.ignored_value is not None
 
 
 def _words(images: int, rows: int, pictures: int) -> str:

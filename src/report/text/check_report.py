@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.checks.findings import stop_on_errors, summary, write_findings
 from src.report.figures.contact_sheet import draw_contact_sheet
 
 
-def report(gate: Gate, table: Path, sheet: Path) -> None:
+def report(gate: CheckResult, table: Path, sheet: Path) -> None:
     """Write the findings and the contact sheet, print the summary; then `UserError` if there is an error."""
     write_findings(table, gate)
     draw_contact_sheet(sheet, gate)
