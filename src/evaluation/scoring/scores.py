@@ -38,12 +38,12 @@ class Scoring:
 
     Attributes:
         dataset: The resolved data set, whose classes were measured.
-        settings: The section `evaluate` of the parameters.
+        evaluate: The section `evaluate` of the parameters.
         seed: Seed of the bootstrap.
     """
 
     dataset: Dataset
-    settings: Evaluate
+    evaluate: Evaluate
     seed: int
 
 
@@ -149,7 +149,7 @@ def dice_gain(before: Results, after: Results, scoring: Scoring) -> dict[str, fl
     foreground = classes_present(after.pixels.true, scoring.dataset.foreground)
     tables = [results.values["dice"][:, foreground] for results in (before, after)]
     means = [mean_over_classes(table, range(table.shape[1])) for table in tables]
-    groups, resamples = np.array(after.groups), scoring.settings.resamples
+    groups, resamples = np.array(after.groups), scoring.evaluate.resamples
     bounds = difference_interval(tables[0], tables[1], groups, resamples, scoring.seed)
     return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))
 
@@ -176,7 +176,7 @@ def classes_with_objects(results: Results, setting: str, foreground: Sequence[in
 def _scored(results: Results, scoring: Scoring) -> dict[str, Scores]:
     """The measured values; NaN for scores of objects of classes that do not consist of separate objects."""
     dataset = scoring.dataset
-    separate = classes_with_objects(results, scoring.settings.objects, dataset.foreground)
+    separate = classes_with_objects(results, scoring.evaluate.objects, dataset.foreground)
     counted = np.isin(range(len(dataset.names)), separate)
     return {
         name: np.where(counted, values, np.nan) if name in OBJECTS else values
@@ -187,7 +187,7 @@ def _scored(results: Results, scoring: Scoring) -> dict[str, Scores]:
 def _mean(name: str, scores: Scores, groups: Groups, labels: Sequence[int], scoring: Scoring) -> dict[str, float]:
     """The mean of a measure over classes, and its interval."""
     limits = LIMITS.get(name, (0.0, 1.0))
-    bounds = mean_interval(scores[:, labels], groups, scoring.settings.resamples, scoring.seed, limits)
+    bounds = mean_interval(scores[:, labels], groups, scoring.evaluate.resamples, scoring.seed, limits)
     return {"mean": mean_over_classes(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
 
 
