@@ -1,6 +1,6 @@
 """Measures, classes and pictures that are not there: every stage and tool says so, and none ends in a traceback."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +75,9 @@ def test_a_run_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, ca
     runs = [Run(str(seed), flat | {"seed": seed}, sources.store.dataset, rows) for seed in (0, 1)]
     others = [Run(f"other {run.name}", run.params | {"train.lr": 1.0}, run.dataset, run.rows) for run in runs]
     compared = compare(*runs)
-    compared["gates"] = check_gates({"dice.mean": 0.01, f"iou.{names[-1]}": 0.1}, compared)
-    assert not any(gate["failed"] for gate in compared["gates"].values())
+    gates = check_gates({"dice.mean": 0.01, f"iou.{names[-1]}": 0.1}, compared)
+    assert not any(gate.failed for gate in gates.values())
+    compared["gates"] = {key: asdict(gate) for key, gate in gates.items()}
     for several in (compared, summarize_seeds(runs), compare_seeds(runs, others)):
         assert "Dice mean" in comparison_text(several) and "Dice mean" in comparison_markdown(several)
     assert joined_text(summarize_sweep(runs)).startswith("2 runs")

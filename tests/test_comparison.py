@@ -134,7 +134,7 @@ def test_one_setting_of_equal_luck_claims_a_difference_in_5_percent():
         shared = SharedImages(
             DATASET, DATASET.foreground, groups, ["unet"] * 2, [0, 0], False, [{"dice": scores} for scores in runs]
         )
-        claimed += judge(shared, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
+        claimed += judge(shared, "dice", [1, 2], 0.95, same=False).verdict != UNTOLD
     assert claimed / 300 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
 
 
@@ -215,10 +215,10 @@ def test_methods():
     assert compare(both, b)["first"]["method"] == "unet"
     gain = compare(both, make_run("b", second, OTHER, method="colour"), "colour")["dice"]["mean"]
     assert gain["verdict"] == EQUAL
-    with pytest.raises(UserError, match=r"no method 'colour'; what they have is\n  b: theirs"):
+    with pytest.raises(UserError, match=r"no method 'colour'; methods of each run:\n  b: theirs"):
         compare(both, b, "colour")
     b.rows.extend(make_run("b", second, method="third").rows)
-    with pytest.raises(UserError, match=r"choose by --method; what they have is\n  b: theirs, third"):
+    with pytest.raises(UserError, match=r"choose by --method; methods of each run:\n  b: theirs, third"):
         compare(a, b)
 
 
@@ -234,7 +234,7 @@ def test_a_table_that_is_none_is_refused_row_by_row():
         "row 2: dice is '1.5'",
         "row 3: iou is 'much'",
         "row 4: true is '-1'",
-        "row 5: no class of",
+        "row 5: not a class of",
         "in group",
         "\\x1b",
     ):

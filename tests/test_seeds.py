@@ -94,7 +94,7 @@ def test_the_part_of_the_images_is_over_groups():
     shared = SharedImages(DATASET, DATASET.foreground, groups, ["unet"] * 2, [0] * 2, False, values)
     drawn = [rng.integers(0, 60, 60) for _ in range(2000)]
     means = [np.nanmean(scores.reshape(60, 5, 2)[own].reshape(-1, 2), axis=0).mean() for own in drawn]
-    assert _spread(shared, "dice", [0, 1], 0.95)["images"] == pytest.approx(np.std(means), rel=0.06)
+    assert _spread(shared, "dice", [0, 1], 0.95).images == pytest.approx(np.std(means), rel=0.06)
 
 
 def test_groups_that_count_for_nothing_are_no_evidence():
@@ -115,7 +115,7 @@ def test_one_setting_claims_nothing_and_many_claim_a_difference_in_5_percent():
         base = rng.uniform(0.4, 0.8, (30, 3))
         values = [{"dice": base + rng.normal(0, 0.02) + rng.normal(0, 0.05, base.shape)} for _ in range(6)]
         shared = SharedImages(DATASET, DATASET.foreground, groups, ["unet"] * 6, [0] * 6, False, values)
-        claimed += _judge(shared, 3, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
+        claimed += _judge(shared, 3, "dice", [1, 2], 0.95, same=False).verdict != UNTOLD
     assert claimed / 400 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 

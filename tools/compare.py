@@ -7,6 +7,7 @@ compared.
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +45,15 @@ def main(given: argparse.Namespace) -> None:
     compared = compared_as(given, sides)
     if without:
         compared["without_scores"] = ", ".join(without)
-    if gates:
-        compared["gates"] = check_gates(gates, compared)
+    results = check_gates(gates, compared)
+    if results:
+        compared["gates"] = {key: asdict(result) for key, result in results.items()}
     print(comparison_text(compared))
     if given.json:
         write_json(given.json, compared)
     if given.markdown:
         write_text(given.markdown, comparison_markdown(compared))
-    stop_on_failed(compared.get("gates", {}))
+    stop_on_failed(results)
 
 
 def read(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
