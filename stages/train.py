@@ -1,4 +1,4 @@
-"""Train the U-Net on random crops, keep the epoch that is best on whole validation images, and decide how to use it."""
+"""Train the U-Net on random patches, keep the epoch with the best validation Dice, and decide how to use it."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def main(params: Params) -> None:
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
     checkpoints = checkpoints_of(Path.cwd())
-    training, crops = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
-    train_unet(training, crops, validated, plan.train)
+    training, patches = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
     predictor, verdicts = decide(predictor, validated, tried, params.seed, flipped=flipped)

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from src.data.store.subsample import EACH, subsample
-from src.data.store.subsets import Subset
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
+from src.data.store.subsample import subsample
+from src.data.store.subsets import FEWEST_GROUPS, Subset
 
 
 def store_of(pixels):
@@ -66,4 +65,4 @@ def test_the_rarest_classes_come_first_where_not_all_can():
     assert 1234 in chosen and len(chosen) == 16
     wide = subsample(Subset(store_of(held), range(2000), [str(index) for index in range(2000)]), 400).indices
     counted = [sum(held[index][label] for index in wide) for label in range(42)]
-    assert counted[-1] == 1 and min(counted[:-1]) >= EACH and len(wide) == 400
+    assert counted[-1] == 1 and min(counted[:-1]) >= FEWEST_GROUPS and len(wide) == 400

@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.splits.advice import preview_split
     from src.data.store.prepare import described
     from src.report.text.check_report import report
-    from src.reproduction.workspace.untracked_files import note_untracked
+    from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
 
     read = params.load()
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(gate), read.split)
     print(*lines, sep="\n")
-    note_untracked(arguments.folder)
+    warn_of_untracked(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)
     if error:
         raise error

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
@@ -23,7 +24,7 @@ from src.evaluation.comparison.verdict import (
     verdict,
 )
 from src.evaluation.metrics.confusion import Scores, class_means, mean_over_classes
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, standard_error, standard_error_of_difference
+from src.evaluation.statistics.bootstrap import standard_error, standard_error_of_difference
 from src.files import round_scores
 
 ONE_SETTING = "A and B are one setting: they differ by the luck of training, and no difference is claimed."

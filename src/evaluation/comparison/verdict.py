@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.comparison.table import MEASURES
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, Bounds
+from src.evaluation.statistics.bootstrap import Bounds
 
 BETTER, WORSE = "better", "worse"
 UNTOLD = "cannot tell with this test set"

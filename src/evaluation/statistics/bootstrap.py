@@ -14,16 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, stdtrit
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.confusion import Scores
 
-# Resamples of four groups do not show the tails: a cap, not the data, would determine most of the intervals, and they
-# would span half the range of a score. Of three groups, 11 % of the resamples hold one group only, so have no spread.
-FEWEST_GROUPS = 5
 LEVEL = 0.95
 # Multipliers far above Student's quantile come from resamples almost without spread: they add width, hardly coverage.
-MOST_STUDENTS = (
-    1.25  # cap, in multiples of Student's quantile; or, if larger, that quantile at half the degrees of freedom
-)
+# The cap is this multiple of Student's quantile or, if larger, that quantile at half the degrees of freedom.
+MOST_STUDENTS = 1.25
 MOST_DRAWN = 2**20  # group weights held at a time; bounds the memory for any number of groups
 NEGLIGIBLE = 1e-10  # fraction of the largest score; a standard error below it is a rounding error
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from src.data.store.subsets import Subset
+from src.data.store.subsets import FEWEST_GROUPS, Subset
 from src.evaluation.metrics.confusion import Scores, classes_present
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
 from src.evaluation.statistics.select import Decision, Selection, reject_if_worse, select_candidate
 from src.model.decisions.postprocess_search import (
     SIZES,
