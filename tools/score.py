@@ -42,6 +42,7 @@ def main(given: argparse.Namespace) -> None:
     from src.data.labelled.folder import find_path, read_labelled
     from src.errors import UserError
     from src.evaluation.scoring.score import check_out, write_scores
+    from src.evaluation.scoring.scores import Scoring
     from src.report.text.scored import scored_text
     from src.report.text.summary import Wording, averages
 
@@ -58,7 +59,9 @@ def main(given: argparse.Namespace) -> None:
         else:
             scored = score_model(given.model, given.data, labelled, read)
         method = "prediction" if ready else "unet"
-        scores = write_scores(given.out, method, scored.results, scored.calibration, scored.dataset, read)
+        scores = write_scores(
+            given.out, method, scored.results, scored.calibration, Scoring(scored.dataset, read.evaluate, read.seed)
+        )
     wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *warnings_of(labelled)])
     print(scored_text(scores, scored.notes, given.out, wording))
 
