@@ -10,6 +10,7 @@ def main(params: Params) -> None:
     from src.evaluation.scoring.baseline import ColourClassifier, largest_class
     from src.evaluation.scoring.error_analysis import WORST, worst_rows
     from src.evaluation.scoring.measure import measure_all
+    from src.evaluation.scoring.methods import COLOUR, NETWORK, UNDECIDED
     from src.evaluation.scoring.scores import brief, gain, summary
     from src.evaluation.scoring.tables import write_tables
     from src.files import plain, write_csv, write_json
@@ -22,16 +23,16 @@ def main(params: Params) -> None:
     network = load_predictor(MODEL)
     settings, tolerance = (store.dataset, params.evaluate, params.seed), params.evaluate.tolerance
 
-    results, calibration = score_subset(network, test, "unet", tolerance=tolerance, kept=PREDICTIONS)
-    methods, metrics = {"unet": results}, summary(results, *settings) | {"calibration": calibration.summary()}
+    results, calibration = score_subset(network, test, NETWORK, tolerance=tolerance, kept=PREDICTIONS)
+    methods, metrics = {NETWORK: results}, summary(results, *settings) | {"calibration": calibration.summary()}
     if network.decided:
-        methods["undecided"], before = score_subset(network.undecided(), test, "undecided")
-        metrics["decisions"] = network.decided | {"dice": gain(methods["undecided"], results, *settings)}
+        methods[UNDECIDED], before = score_subset(network.undecided(), test, UNDECIDED)
+        metrics["decisions"] = network.decided | {"dice": gain(methods[UNDECIDED], results, *settings)}
         metrics["calibration"] |= {f"{name}_undecided": value for name, value in before.summary().items()}
     colour = ColourClassifier(trained, params.seed)
     guesses = ((index, colour(store.image(index))) for index in progress(test.indices, len(test), "evaluate colour"))
-    methods["colour"] = measure_all(test, guesses, None)
-    metrics["baseline"] = brief(summary(methods["colour"], *settings))
+    methods[COLOUR] = measure_all(test, guesses, None)
+    metrics["baseline"] = brief(summary(methods[COLOUR], *settings))
     metrics["baseline"]["largest_class"] = largest_class(trained, test)
 
     write_json(METRICS / "test.json", plain(metrics))

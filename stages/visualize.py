@@ -9,6 +9,7 @@ from stages import METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
 def main(params: Params) -> None:
     from src.data.store.store import Store
     from src.evaluation.scoring.baseline_gain import beside_colour
+    from src.evaluation.scoring.methods import NETWORK
     from src.files import read_csv, read_json, write_text
     from src.report.figures.curves import draw_curves
     from src.report.figures.panels import draw_comparisons
@@ -19,7 +20,7 @@ def main(params: Params) -> None:
     store, panels = Store(PREPARED), params.report.panels
     train, test = (read_json(METRICS / f"{name}.json") for name in ("train", "test"))
     draw_curves(PLOTS / "curves.png", PLOTS / "history.csv", train["best_epoch"])
-    draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels)
+    draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels, method=NETWORK)
     beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
     sources = Sources.read(Path(), store, beside, params.model_dump())
     write_text(PLOTS / "report.html", report(sources, panels))

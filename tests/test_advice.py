@@ -12,7 +12,7 @@ from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
 from src.data.splits.groups import groups_of
 from src.data.splits.sequences import one_sequence, proposals
-from src.data.store.prepare import described
+from src.data.store.prepare import checked_dataset
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests import scenes
@@ -32,7 +32,7 @@ def write_scenes(folder, named):
 
 def checked(folder, split_params, **changes):
     gate = examine(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
-    return preview_split(described(gate), split_params)
+    return preview_split(checked_dataset(gate), split_params)
 
 
 @pytest.mark.parametrize(

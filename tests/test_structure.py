@@ -30,6 +30,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
         "src.reproduction",
         "src.archive",
         "src.data",
+        "src.evaluation.scoring.methods",
         "src.errors",
         "src.files",
         "numpy",

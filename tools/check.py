@@ -13,7 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src import params
     from src.data.checks.dataset_checks import examine
     from src.data.splits.advice import preview_split
-    from src.data.store.prepare import described
+    from src.data.store.prepare import checked_dataset
     from src.report.text.check_report import report
     from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    lines, error = preview_split(described(gate), read.split)
+    lines, error = preview_split(checked_dataset(gate), read.split)
     print(*lines, sep="\n")
     warn_of_untracked(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)

@@ -32,14 +32,16 @@ def main(given: argparse.Namespace) -> None:
     from src import params
     from src.data.labelled.folder import found, read_labelled
     from src.errors import UserError
+    from src.evaluation.scoring.methods import NETWORK, PREDICTION
     from src.evaluation.scoring.score import check_out, write_scores
     from src.report.text.scored import scored_text
     from src.report.text.summary import averages
+    from stages import MODEL
 
     read = params.load()
     check_out(given.out)
     if given.model and not given.model.is_file():
-        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
+        raise UserError(f"{given.model}: no such file; dvc repro makes {MODEL}")
     ready = found(given.prediction, given.data) if given.prediction else None
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
@@ -48,7 +50,7 @@ def main(given: argparse.Namespace) -> None:
             of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, given.data, labelled, read)
         )
         results, calibration, dataset, notes = scored
-        method = "prediction" if ready else "unet"
+        method = PREDICTION if ready else NETWORK
         scores = write_scores(given.out, method, results, calibration, dataset, read)
     warnings = [averages(dataset), *warnings_of(labelled)]
     print(scored_text(scores, notes, dataset.length_unit, given.out, warnings))
@@ -86,6 +88,7 @@ def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> 
     from src.data.labelled.remap_classes import recoded
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
+    from src.evaluation.scoring.methods import NETWORK
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
 
@@ -94,7 +97,7 @@ def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> 
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
     store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
     images = Subset(store, labelled.images.indices, labelled.images.groups)
-    results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
+    results, calibration = score_subset(network, images, NETWORK, tolerance=read.evaluate.tolerance)
     notes = [f"scored is {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"

@@ -18,8 +18,8 @@ from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.source.matching import Rule, find_rule, partners
 from src.data.source.pairs import by_stem, named
-from src.data.store.array_writer import Appended
-from src.data.store.prepare import translate
+from src.data.store.array_writer import ArrayWriter
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
@@ -90,7 +90,7 @@ def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) ->
     problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
     stop([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
-    translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
+    remap_masks(work / FILE, (MaskRemap(starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
     return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
 
 
@@ -122,7 +122,7 @@ def _copied(
         return _read(folder, masks[index], store.records[index], described, settings, work)
 
     results = progress(ahead(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
-    with Appended(work / FILE) as file:
+    with ArrayWriter(work / FILE) as file:
         for index, result in zip(masks, results, strict=True):
             if isinstance(result, Finding):
                 findings.append(result)

@@ -7,12 +7,12 @@ from src.data.source.dataset import NAME, SUBSETS
 from src.data.splits.divide import groups_in, notes, split
 from src.data.splits.sequences import Proposal, one_sequence, proposals
 from src.data.splits.split_warnings import dependence_in
-from src.data.store.store import Described
+from src.data.store.store import DatasetIndex
 from src.errors import UserError
 from src.params import Split
 
 
-def preview_split(store: Described, params: Split) -> tuple[list[str], UserError | None]:
+def preview_split(store: DatasetIndex, params: Split) -> tuple[list[str], UserError | None]:
     """Lines on the groups and on what they should be, and the error that split will stop with, if any.
 
     `UserError` if the rule for groups does not fit the images.
@@ -34,7 +34,7 @@ def _sizes(groups: Mapping[str, str]) -> str:
     return f"{len(sizes)} group(s) {size} image(s)"
 
 
-def _advice(store: Described, params: Split, groups: Mapping[str, str]) -> Iterator[str]:
+def _advice(store: DatasetIndex, params: Split, groups: Mapping[str, str]) -> Iterator[str]:
     """Lines on images that depend on each other, or whose names begin alike, with the line that groups them."""
     ids = [record.id for record in store.records]
     if found := dependence_in(store.records, groups):
@@ -49,7 +49,7 @@ def _advice(store: Described, params: Split, groups: Mapping[str, str]) -> Itera
             yield _line(named, params)
 
 
-def _remedies(store: Described, params: Split) -> Iterator[str]:
+def _remedies(store: DatasetIndex, params: Split) -> Iterator[str]:
     """The first rule that leaves no dependence and that split accepts; else a table, and why not the rule."""
     ids = [record.id for record in store.records]
     refused: list[str] = []

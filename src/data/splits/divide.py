@@ -10,12 +10,12 @@ from src.data.source.tables import separator_note
 from src.data.splits.groups import clusters, groups_of, merged, read_column, rule_of
 from src.data.splits.lists import joined, listed_groups, rewritten
 from src.data.splits.stratify import completed, spread
-from src.data.store.store import Described
+from src.data.store.store import DatasetIndex
 from src.errors import UserError, listing
 from src.params import Split, table_column
 
 
-def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
+def split(store: DatasetIndex, params: Split, seed: int) -> list[dict[str, str]]:
     """A row for each image: id, group, subset, and its fold (empty without folds, and for images on a list).
 
     Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
@@ -46,7 +46,7 @@ def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
     return rows
 
 
-def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
+def notes(store: DatasetIndex, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Lines on near-duplicates: how many there are, how groups and lists changed, which still lie across subsets.
 
     Also lists the names and tables that were read in another form than ids and commas.
@@ -70,7 +70,7 @@ def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) ->
     return [*lines, *_other_forms(store, params, own)]
 
 
-def _other_forms(store: Described, params: Split, own: Mapping[str, str]) -> list[str]:
+def _other_forms(store: DatasetIndex, params: Split, own: Mapping[str, str]) -> list[str]:
     """Lines on the lists and tables that do not hold ids, or commas."""
     official = groups_of(store.folder, store.dataset.group, list(own))
     lines = rewritten(read_lists(store.folder, store.dataset), [own, official])
@@ -80,13 +80,13 @@ def _other_forms(store: Described, params: Split, own: Mapping[str, str]) -> lis
     return lines
 
 
-def groups_in(store: Described, params: Split) -> tuple[dict[str, str], dict[str, str]]:
+def groups_in(store: DatasetIndex, params: Split) -> tuple[dict[str, str], dict[str, str]]:
     """id → group as split.group or dataset.yaml says, and id → group once those that share twins are one, if wanted."""
     own = groups_of(store.folder, rule_of(params.group, store.dataset), [record.id for record in store.records])
     return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
 
 
-def _on_lists(store: Described, own: Mapping[str, str]) -> dict[str, str]:
+def _on_lists(store: DatasetIndex, own: Mapping[str, str]) -> dict[str, str]:
     """group → subset, of the groups on official lists."""
     official = groups_of(store.folder, store.dataset.group, list(own))
     return listed_groups(read_lists(store.folder, store.dataset), own, official)
@@ -137,7 +137,7 @@ def _too_few(
     )
 
 
-def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
+def group_contents(store: DatasetIndex, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
     """group → what is to be spread evenly: its number of images; unless `stratify` is none its pixels of each class;
     if it is FILE.csv:COLUMN also how many of its images have each value of that column.
     """
@@ -159,7 +159,7 @@ def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -
     return contents
 
 
-def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
+def _check_classes(store: DatasetIndex, rows: Sequence[Mapping[str, str]]) -> None:
     """Refuse a split on which training, the choice of an epoch, or scoring is impossible."""
     for subset in SUBSETS:
         if not _pixels(store, rows, subset).any():
@@ -176,13 +176,13 @@ def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
         raise UserError(f"no validation image holds {wanted}, so that no epoch could be chosen: {remedy}")
 
 
-def _pixels(store: Described, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
+def _pixels(store: DatasetIndex, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
     """Pixels of each class in one subset."""
     held = [r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
     return np.sum(held, axis=0, dtype=np.int64)
 
 
-def subset_rows(store: Described, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
+def subset_rows(store: DatasetIndex, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
     """For each subset and class: images, groups, and the class's share of the subset's pixels."""
     table: list[dict[str, str | int | float]] = []
     for subset in SUBSETS:

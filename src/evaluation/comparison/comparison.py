@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from src.evaluation.comparison.runs import SEED, Parameters, Run, differing, scoring_changes
-from src.evaluation.comparison.shared_images import OURS, Common, common
+from src.evaluation.comparison.shared_images import Common, common
 from src.evaluation.comparison.table import MEASURES
 from src.evaluation.comparison.verdict import EQUAL, LEVEL, UNTOLD, Row, more, rows, verdict
 from src.evaluation.metrics.confusion import headline
+from src.evaluation.scoring.methods import NETWORK
 from src.evaluation.statistics.bootstrap import difference
 from src.files import plain
 
@@ -52,7 +53,7 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
     closing = UNKNOWN if changed is None else TWO_SEEDS if same else TWO_MODELS
     equal = all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES)
     compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] and not equal else [])]
-    if shared.methods == [OURS, OURS] and not equal:  # of two trainings
+    if shared.methods == [NETWORK, NETWORK] and not equal:  # of two trainings
         compared["notes"].append(closing)
     if changed and equal:
         compared["notes"].append(STALE)

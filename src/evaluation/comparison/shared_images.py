@@ -14,8 +14,7 @@ from src.errors import UserError, listing
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.table import Table
 from src.evaluation.metrics.confusion import Scores, held
-
-OURS = "unet"  # the method compared, where a table has it
+from src.evaluation.scoring.methods import NETWORK
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Common:
 def common(runs: Sequence[Run], method: str | None = None) -> Common:
     """The runs on what they share; images that share a group in any of them are one group.
 
-    method: of all runs; else `OURS`, or a table's only one. `UserError` if the classes differ, if a run has not this
+    method: of all runs; else `NETWORK`, or a table's only one. `UserError` if the classes differ, if a run has not this
     method, if no image is shared, or if the truth of a shared one is not the same in all runs: it lists them.
     """
     dataset = _one_dataset(runs)
@@ -77,12 +76,12 @@ def _methods(runs: Sequence[Run], tables: Sequence[Table], method: str | None) -
     chosen, problems = [], []
     for run, table in zip(runs, tables, strict=True):
         there = list(table.values)
-        wanted = method or (there[0] if len(there) == 1 else OURS)
+        wanted = method or (there[0] if len(there) == 1 else NETWORK)
         chosen.append(wanted)
         if wanted not in there:
             problems.append(f"{run.name}: {', '.join(there) or 'no rows at all'}")
     if problems:
-        asked = f"have no method {method!r}" if method else f"have several methods and no {OURS}: choose by --method"
+        asked = f"have no method {method!r}" if method else f"have several methods and no {NETWORK}: choose by --method"
         raise UserError(f"these runs {asked}; what they have is\n{listing(problems)}")
     return chosen
 

@@ -53,16 +53,18 @@ def errors_over(
     return grey.astype(np.uint8)
 
 
-def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path, each: int) -> dict[str, list[str]]:
+def draw_comparisons(
+    folder: Path, store: Store, scores: Path, predictions: Path, each: int, *, method: str
+) -> dict[str, list[str]]:
     """A picture NN.png for each of the worst, median and best test images, worst first; kind → file names.
 
     scores: scores.csv, which src/evaluation/scoring/tables.py writes; an image is ranked by the mean Dice of its
-    foreground classes.
+    foreground classes. method: whose rows of scores.csv count.
     """
     dataset = store.dataset
     table = pd.read_csv(scores, dtype={"id": str, "class": str}, keep_default_na=False, na_values={"dice": [""]})
     foreground = [dataset.names[label] for label in dataset.foreground]
-    table = table[(table["method"] == "unet") & table["class"].isin(foreground)].dropna(subset="dice")
+    table = table[(table["method"] == method) & table["class"].isin(foreground)].dropna(subset="dice")
     means = {str(image): float(mean) for image, mean in table.groupby("id")["dice"].mean().items()}
     drawn: dict[str, list[str]] = {}
     with atomic(folder) as temporary, np.load(predictions) as kept:

@@ -12,6 +12,7 @@ from src.archive.project import Project
 from src.archive.validate_archive import checked
 from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Store
+from src.evaluation.scoring.methods import NETWORK
 from src.files import read_csv, read_json
 from src.reproduction.history.provenance import hash_of, versions
 
@@ -83,7 +84,7 @@ class Sources:
     @cached_property
     def network(self) -> Rows:
         """The network's rows of the scores."""
-        return [row for row in self.scores if row["method"] == "unet"]
+        return [row for row in self.scores if row["method"] == NETWORK]
 
 
 HASHED = {
