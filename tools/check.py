@@ -22,12 +22,12 @@ def main(arguments: argparse.Namespace) -> None:
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     gate = examine(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    lines, error = preview_split(checked_dataset(gate), read.split)
-    print(*lines, sep="\n")
+    preview = preview_split(checked_dataset(gate), read.split)
+    print(*preview.lines, sep="\n")
     warn_of_untracked(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)
-    if error:
-        raise error
+    if preview.error:
+        raise preview.error
     print(f"next: set data.source to {arguments.folder}, then dvc repro")
 
 
