@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.crops.resize import averaged
+from src.data.crops.resize import resize_image
 from src.data.similarity.spectrum import cosines
 
 SIDE = 64  # of the thumbnail, in pixels, unless the image has fewer
@@ -58,7 +58,7 @@ def _thumbnail(image: NDArray[Any]) -> NDArray[np.float32]:
     height, width, channels = image.shape
     weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
     sampled = image[:: -(-height // SAMPLED), :: -(-width // SAMPLED)].astype(np.float32)
-    return averaged(sampled, min(width, SIDE), min(height, SIDE)) @ weights
+    return resize_image(sampled, min(width, SIDE), min(height, SIDE)) @ weights
 
 
 def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> Iterator[tuple[int, int, float]]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.crops.resize import averaged
+from src.data.crops.resize import resize_image
 from src.data.similarity.thumbnails import AREA, FEWEST, LIMIT, SIDE, Filled, Thumbnail
 
 SAMPLED = 512  # most pixels read along a side
@@ -49,7 +49,7 @@ def thumbnail(image: NDArray[Any]) -> tuple[Thumbnail, Filled]:
 
 def _small(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """[SIDE, SIDE], each pixel the mean over its area."""
-    return averaged(luma[..., None], SIDE, SIDE)[..., 0]
+    return resize_image(luma[..., None], SIDE, SIDE)[..., 0]
 
 
 def _constant(luma: NDArray[np.float32]) -> Filled:

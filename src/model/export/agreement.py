@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.data.crops.resize import resized
+from src.data.crops.resize import resize_to_side
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
@@ -112,7 +112,7 @@ def export_way(run: Run, project: Project) -> Way:
     """By an export, and around it what its metadata leaves to do: images are made small, what it says is enlarged."""
 
     def way(image: Image) -> Probabilities:
-        said = run(resized(image, project.resize)[None])[0]
+        said = run(resize_to_side(image, project.resize)[None])[0]
         if not project.resize:
             return said
         height, width = image.shape[:2]

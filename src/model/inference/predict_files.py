@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops.normalise import UNLIKE, other_range
+from src.data.crops.normalise import UNLIKE, has_other_range
 from src.data.predictions.inputs import Input, pixels_of
 from src.data.predictions.prediction_files import (
     Place,
@@ -155,7 +155,7 @@ class Prediction:
                     shares[window] = self._shares(logits)
                     release(shares)
                 meter.add(logits.shape[0] * logits.shape[1])
-            if predictor.project.normalise == "dataset" and other_range(image.pixels, predictor.project.mean):
+            if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
                 self.unlike.append(printable(str(one.path)))
             return Predicted(image, predictor.tidied(classes), shares)
         except UserError as error:

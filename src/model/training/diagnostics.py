@@ -104,7 +104,7 @@ def _never_predicted(
     ]
     rare = shares[missed].max() < 0.5 / len(
         names
-    )  # what data.oversample_rare draws more often, see rare_classes in crops.py
+    )  # what data.oversample_rare draws more often, see rare_classes in src/data/crops/sampling.py
     remedy = f"raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
