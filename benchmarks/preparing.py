@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src import params
-from src.data.checks.dataset_checks import THREADS, examine
+from src.data.checks.dataset_checks import THREADS, check_dataset
 from src.data.store.prepare import prepare
 from src.data.store.store import IMAGES, MASKS, Store
-from src.progress import ahead
+from src.progress import parallel_map
 from tools import parser, run
 
 SIDE, CROP = 512, 128
@@ -61,7 +61,7 @@ def make(source: Path, numbers: range) -> None:
         for name, pixels in (("images", image), ("masks", mask)):
             (source / name / f"{number:06d}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
-    for _ in ahead(write, numbers, THREADS, 2 * THREADS):
+    for _ in parallel_map(write, numbers, THREADS, 2 * THREADS):
         pass
 
 
@@ -78,10 +78,10 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": [], "write": []}
     for _ in range(ROUNDS):
         with timed(seconds["decode"]):
-            for _ in ahead(decoded, files, THREADS, 2 * THREADS):
+            for _ in parallel_map(decoded, files, THREADS, 2 * THREADS):
                 pass
         with timed(seconds["gate"]):
-            examine(source, data, lambda image, codes: (0, 0))
+            check_dataset(source, data, lambda image, codes: (0, 0))
         shutil.rmtree(work / "prepared", ignore_errors=True)  # as DVC does before it runs the stage
         with timed(seconds["prepare"]):
             prepare(data, work / "prepared", lambda gate: None)

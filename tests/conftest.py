@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.checks.findings import stop_on_errors, write_findings
 from src.data.store.prepare import prepare
 from src.data.store.store import Store
@@ -60,7 +60,7 @@ def data_section(source: Path, **changes: Any) -> Data:
 def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     """The data set prepared into `folder`/prepared, findings in `folder`/checks.csv; `changes`: to section data."""
 
-    def report(gate: Gate) -> None:
+    def report(gate: CheckResult) -> None:
         write_findings(folder / "checks.csv", gate)
         stop_on_errors(gate, folder / "checks.csv")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.checks.dataset_checks import examine
+from src.data.checks.dataset_checks import check_dataset
 from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
 from src.data.splits.groups import groups_by_rule
@@ -31,8 +31,8 @@ def write_scenes(folder, named):
 
 
 def checked(folder, split_params, **changes):
-    gate = examine(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
-    preview = preview_split(checked_dataset(gate), split_params)
+    result = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
+    preview = preview_split(checked_dataset(result), split_params)
     return preview.lines, preview.error
 
 
@@ -169,7 +169,7 @@ def test_check_refuses_what_split_will_refuse_in_its_words(tmp_path, spoil):
     refused = run(tmp_path, "stages.split")
     assert found.returncode == refused.returncode == 1
     assert found.stderr.removeprefix("check: ") == refused.stderr.removeprefix("split: ") and found.stderr
-    assert "every finding:" in found.stdout and "next:" not in found.stdout
+    assert "all findings:" in found.stdout and "next:" not in found.stdout
 
 
 def test_split_says_that_images_depend(tmp_path):

@@ -13,7 +13,7 @@ from src.data.crops.normalise import Normalisation
 from src.data.crops.sampling import Patches, rare_classes
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.progress import ahead
+from src.progress import parallel_map
 from tests.conftest import prepared, write_pair
 
 SIDE = 65
@@ -189,7 +189,7 @@ def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypa
     monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
     kept = resize.ResizedPairs(store, 24)
     asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
-    for position, found in zip(asked, ahead(kept.pair, asked, threads=4, waiting=16), strict=True):
+    for position, found in zip(asked, parallel_map(kept.pair, asked, threads=4, waiting=16), strict=True):
         for array, wanted in zip(found, expected[position], strict=True):
             np.testing.assert_array_equal(array, wanted, strict=True)
     assert len(calls) == len(store) and set(tmp_path.iterdir()) == before

@@ -162,7 +162,7 @@ def test_other_parameters_from_the_run_to_the_comment_and_to_the_author(hub, tmp
     assert (said / "arguments").read_text().splitlines() == ["auth setup-git", expected]
     body = (said / "body").read_text()
     assert body.startswith(
-        f"### Run, since `dvc.lock` is not up to date, as experiment `{NAME}`\n\nPushed to the storage."
+        f"### `dvc.lock` is not up to date, so this ran as experiment `{NAME}`\n\nPushed to the storage."
     )
     assert f"`dvc exp pull origin {NAME} && dvc exp apply {NAME}`" in body
     assert "### Is B better than A?" in body and "| better" in body and "<code>train.lr</code>" in body
@@ -197,7 +197,7 @@ def test_a_storage_that_takes_nothing_fails_the_job_and_the_comment_says_so(hub,
     found = script(".ci/reproduce", clone, tmp_path / "said", DVC_CONFIG_LOCAL=lost, **variables)
     assert found.returncode == 1
     text = (clone / "logs/reproduction/comment.md").read_text()
-    assert "could not be pushed" in text and "| metrics/test.json | dice.mean | 0.6 " in text
+    assert "Pushing to the storage failed" in text and "| metrics/test.json | dice.mean | 0.6 " in text
     assert not (clone / "logs/reproduction/experiment.bundle").exists()
 
 
@@ -206,7 +206,7 @@ def test_a_run_that_fails_fails_the_job_and_is_commented_on(hub, tmp_path):
     found = script(".ci/reproduce", clone, tmp_path / "said", **variables)
     assert found.returncode == 1 and "TypeError" in found.stderr
     text = (clone / "logs/reproduction/comment.md").read_text()
-    assert text == "### The run failed; the log says why\n"
+    assert text == "### The run failed; see the log\n"
 
 
 def test_results_that_are_not_in_the_storage_fail_the_job_and_the_comment_says_so(hub, tmp_path):
@@ -215,7 +215,7 @@ def test_results_that_are_not_in_the_storage_fail_the_job_and_the_comment_says_s
     verify = {"VERIFY_SAYS": "### Reproduced\n", "VERIFY_STATUS": "0", "DVC_CONFIG_LOCAL": empty}
     found = script(".ci/reproduce", clone, tmp_path / "said", **verify, **variables)
     text = (clone / "logs/reproduction/comment.md").read_text()
-    assert found.returncode == 1 and text.startswith("### Reproduced\n") and "are not in the storage" in text
+    assert found.returncode == 1 and text.startswith("### Reproduced\n") and "The storage lacks the pictures" in text
 
 
 def test_results_of_other_parameters_are_verified_and_not_run_as_an_experiment(hub, tmp_path):
@@ -235,7 +235,7 @@ def test_equal_parameters_are_verified(hub, tmp_path, words, status):
     found = script(".ci/reproduce", clone, tmp_path / "said", **verify, **variables)
     assert found.returncode == int(status), found.stdout + found.stderr
     text = (clone / "logs/reproduction/comment.md").read_text()
-    assert text.startswith(words or "### tools.verify failed; the log says why")
+    assert text.startswith(words or "### tools.verify failed; see the log")
     assert ("### Is B better than A?" if words else "### No paired comparison") in text
     assert text.count("None differ.") == 2
     assert (clone / "logs/reproduction/pictures/00.png").exists() == bool(words)
@@ -275,7 +275,7 @@ def test_a_run_that_left_nothing_is_commented_on(tmp_path):
     found = script(".ci/comment", tmp_path, tmp_path / "said", **variables)
     assert found.returncode == 0, found.stderr
     body = (tmp_path / "said/body").read_text()
-    assert body.startswith("### The reproduction ended before it could say anything (failure)\n") and "runs/77" in body
+    assert body.startswith("### The reproduction ended before it wrote a report (failure)\n") and "runs/77" in body
     assert "Test images" not in body and "()" not in body
 
 

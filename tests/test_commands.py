@@ -47,7 +47,7 @@ def spoil(folder):
 
 
 EXPECTED = [
-    r"  'case 0-0': images/case 0-0.png cannot be read as an image: it is text → look into it",
+    r"  'case 0-0': images/case 0-0.png cannot be read as an image: it is text → open it",
     r"  'images/case 1-2': has no mask → add it as masks/case 1-2.png, remove the file, or data.on_error: skip",
     r"  'images/un\\nsafe.png': has a line break, a control character or no UTF-8 in its name → rename it",
     r"  'masks/un\\nsafe.png': has a line break, a control character or no UTF-8 in its name → rename it",
@@ -127,10 +127,10 @@ def test_a_terminated_stage_leaves_nothing_behind(folder):
 import os, signal, sys
 sys.argv = ["prepare"]
 from src.data.store import prepare
-def examine(*_):
+def check_dataset(*_):
     os.kill(os.getpid(), signal.SIGTERM)
     raise AssertionError("still here")
-prepare.examine = examine
+prepare.check_dataset = check_dataset
 import runpy
 runpy.run_module("stages.prepare", run_name="__main__")
 """

@@ -1,4 +1,4 @@
-"""Damaged images of every kind: named with reason and remedy, or left out and counted."""
+"""Damaged images of every kind are refused with file, reason and remedy, or skipped and counted."""
 
 import struct
 
@@ -42,7 +42,7 @@ def floats(value):
     return tiff(image)
 
 
-DAMAGED = {  # of an image: content, what is said of it
+DAMAGED = {  # content of an image file, and the message about it
     "cut PNG": (lambda: whole_png()[:5000], "images/bad.png is cut off"),
     "cut JPEG": (lambda: jpeg()[:-900], "images/bad.png cannot be decoded: Premature end of JPEG file"),
     "bit in PNG": (
@@ -54,7 +54,7 @@ DAMAGED = {  # of an image: content, what is said of it
     "zeros": (lambda: bytes(5000), "images/bad.png cannot be read as an image"),
     "JPEG bomb": (jpeg_bomb, "images/bad.png has 65000 × 65000 pixels"),
     "BMP bomb": (bmp_bomb, "images/bad.png has 60000 × 60000 pixels"),
-    "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, 268,435,456 are the most of its kind"),
+    "PNG bomb": (bomb, "images/bad.png has 60000 × 60000 pixels, more than the limit of 268,435,456"),
     "GIF": (lambda: saved(Image.fromarray(NOISE[..., 0]), "GIF"), "images/bad.png is in GIF format"),
     "cut TIFF": (lambda: tiff(NOISE, photometric="rgb")[:-3000], "images/bad.png is cut off"),
     "cut WebP": (lambda: saved(Image.fromarray(NOISE), "WEBP")[:-300], "images/bad.png cannot be"),
@@ -67,7 +67,7 @@ DAMAGED = {  # of an image: content, what is said of it
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_image_is_named_or_left_out(source, tmp_path, name, capfd):
+def test_a_damaged_image_is_refused_by_name_or_skipped(source, tmp_path, name, capfd):
     content, words = DAMAGED[name]
     put(source, "bad", content())
     before = state(source)
@@ -90,7 +90,7 @@ def test_a_damaged_image_is_named_or_left_out(source, tmp_path, name, capfd):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_floats_that_are_no_numbers(tmp_path, value):
+def test_nan_and_infinity_are_refused(tmp_path, value):
     source = tmp_path / "set"
     for stem in ("a", "b", "bad"):
         put(source, stem, floats(value if stem == "bad" else 3), png(np.eye(24, 20, dtype=np.uint8), 8, 0))

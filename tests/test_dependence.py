@@ -9,7 +9,7 @@ import pytest
 
 from src.data.reading.images import read_image
 from src.data.similarity.filled import thumbnail
-from src.data.similarity.thumbnails import LIMIT, SIDE, decoded, encoded
+from src.data.similarity.thumbnails import LIMIT, SIDE, decode_thumbnails, encode_thumbnail
 from src.data.source.dataset import read_dataset
 from src.data.source.package import package_pairs
 from src.data.splits.dependence import find_dependence, natural_key
@@ -113,13 +113,15 @@ def test_names_are_ordered_by_their_numbers():
 
 def test_thumbnails_survive_as_text():
     pictures = np.array([thumbnail(image)[0] for _, image in scenes.independent(0, 3)])
-    texts = [encoded(picture) for picture in pictures]
-    np.testing.assert_allclose(decoded(texts).astype(float), pictures.astype(float), atol=LIMIT / 127)
-    assert not decoded([""]).any() and decoded([]).shape == (0, SIDE, SIDE)
+    texts = [encode_thumbnail(picture) for picture in pictures]
+    np.testing.assert_allclose(decode_thumbnails(texts).astype(float), pictures.astype(float), atol=LIMIT / 127)
+    assert not decode_thumbnails([""]).any() and decode_thumbnails([]).shape == (0, SIDE, SIDE)
 
 
 def rows_of(named, subset, group=lambda name: name):
-    records = [Record(name, "", 8, 8, 1, 0, 0, [], [], [], encoded(thumbnail(image)[0])) for name, image in named]
+    records = [
+        Record(name, "", 8, 8, 1, 0, 0, [], [], [], encode_thumbnail(thumbnail(image)[0])) for name, image in named
+    ]
     return records, [{"id": name, "group": group(name), "subset": subset(n)} for n, (name, _) in enumerate(named)]
 
 
@@ -158,6 +160,6 @@ def test_real_nuclei_are_independent_and_frames_of_one_drive_are_not():
 def test_blocks_of_the_map_adjoin():
     """The bundled sample's groups are blocks of four tiles, and the next block begins where one ends."""
     pairs = package_pairs(read_dataset(ROOT / "data/blue-marble").package)
-    named = [(pair.id, pair.read(None)[0]) for pair in pairs]
+    named = [(pair.id, pair.read(None).image) for pair in pairs]
     found = dependence(named, lambda name: name.split("/")[0])
     assert found is not None and found.what == "have matching edges"

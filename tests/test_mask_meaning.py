@@ -53,7 +53,7 @@ def test_palettes_that_differ_stop_the_run_and_the_line_shown_reads_colours(tmp_
     store = prepared(source, tmp_path)
     for index, name in enumerate(sorted(path.name for path in (source / "masks").iterdir())):
         shown = np.array(Image.open(source / "masks" / name).convert("RGB")).astype(int) @ [65536, 256, 1]
-        np.testing.assert_array_equal(np.array(store.dataset.codes)[store.mask(index)], shown)
+        np.testing.assert_array_equal(np.array(store.dataset.stored_values)[store.mask(index)], shown)
 
 
 def test_palettes_that_differ_stop_the_run_also_where_numbers_are_named(tmp_path):

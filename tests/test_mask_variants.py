@@ -89,7 +89,7 @@ def test_palettes_beside_colours_are_read_as_colours_by_the_line_shown(tmp_path)
     assert "data.masks.read: alpha" not in str(error.value)
     (source / "dataset.yaml").write_text(re.search(r"in dataset\.yaml: (classes: \{.*?\})", str(error.value))[1])
     store = prepared(source, tmp_path)
-    codes = np.array(store.dataset.codes)
+    codes = np.array(store.dataset.stored_values)
     for index, labels in enumerate(LABELS):
         np.testing.assert_array_equal(codes[store.mask(index)], colours[labels].astype(int) @ [65536, 256, 1])
 
@@ -277,7 +277,7 @@ def test_plain_names_keep_what_stands_between_digits():
 
 def test_the_class_to_ignore_is_no_class_where_its_name_says_so():
     dataset = Dataset(classes={0: "road", 1: "car", 2: "Void"}, ignore=2)
-    assert dataset.classes == {0: "road", 1: "car"} and dataset.ignored == 2
+    assert dataset.classes == {0: "road", 1: "car"} and dataset.ignored_value == 2
     with pytest.raises(ValueError, match="ignore: 1 is the value of class car"):
         Dataset(classes={0: "road", 1: "car", 2: "tree"}, ignore=1)
 

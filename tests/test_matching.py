@@ -1,4 +1,4 @@
-"""Which mask belongs to which image: rules of naming that hold for a set, and files that must stay alone."""
+"""Pairing images and masks by name: naming rules that hold for a data set, and files that must not be paired."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from src.data.source.matching import Affix, Rule, find_rule
+from src.data.source.matching import Affix, NamingRule, find_rule
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import ROOT, prepared, write_data_set, write_pair
@@ -31,9 +31,9 @@ STEMS = [f"img{number}" for number in range(1, 13)]
 def test_a_common_prefix_or_suffix_is_found_and_printed(image, mask, words):
     images, masks = [image.format(stem) for stem in STEMS], [mask.format(stem) for stem in STEMS]
     rule = find_rule(images, masks)
-    assert rule.words() == words
-    assert rule.matched(images, masks) == len(STEMS)
-    by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+    assert rule.describe() == words
+    assert rule.count_pairs(images, masks) == len(STEMS)
+    by_image, by_mask = rule.group(images, rule.image), rule.group(masks, rule.mask)
     for key, (one,) in by_image.items():
         (other,) = by_mask[key]
         assert masks.index(other) == images.index(one)
@@ -43,32 +43,32 @@ def test_a_rule_holds_in_every_sub_folder_and_pairs_nothing_across_them():
     images = [f"{folder}/{stem}" for folder in ("a", "b") for stem in STEMS[:3]]
     masks = [f"{folder}/{stem}_mask" for folder in ("a", "c") for stem in STEMS[:3]]
     rule = find_rule(images, masks)
-    assert rule == Rule(mask=Affix("", "_mask")) and rule.matched(images, masks) == 3
+    assert rule == NamingRule(mask=Affix("", "_mask")) and rule.count_pairs(images, masks) == 3
 
 
 def test_a_prefix_of_a_name_is_not_that_name():
     images, masks = ["img1", "img10", "img2"], ["img1_m", "img10_m", "img2_m"]
     rule = find_rule(images, masks)
-    assert rule == Rule(mask=Affix("", "_m")) and rule.matched(images, masks) == 3
+    assert rule == NamingRule(mask=Affix("", "_m")) and rule.count_pairs(images, masks) == 3
     lonely = find_rule(["img1", "img2", "img3"], ["img10", "img2", "img3"])
-    assert lonely == Rule()  # img10 is no mask of img1
+    assert lonely == NamingRule()  # img10 is no mask of img1
 
 
 def test_names_without_anything_in_common_pair_nothing():
     rule = find_rule(["a1", "b2", "c3"], ["x", "y", "z"])
-    assert rule == Rule() and rule.matched(["a1", "b2", "c3"], ["x", "y", "z"]) == 0
+    assert rule == NamingRule() and rule.count_pairs(["a1", "b2", "c3"], ["x", "y", "z"]) == 0
 
 
-def test_several_masks_of_one_kind_each_are_told_apart_by_their_suffix():
+def test_of_two_kinds_of_masks_the_one_that_pairs_all_images_is_chosen():
     images = STEMS
     masks = [f"{stem}_mask" for stem in STEMS] + [f"{stem}_edges" for stem in STEMS[:4]]
     rule = find_rule(images, masks)
-    assert rule.mask == Affix("", "_mask") and rule.matched(images, masks) == len(STEMS)
+    assert rule.mask == Affix("", "_mask") and rule.count_pairs(images, masks) == len(STEMS)
 
 
 def test_a_rule_that_pairs_a_few_by_chance_is_not_believed():
     images, masks = ["rgb_0", "rgb_1", "rgb_10"], ["_10", "_11", "_110"]  # without "rgb" the last is the first
-    assert find_rule(images, masks) == Rule()
+    assert find_rule(images, masks) == NamingRule()
 
 
 def test_random_names_are_never_paired_wrongly():
@@ -80,7 +80,7 @@ def test_random_names_are_never_paired_wrongly():
         images = [stem for stem in stems if case % 2 or rng.random() < 0.9]
         masks = [mask for mask in partner.values() if case % 2 or rng.random() < 0.9]
         rule = find_rule(images, masks)
-        by_image, by_mask = rule.keys(images, rule.image), rule.keys(masks, rule.mask)
+        by_image, by_mask = rule.group(images, rule.image), rule.group(masks, rule.mask)
         pairs = {
             found[0]: by_mask[key][0] for key, found in by_image.items() if len(found) == len(by_mask.get(key, [])) == 1
         }
@@ -99,17 +99,17 @@ def test_random_names_are_never_paired_wrongly():
     ],
 )
 def test_numbers_and_letters_inside_a_name_are_no_affix(images, masks):
-    assert find_rule(images, masks) == Rule()
+    assert find_rule(images, masks) == NamingRule()
 
 
 def test_long_names_pair_whatever_the_hash_seed():
-    """More cuts than are tried: the longest that all names share must be among them, in every process."""
+    """Names with more cut positions than are tried: every process must try the longest shared affix."""
     code = """
 from src.data.source.matching import find_rule
 stem = "exp-2021-03-04-plate-1-well-2-site-3-channel-1-"
 images, masks = ([f"{stem}{kind}-{n:03d}" for n in range(30)] for kind in ("img", "seg"))
 rule = find_rule(images, masks)
-print(rule.matched(images, masks), rule.words())
+print(rule.count_pairs(images, masks), rule.describe())
 """
     said = set()
     for seed in ("0", "1", "3"):
@@ -138,7 +138,7 @@ def test_masks_with_a_suffix_give_the_same_store(tmp_path):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
 
 
-def test_what_a_rule_leaves_alone_is_listed(tmp_path):
+def test_files_that_the_rule_does_not_pair_are_listed(tmp_path):
     source = write_data_set(tmp_path / "set", count=6)
     rename(source, "masks", lambda stem: f"{stem}_mask")
     write_pair(source, "new", np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))  # a mask without the suffix
@@ -148,7 +148,7 @@ def test_what_a_rule_leaves_alone_is_listed(tmp_path):
     assert len(prepared(source, tmp_path, on_error="skip")) == 6
 
 
-def test_capital_letters_are_pointed_at(tmp_path):
+def test_a_difference_in_capital_letters_is_named(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "masks/case 0-0.png").rename(source / "masks/Case 0-0.png")
     with pytest.raises(
@@ -166,11 +166,11 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     for form in ("NFC", "NFD"):
         path = source / "images" / unicodedata.normalize(form, "größe Å.png")
         path.write_bytes((source / "images/case 0-1.png").read_bytes())
-    with pytest.raises(UserError, match="has the stem of"):
+    with pytest.raises(UserError, match="has the same name as"):
         prepared(source, tmp_path)
 
 
-def test_sub_folders_capital_extensions_and_awkward_names(tmp_path):
+def test_sub_folders_capital_extensions_and_unusual_names_are_paired_and_system_files_ignored(tmp_path):
     image, mask = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)
     stems = ["übung/a b", "übung/<b>c", "img1", "img10", "v1.2 final", "日本/写真"]
     for stem in stems:

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from src.data.checks.mask_interpretation import Hints, readings
+from src.data.checks.mask_interpretation import Hints, interpretations
 from src.errors import UserError
 from tests.conftest import prepared
 from tests.corpus import tiff
@@ -19,7 +19,7 @@ def asked(held, coloured=False):
     """Whether the reading as numbered objects is offered for masks that hold 0 and these values."""
     masks = {f"m{number:03d}": {0, *values} for number, values in enumerate(held)}
     pixels = {value: 100 for values in masks.values() for value in values}
-    found = readings(Counter(pixels), masks, coloured, Hints())
+    found = interpretations(Counter(pixels), masks, coloured, Hints())
     return any("numbered objects" in reading.words for reading in found)
 
 

@@ -108,7 +108,7 @@ def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, 
             photometric = "rgb" if channels == 3 else "minisblack"
             tifffile.imwrite(path, array.squeeze(), tile=(32, 32), photometric=photometric, **tags)
     whole = prepared(tmp_path / "set", tmp_path / "1").folder
-    monkeypatch.setattr("src.data.reading.tiff.LARGE", 10)
+    monkeypatch.setattr("src.data.reading.tiff.LARGE_IMAGE_PIXELS", 10)
     banded = prepared(tmp_path / "set", tmp_path / "2").folder
     assert {path.name for path in banded.iterdir()} == {"images.bin", "masks.bin", "index.json", "dataset.yaml"}
     for path in whole.iterdir():
@@ -182,7 +182,7 @@ def test_an_empty_folder_is_refused(tmp_path):
         ('classes: {"#ff0000": a, "#FF0000": b}', "one and the same value: #FF0000, #ff0000"),
         ('classes: {"#ff0000": a, "#000000": b}\nignore: "#FF0000"', "#FF0000 is the value of class a"),
         ("classes: {0: a, 1: b}\nignore: 2\nignore: 3", 'found duplicate key "ignore"'),
-        ("classes: {0: a}", "from 2 to 255"),
+        ("classes: {0: a}", "2 to 255"),
         ("classes: {0.5: a, 1: b}", "0.5 is neither a whole number nor a colour"),
         ("classes: {0: a, red: b}", "'red' is neither a whole number nor a colour"),
         ('classes: {0: a, "#FF0000": b}', "give either numbers or colours"),
@@ -192,7 +192,7 @@ def test_an_empty_folder_is_refused(tmp_path):
         ("classes: {0: a, 1: b}\nignore: 1", "1 is the value of class b"),
         ("group: '(a'", "not a regular expression"),
         ("group: 'a'", "exactly one capture group"),
-        ("test: ../test.txt", "name of a file beside"),
+        ("test: ../test.txt", "name of a file in the folder"),
         ("test: missing.txt", "missing.txt: cannot be read"),
         ("classes: {0: a, 1: b", "not valid YAML"),
         ("classes: !!int many", "not valid YAML"),
@@ -249,4 +249,4 @@ def test_values_of_more_than_a_byte_can_be_classes(tmp_path):
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {0: a, 40000: b}\nignore: 9")
     np.testing.assert_array_equal(prepared(source, tmp_path).mask(0)[0][:3], [0, 1, IGNORE])
-    assert Dataset.model_validate({"classes": {-1: "a", 2**31: "b"}}).codes == [-1, 2**31]
+    assert Dataset.model_validate({"classes": {-1: "a", 2**31: "b"}}).stored_values == [-1, 2**31]

@@ -47,6 +47,14 @@ def test_a_class_is_among_them_in_as_many_groups_as_decisions_need():
     assert len(chosen) == 16
 
 
+def test_a_rare_class_is_in_enough_groups_for_a_decision():
+    """A class in one image of each of ten groups of 100 images; fit_decisions asks for `FEWEST_GROUPS` groups."""
+    held = [(100, int(index % 100 == 50)) for index in range(1000)]
+    groups = [str(index // 100) for index in range(1000)]
+    chosen = subsample(Subset(store_of(held), range(1000), groups), 12).indices
+    assert len({groups[index] for index in chosen if held[index][1]}) >= FEWEST_GROUPS
+
+
 def test_the_rarest_classes_come_first_where_not_all_can():
     held = [[1, *(int(index % 40 == label) for label in range(40))] for index in range(2000)]
     held[777][5] = 0

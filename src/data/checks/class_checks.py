@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from src.data.checks.mask_interpretation import MOST_CLASSES, VOC_VOID, class_names, classes_line
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import (
     BACKGROUND_NAMES,
@@ -22,7 +22,7 @@ GREYS = ("bits", "grey", "grey as RGB")  # kinds of mask that have a colour for 
 GREY, WHITE = 0x010101, 0xFFFFFF  # the colour of grey 1, and that of a set bit
 
 
-def palette_conflict(masks: Mapping[str, Values], dataset: Dataset) -> Finding | None:
+def palette_conflict(masks: Mapping[str, StoredValues], dataset: Dataset) -> Finding | None:
     """An error if a palette index has different colours in two masks, with the line that reads them as colours.
 
     A grey mask counts as a palette of greys where the palettes hold nothing but the greys of such masks.
@@ -33,13 +33,13 @@ def palette_conflict(masks: Mapping[str, Values], dataset: Dataset) -> Finding |
     if any(values.kind == "foreground" for values in masks.values()):
         setting = "data.masks.read: instances takes index 0 for the background: save all masks with the same one there"
         return Finding("masks", "error", f"palettes differ: {conflict}", setting, True)
-    setting = f"to read them as colours, in {NAME}: {colours_line(masks, dataset.ignored)}"
-    setting += "" if dataset.ignored is None else f" in place of ignore: {dataset.ignore}"
+    setting = f"to read them as colours, in {NAME}: {colours_line(masks, dataset.ignored_value)}"
+    setting += "" if dataset.ignored_value is None else f" in place of ignore: {dataset.ignore}"
     setting += "; or, if an index means the same in all masks, in params.yaml: data.masks.read: indices"
     return Finding("masks", "error", f"palettes differ: {conflict}", setting, True)
 
 
-def _two_palettes(masks: Mapping[str, Values]) -> str:
+def _two_palettes(masks: Mapping[str, StoredValues]) -> str:
     first: dict[int, tuple[int, str]] = {}  # index → its colour, and the mask where it was seen first
     placed: dict[int, tuple[set[int], str]] = {}  # colour → its indices, and the mask where it was seen first
     for name, values in masks.items():
@@ -51,12 +51,12 @@ def _two_palettes(masks: Mapping[str, Values]) -> str:
                 return f"index {index} is #{known:06X} in {where!r} and #{colour:06X} in {name!r}"
         for colour, found in indices.items():
             others, where = placed.setdefault(colour, (found, name))
-            if found.isdisjoint(others) and masks[where].whole_palette != values.whole_palette:
+            if found.isdisjoint(others) and masks[where].palette_bytes != values.palette_bytes:
                 return f"#{colour:06X} is index {min(others)} in {where!r} and {min(found)} in {name!r}"
     return ""
 
 
-def _palette_and_grey(masks: Mapping[str, Values]) -> str:
+def _palette_and_grey(masks: Mapping[str, StoredValues]) -> str:
     greys = {name: values for name, values in masks.items() if values.palette is None and values.kind in GREYS}
     holder = {colour: name for name, values in greys.items() for colour in _colours(values).values()}
     bits = all(values.kind == "bits" for values in greys.values())
@@ -73,7 +73,7 @@ def _palette_and_grey(masks: Mapping[str, Values]) -> str:
     return ""
 
 
-def _colours(values: Values) -> dict[int, int]:
+def _colours(values: StoredValues) -> dict[int, int]:
     """Stored value → the colour that it is shown in, of the values that have one."""
     if values.palette is not None:
         return values.palette
@@ -82,7 +82,7 @@ def _colours(values: Values) -> dict[int, int]:
     return {value: value * (WHITE if values.kind == "bits" else GREY) for value in values.pixels if 0 <= value < 256}
 
 
-def colours_line(masks: Mapping[str, Values], ignored: int | None = None) -> str:
+def colours_line(masks: Mapping[str, StoredValues], ignored: int | None = None) -> str:
     """The line of dataset.yaml that reads all masks as colours; `ignored`: the stored value that counts nowhere."""
     shown = [(stored, colour) for values in masks.values() for stored, colour in _colours(values).items()]
     void = {colour for stored, colour in shown if stored == ignored or colour in VOC_VOID}
@@ -93,7 +93,7 @@ def colours_line(masks: Mapping[str, Values], ignored: int | None = None) -> str
     return line + "".join(f' and ignore: "#{colour:06X}"' for colour in sorted(void)[:1])
 
 
-def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, Values]) -> list[Finding]:
+def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, StoredValues]) -> list[Finding]:
     """Warnings about palettes: two indices of one colour, or a background that is shown lighter than the foreground.
 
     Args:
@@ -102,14 +102,14 @@ def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, V
         masks: id → the values of the mask.
     """
     colours = {index: colour for values in masks.values() for index, colour in (values.palette or {}).items()}
-    known = [(index, colours[index]) for index in dataset.codes if index in colours]
+    known = [(index, colours[index]) for index in dataset.stored_values if index in colours]
     findings = []
     for one, colour in known:
         same = [index for index, other in known if other == colour != 0]
         if len(same) > 1 and same[0] == one:
             shown = ", ".join(map(str, same))
             what = f"the palette indices {shown} have one colour, #{colour:06X}, and are {len(same)} classes"
-            setting = f"if they are one class, in {NAME}: {colours_line(masks, dataset.ignored)}"
+            setting = f"if they are one class, in {NAME}: {colours_line(masks, dataset.ignored_value)}"
             findings.append(Finding("masks", "warning", what, setting, True))
     return findings + _light_background(described, dataset, known)
 
@@ -117,7 +117,7 @@ def palette_warnings(described: Dataset, dataset: Dataset, masks: Mapping[str, V
 def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tuple[int, int]]) -> list[Finding]:
     """A warning if palettes show the background of two classes that nobody named in a lighter grey than the other."""
     index = dataset.background_index
-    if described.background or described.classes or index is None or not len(known) == len(dataset.codes) == 2:
+    if described.background or described.classes or index is None or not len(known) == len(dataset.stored_values) == 2:
         return []
     (background, grey), (other, darker) = known[index], known[1 - index]
     if grey % GREY or darker % GREY or grey < darker:
@@ -128,9 +128,9 @@ def _light_background(described: Dataset, dataset: Dataset, known: Sequence[tupl
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def unlabelled_objects(dataset: Dataset, masks: Mapping[str, Values]) -> Finding | None:
+def unlabelled_objects(dataset: Dataset, masks: Mapping[str, StoredValues]) -> Finding | None:
     """An error if numbered objects have a number that may mean that nobody labelled the pixels."""
-    first = {value: name for name, values in reversed(list(masks.items())) for value in values.apart}
+    first = {value: name for name, values in reversed(list(masks.items())) for value in values.maybe_unlabelled}
     if dataset.ignore is not None or not first:
         return None
     shown = ", ".join(f"{value} (as in {name!r})" for value, name in sorted(first.items()))
@@ -181,7 +181,7 @@ def _polarity(described: Dataset, dataset: Dataset, pixels: Mapping[str, Sequenc
     totals = [sum(counts[label] for counts in pixels.values()) for label in (0, 1)]
     share = totals[index] / max(sum(totals), 1)
     unnamed = plain_name(background) not in BACKGROUND_NAMES
-    guessed = unnamed or (not described.classes and dataset.codes[index] != 0)
+    guessed = unnamed or (not described.classes and dataset.stored_values[index] != 0)
     if not guessed and share >= 0.5:
         return []
     value = list(dataset.classes)[index]
@@ -235,7 +235,7 @@ def _rare(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding
     return findings
 
 
-def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) -> list[Finding]:
+def photometric_warnings(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) -> list[Finding]:
     """A warning if some files store white as 0 and others black, or all white as 0 where that is unusual.
 
     Args:
@@ -256,7 +256,7 @@ def photometric(kind: str, inverted: Mapping[str, bool], *, usual: bool = True) 
     return [Finding(kind, "warning", what, setting, True)]
 
 
-def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> list[Finding]:
+def boolean_mask_findings(masks: Mapping[str, StoredValues], dataset: Dataset, one: int) -> list[Finding]:
     """An error, or a warning if classes are named, for masks of one bit whose True viewers show as black.
 
     Args:
@@ -264,7 +264,7 @@ def truth_values(masks: Mapping[str, Values], dataset: Dataset, one: int) -> lis
         dataset: dataset.yaml as the user wrote it.
         one: the value that a set bit stands for.
     """
-    names = [name for name, values in masks.items() if values.truth]
+    names = [name for name, values in masks.items() if values.inverted_booleans]
     if not names:
         return []
     what = f"{len(names)} mask(s) store white as 0, as tifffile (scikit-image, imageio) does with boolean arrays: "

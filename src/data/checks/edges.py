@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
 from src.data.reading.masks import Labels
-from src.data.reading.unreadable import LARGE
+from src.data.reading.unreadable import LARGE_IMAGE_PIXELS
 
 SAMPLE = 128  # rows and columns of a mask that are looked at, spread evenly
 THIN = 2  # pixels: the width of such a line
@@ -38,16 +38,16 @@ class Edges:
 
 def edges(labels: Labels) -> Edges:
     """The edges of a mask of grey values; empty for colours, for fewer than three values, or for far too many."""
-    found, values = Edges(), sorted(labels.values.code)
+    found, values = Edges(), sorted(labels.values.codes)
     number = len(values)
     if (
         labels.values.kind not in ("grey", "grey as RGB")
         or not 3 <= number <= MOST_CLASSES
-        or labels.codes.size > LARGE
+        or labels.codes.size > LARGE_IMAGE_PIXELS
     ):
         return found
     rank = np.zeros(256, np.uint8)
-    rank[[labels.values.code[value] for value in values]] = np.arange(number)
+    rank[[labels.values.codes[value] for value in values]] = np.arange(number)
     for codes in (labels.codes, labels.codes.T):
         runs, lengths = _runs(rank[codes[:: max(1, len(codes) // SAMPLE)]])
         inside = (runs[:-1] != BORDER) & (runs[1:] != BORDER)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.data.checks.dataset_checks import Gate
+from src.data.checks.dataset_checks import CheckResult
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, NONE, Dataset, as_yaml
 from src.errors import UserError, listing
@@ -15,25 +15,25 @@ MOST_SIZES, MOST_SHOWN = 4, 5  # sizes, and lines of warnings, in the summary
 FEWEST_ALIKE = 4  # findings of the same words that are told in one line
 
 
-def write_findings(path: Path, gate: Gate) -> None:
+def write_findings(path: Path, gate: CheckResult) -> None:
     """data/checks.csv: a row for each finding, errors first."""
     write_csv(path, ({column: getattr(found, column) for column in COLUMNS} for found in gate.findings), COLUMNS)
 
 
-def stop_on_errors(gate: Gate, table: Path) -> None:
+def stop_on_errors(gate: CheckResult, table: Path) -> None:
     """`UserError` with every error, if there is one; table: where all of them stand."""
-    stop(gate.errors, f"in the data set, all of them in {table}")
+    raise_errors(gate.errors, f"in the data set, all of them in {table}")
 
 
-def stop(errors: list[Finding], where: str) -> None:
+def raise_errors(errors: list[Finding], where: str) -> None:
     """`UserError` with every one of these, if there is one."""
     if errors:
         raise UserError(f"{len(errors)} problem(s) {where}\n{listing(_lines(errors))}")
 
 
-def summary(gate: Gate) -> Iterator[str]:
+def summary(gate: CheckResult) -> Iterator[str]:
     """Lines: how many pairs, of what sizes and types, what their masks mean, and how much was found."""
-    entries = list(gate.entries.values())
+    entries = list(gate.pairs.values())
     if entries:
         channels = Counter(f"{entry.shape[2]} channel(s) of {entry.dtype}" for entry in entries)
         sizes = Counter(f"{entry.shape[1]} × {entry.shape[0]}" for entry in entries)
@@ -71,21 +71,21 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
         yield from (f"{file}: {what} → {setting}" for file in together)
 
 
-def _classes(gate: Gate) -> Iterator[str]:
+def _classes(gate: CheckResult) -> Iterator[str]:
     """A line for each class: its value in the masks, its share of the pixels, and how many images hold it."""
     if not gate.encoding.dataset.classes:
         return  # nobody knows yet what the masks mean
-    pixels = [gate.pixels(entry) for entry in gate.entries.values()]
+    pixels = [gate.pixels(entry) for entry in gate.pairs.values()]
     total = sum(map(sum, pixels)) or 1
     for position, (value, name) in enumerate(gate.encoding.dataset.classes.items()):
         counts = [of_image[position] for of_image in pixels]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
         yield f"mask value {value}: {name!r}, {share}"
-    ignored = gate.encoding.dataset.ignored
-    held = [(entry.values.kind, *item) for entry in gate.entries.values() for item in entry.values.pixels.items()]
-    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) == ignored):
+    ignored = gate.encoding.dataset.ignored_value
+    held = [(entry.values.kind, *item) for entry in gate.pairs.values() for item in entry.values.pixels.items()]
+    if left_out := sum(count for kind, value, count in held if gate.encoding.common_value(value, kind) == ignored):
         yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
-    if any(entry.values.kind == "one-hot" for entry in gate.entries.values()):
+    if any(entry.values.kind == "one-hot" for entry in gate.pairs.values()):
         yield "one-hot masks: the value is the number of the channel that is set, from 0"
     yield _background(gate.encoding.dataset, pixels)
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
-from src.data.reading.images import RGB_WEIGHTS, Pixels
-from src.data.reading.masks import Values
+from src.data.reading.channels import LUMA_WEIGHTS, Pixels
+from src.data.reading.masks import StoredValues
 from src.params import Masks
 
 SIDE = 256  # pixels that are compared along each side
@@ -14,7 +14,7 @@ FEW_VALUES = 4  # of an image that may be a mask
 FLAT = 0.5  # share of the two most frequent values above which something is a mask, as smooth as its edges may be
 
 
-def suspicious(values: Values, masks: Masks) -> bool:
+def may_hold_image(values: StoredValues, masks: Masks) -> bool:
     """Whether a mask holds too many values for classes, or a setting made two of them, so that nobody would notice."""
     return len(values.pixels) > MOST_CLASSES or masks.threshold > 0 or masks.read == "instances"
 
@@ -31,7 +31,7 @@ def holds_image(mask: Pixels, image: Pixels) -> bool:
     return any(np.corrcoef(one.ravel(), other.ravel())[0, 1] > CORRELATED for other in others)
 
 
-def changed_places(mask: Pixels, image: Pixels) -> bool:
+def looks_swapped(mask: Pixels, image: Pixels) -> bool:
     """Whether a mask file's pixels are those of a picture, and the image's no more than a mask's."""
     one, other = _channels(mask)[0], _channels(image)[0]
     counts = np.sort(np.unique(one, return_counts=True)[1])
@@ -42,5 +42,5 @@ def _channels(pixels: Pixels) -> list[NDArray[np.float64]]:
     """Thinned out: the image in grey, then its channels."""
     step = max(1, min(pixels.shape[:2]) // SIDE)
     thin = pixels[::step, ::step].astype(np.float64)
-    grey = thin @ np.array(RGB_WEIGHTS) if thin.shape[-1] == 3 else thin.mean(axis=-1)
+    grey = thin @ np.array(LUMA_WEIGHTS) if thin.shape[-1] == 3 else thin.mean(axis=-1)
     return [grey, *np.moveaxis(thin, -1, 0)]

@@ -9,30 +9,30 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from src.data.checks.class_checks import (
+    boolean_mask_findings,
     colours_line,
     palette_conflict,
-    truth_values,
     unlabelled_class,
     unlabelled_objects,
 )
 from src.data.checks.mask_interpretation import (
     MOST_CLASSES,
     Hints,
-    Reading,
+    Interpretation,
     blend,
     classes_line,
-    objects_reading,
-    readings,
+    interpretations,
+    objects_interpretation,
 )
-from src.data.reading.masks import Kind, Values
+from src.data.reading.masks import Kind, StoredValues
 from src.data.reading.unreadable import Finding
-from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, Value
+from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, StoredValue
 from src.section import problems
 
 MOST_NAMED = 5  # values for which a message names a mask
 COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
 MANY = 8  # values that are no classes: more of them in one mask seem to come from its format, not from the brush
-EXAMPLE: dict[bool, dict[Value, str]] = {  # whether in colour → classes to show how they are named
+EXAMPLE: dict[bool, dict[StoredValue, str]] = {  # whether in colour → classes to show how they are named
     False: {0: "background", 128: "cell", 255: "…"},
     True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
 }
@@ -57,7 +57,7 @@ class Encoding:
     one: int
 
     @classmethod
-    def of(cls, dataset: Dataset, masks: Mapping[str, Values]) -> "Encoding":
+    def of(cls, dataset: Dataset, masks: Mapping[str, StoredValues]) -> "Encoding":
         """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
         counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
         family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
@@ -68,24 +68,24 @@ class Encoding:
         elif dataset.classes and family == "in colour":
             family = "in grey"
         wider = {value for values in masks.values() if values.kind != "bits" for value in values.pixels}
-        known = set(dataset.codes) or wider
+        known = set(dataset.stored_values) or wider
         return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
 
-    def fits(self, values: Values) -> bool:
+    def fits(self, values: StoredValues) -> bool:
         return values.kind in FAMILIES[self.family]
 
-    def value(self, stored: int, kind: Kind) -> int:
+    def common_value(self, stored: int, kind: Kind) -> int:
         """A mask's own value in the terms of the whole set."""
         if kind == "bits":
             return self.one if stored else 0
         return stored * 0x010101 if self.family == "in colour" and kind == "grey as RGB" else stored
 
-    def lookup(self, values: Values) -> NDArray[np.uint8]:
+    def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
         """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
-        index = {code: position for position, code in enumerate(self.dataset.codes)}
+        index = {code: position for position, code in enumerate(self.dataset.stored_values)}
         lookup = np.full(256, IGNORE, np.uint8)
-        for stored, code in values.code.items():
-            lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
+        for stored, code in values.codes.items():
+            lookup[code] = index.get(self.common_value(stored, values.kind), IGNORE)
         return lookup
 
     def some(self, values: list[int]) -> str:
@@ -94,7 +94,7 @@ class Encoding:
         return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
 
 
-def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, list[Finding]]:
+def resolve_encoding(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
     """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
 
     Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
@@ -106,9 +106,9 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     encoding = Encoding.of(dataset, masks)
     if found := palette_conflict(masks, dataset) or unlabelled_objects(dataset, masks):
         return encoding, [*findings, found]
-    findings += _strangers(encoding, masks) + truth_values(masks, dataset, encoding.one)
+    findings += _strangers(encoding, masks) + boolean_mask_findings(masks, dataset, encoding.one)
     held: Held = {
-        name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
+        name: {encoding.common_value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
         if encoding.fits(values)
     }
@@ -120,7 +120,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
         if encoding.family != "in colour":
-            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored
+            content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored_value
         try:
             encoding = replace(encoding, dataset=Dataset.model_validate(content))
         except ValidationError as error:  # the rest of dataset.yaml names classes or values that are not there
@@ -129,7 +129,7 @@ def resolve(dataset: Dataset, masks: Mapping[str, Values]) -> tuple[Encoding, li
     return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
 
 
-def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
+def _lossy(masks: Mapping[str, StoredValues]) -> list[Finding]:
     """An error for every mask whose format has changed the values: one that looks like a class may be another's."""
     what = "the mask is in a lossy format, which changes its values and invents some at edges"
     changed = {name: values for name, values in masks.items() if values.lossy}
@@ -139,7 +139,7 @@ def _lossy(masks: Mapping[str, Values]) -> list[Finding]:
     return [Finding(name, "error", what, f"{setting} as PNG, or data.on_error: skip") for name in changed]
 
 
-def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]:
+def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Finding]:
     """An error for every mask that is not in what the others are in."""
     named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
     alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
@@ -159,26 +159,26 @@ def _strangers(encoding: Encoding, masks: Mapping[str, Values]) -> list[Finding]
     return findings
 
 
-def _possible(encoding: Encoding, held: Held, masks: Mapping[str, Values]) -> list[Reading]:
-    ignored = encoding.dataset.ignored
+def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Interpretation]:
+    ignored = encoding.dataset.ignored_value
     pixels: Counter[int] = Counter()
     for counts in held.values():
         pixels.update({value: count for value, count in counts.items() if value != ignored})
     found = {name: counts.keys() - {ignored} for name, counts in held.items()}
     hints = Hints(
         palette=any(values.palette is not None for values in masks.values()),
-        wide=any(values.wide for values in masks.values()),
+        wide=any(values.over_8_bits for values in masks.values()),
         nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
         all_classes=encoding.dataset.ignore == NONE,
         ignored=None if ignored is None else encoding.dataset.ignore,
     )
-    return readings(pixels, found, encoding.family == "in colour", hints)
+    return interpretations(pixels, found, encoding.family == "in colour", hints)
 
 
 def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     """An error for every mask with a value that is neither a class nor ignored."""
     dataset = encoding.dataset
-    known = set(dataset.codes) | ({dataset.ignored} if dataset.ignored is not None else set())
+    known = set(dataset.stored_values) | ({dataset.ignored_value} if dataset.ignored_value is not None else set())
     setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
     findings = []
     for name, counts in held.items():
@@ -190,7 +190,7 @@ def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     return findings
 
 
-def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
+def _in_one_channel(encoding: Encoding, held: Held) -> list[Interpretation]:
     """The reading that one channel of many colours holds classes and the others number objects, as in CARLA's masks."""
     if encoding.family != "in colour":
         return []
@@ -199,11 +199,13 @@ def _in_one_channel(encoding: Encoding, held: Held) -> list[Reading]:
         values = sorted({value >> shift & 255 for counts in held.values() for value in counts})
         if 1 < len(values) <= MOST_CLASSES:
             shown = ", ".join(map(str, values[:MOST_NAMED])) + " …" * (len(values) > MOST_NAMED)
-            found.append(Reading(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG"))
+            found.append(
+                Interpretation(f"classes in the {name} channel alone, {shown}", "save this channel as grey PNG")
+            )
     return found if len(found) == 1 else []
 
 
-def _undrawn(encoding: Encoding, held: Held) -> Reading:
+def _undrawn(encoding: Encoding, held: Held) -> Interpretation:
     """The reading that most values come from a lossy format or from smooth resizing, with those that do not seem to."""
     pixels: Counter[int] = Counter()
     for counts in held.values():
@@ -215,10 +217,10 @@ def _undrawn(encoding: Encoding, held: Held) -> Reading:
         else ""
     )
     words = f"values that nobody drew, from a lossy format (JPEG) or smooth resizing{drawn}"
-    return Reading(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
+    return Interpretation(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
 
 
-def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool) -> Finding:
+def _unclear(encoding: Encoding, held: Held, possible: list[Interpretation], made: bool) -> Finding:
     """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
     where: dict[int, list[str]] = {}
     for name, counts in held.items():
@@ -227,16 +229,18 @@ def _unclear(encoding: Encoding, held: Held, possible: list[Reading], made: bool
     rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
     examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
     what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
-    counted = where.keys() - {encoding.dataset.ignored}
+    counted = where.keys() - {encoding.dataset.ignored_value}
     if len(counted) < 2:
         return _alone(encoding, what, ignored=len(counted) < len(where), made=made)
     if not possible:
         possible = [
             *_in_one_channel(encoding, held),
             _undrawn(encoding, held),
-            Reading("classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"),
+            Interpretation(
+                "classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"
+            ),
         ]
-        possible += [objects_reading()] if 0 in counted and encoding.family != "in alpha" else []
+        possible += [objects_interpretation()] if 0 in counted and encoding.family != "in alpha" else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
     lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
     return Finding("masks", "error", what + count, lines, True)

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from src.data.source.dataset import Value, as_yaml
+from src.data.source.dataset import StoredValue, as_yaml
 
 MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
 THRESHOLD = "in params.yaml: data.masks.threshold"
@@ -27,12 +27,12 @@ VOC_VOID = (0xE0E0C0, 0xC0E0E0)  # PASCAL VOC's colour of pixels that nobody lab
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """One way to understand the values: in words, the line that picks it, and the classes if that is what they are."""
 
     words: str
     line: str
-    classes: dict[Value, str] = field(default_factory=dict)
+    classes: dict[StoredValue, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Hints:
     wide: bool = False
     nodata: frozenset[int] = frozenset()
     all_classes: bool = False
-    ignored: Value | None = None
+    ignored: StoredValue | None = None
 
 
-def readings(
+def interpretations(
     pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool, hints: Hints | None = None
-) -> list[Reading]:
+) -> list[Interpretation]:
     """Every reading of the values; a single one that has classes is certain.
 
     Args:
@@ -77,13 +77,15 @@ def readings(
     if coloured:
         if len(values) > MOST_CLASSES:
             return []
-        smooth = Reading("colours with soft edges", "save the masks again, resized by nearest neighbour")
+        smooth = Interpretation("colours with soft edges", "save the masks again, resized by nearest neighbour")
         numbered = values[0] == 0 and _coloured_objects(objects)
-        return [*ignoring, as_classes, *[objects_reading(unlabelled)] * numbered, *[smooth] * _blended(pixels)]
+        return [*ignoring, as_classes, *[objects_interpretation(unlabelled)] * numbered, *[smooth] * _blended(pixels)]
     ends = (values[0], values[-1])
-    soft = [] if hints.palette else [Reading("foreground with soft edges", f"{THRESHOLD}: {(sum(ends) + 1) // 2}")]
+    soft = (
+        [] if hints.palette else [Interpretation("foreground with soft edges", f"{THRESHOLD}: {(sum(ends) + 1) // 2}")]
+    )
     numbered = 0 in values and _numbered(objects, hints)
-    as_objects = [objects_reading(unlabelled)] if 0 in values and len(values) > 2 else []
+    as_objects = [objects_interpretation(unlabelled)] if 0 in values and len(values) > 2 else []
     if len(values) > MOST_CLASSES:
         near = sum(n for v, n in pixels.items() if min(v - ends[0], ends[1] - v) <= (ends[1] - ends[0]) / 16)
         found = soft if near >= ENDS * pixels.total() or ends == (0, 255) else []
@@ -91,7 +93,7 @@ def readings(
     if ends[1] > 255 or numbered:
         return [*ignoring, as_classes, *as_objects]
     if values == [0, 1, 255] and not hints.palette and not any({1, 255} <= set(found) for found in held.values()):
-        return [Reading("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1"), as_classes]
+        return [Interpretation("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1"), as_classes]
     if len(values) == 2 or _consecutive(values) or (ignoring and _consecutive(values[:-1])):
         return [*ignoring, as_classes]
     between = 1 - (pixels[ends[0]] + pixels[ends[1]]) / pixels.total()
@@ -99,35 +101,35 @@ def readings(
     return [*ignoring, as_classes, *(soft if may_be_soft or (between < EDGES and ends[0] >= 0) else [])]
 
 
-def _classes(values: Sequence[int], coloured: bool) -> Reading:
+def _classes(values: Sequence[int], coloured: bool) -> Interpretation:
     classes = class_names(values, coloured)
-    return Reading(f"{len(values)} classes", f"in dataset.yaml: {classes_line(classes)}", classes)
+    return Interpretation(f"{len(values)} classes", f"in dataset.yaml: {classes_line(classes)}", classes)
 
 
-def _two(background: int, foreground: int) -> Reading:
+def _two(background: int, foreground: int) -> Interpretation:
     line = classes_line({background: "background", foreground: "foreground"})
-    return Reading(f"{foreground} is the foreground", f"in dataset.yaml: {line}")
+    return Interpretation(f"{foreground} is the foreground", f"in dataset.yaml: {line}")
 
 
-def objects_reading(unlabelled: Sequence[int] = ()) -> Reading:
+def objects_interpretation(unlabelled: Sequence[int] = ()) -> Interpretation:
     """Numbered objects, with a word on the values that may stand for what nobody labelled."""
     line = "in params.yaml: data.masks.read: instances"
     if unlabelled:
         line += f", with in dataset.yaml: ignore: {unlabelled[0]} if nobody labelled these pixels"
-    return Reading("numbered objects on background 0", line)
+    return Interpretation("numbered objects on background 0", line)
 
 
 def _consecutive(values: Sequence[int]) -> bool:
     return list(values) == list(range(len(values)))
 
 
-def _ignoring(value: int, values: Sequence[int], coloured: bool, hints: Hints) -> Reading:
+def _ignoring(value: int, values: Sequence[int], coloured: bool, hints: Hints) -> Interpretation:
     others = len(values) - 1
     words = f"{others} class{'es' if others != 1 else ''}, and pixels that nobody labelled"
     if hints.ignored is not None:
         only = f"dataset.yaml ignores {hints.ignored} and can ignore no second value"
-        return Reading(words, f"save them with the value {hints.ignored} ({only})")
-    return Reading(words, f"in dataset.yaml: ignore: {as_yaml(_value(value, coloured))}")
+        return Interpretation(words, f"save them with the value {hints.ignored} ({only})")
+    return Interpretation(words, f"in dataset.yaml: ignore: {as_yaml(_value(value, coloured))}")
 
 
 def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int]:
@@ -154,7 +156,7 @@ def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int
     return list(dict.fromkeys(found))
 
 
-def class_names(values: Sequence[int], coloured: bool) -> dict[Value, str]:
+def class_names(values: Sequence[int], coloured: bool) -> dict[StoredValue, str]:
     """Names for the values: background and foreground for two, else the value's own."""
     stored = [_value(value, coloured) for value in values]
     if len(values) == 2:
@@ -162,18 +164,18 @@ def class_names(values: Sequence[int], coloured: bool) -> dict[Value, str]:
     return {value: _name(value) for value in stored}
 
 
-def _name(value: Value) -> str:
+def _name(value: StoredValue) -> str:
     if isinstance(value, str):
         return f"colour_{value[1:]}"
     return f"class_{value}" if value >= 0 else f"class_minus_{-value}"
 
 
-def classes_line(classes: Mapping[Value, str]) -> str:
+def classes_line(classes: Mapping[StoredValue, str]) -> str:
     """The line of dataset.yaml that names the classes."""
     return f"classes: {{{', '.join(f'{as_yaml(value)}: {as_yaml(name)}' for value, name in classes.items())}}}"
 
 
-def _value(value: int, coloured: bool) -> Value:
+def _value(value: int, coloured: bool) -> StoredValue:
     return f"#{value:06X}" if coloured else value
 
 

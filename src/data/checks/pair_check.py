@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from src.data.checks.edges import Edges, edges
 from src.data.crops.normalise import has_usable_values, intensity_moments
 from src.data.crops.resize import resize_image, resize_mask
-from src.data.reading.masks import Values
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.duplicates import fingerprint
 from src.data.similarity.filled import thumbnail
@@ -26,7 +26,7 @@ Pixels = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CheckedPair:
     """What is kept of a pair when its pixels are gone.
 
     Attributes:
@@ -39,13 +39,13 @@ class Entry:
         orientation: EXIF, 1 … 8, of the image's file.
         highest: the highest of the image's numbers.
         edges: where the values of the mask meet.
-        at: where image and mask begin in the store.
+        offsets: where image and mask begin in the store.
     """
 
     id: str
     shape: tuple[int, ...]
     dtype: str
-    values: Values
+    values: StoredValues
     mean: list[float]
     std: list[float]
     checksums: tuple[int, int]
@@ -57,7 +57,7 @@ class Entry:
     orientation: int = 1
     highest: float = 0.0
     edges: Edges = field(default_factory=Edges)
-    at: tuple[int, int] = (0, 0)
+    offsets: tuple[int, int] = (0, 0)
 
     @property
     def picture(self) -> Hashable:
@@ -65,10 +65,10 @@ class Entry:
         return self.shape, self.dtype, self.checksums[0], self.fingerprint.tobytes()
 
 
-def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> Entry:
+def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> CheckedPair:
     """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
     image, labels = content.image, content.labels
-    code = labels.values.code.get(ignore) if ignore is not None else None
+    code = labels.values.codes.get(ignore) if ignore is not None else None
     findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
     if not has_usable_values(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
@@ -84,7 +84,7 @@ def entry_of(name: str, content: Content, ignore: int | None, shown: bool) -> En
         findings.append(Finding(name, "warning", what, "check that it is meant"))
     release(image)
     mean, std = intensity_moments(image, None if code is None else labels.codes != code)
-    entry = Entry(
+    entry = CheckedPair(
         id=name,
         shape=image.shape,
         dtype=image.dtype.name,

@@ -6,8 +6,8 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from src.data.checks.edges import interpolated_values
-from src.data.checks.pair_check import Entry
-from src.data.reading.masks import Values
+from src.data.checks.pair_check import CheckedPair
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.errors import some
@@ -21,7 +21,7 @@ FEW = 1 / 3  # share of the masks that may be exchanged: of more nobody can say 
 
 
 def set_findings(
-    entries: Mapping[str, Entry], dataset: Dataset, twins: Mapping[str, str], named: bool
+    entries: Mapping[str, CheckedPair], dataset: Dataset, twins: Mapping[str, str], named: bool
 ) -> list[Finding]:
     """Findings about a set whose pairs can all be read.
 
@@ -34,10 +34,10 @@ def set_findings(
     shown = {name: entry for name, entry in entries.items() if any(entry.std)}  # the others are of one colour
     found = [*_same_masks(shown, twins), *_ranges(shown), *_lines(entries.values(), dataset)]
     masks = {name: entry.values for name, entry in entries.items()}
-    return found + rescaled_mask_findings(masks, dataset.ignored, named)
+    return found + rescaled_mask_findings(masks, dataset.ignored_value, named)
 
 
-def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[Finding]:
+def _same_masks(entries: Mapping[str, CheckedPair], twins: Mapping[str, str]) -> list[Finding]:
     """A warning if different images have the very same mask; one of a single value tells nothing."""
     groups: dict[object, list[str]] = {}
     for name, entry in entries.items():
@@ -56,7 +56,7 @@ def _same_masks(entries: Mapping[str, Entry], twins: Mapping[str, str]) -> list[
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
+def _ranges(entries: Mapping[str, CheckedPair]) -> list[Finding]:
     """A warning if the intensities of some images lie in a far smaller range than those of all others."""
     ordered = sorted((entry.highest, name) for name, entry in entries.items() if entry.highest > 0)
     ratios = [high / low for (low, _), (high, _) in pairwise(ordered)]
@@ -76,9 +76,9 @@ def _ranges(entries: Mapping[str, Entry]) -> list[Finding]:
     return [Finding("images", "warning", what, setting, True)]
 
 
-def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
+def _lines(entries: Iterable[CheckedPair], dataset: Dataset) -> list[Finding]:
     """A warning for values in thin lines between two others, as smooth resizing of class numbers leaves them."""
-    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored)
+    lines = interpolated_values([entry.edges for entry in entries], dataset.ignored_value)
     if not lines:
         return []
     names = ", ".join(f"{value} ({lines[value]:,})" for value in sorted(lines))
@@ -88,7 +88,7 @@ def _lines(entries: Iterable[Entry], dataset: Dataset) -> list[Finding]:
     return [Finding("masks", "warning", what, setting, True)]
 
 
-def rescaled_mask_findings(masks: Mapping[str, Values], ignored: int | None, named: bool) -> list[Finding]:
+def rescaled_mask_findings(masks: Mapping[str, StoredValues], ignored: int | None, named: bool) -> list[Finding]:
     """An error, or a warning if classes are named, if masks seem to be scaled or coloured by their own highest class.
 
     One value then means different classes in different masks, as 127 and 85 both stand for class 1, 255 for any.

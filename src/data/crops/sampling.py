@@ -12,7 +12,7 @@ from src.data.crops.resize import ResizedPairs
 from src.data.store.store import Pixels, release, strips
 from src.data.store.subsets import Subset
 from src.params import Augment, PlannedData
-from src.progress import ahead
+from src.progress import parallel_map
 
 MOST_POINTS = 4096  # stored locations of one rare class in one image
 ALL_POINTS = 2**20  # stored locations of one rare class in all images together: 16 MiB
@@ -184,7 +184,7 @@ class Patches:
             self.store.release()
             return np.stack([patch.image for patch in patches]), np.stack([patch.mask for patch in patches])
 
-        yield from ahead(make, steps, threads=1, waiting=AHEAD)
+        yield from parallel_map(make, steps, threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """Return the names of the rare classes, separated by commas, or none."""

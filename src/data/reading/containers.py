@@ -1,4 +1,4 @@
-"""What PNG and WebP files say beside their pixels, read from their parts without decoding anything."""
+"""What PNG and WebP files hold besides their pixels, and what a file is if it is not an image. Nothing is decoded."""
 
 import struct
 import zlib
@@ -8,7 +8,7 @@ from src.data.reading.unreadable import Unreadable
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CONVERT = "save it as PNG, TIFF, JPEG, WebP or BMP"
-OTHERS = (  # how files begin that are found in place of images, in lower case; what they are; what helps
+OTHERS = (  # files found in place of images: their first bytes in lower case, what they are, what to do
     (b"version https://git-lfs", "is a pointer of Git LFS, not the file itself", "git lfs pull"),
     (b"<!doctype html", "is a web page, not an image", "download it again: the page may say why it failed"),
     (b"<html", "is a web page, not an image", "download it again: the page may say why it failed"),
@@ -26,16 +26,16 @@ OTHERS = (  # how files begin that are found in place of images, in lower case; 
     (b"\x00\x00\x00\x0cjp  ", "is in JPEG 2000 format", CONVERT),
     (b"dicm", "is a DICOM file", CONVERT),
 )
-OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 
 def not_an_image(data: bytes) -> Unreadable:
-    """What the bytes of a file are instead of an image that can be read, and what helps."""
+    """Describe a file that is not a readable image: what it is by its bytes, and what to do."""
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for beginning, what, setting in OTHERS:
         if start.startswith(beginning) or data.startswith(beginning):
             return Unreadable(what, setting)
-    if b"annex/objects/" in data[:300]:  # a link that Git wrote as text has folders before it
+    if b"annex/objects/" in data[:300]:  # folders precede it where Git wrote a link as text
         return Unreadable("is a pointer of git-annex, not the file itself", "git annex get")
     if data[4:8] == b"ftyp":
         return Unreadable(f"is in HEIC, AVIF or a video format ({data[8:12].decode('ascii', 'replace')})", CONVERT)
@@ -46,13 +46,14 @@ def not_an_image(data: bytes) -> Unreadable:
         )
     if _text(data):
         return Unreadable(
-            "cannot be read as an image: it is text", "look into it: a failed download may say why; download it again"
+            "cannot be read as an image: it is text",
+            "open it: a failed download may say why; download it again",
         )
     return Unreadable("cannot be read as an image", CONVERT)
 
 
 def _text(data: bytes) -> bool:
-    """Whether the file begins with nothing but letters, as a message of a server."""
+    """Whether the file begins with text only, as an error page of a server does."""
     try:
         beginning = data[:256].decode("utf-8", "strict" if len(data) <= 256 else "ignore")
     except UnicodeDecodeError:
@@ -61,19 +62,23 @@ def _text(data: bytes) -> bool:
 
 
 def open_png(data: bytes) -> tuple[bytes, bytes | None]:
-    """The PNG without what does not make its pixels, which libpng would have remarks on; and its EXIF, if any.
+    """Drop the metadata chunks of a PNG, about which libpng would print warnings.
 
-    Raises `Unreadable` if a part is damaged or missing.
+    Returns:
+        The PNG with the chunks that define its pixels, and the EXIF data, None if it has none.
+
+    Raises:
+        Unreadable: A chunk is damaged or missing.
     """
-    parts = list(_png_parts(data))
-    exif = next((bytes(part[8:-4]) for name, part in parts if name == b"eXIf"), None)
-    if all(name in OF_PIXELS for name, _ in parts):
+    chunks = list(_png_chunks(data))
+    exif = next((bytes(chunk[8:-4]) for name, chunk in chunks if name == b"eXIf"), None)
+    if all(name in PIXEL_CHUNKS for name, _ in chunks):
         return data, exif
-    return SIGNATURE + b"".join(part for name, part in parts if name in OF_PIXELS), exif
+    return SIGNATURE + b"".join(chunk for name, chunk in chunks if name in PIXEL_CHUNKS), exif
 
 
-def _png_parts(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and whole of every part (chunk), its checksum compared, so that damage gets a name."""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and bytes of every chunk. The checksums are compared, so that the message can name the damaged chunk."""
     position, name = len(SIGNATURE), b""
     while name != b"IEND":
         try:
@@ -82,16 +87,16 @@ def _png_parts(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         except struct.error:
             raise Unreadable("is cut off", "save it again, or restore it from its source") from None
         name = data[position + 4 : position + 8]
-        part = memoryview(data)[position : position + 12 + length]
-        if zlib.crc32(part[4:-4]) != stored:
-            what = f"is damaged: the checksum of its part {name.decode('ascii', 'replace')!r} is wrong"
+        chunk = memoryview(data)[position : position + 12 + length]
+        if zlib.crc32(chunk[4:-4]) != stored:
+            what = f"is damaged: the checksum of its chunk {name.decode('ascii', 'replace')!r} is wrong"
             raise Unreadable(what, "save it again, or restore it from its source")
-        yield name, part
-        position += len(part)
+        yield name, chunk
+        position += len(chunk)
 
 
 def webp_is_lossy(data: bytes) -> bool:
-    """Whether a WebP's pixels are in a part `VP8 `, not `VP8L`."""
+    """Whether a WebP stores its pixels in a chunk `VP8 ` (lossy), not `VP8L` (lossless)."""
     position = 12
     while position + 8 <= len(data):
         if data[position : position + 4] == b"VP8 ":

@@ -1,48 +1,51 @@
-"""One image file to an array, as it is shown: turned as EXIF says, palettes as colours, alpha left out.
+"""Read one image file as an array: EXIF orientation applied, palettes as colours, alpha left out.
 
     PNG, BMP, WebP   header by Pillow, pixels by OpenCV
-    JPEG             header by Pillow, pixels by simplejpeg, which refuses damage that OpenCV passes over
+    JPEG             header by Pillow, pixels by simplejpeg, which refuses damage that OpenCV ignores
     TIFF             all by tifffile, see tiff.py
 
-The content decides, not the file's extension.
+The content of the file decides its format, not the extension.
 """
 
 import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 from PIL import Image
 
+from src.data.reading.channels import Pixels, grey_weights
 from src.data.reading.containers import not_an_image, open_png, webp_is_lossy
 from src.data.reading.tiff import is_tiff, read_tiff
-from src.data.reading.unreadable import MOST_BYTES, Unreadable, limited
+from src.data.reading.unreadable import MAX_FILE_BYTES, Unreadable, check_size
 from src.data.store.store import strips
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG Pillow opens MPO, too: what cameras write with a preview behind it
-GREY = ("1", "L", "I;16", "I")
-PNG_GREY = (0, 4)  # colour types; Pillow's mode of 16-bit grey with alpha is RGBA
-WHOLE = 2**24  # up to which float32 holds every whole number
-RGB_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey of colours
-Pixels = NDArray[Any]
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # as JPEG, Pillow also opens MPO, which cameras write to add a preview
+GREY_MODES = ("1", "L", "I;16", "I")
+PNG_GREY = (0, 4)  # colour types of a PNG header; Pillow reports 16-bit grey with alpha as mode RGBA
+FLOAT32_WHOLE = 2**24  # float32 holds every whole number up to here
+EXIF_ORIENTATION = 0x0112
 
-cv2.setNumThreads(1)  # parallel by image, not inside one: OpenCV's own threads would fight for the same cores
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said in our words, by the file's name
-Image.MAX_IMAGE_PIXELS = None  # `limited` takes its place
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that nothing here reads
+cv2.setNumThreads(1)  # images are read in parallel; threads inside OpenCV would compete for the same cores
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own messages name the file
+Image.MAX_IMAGE_PIXELS = None  # `check_size` replaces Pillow's limit
+warnings.filterwarnings("ignore", module=r"PIL\.")  # they concern metadata that is not used here
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its pixels: format and mode in Pillow's words, EXIF orientation 1 … 8.
+    """What the header of a PNG, JPEG, WebP or BMP says.
 
-    lossy: whether the format changed the values that were saved. data: what is to be decoded.
+    Attributes:
+        format: Name of the format in Pillow.
+        mode: Mode in Pillow, such as "L" or "RGB".
+        orientation: EXIF orientation, 1 to 8.
+        lossy: Whether the format changed the values that were saved.
+        data: The bytes to decode.
     """
 
     format: str
@@ -54,11 +57,13 @@ class Header:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file, not turned yet.
+    """An image as it is stored, before its EXIF orientation is applied.
 
-    pixels: [height, width, channels], uint8, uint16 or float32. orientation: EXIF, 1 … 8.
-    alpha_dropped: whether an alpha channel was left out that is not the same everywhere.
-    inverted: whether the file stores white as 0; in `pixels` black is 0.
+    Attributes:
+        pixels: [height, width, channels], uint8, uint16 or float32.
+        orientation: EXIF orientation, 1 to 8.
+        alpha_dropped: Whether an alpha channel was left out that is not constant.
+        inverted: Whether the file stores white as 0. In `pixels`, black is 0.
     """
 
     pixels: Pixels
@@ -68,29 +73,41 @@ class Picture:
 
 
 def read_image(path: Path, channels: int = 0, scratch: Path | None = None) -> Pixels:
-    """An image as (height, width, channels), turned as EXIF says: uint8, uint16, or float32 for all other numbers.
+    """Read an image with its EXIF orientation applied.
 
     Args:
-        path: the file.
-        channels: 0 for those of the file without alpha, else how many to return, see `converted`.
-        scratch: a folder for the pixels of a TIFF too large for memory; they come as a memory map of a file that has no
+        path: The file.
+        channels: Number of channels to return, see `convert_channels`; 0 for those of the file without alpha.
+        scratch: Folder for the pixels of a TIFF too large for memory. They come as a memory map of a file that has no
             name there and vanishes with the array.
 
+    Returns:
+        [height, width, channels]: uint8, uint16, or float32 for all other number types.
+
     Raises:
-        Unreadable: the file cannot be used.
+        Unreadable: The file cannot be used.
     """
     picture = read_picture(path, channels, scratch)
-    return turned(picture.pixels, picture.orientation)
+    return apply_orientation(picture.pixels, picture.orientation)
 
 
 def read_picture(path: Path, channels: int = 0, scratch: Path | None = None) -> Picture:
-    """The image as it is stored, and what was left out of it; the arguments are those of `read_image`."""
+    """Read an image as it is stored, without applying its EXIF orientation.
+
+    Args:
+        path: The file.
+        channels: Number of channels to return, 0 for those of the file without alpha.
+        scratch: Folder for the pixels of a TIFF too large for memory.
+
+    Raises:
+        Unreadable: The file cannot be used.
+    """
     inverted = False
     if is_tiff(path):
         tiff = read_tiff(path, channels, scratch)
         pixels, orientation, alpha, inverted = tiff.colours(), tiff.orientation, tiff.alpha, tiff.inverted
     else:
-        header = read_header(content(path))
+        header = read_header(read_bytes(path))
         pixels, orientation = decode(header), header.orientation
         alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
     dropped = False
@@ -98,13 +115,20 @@ def read_picture(path: Path, channels: int = 0, scratch: Path | None = None) -> 
         dropped, pixels = channels == 0 and _varies(pixels[..., -1]), pixels[..., :-1]
         if not isinstance(pixels, np.memmap):  # a large image stays on the disk
             pixels = np.ascontiguousarray(pixels)
-    pixels = converted(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
-    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        if pixels.dtype.kind in "iu" and max(abs(int(pixels.min())), abs(int(pixels.max()))) > WHOLE:
-            raise Unreadable(f"holds whole numbers beyond {WHOLE:,}, which float32 would round", "scale them down")
-        with np.errstate(over="ignore"):  # the gate refuses what becomes infinite
-            pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels.astype(np.float32)
-    return Picture(pixels, orientation, dropped, inverted)
+    pixels = convert_channels(pixels if pixels.ndim == 3 else pixels[:, :, None], channels)
+    return Picture(_as_store_dtype(pixels), orientation, dropped, inverted)
+
+
+def _as_store_dtype(pixels: Pixels) -> Pixels:
+    """uint8 and uint16 unchanged, bool as 0 and 255, all other numbers as float32."""
+    if pixels.dtype in (np.uint8, np.uint16, np.float32):
+        return pixels
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * 255
+    if pixels.dtype.kind in "iu" and max(abs(int(pixels.min())), abs(int(pixels.max()))) > FLOAT32_WHOLE:
+        raise Unreadable(f"holds whole numbers beyond {FLOAT32_WHOLE:,}, which float32 would round", "scale them down")
+    with np.errstate(over="ignore"):  # the dataset checks refuse infinite values
+        return pixels.astype(np.float32)
 
 
 def _varies(channel: Pixels) -> bool:
@@ -112,22 +136,27 @@ def _varies(channel: Pixels) -> bool:
     return any(bool((channel[rows] != first).any()) for rows in strips(*channel.shape))
 
 
-def content(path: Path) -> bytes:
-    """The bytes of a file; raises `Unreadable` if it has more than any image would fill."""
+def read_bytes(path: Path) -> bytes:
+    """Bytes of a file; raises `Unreadable` if there are more than `MAX_FILE_BYTES`."""
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise Unreadable(f"has {size:,} bytes, {MOST_BYTES:,} are the most of its kind", "save it as TIFF in tiles")
+    if size > MAX_FILE_BYTES:
+        what = f"has {size:,} bytes, more than the limit of {MAX_FILE_BYTES:,} for a file of its kind"
+        raise Unreadable(what, "save it as TIFF in tiles")
     return path.read_bytes()
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a PNG, JPEG, WebP or BMP; raises `Unreadable` before anything is decoded."""
+    """Header of a PNG, JPEG, WebP or BMP.
+
+    Raises:
+        Unreadable: The file is of another kind, damaged, too large or an animation. Nothing is decoded before.
+    """
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
-    except Exception:  # Pillow's parsers of headers raise many kinds of error on damaged bytes
+    except Exception:  # Pillow raises many kinds of error on damaged headers
         raise not_an_image(data) from None
-    limited(*image.size)
+    check_size(*image.size)
     if frames > 1:
         raise Unreadable(f"holds {frames} images", "save each one as a file of its own")
     mode, lossy, exif = image.mode, image.format in ("JPEG", "MPO"), image.info.get("exif")
@@ -140,11 +169,16 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(header: Header) -> Pixels:
-    """uint8 or uint16, (height, width) if grey, else (height, width, n) in the order red, green, blue; not turned.
+    """Decode the pixels that a header announces, without applying the EXIF orientation.
 
-    An alpha channel comes last: n is 2 (grey with alpha), 3 or 4.
+    Returns:
+        uint8 or uint16: [height, width] for grey, else [height, width, channels] in the order red, green, blue. An
+        alpha channel comes last, so there are 2 (grey with alpha), 3 or 4 channels.
+
+    Raises:
+        Unreadable: The file is damaged.
     """
-    grey = header.mode in GREY
+    grey = header.mode in GREY_MODES
     if header.format in ("JPEG", "MPO"):
         try:
             decoded = simplejpeg.decode_jpeg(header.data, "GRAY" if grey else "RGB", strict=True)
@@ -160,9 +194,17 @@ def decode(header: Header) -> Pixels:
 
 
 def imdecode(data: bytes, flags: int) -> Pixels:
-    """What OpenCV makes of an encoded image; raises `Unreadable`."""
+    """Decode an image with OpenCV.
+
+    Args:
+        data: The bytes of a PNG, WebP or BMP.
+        flags: OpenCV's flags, `cv2.IMREAD_…`.
+
+    Raises:
+        Unreadable: OpenCV cannot decode it.
+    """
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # not imread: it fails on some unicode paths
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # imread fails on some Unicode paths
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -170,26 +212,42 @@ def imdecode(data: bytes, flags: int) -> Pixels:
     return np.asarray(pixels)
 
 
-def converted(pixels: Pixels, channels: int) -> Pixels:
-    """(height, width, n) with `channels` channels, unchanged for 0.
+def convert_channels(pixels: Pixels, channels: int) -> Pixels:
+    """Convert an image to a number of channels.
 
-    Grey is repeated for 3; red, green and blue are weighed into 1 as ITU-R BT.601 says; of more, the first are taken.
+    Grey is repeated to make 3 channels. Red, green and blue are averaged to 1 with the luma weights. Of more channels
+    than wanted, the first ones are taken.
+
+    Args:
+        pixels: [height, width, n].
+        channels: Number of channels to return; 0 leaves the image unchanged.
+
+    Returns:
+        [height, width, channels] of the same dtype.
+
+    Raises:
+        Unreadable: The image has too few channels.
     """
-    held = pixels.shape[2]
-    if channels in (0, held):
+    present = pixels.shape[2]
+    if channels in (0, present):
         return pixels
-    if held == 1 and channels == 3:
+    if present == 1 and channels == 3:
         return np.repeat(pixels, 3, axis=2)
-    if held == 3 and channels == 1:
-        grey = np.tensordot(pixels.astype(np.float32), np.array(RGB_WEIGHTS, np.float32), 1)
+    if present == 3 and channels == 1:
+        grey = np.tensordot(pixels.astype(np.float32), grey_weights(3), 1)
         return np.asarray(grey.round() if pixels.dtype.kind == "u" else grey).astype(pixels.dtype)[:, :, None]
-    if held < channels:
-        raise Unreadable(f"has {held} channel(s)", f"data.channels: {held}, or convert it to {channels}")
+    if present < channels:
+        raise Unreadable(f"has {present} channel(s)", f"data.channels: {present}, or convert it to {channels}")
     return pixels[:, :, :channels]
 
 
-def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """Rows and columns as EXIF's orientation 1 … 8 says that the picture is looked at."""
+def apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
+    """Transpose and flip an image or mask so that it is seen as viewers show it.
+
+    Args:
+        pixels: [height, width] or [height, width, channels], as stored.
+        orientation: EXIF orientation, 1 to 8. 1 changes nothing; 5 to 8 exchange height and width.
+    """
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -200,11 +258,11 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _orientation(exif: bytes | None) -> int:
-    """1 … 8; 1, as stored, if EXIF says nothing that can be read."""
+    """EXIF orientation, 1 to 8; 1 if there is none that can be read."""
     tags = Image.Exif()
     try:
         tags.load(exif or b"")
-        value = tags.get(0x0112, 1)
-    except Exception:  # a viewer would pass over broken EXIF as well
+        value = tags.get(EXIF_ORIENTATION, 1)
+    except Exception:  # viewers ignore broken EXIF as well
         return 1
     return value if value in range(1, 9) else 1

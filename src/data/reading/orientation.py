@@ -1,9 +1,9 @@
-"""Which way up a mask is drawn: on the image as it is looked at, or on the pixels as the file stores them."""
+"""Find out which way up a mask is drawn: on the image as viewers show it, or on the pixels as the file stores them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.reading.images import turned
+from src.data.reading.images import apply_orientation
 from src.data.reading.masks import Labels
 from src.data.reading.unreadable import Unreadable
 
@@ -16,35 +16,36 @@ REMEDY = (
 def orient_mask(
     mask: Labels, orientation: int, shape: tuple[int, ...], setting: str, remedy: str = REMEDY
 ) -> tuple[NDArray[np.uint8], list[tuple[str, str]]]:
-    """Turn a mask so that it lies on its turned image.
+    """Turn a mask so that it fits its image, to which the EXIF orientation has been applied.
 
-    The two files may have different EXIF orientations; most masks have none. Then the mask is drawn either on the image
-    as it is shown, and only its own orientation counts, or on the stored pixels, and is turned as the image is. The
-    sizes decide where they can, else the setting does.
+    The two files may have different EXIF orientations, and most masks have none. Such a mask is drawn either on the
+    image as viewers show it, and only its own orientation is applied, or on the stored pixels, and the image's
+    orientation is applied to it. The sizes decide if only one way fits, else the setting decides.
 
     Args:
-        mask: the mask as stored.
-        orientation: of the image, EXIF 1 … 8.
-        shape: height and width of the turned image.
-        setting: data.masks.exif: auto, shown or stored.
-        remedy: what the error says that the user can do.
+        mask: The mask as stored.
+        orientation: EXIF orientation of the image, 1 to 8.
+        shape: Height and width of the turned image.
+        setting: data.masks.exif: "auto", "shown" or "stored".
+        remedy: What an error tells the user to do.
 
     Returns:
-        The codes, uint8 [height, width], and what to warn of. If no way fits the shape, the codes are as shown.
+        The codes, uint8 [height, width], and warnings, each with the setting that helps. If no way fits the shape, only
+        the mask's own orientation has been applied.
 
     Raises:
-        Unreadable: both ways fit, they differ, and the setting is auto.
+        Unreadable: Both ways fit, they differ, and the setting is "auto".
     """
-    shown = turned(mask.codes, mask.orientation)
+    shown = apply_orientation(mask.codes, mask.orientation)
     if mask.orientation == orientation:
         return shown, []
-    stored = turned(mask.codes, orientation)
+    stored = apply_orientation(mask.codes, orientation)
     fitting = {name: codes for name, codes in (("shown", shown), ("stored", stored)) if codes.shape == tuple(shape)}
     if len(fitting) == 2 and np.array_equal(shown, stored):
         return shown, []
     if len(fitting) == 2 and setting == "auto":
         turns = f"EXIF orientation {orientation} for the image and {mask.orientation} for the mask"
-        what = f"the files have {turns}, and nothing tells which way up the mask is drawn"
+        what = f"the files have {turns}, and their sizes do not show which way up the mask is drawn"
         raise Unreadable(what, remedy)
     if setting in fitting:
         return fitting[setting], []
@@ -53,5 +54,5 @@ def orient_mask(
     ((name, codes),) = fitting.items()
     if setting == "auto":
         return codes, []
-    what = f"by its size the mask is drawn on the image as {name}, and it is read so in spite of data.masks.exif"
+    what = f"by its size the mask is drawn on the image as {name}, and it is read that way despite data.masks.exif"
     return codes, [(what, f"check that data.masks.exif: {setting} is right for the others")]

@@ -1,17 +1,21 @@
-"""What stands in the way of reading a file, or a data set."""
+"""Size limits of image files, and the two ways to report a file that cannot be used: an exception and a finding."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-LARGE = 2**26  # pixels: a larger TIFF is read in bands, all else must fit into memory
-MOST_WHOLE = 2**28  # pixels of an image that has to be decoded whole: 16,384 × 16,384
-MOST_BYTES = 2**31  # of a file that is read whole
-MOST_BANDS = 2**32  # pixels of a TIFF that is read in bands: 65,536 × 65,536
+LARGE_IMAGE_PIXELS = 2**26  # 64 megapixels: larger TIFFs are read in bands, all other images must fit into memory
+MAX_PIXELS = 2**28  # 16,384 × 16,384: limit of an image that is decoded as a whole
+MAX_PIXELS_IN_BANDS = 2**32  # 65,536 × 65,536: limit of a TIFF that is read in bands
+MAX_FILE_BYTES = 2**31  # limit of a file that is read as a whole
 Severity = Literal["error", "skipped", "warning"]
 
 
 class Unreadable(Exception):
-    """A file that cannot be used; the message says why, `setting` which setting, or else which step, helps."""
+    """A file that cannot be used. The message says why.
+
+    Attributes:
+        setting: The setting, or else the step, that solves the problem.
+    """
 
     def __init__(self, what: str, setting: str) -> None:
         super().__init__(what)
@@ -20,10 +24,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """One problem that a check found.
 
-    file: a file, or the id of a pair. severity: an error stops the run, or is skipped with its pair (data.on_error).
-    setting: the setting, or else the step, that helps. whole: about the whole set, so that nothing can be skipped.
+    Attributes:
+        file: A file, or the id of a pair.
+        severity: An error stops the run. With data.on_error: skip it becomes "skipped", and its pair is left out.
+        what: The problem.
+        setting: The setting, or else the step, that solves the problem.
+        pair: The id of the image, if the finding is about an image without a mask.
+        whole: The problem concerns the whole data set, so that skipping one file does not solve it.
     """
 
     file: str
@@ -31,10 +40,20 @@ class Finding:
     what: str
     setting: str
     whole: bool = False
+    pair: str = ""
 
 
-def limited(width: int, height: int, most: int = MOST_WHOLE) -> None:
-    """Refuse a size that would exhaust the memory, before anything is decoded."""
+def check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
+    """Refuse an image that would exhaust the memory, before anything is decoded.
+
+    Args:
+        width: Width in pixels, as the file's header gives it.
+        height: Height in pixels.
+        most: The largest number of pixels that is allowed.
+
+    Raises:
+        Unreadable: The image has more pixels.
+    """
     if width * height > most:
-        what = f"has {width} × {height} pixels, {most:,} are the most of its kind"
+        what = f"has {width} × {height} pixels, more than the limit of {most:,} for a file of its kind"
         raise Unreadable(what, "cut it into smaller images, or save it as TIFF in tiles")

@@ -1,7 +1,7 @@
-"""The files below a folder, and the symbolic links among them: which are followed, and why others are refused.
+"""List the files below a folder, and decide which symbolic links among them are followed.
 
-DVC reads a linked file, and follows `data.source` itself, so it sees what changes behind these. It passes over a linked
-folder inside the source: a mask that changes behind it would never be noticed.
+DVC follows linked files and a link at `data.source` itself, so it notices changes there. It does not follow a linked
+folder inside the source: a mask that changes there would never be noticed. Such links are refused.
 """
 
 import functools
@@ -12,12 +12,25 @@ from pathlib import Path
 
 from src.errors import UserError, listing, printable
 
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}  # of Windows and macOS; hidden ones come on top
+SYSTEM_FILES = {
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "__macosx",
+}  # of Windows and macOS, besides hidden files
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are not UTF-8, line and paragraph ends
 
 
 def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Every file below `folder` but hidden and system files, in the order of names, with what is wrong with it."""
+    """List the files below a folder in the order of names, without hidden and system files.
+
+    Args:
+        folder: The folder.
+        root: The data set without links in its path, out of which links may not lead.
+
+    Yields:
+        Each file with its problem and the step that solves it, or None.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -30,40 +43,52 @@ def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str
         if any(unicodedata.category(character) in UNPRINTABLE for character in entry.name):
             yield path, ("has a line break, a control character or no UTF-8 in its name", "rename it")
         elif entry.is_symlink():
-            yield path, wrong_link(path, root)
+            yield path, link_problem(path, root)
         elif entry.is_dir():
             yield from files_below(path, root)
         else:
-            yield path, None if entry.is_file() else ("is no regular file", "remove it")
+            yield path, None if entry.is_file() else ("is not a regular file", "remove it")
 
 
-def wrong_link(path: Path, root: Path) -> tuple[str, str] | None:
-    """What is wrong with a symbolic link, and what helps; None for a link that is followed.
+def link_problem(path: Path, root: Path) -> tuple[str, str] | None:
+    """Find out why a symbolic link is not followed.
 
-    Followed are links to files in the folder `root`, which has no links in its own path, or in the cache of the DVC
-    project that `root` lies in (`dvc config cache.type symlink`).
+    Links are followed to files in the data set, and to files in the cache of its DVC project (`dvc config cache.type
+    symlink`).
+
+    Args:
+        path: The link.
+        root: The data set without links in its path.
+
+    Returns:
+        The problem and the step that solves it; None for a link that is followed.
     """
     try:
         target = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a loop is either, by the version of Python
-        setting = "remove it, or put the file itself there; dvc checkout brings back a link of DVC's"
+    except (OSError, RuntimeError):  # a loop raises one or the other, depending on the version of Python
+        setting = "remove it, or put the file itself there; for a link that DVC made, run dvc checkout"
         return "is a link that leads nowhere, or in a circle", setting
     if target.is_dir():
-        setting = "put the files themselves there; a linked folder is followed only if it is all of what is named"
+        setting = "put the files themselves there; only data.source itself may be a link to a folder"
         return "is a link to a folder, which is not followed", setting
     if not target.is_relative_to(root) and not _is_cached(target, root):
         return "is a link out of the folder", "put the file itself there"
     if not target.is_file():
-        return "is a link to what is no regular file", "remove it"
+        return "is a link to something that is not a regular file", "remove it"
     return None
 
 
 def check_links(folder: Path, *parts: str) -> None:
-    """`UserError` if one of the folders `parts` below `folder` is a link, or a link in `folder` leads nowhere.
+    """Check that folders of a data set are not links, and that no link in it leads nowhere.
 
-    A link to dataset.yaml, a list or a table that leads nowhere would pass for a data set without such a file.
+    If a link to dataset.yaml, a list or a table leads nowhere, the data set would seem to have no such file.
 
-    parts: paths below `folder`; of masks/first, both masks and masks/first are looked at.
+    Args:
+        folder: The data set.
+        *parts: Paths below `folder`. For masks/first, both masks and masks/first are checked.
+
+    Raises:
+        UserError: A folder is a link, or a link leads nowhere.
     """
     places = dict.fromkeys(place for part in parts for place in reversed([part, *map(str, Path(part).parents)][:-1]))
     linked = [folder / place for place in places if (folder / place).is_symlink() and (folder / place).is_dir()]
@@ -77,7 +102,7 @@ def check_links(folder: Path, *parts: str) -> None:
 
 
 def _linked_folders(folder: Path, linked: list[Path]) -> str:
-    """What is wrong, and the way out: one real folder that holds all of the data set."""
+    """The message: move everything into one real folder, and link to that if needed."""
     targets = [path.resolve() for path in linked]
     lines = listing(f"{path} → {target}" for path, target in zip(linked, targets, strict=True))
     real = targets[0].parent
@@ -88,13 +113,13 @@ def _linked_folders(folder: Path, linked: list[Path]) -> str:
     else:
         first, place = f"move {', '.join(map(printable, others))} there, too; then " if others else "", str(real)
     return (
-        f"{folder}: {len(linked)} folder(s) in it are links: DVC does not look behind them, so a changed file there "
+        f"{folder}: {len(linked)} folder(s) in it are links. DVC does not follow them, so a changed file there "
         f"would never be noticed\n{lines}\n{first}set data.source to {place}, or let all of {folder} be a link to it"
     )
 
 
 def _is_cached(target: Path, root: Path) -> bool:
-    """Whether the file lies in the cache of the DVC project around `root`."""
+    """Whether the file lies in the cache of the DVC project that contains `root`."""
     project = next((place for place in (root, *root.parents) if (place / ".dvc").is_dir()), None)
     cache = project and _cache_of(project)
     return cache is not None and target.is_relative_to(cache)
@@ -102,7 +127,7 @@ def _is_cached(target: Path, root: Path) -> bool:
 
 @functools.cache
 def _cache_of(project: Path) -> Path | None:
-    """The folder of a DVC project's cache, without links; None if the project cannot be opened."""
+    """Folder of a DVC project's cache, without links; None if the project cannot be opened."""
     from dvc.exceptions import DvcException  # imported late: it takes half a second, and few data sets hold such links
     from dvc.repo import Repo
 

@@ -1,4 +1,4 @@
-"""The bundled sample: one large image and its mask from an installed package, cut into tiles."""
+"""Make the bundled sample: cut a large image and its mask, from an installed package, into tiles."""
 
 import functools
 import gzip
@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.reading.images import read_image
-from src.data.reading.masks import counted
+from src.data.reading.masks import encode_uint8
 from src.data.source.dataset import Package, PackageFile
 from src.data.source.pairs import Content, Pair
 from src.errors import UserError
 
 
 def package_pairs(package: Package) -> list[Pair]:
-    """Cut the package's image and mask into tiles, leaving out those that hold a single class.
+    """Cut the package's image and mask into tiles. Tiles of a single class are left out.
 
-    A tile's id is `block-R-C/tile-r-c`: its row and column of tiles from the north-west, and those of its block of
-    `block` × `block` tiles. `UserError` if the package is missing or its files are not the ones of dataset.yaml.
+    The id of a tile is `block-R-C/tile-r-c`: the row and column of its block of `block` × `block` tiles, and its own
+    row and column, counted from the north-west.
+
+    Raises:
+        UserError: The package is missing, or its files are not those that dataset.yaml names.
     """
     image = read_image(_file(package, package.image))
     mask = read_world_mask(_file(package, package.mask), package.mask_shape, image.shape[:2])
@@ -38,9 +41,17 @@ def package_pairs(package: Package) -> list[Pair]:
 
 
 def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) -> NDArray[np.uint8]:
-    """A gzipped uint8 grid of shape `stored`, first row in the south, on a grid of shape `wanted`, north up.
+    """Read a mask of the whole earth and resize it to the image.
 
-    Nearest neighbour between pixel centres (OpenCV's INTER_NEAREST would be off by up to a pixel): no new values.
+    Nearest neighbour between pixel centres adds no new values. OpenCV's INTER_NEAREST would be off by up to a pixel.
+
+    Args:
+        path: A gzipped uint8 grid. Its first row is the south.
+        stored: Height and width of the grid in the file.
+        wanted: Height and width to return.
+
+    Returns:
+        uint8 [height, width], north up.
     """
     south_up = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8).reshape(stored)
     height, width = wanted
@@ -48,7 +59,7 @@ def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) ->
 
 
 def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], _: Path | None) -> Content:
-    return Content(np.ascontiguousarray(image), counted(np.ascontiguousarray(mask)))
+    return Content(np.ascontiguousarray(image), encode_uint8(np.ascontiguousarray(mask)))
 
 
 def _file(package: Package, file: PackageFile) -> Path:
@@ -60,5 +71,7 @@ def _file(package: Package, file: PackageFile) -> Path:
     except (importlib.metadata.PackageNotFoundError, OSError):
         raise UserError(f"{package.name}: {file.path} is not installed; {remedy}") from None
     if found != file.sha256:
-        raise UserError(f"{path}: SHA-256 {found} of version {version}, dataset.yaml names {file.sha256}; {remedy}")
+        raise UserError(
+            f"{path}: the SHA-256 is {found} (version {version}), but dataset.yaml names {file.sha256}; {remedy}"
+        )
     return path

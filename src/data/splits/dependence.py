@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.similarity.likeness import MEASURES, prepared
+from src.data.similarity.likeness import MEASURES, standardised
 
 FEWEST_PAIRS = 9  # with fewer pairs, permutations often repeat the given order, and the test cannot decide
 LEAST_SHARE = 0.1  # no test if fewer of all neighbours lie in different groups, as at the borders of blocks
@@ -69,7 +69,7 @@ def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) 
             continue
         first, second = _sample(pairs).T
         used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-        pictures = prepared(np.asarray(thumbnails[used], np.float32))
+        pictures = standardised(np.asarray(thumbnails[used], np.float32))
         one, other = pictures[places[: len(first)]], pictures[places[len(first) :]]
         comparable = group[first][:, None] != group[second][None]  # excludes an image and itself
         for what, likeness in MEASURES.items():

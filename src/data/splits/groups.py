@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.source.dataset import NAME, Dataset, read_lists
-from src.data.source.names import Names, advice
+from src.data.source.names import Names, naming_hint
 from src.data.source.tables import SUFFIXES, is_text, read_table
 from src.data.store.store import Record
 from src.errors import UserError, listing
@@ -106,7 +106,7 @@ def read_column(folder: Path, file: str, column: str, ids: Sequence[str], *, bla
                 problems.append(f"line {line}: {image!r} has no {column!r}")
     problems += [f"{image!r}: in no line" for image in ids if image not in values]
     if problems:
-        what = f"the first column must name every image once; {advice(ids)}"
+        what = f"the first column must name every image once; {naming_hint(ids)}"
         raise UserError(f"{folder / file}: {what}\n{listing(problems)}")
     return {image: values[image][1] for image in ids}
 

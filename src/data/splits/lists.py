@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from src.data.source.dataset import NAME, read_lines
-from src.data.source.names import Names, advice
+from src.data.source.names import Names, naming_hint
 from src.errors import UserError, listing
 
 
@@ -50,7 +50,7 @@ def listed_groups(
     empty = [subset for subset in lists if subset not in subset_of.values()]
     problems += [f"{subset}: its list names no image" for subset in empty]
     if problems:
-        how = f"; one name a line: {advice(groups)}, or a group by its name" if unknown else ""
+        how = f"; one name a line: {naming_hint(groups)}, or a group by its name" if unknown else ""
         raise UserError(f"the lists named in {NAME} are wrong{how}\n{listing(problems)}")
     return subset_of
 
@@ -113,7 +113,7 @@ def listed_images(path: Path, rules: Iterable[Mapping[str, str]]) -> set[str]:
             problems.append(f"{line!r}: {_why_unknown(matches)}")
     if problems:
         what = f"{len(problems)} line(s) do not name an image or a group"
-        raise UserError(f"{path}: {what}; one name a line: {advice(ids)}\n{listing(problems)}")
+        raise UserError(f"{path}: {what}; one name a line: {naming_hint(ids)}\n{listing(problems)}")
     if not lines:
         raise UserError(f"{path}: names no image")
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from src.data.similarity.thumbnails import decoded
+from src.data.similarity.thumbnails import decode_thumbnails
 from src.data.splits.dependence import Dependence, find_dependence
 from src.data.store.store import Record
 
@@ -21,7 +21,7 @@ def record_dependence(records: Iterable[Record], groups: Mapping[str, str]) -> D
     """
     records = list(records)
     return find_dependence(
-        decoded(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
+        decode_thumbnails(record.thumbnail for record in records), {record.id: groups[record.id] for record in records}
     )
 
 
@@ -52,4 +52,4 @@ def split_warning(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) 
     if not effects:
         return ""
     like = "like frames of a video, slices of a volume or tiles of a scene."
-    return " ".join([f"Warning: {found.words},", like, *effects, "Put such images into one group (README, Groups)."])
+    return " ".join([f"Warning: {found.words},", like, *effects, "Put such images into one group (docs/splits.md)."])
