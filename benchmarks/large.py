@@ -112,7 +112,9 @@ def _score(work: Path) -> None:
 
     store = Store(work / "prepared")
     image = Subset.ungrouped(store, [0])
-    network = Predictor(build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
+    network = Predictor(
+        build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of_records(store.records))
+    )
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(image, 0)]
     for predict in methods:
         measure_all(image, save_predictions(work / "predictions.npz", iter([(0, predict(store.image(0)))])), 2.0)

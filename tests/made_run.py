@@ -87,13 +87,13 @@ def network(store: Any, answers: Mapping[int, Any], classes: int) -> Any:
 
 def write_rest(store: Any, names: list[str]) -> None:
     """The files of prepare, split and train that are not of interest here."""
-    from src.data.splits.divide import subset_rows
+    from src.data.splits.divide import subset_table
     from src.files import read_csv
 
     dataset = store.dataset
     for name in ("metrics", "plots/augmentation", "models"):
         Path(name).mkdir(parents=True)
-    rows = subset_rows(store, read_csv(Path("data/splits.csv")))
+    rows = subset_table(store, read_csv(Path("data/splits.csv")))
     write_csv(Path("plots/splits.csv"), rows, list(rows[0]))
     epochs = [dict.fromkeys(HISTORY, 0.5) | {"epoch": epoch, "lr": 0.001} for epoch in (1, 2)]
     write_csv(Path("plots/history.csv"), epochs, HISTORY)

@@ -19,7 +19,7 @@ from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
 from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
-from src.data.splits.groups import groups_of
+from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from src.params import Data
 from src.progress import parallel_map, progress
@@ -125,7 +125,7 @@ def _described(source: Path, data: Data) -> Dataset:
 def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
     """What is wrong with lists and groups, and a hint at names of classes that stand elsewhere."""
     findings = []
-    for check in (lambda: read_lists(source, dataset), lambda: groups_of(source, dataset.group, ids)):
+    for check in (lambda: read_lists(source, dataset), lambda: groups_by_rule(source, dataset.group, ids)):
         try:
             check()
         except UserError as error:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.edges import Edges, edges
-from src.data.crops.normalise import moments, usable
-from src.data.crops.resize import averaged, nearest
+from src.data.crops.normalise import has_usable_values, intensity_moments
+from src.data.crops.resize import resize_image, resize_mask
 from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.duplicates import fingerprint
@@ -70,7 +70,7 @@ def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> 
     image, labels = content.image, content.labels
     code = labels.values.codes.get(ignore) if ignore is not None else None
     findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
-    if not usable(image):
+    if not has_usable_values(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
         raise Unreadable(what, f"{REPLACE}, or data.on_error: skip")
     if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
@@ -83,7 +83,7 @@ def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> 
         what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
         findings.append(Finding(name, "warning", what, "check that it is meant"))
     release(image)
-    mean, std = moments(image, None if code is None else labels.codes != code)
+    mean, std = intensity_moments(image, None if code is None else labels.codes != code)
     entry = CheckedPair(
         id=name,
         shape=image.shape,
@@ -155,4 +155,4 @@ def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[n
     image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
     scale = min(1.0, SIDE / max(codes.shape))
     size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
-    return averaged(image, *size), nearest(codes, *size)
+    return resize_image(image, *size), resize_mask(codes, *size)

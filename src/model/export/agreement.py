@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.data.crops.resize import resized
+from src.data.crops.resize import resize_to_side
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
@@ -150,7 +150,7 @@ def predict_with_export(run: Run, project: Project) -> Predict:
     """
 
     def predict(image: Image) -> Probabilities:
-        predicted = run(resized(image, project.resize)[None])[0]
+        predicted = run(resize_to_side(image, project.resize)[None])[0]
         if not project.resize:
             return predicted
         height, width = image.shape[:2]
