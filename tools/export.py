@@ -60,7 +60,7 @@ def main(given: argparse.Namespace) -> int:
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
-        raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
+        raise UserError(f"{SPLITS}: has no test images to check an export on")
     rows, notes, problems = write_exports(given.model, given.format, given.out, test)
     text = exported_markdown(str(given.model), rows, [*notes, *problems])
     write_text(given.out / TABLE, text)

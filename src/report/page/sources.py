@@ -6,12 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 from src.files import read_csv
+from src.report.figures.panels import NETWORK
 from src.report.run.run_files import RunFiles
 from src.report.run.run_results import RunResults
 from src.report.text.format import Rows, Scores
 from src.reproduction.history.provenance import hash_of, versions
-
-NETWORK = "unet"  # the network's method in scores.csv
 
 
 @dataclass(frozen=True, kw_only=True)
