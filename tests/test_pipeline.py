@@ -232,6 +232,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "plots_page": ("", ".dvc/plots/page.html"),
     "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
     "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
+    "settings": ("", "docs/settings.md"),
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
     "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
 }

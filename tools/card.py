@@ -1,7 +1,7 @@
 """Write the model card: intended use, data, split, plan, scores with intervals, and where the model fails.
 
 The card is made from the files of the last run. It names the Git revision and the hashes of data and model. Files that
-do not belong to one run are refused. Commit the card with these files, then tag the version: README, Releasing.
+do not belong to one run are refused. Commit the card with these files, then tag the version: docs/deploying.md.
 """
 
 import argparse

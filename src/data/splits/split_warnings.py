@@ -34,4 +34,4 @@ def split_warning(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) 
     if not harm:
         return ""
     like = "like frames of a video, slices of a volume or tiles of a scene."
-    return " ".join([f"Warning: {found.words},", like, *harm, "Put such images into one group (README, Groups)."])
+    return " ".join([f"Warning: {found.words},", like, *harm, "Put such images into one group (docs/splits.md)."])
