@@ -1,4 +1,4 @@
-"""A made run for the report: its files, as the stages would write them, without a training."""
+"""Content of a run for tests of the report page, made without training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ CELL = "cell </script><img src=x onerror=alert(2)>"
 def made_sources(
     folder: Path, images: int = 12, side: int = 32, classes: tuple[str, ...] = ("ground", CELL)
 ) -> PageSources:
-    """`images` test images of noise, later ones predicted better; the first has a hostile name."""
+    """Sources with `images` test images of noise. Later ones are predicted better; the first has a hostile name."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     ids = [HOSTILE, *(f"image {number:04d}" for number in range(1, images))]

@@ -1,4 +1,4 @@
-"""Measures, classes and pictures that are not there: every stage and tool says so, and none ends in a traceback."""
+"""Missing scores, classes and pictures: every stage and tool handles them without a traceback."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -100,7 +100,7 @@ def mean(values):
     return float(np.mean(told)) if told else np.nan
 
 
-def test_an_overlay_of_an_earlier_run_does_not_stay(tmp_path):
+def test_an_overlay_of_an_earlier_run_is_deleted(tmp_path):
     for name in ("plots/overlays", "figures"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("plots/curves.png", "figures/overlay.png"):
