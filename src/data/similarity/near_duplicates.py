@@ -21,7 +21,7 @@ def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str]
     findings: dict[int, Finding] = {}
     pairs = []
     for position, entry in enumerate(entries):
-        earlier = first.setdefault(entry.picture, position)
+        earlier = first.setdefault(entry.image_key, position)
         if earlier != position:
             what = f"is the very picture of {entries[earlier].id!r}"
             what += ", but its mask is another" * (entry.checksums[1] != entries[earlier].checksums[1])
