@@ -84,7 +84,7 @@ def _prepare(work: Path) -> None:
 
 def _crops(work: Path) -> None:
     from src import params
-    from src.data.crops.sampling import Crops
+    from src.data.crops.sampling import Patches
     from src.data.store.store import Store
     from src.data.store.subsets import Subset
     from src.plan.facts import Facts
@@ -94,8 +94,8 @@ def _crops(work: Path) -> None:
     seen = plan_network(
         Facts.of(image, image), read.data.model_copy(update={"resize": 0}), read.model, read.train.memory_gib
     )
-    crops = Crops(image, seen.data, read.augment, read.seed)
-    for _ in crops.batches([(1, number) for number in range(CROPS // 8)], 8):
+    patches = Patches(image, seen.data, read.augment, read.seed)
+    for _ in patches.batches([(1, number) for number in range(CROPS // 8)], 8):
         pass
 
 

@@ -82,8 +82,8 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     facts, unet = Facts.of(trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
-    training, crops = set_up(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
-    train_unet(training, crops, validated, plan.train)
+    training, patches = set_up(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
+    train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
     estimated = peak_bytes(Settings.of(facts, **sizes, precision=precision))

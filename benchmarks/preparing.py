@@ -24,7 +24,7 @@ from src import params
 from src.data.checks.dataset_checks import THREADS, check_dataset
 from src.data.store.prepare import prepare
 from src.data.store.store import IMAGES, MASKS, Store
-from src.progress import ahead
+from src.progress import parallel_map
 from tools import parser, run
 
 SIDE, CROP = 512, 128
@@ -61,7 +61,7 @@ def make(source: Path, numbers: range) -> None:
         for name, pixels in (("images", image), ("masks", mask)):
             (source / name / f"{number:06d}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
-    for _ in ahead(write, numbers, THREADS, 2 * THREADS):
+    for _ in parallel_map(write, numbers, THREADS, 2 * THREADS):
         pass
 
 
@@ -78,7 +78,7 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": [], "write": []}
     for _ in range(ROUNDS):
         with timed(seconds["decode"]):
-            for _ in ahead(decoded, files, THREADS, 2 * THREADS):
+            for _ in parallel_map(decoded, files, THREADS, 2 * THREADS):
                 pass
         with timed(seconds["gate"]):
             check_dataset(source, data, lambda image, codes: (0, 0))

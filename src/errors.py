@@ -1,25 +1,27 @@
-"""The one exception that a stage shows as a message instead of a traceback."""
+"""The exception for problems that a user can solve, and helpers that put names and lists into messages."""
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import Any
 
-MOST_SHOWN = 50  # lines of one message; the rest is counted, never dropped silently
+MOST_SHOWN = 50  # lines of one message; further lines are counted
 LONGEST = 160  # characters of a name in a message
 
 
 class UserError(Exception):
-    """Something that the user can put right: the message names the file or key, the reason and the remedy."""
+    """A problem that the user can solve. Stages and tools print the message instead of a traceback.
+
+    The message names the file or key, the reason and the remedy.
+    """
 
 
-def of_system(error: OSError) -> str:
-    """What the operating system refused, in words: a full disk, a folder without rights."""
+def describe_os_error(error: OSError) -> str:
+    """Describe a failed file operation, such as a full disk or a folder without write permission."""
     remedy = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
     return f"{error.filename or 'a file'}: {error.strerror or error}{remedy}; nothing half-written is left"
 
 
 def listing(lines: Iterable[str]) -> str:
-    """Indent `lines`, one below the other, and say how many were left out beyond `MOST_SHOWN`."""
+    """Join `lines` into an indented block. Beyond `MOST_SHOWN` lines, only the number of the others is shown."""
     lines = list(lines)
     shown = [f"  {line}" for line in lines[:MOST_SHOWN]]
     if len(lines) > MOST_SHOWN:
@@ -28,18 +30,18 @@ def listing(lines: Iterable[str]) -> str:
 
 
 def quoted(text: object) -> str:
-    """What came from outside, for a message: no character of it reaches the terminal as it is, and not a page of it."""
+    """Quote untrusted text for a message: control characters are escaped, long text is cut off at `LONGEST`."""
     shown = repr(text)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} …"
 
 
-def some(names: Iterable[object], most: int = 5, show: Callable[[Any], str] = quoted) -> str:
-    """The first names for a message, and how many more there are: 'a', 'b' and 7 more.
+def some(names: Iterable[object], most: int = 5, show: Callable[[object], str] = quoted) -> str:
+    """List the first names for a message, and count the others: 'a', 'b' and 7 more.
 
     Args:
         names: All names.
-        most: How many are shown at most.
-        show: How one is written.
+        most: The largest number of names that are shown.
+        show: Formats one name.
     """
     names = list(names)
     shown = ", ".join(show(name) for name in names[:most])
@@ -47,5 +49,5 @@ def some(names: Iterable[object], most: int = 5, show: Callable[[Any], str] = qu
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would obey or not show as an escape: a line break as \\n."""
+    """Escape every character that a terminal would not display or would act on: a line break becomes \\n."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

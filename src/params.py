@@ -1,21 +1,19 @@
-"""params.yaml as frozen, validated models; nothing else reads that file.
+"""The settings in params.yaml as frozen, validated models: which values are allowed.
 
-What each key means stands in params.yaml itself; here is what values are allowed. `Data`, `Model` and `Train`
-are the sections of the file, where `auto` stands for a number that the plan finds (see src/plan/rules.py).
-`PlannedData`, `PlannedModel` and `PlannedTrain` hold the numbers of the plan.
+The comments in params.yaml say what each key means. In `Data`, `Model` and `Train`, `auto` stands for a number that the
+plan finds (see src/plan/rules.py). `PlannedData`, `PlannedModel` and `PlannedTrain` hold the numbers of the plan.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from src.errors import UserError
-from src.files import parse_yaml, read_yaml, write_text
-from src.section import Auto, Section, validate
+from src.files import read_yaml
+from src.section import Auto, Section, given, refused, validate
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -28,8 +26,8 @@ Depth = Annotated[int, Field(ge=1, le=7)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-INITIAL = Path("models/initial")
-OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")
+INITIAL = Path("models/initial")  # training depends on this folder, so initial weights must be there
+OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")  # folders that the pipeline writes
 
 
 class Masks(Section):
@@ -38,7 +36,7 @@ class Masks(Section):
     exif: Literal["auto", "shown", "stored"] = "auto"
 
     @model_validator(mode="after")
-    def one_reading(self) -> "Masks":
+    def one_rule_for_foreground(self) -> "Masks":
         if self.threshold and self.read == "instances":
             raise ValueError("threshold and read: instances are two ways to make foreground: set one of them")
         return self
@@ -57,33 +55,10 @@ class Data(Section):
 
     @field_validator("source")
     @classmethod
-    def as_dvc_takes_it(cls, source: str) -> str:
+    def local_folder(cls, source: str) -> str:
         if "://" in source:
             raise ValueError("must be a folder on this machine; dvc import-url fetches one from elsewhere")
-        meant = _expanded(source)
-        if meant != source and not Path(source).exists():
-            literal = "~, $NAME, backslashes and blanks at the ends are part of a name, here and to DVC"
-            raise ValueError(f"{literal}, and there is no such folder; did you mean {meant!r}?")
         return source
-
-    @field_validator("source")
-    @classmethod
-    def not_an_output(cls, source: str) -> str:
-        try:
-            path, outputs = Path(source).resolve(), [Path(name).resolve() for name in OUTPUTS]
-        except RuntimeError:
-            raise ValueError("is a link that leads in a circle") from None
-        if any(path.is_relative_to(output) or output.is_relative_to(path) for output in outputs):
-            raise ValueError("the pipeline writes its outputs there; put the data set in a folder of its own")
-        return source
-
-
-def _expanded(source: str) -> str:
-    """What a shell, or Windows, would make of the path."""
-    text = source.strip()
-    if os.sep == "/":
-        text = text.replace("\\", "/")
-    return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
 
 
 class PlannedData(Data):
@@ -94,7 +69,7 @@ class PlannedData(Data):
 
 
 def table_column(rule: str) -> tuple[str, str] | None:
-    """The file and the column that `FILE.csv:COLUMN` names, or None if `rule` is of another form; .tsv is fine, too."""
+    """Split `FILE.csv:COLUMN` (or .tsv) into the file and the column; None if `rule` has another form."""
     found = re.fullmatch(r"([^/\\:.][^/\\:]*\.[ct]sv):(.+)", rule, re.IGNORECASE)
     return (found[1], found[2]) if found else None
 
@@ -127,24 +102,23 @@ class Split(Section):
 
     @field_validator("group")
     @classmethod
-    def known_group(cls, group: str) -> str:
+    def valid_group(cls, group: str) -> str:
         return group if group in ("auto", "none") else _group_rule(group)
 
     @field_validator("stratify")
     @classmethod
-    def known_stratify(cls, stratify: str) -> str:
+    def valid_stratify(cls, stratify: str) -> str:
         if stratify not in ("classes", "none") and table_column(stratify) is None:
             raise ValueError("must be classes, none, or FILE.csv:COLUMN")
         return stratify
 
     @model_validator(mode="after")
-    def consistent(self) -> "Split":
+    def shares_and_folds(self) -> "Split":
         if self.validation + self.test >= 1:
             raise ValueError("validation + test must be less than 1: the rest is trained on")
         if self.folds in (1, 2):
-            raise ValueError(
-                "folds must be 0 (one fixed split) or 3 and more: one to test, one to validate, the rest to train"
-            )
+            counts = "one to test, one to validate, the rest to train"
+            raise ValueError(f"folds must be 0 (one fixed split) or 3 and more: {counts}")
         if self.fold >= max(self.folds, 1):
             raise ValueError(f"fold must be one of 0 … {max(self.folds, 1) - 1} with folds: {self.folds}")
         return self
@@ -177,7 +151,7 @@ class Loss(Section):
     dice: Amount
 
     @model_validator(mode="after")
-    def something(self) -> "Loss":
+    def one_weight_positive(self) -> "Loss":
         if self.cross_entropy + self.dice == 0:
             raise ValueError("cross_entropy and dice cannot both be 0: nothing would be learned")
         return self
@@ -209,13 +183,13 @@ class Train(Section):
 
     @field_validator("initial")
     @classmethod
-    def where_dvc_looks(cls, initial: str) -> str:
+    def file_in_initial_folder(cls, initial: str) -> str:
         if initial != "none" and (Path(initial).parent != INITIAL or Path(initial).suffix != ".keras"):
             raise ValueError(f"must be none, or a .keras file in {INITIAL}/, the folder that training depends on")
         return initial
 
     @model_validator(mode="after")
-    def a_step_in_every_epoch(self) -> "Train":
+    def one_step_per_epoch(self) -> "Train":
         if self.steps != "auto" and self.epochs != "auto" and self.steps < self.epochs:
             raise ValueError(f"steps ({self.steps}) must be at least as many as epochs ({self.epochs})")
         return self
@@ -260,7 +234,15 @@ class Params(Section):
 
 
 def check_crop(crop: int, depth: int) -> None:
-    """`ValueError` if a network of this depth cannot halve a crop of this side."""
+    """Check that a network can halve a patch as often as its depth asks for.
+
+    Args:
+        crop: Side of the patch in pixels.
+        depth: How often the network halves the resolution.
+
+    Raises:
+        ValueError: `crop` is not a multiple of 2 ** `depth`.
+    """
     if crop % 2**depth:
         raise ValueError(
             f"data.crop ({crop}) must be a multiple of {2**depth}, "
@@ -269,28 +251,50 @@ def check_crop(crop: int, depth: int) -> None:
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml; `UserError` lists every key that is unknown, missing, mistyped or out of range."""
-    return validate(Params, read_yaml(path), path)
+    """Read and check params.yaml, which lies in the root of the project.
 
-
-def write_setting(path: Path, section: str, key: str, value: Any) -> None:
-    """Replace the value in one line of params.yaml; all else stays, comments too. `UserError` if it is refused.
-
-    The line must be as in the file of this project: two spaces, the key, the value, and maybe a comment.
+    Raises:
+        UserError: Settings are refused (the message lists all of them), or `check_source` refuses data.source.
     """
-    with path.open(encoding="utf-8", newline="") as file:  # line ends stay as they are
-        text = file.read()
-    line = rf"  {key}: *([^\s#].*?)(?:([ \t]+)(#[^\r\n]*)|[ \t]*)(?=\r?$)"
-    found = re.search(rf"^{section}:[ \t]*(?:#.*)?\r?\n(?:[ #].*\n|\r?\n)*?{line}", text, re.MULTILINE)
-    if not found:
-        raise UserError(f"{path}: no line for {section}.{key}; write {section}.{key}: {value} into it")
-    before, gap, comment = found[1], found[2], found[3]
-    column = len(before + gap) - 1 if comment else 0  # of the space before the comment, which stays where it is
-    written = f"{value!s:<{column}} {comment}" if comment else str(value)
-    changed = text[: found.start(1)] + written + text[found.end() :]
-    wanted = parse_yaml(text, path)
-    wanted[section][key] = value
-    validate(Params, wanted, path)
-    if parse_yaml(changed, path) != wanted:
-        raise UserError(f"{path}: the line of {section}.{key} is not understood; write {key}: {value} into it by hand")
-    write_text(path, changed)
+    params = validate(Params, read_yaml(path), path)
+    check_source(params.data.source, path.parent, path)
+    return params
+
+
+def check_source(source: str, root: Path, path: Path, key: str = "data.source") -> None:
+    """Check the folder of the data set in the file system, which the models above never look at.
+
+    Args:
+        source: The folder, as it was written; a relative path starts at `root`.
+        root: The root folder of the project.
+        path: The file or folder that the message names first.
+        key: The key that the message names.
+
+    Raises:
+        UserError: The pipeline writes to this folder; or only a shell would find it, and the message names the folder
+            that was probably meant.
+    """
+    if problem := _source_problem(source, root):
+        raise refused(path, [f"{key}: {problem}{given(source)}"])
+
+
+def _source_problem(source: str, root: Path) -> str | None:
+    meant = _expanded(source)
+    if meant != source and not (root / source).exists():
+        literal = "~, $NAME, backslashes and blanks at the ends are part of a name, here and to DVC"
+        return f"{literal}, and there is no such folder; did you mean {meant!r}?"
+    try:
+        folder, outputs = (root / source).resolve(), [(root / name).resolve() for name in OUTPUTS]
+    except RuntimeError:
+        return "is a link that leads in a circle"
+    if any(folder.is_relative_to(output) or output.is_relative_to(folder) for output in outputs):
+        return "the pipeline writes its outputs there; put the data set in a folder of its own"
+    return None
+
+
+def _expanded(source: str) -> str:
+    """The path as a shell, or Windows, would read it."""
+    text = source.strip()
+    if os.sep == "/":
+        text = text.replace("\\", "/")
+    return os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111

@@ -1,4 +1,7 @@
-"""Progress of long work, a bar on a terminal and a plain line every few seconds elsewhere; and work done ahead."""
+"""Progress bars for long work, and a parallel map that works ahead of its consumer.
+
+On a terminal, progress is a tqdm bar. Elsewhere, it is a plain line every few seconds.
+"""
 
 import sys
 import time
@@ -16,7 +19,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def progress(items: Iterable[Item], total: int, title: str, done: int = 0) -> Iterator[Item]:
-    """Yield `items` while showing how many of `total` are done, `done` of them before."""
+    """Yield `items` and show the progress on stderr.
+
+    Args:
+        items: The items to pass on.
+        total: The number of all items, those of earlier runs included.
+        title: The text before the counts.
+        done: The number of items that earlier runs finished.
+    """
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=title, leave=False, initial=done)
         return
@@ -28,8 +38,13 @@ def progress(items: Iterable[Item], total: int, title: str, done: int = 0) -> It
         yield item
 
 
-class Megapixels:
-    """Shows how many pixels of all are done, how fast, and how long the rest takes; as `progress` does it."""
+class MegapixelProgress:
+    """A context manager that shows how many megapixels are done, the speed, and the remaining time.
+
+    Args:
+        title: The text before the counts.
+        total: The expected number of pixels.
+    """
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total, self.done = title, total, 0
@@ -40,19 +55,19 @@ class Megapixels:
 
     @property
     def rate(self) -> float:
-        """Megapixels a second until now."""
+        """The mean speed so far, in megapixels per second."""
         return self.done / 1e6 / max(time.monotonic() - self.started, 1e-9)
 
     def expect(self, pixels: int) -> None:
-        """So many more are to be done, or fewer."""
+        """Add `pixels` to the expected total; a negative number lowers it."""
         self.total += pixels
         if self.bar is not None:
             self.bar.total = self.total / 1e6
 
     def add(self, pixels: int) -> None:
-        """So many more are done."""
+        """Record that `pixels` more pixels are done."""
         self.done += pixels
-        self.expect(max(self.done - self.total, 0))  # a header was wrong
+        self.expect(max(self.done - self.total, 0))  # an image can be larger than its header said
         if self.bar is not None:
             self.bar.update(pixels / 1e6)
         elif time.monotonic() - self.last > SECONDS_BETWEEN_LINES:
@@ -69,18 +84,29 @@ class Megapixels:
             self.bar.close()
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], threads: int, waiting: int) -> Iterator[Result]:
-    """The results of `work` on each item, in order, made by `threads` while the caller uses earlier ones.
+def parallel_map(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int, waiting: int
+) -> Iterator[Result]:
+    """Apply `function` to each item in threads, and yield the results in the order of the items.
 
-    waiting: how many are in work or ready at a time, which bounds the memory whatever the number of items.
+    The threads work on later items while the caller uses earlier results.
+
+    Args:
+        function: The function to apply.
+        items: The items; they are read as they are needed.
+        threads: The number of threads.
+        waiting: The number of items that are in work or finished but not yet used. It bounds the memory.
+
+    Raises:
+        Exception: What `function` raised for an item, when the result of this item is due.
     """
     source = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        queue: deque[Future[Result]] = deque(pool.submit(work, item) for item in islice(source, waiting))
+        queue: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(source, waiting))
         try:
             while queue:
                 result = queue.popleft().result()
-                queue.extend(pool.submit(work, item) for item in islice(source, 1))
+                queue.extend(pool.submit(function, item) for item in islice(source, 1))
                 yield result
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -1,10 +1,10 @@
-"""Sections of YAML files as frozen, validated models, and what is wrong with one in words."""
+"""Sections of YAML files as frozen, validated models, and a sentence for each value that is refused."""
 
 import difflib
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
 
@@ -12,9 +12,9 @@ from src.errors import UserError, listing
 
 Checked = TypeVar("Checked", bound=BaseModel)
 Number = TypeVar("Number")
-SHORT = reprlib.Repr()  # shows a value that was given, without filling the terminal with it
+SHORT = reprlib.Repr()  # shortens the given value, so that it does not fill the terminal
 SHORT.maxstring = SHORT.maxother = 200  # characters
-NUMBER = "a number"  # the part of a union that a complaint is about, unless the value is auto
+NUMBER = "a number"  # the member of the union below that Pydantic reports errors of, unless the value is auto
 Auto = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
     Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
@@ -22,50 +22,83 @@ Auto = Annotated[
 
 
 class Section(BaseModel):
-    """A section of a YAML file. Unknown keys, wrong types and values out of range are refused; it cannot be changed.
+    """A section of a YAML file. It refuses unknown keys, wrong types and values out of range, and cannot be changed.
 
-    `renamed`: earlier name of a key → its name now. An earlier name is refused with the new one.
+    Attributes:
+        renamed: Earlier name of a key → its present name. An earlier name is refused with the present one.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def validate(model: type[Checked], content: Any, path: Path) -> Checked:
-    """Check the content of a YAML file against `model`; `UserError` lists every offending key of the file at `path`."""
+def validate(model: type[Checked], content: object, path: Path) -> Checked:
+    """Validate the content of a YAML file.
+
+    Args:
+        model: The model of the file.
+        content: The parsed content.
+        path: The file that the message names.
+
+    Raises:
+        UserError: Some keys are refused; the message lists all of them.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = problems(model, error)
-        raise UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}") from None
+        raise refused(path, problems(model, error)) from None
+
+
+def refused(path: Path, lines: list[str]) -> UserError:
+    """The error that lists refused settings.
+
+    Args:
+        path: The file that holds them.
+        lines: One sentence for each setting.
+    """
+    return UserError(f"{path}: {len(lines)} setting(s) refused\n{listing(lines)}")
 
 
 def problems(model: type[BaseModel], error: ValidationError, whole: str = "the file") -> list[str]:
-    """Every problem that Pydantic found, in words; whole: the subject of what concerns no single key."""
-    return [_sentence(model, dict(problem), whole) for problem in error.errors()]
+    """Describe every error that Pydantic found, one sentence each.
+
+    Args:
+        model: The model that was validated.
+        error: The errors.
+        whole: The subject of a sentence that concerns no single key.
+    """
+    lines = []
+    for problem in error.errors():
+        place = problem["loc"]
+        key = ".".join(str(part) for part in place if part not in ("[key]", NUMBER)) or whole
+        if problem["type"] == "extra_forbidden":
+            lines.append(_unknown_key(_section(model, place[:-1]), key, str(place[-1])))
+        elif problem["type"] == "missing":
+            lines.append(f"{key}: missing")
+        else:
+            message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            or_auto = ", or auto" if NUMBER in place else ""
+            value = "" if isinstance(problem["input"], dict | BaseModel) else given(problem["input"])
+            lines.append(f"{key}: {message}{or_auto}{value}")
+    return lines
 
 
-def _sentence(model: type[BaseModel], problem: dict[str, Any], whole: str) -> str:
-    """One problem found by Pydantic in words: the key, what is wrong with it, and what was given."""
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("[key]", NUMBER)) or whole
-    or_auto = ", or auto" if NUMBER in problem["loc"] else ""
-    if problem["type"] == "extra_forbidden":
-        section, wrong = _section(model, problem["loc"][:-1]), str(problem["loc"][-1])
-        if wrong in section.renamed:
-            now = section.renamed[wrong]
-            return f"{key}: this key has a new name: {key.removesuffix(wrong)}{now}"
-        allowed = list(section.model_fields)
-        close = difflib.get_close_matches(wrong, allowed, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
-    if problem["type"] == "missing":
-        return f"{key}: missing"
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = "" if isinstance(problem["input"], dict | BaseModel) else f" (given: {SHORT.repr(problem['input'])})"
-    return f"{key}: {message}{or_auto}{given}"
+def given(value: object) -> str:
+    """The end of a sentence that shows the refused value."""
+    return f" (given: {SHORT.repr(value)})"
 
 
-def _section(model: type[BaseModel], place: tuple[str | int, ...]) -> type[Section]:
+def _unknown_key(section: type[Section], key: str, name: str) -> str:
+    """Describe an unknown key `name` of a section; `key` is its full path."""
+    if name in section.renamed:
+        return f"{key}: this key has a new name: {key.removesuffix(name)}{section.renamed[name]}"
+    allowed = list(section.model_fields)
+    close = difflib.get_close_matches(name, allowed, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{key}: no such key; {hint}allowed here: {', '.join(allowed)}"
+
+
+def _section(model: type[BaseModel], place: Iterable[str | int]) -> type[Section]:
     """The section of `model` at a place in the file, such as ("train", "loss")."""
     for name in place:
         annotation = model.model_fields[str(name)].annotation

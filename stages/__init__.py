@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml, thin scripts over src: parameters in, one or two calls, files out."""
+"""The stages of dvc.yaml: scripts that read params.yaml, call src, and write the declared outputs."""
 
 import argparse
 import signal
@@ -19,11 +19,15 @@ PLOTS = Path("plots")
 
 
 def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
-    """Run a stage as a script: answer --help, read params.yaml, show a `UserError` as one message and exit with 1.
+    """Run a stage as a script: answer --help, read params.yaml, and print a `UserError` as one message with status 1.
 
-    In a copy of the project (`dvc exp run --temp`, `--queue`) that lacks files of the data set no stage runs.
+    No stage runs in a copy of the project (`dvc exp run --temp`, `--queue`) that lacks files of the data set.
 
-    A stage imports what it needs inside `main`, so that --help and a refused parameter answer at once.
+    Args:
+        name: The module's name in `stages`.
+        doc: The module's docstring, which --help shows.
+        main: The stage. It gets the settings, and imports what it needs itself, so that --help and a refused setting
+            answer at once.
     """
     argparse.ArgumentParser(
         prog=f"python -m stages.{name}",
@@ -31,10 +35,10 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
         epilog="Run from the root of the repository. Settings come from params.yaml; dvc repro runs all stages.",
     ).parse_args()
     from src import params
-    from src.errors import UserError, of_system
+    from src.errors import UserError, describe_os_error
     from src.reproduction.workspace.untracked_files import stop_in_copy
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves no temporary files, like Ctrl-C
     try:
         settings = params.load()
         stop_in_copy(settings.data.source)
@@ -42,6 +46,6 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:
-        sys.exit(f"{name}: {of_system(error)}")
+        sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

@@ -1,11 +1,11 @@
-"""Draw what the network will see: training crops before and after augmentation, with their masks laid over."""
+"""Draw what the network will see: training patches before and after augmentation, with their masks laid over."""
 
 from src.params import Params
 from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.crops.sampling import Crops
+    from src.data.crops.sampling import Patches
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
     from src.plan.facts import Facts
@@ -16,8 +16,8 @@ def main(params: Params) -> None:
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, params.train.initial)
     seen = plan_network(facts, params.data, params.model, params.train.memory_gib)
-    crops = Crops(trained, seen.data, params.augment, params.seed)
-    draw_augmentation(PLOTS / "augmentation", crops)
+    patches = Patches(trained, seen.data, params.augment, params.seed)
+    draw_augmentation(PLOTS / "augmentation", patches)
 
 
 if __name__ == "__main__":

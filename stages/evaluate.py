@@ -12,7 +12,7 @@ def main(params: Params) -> None:
     from src.evaluation.scoring.measure import measure_all
     from src.evaluation.scoring.scores import brief, gain, summary
     from src.evaluation.scoring.tables import write_tables
-    from src.files import plain, write_csv, write_json
+    from src.files import round_scores, write_csv, write_json
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
     from src.progress import progress
@@ -34,7 +34,7 @@ def main(params: Params) -> None:
     metrics["baseline"] = brief(summary(methods["colour"], *settings))
     metrics["baseline"]["largest_class"] = largest_class(trained, test)
 
-    write_json(METRICS / "test.json", plain(metrics))
+    write_json(METRICS / "test.json", round_scores(metrics))
     write_tables(EVALUATION, methods, calibration, *settings)
     write_csv(EVALUATION / "worst.csv", worst_rows(results, test, trained), WORST)
 

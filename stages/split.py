@@ -6,7 +6,7 @@ from stages import PLOTS, PREPARED, SPLITS, run
 
 def main(params: Params) -> None:
     from src.data.splits.divide import notes, split, subset_rows
-    from src.data.splits.split_warnings import caveat
+    from src.data.splits.split_warnings import split_warning
     from src.data.store.store import Store
     from src.data.store.subsets import write_splits
     from src.files import write_csv
@@ -20,7 +20,7 @@ def main(params: Params) -> None:
         size = f"{row['images']} images in {row['groups']} groups"
         print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
     print(*notes(store, params.split, rows), sep="\n")
-    if warning := caveat(store.records, rows):
+    if warning := split_warning(store.records, rows):
         print(warning)
 
 

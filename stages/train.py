@@ -1,4 +1,4 @@
-"""Train the U-Net on random crops, keep the epoch that is best on whole validation images, and decide how to use it."""
+"""Train the U-Net on random patches, keep the epoch with the best validation Dice, and decide how to use it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def main(params: Params) -> None:
     from src.data.store.store import Store
     from src.data.store.subsample import subsample
     from src.data.store.subsets import read_subset
-    from src.files import plain, write_csv, write_json
+    from src.files import round_scores, write_csv, write_json
     from src.model.decisions.fit_decisions import decide
     from src.model.inference.predictor import Predictor
     from src.model.network.model_file import save
@@ -28,8 +28,8 @@ def main(params: Params) -> None:
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
     checkpoints = checkpoints_of(Path.cwd())
-    training, crops = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
-    train_unet(training, crops, validated, plan.train)
+    training, patches = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
     predictor, verdicts = decide(predictor, validated, tried, params.seed, flipped=flipped)
@@ -38,7 +38,7 @@ def main(params: Params) -> None:
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", plain(metrics | {"decisions": decided}) | {"plan": plan.numbers})
+        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": plan.numbers})
         training.checkpoint.discard()
 
 

@@ -23,8 +23,8 @@ def main(params: Params) -> None:
     beside = beside_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
     sources = Sources.read(Path(), store, beside, params.model_dump())
     write_text(PLOTS / "report.html", report(sources, panels))
-    remarks = [averages(store.dataset), *([sources.caveat] if sources.caveat else [])]
-    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit, remarks))
+    warnings = [averages(store.dataset), *([sources.warning] if sources.warning else [])]
+    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit, warnings))
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def train_on(store, checkpoints: Path, params):
 
     trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
     plan = planned(params, trained, validated)
-    training, crops = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
-    train_unet(training, crops, validated, plan.train)
+    training, patches = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    train_unet(training, patches, validated, plan.train)
     return training
 
 

@@ -175,7 +175,7 @@ def test_split_says_that_images_depend(tmp_path):
     run(tmp_path, "stages.prepare")
     said = run(tmp_path, "stages.split")
     assert (
-        said.returncode == 0 and "Caution: images that follow each other by name have a similar layout" in said.stdout
+        said.returncode == 0 and "Warning: images that follow each other by name have a similar layout" in said.stdout
     )
 
 

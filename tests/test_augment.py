@@ -1,4 +1,4 @@
-"""Crops: image and mask move together, no label is invented, and each depends on (seed, epoch, index) alone."""
+"""Patches: image and mask move together, no label is invented, and each depends on (seed, epoch, index) alone."""
 
 import errno
 import io
@@ -10,10 +10,10 @@ from scipy import ndimage
 from src.data.crops import resize
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
-from src.data.crops.sampling import Crops, rare_classes
+from src.data.crops.sampling import Patches, rare_classes
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.progress import ahead
+from src.progress import parallel_map
 from tests.conftest import prepared, write_pair
 
 SIDE = 65
@@ -142,9 +142,9 @@ def test_share_says_how_many_crops_are_rotated(params):
 
 
 def test_without_augmentation_a_crop_is_a_piece_of_the_image(store, params):
-    crops = Crops(whole(store), params(**{"data.crop": 32}).data, params().augment, seed=0)
+    patches = Patches(whole(store), params(**{"data.crop": 32}).data, params().augment, seed=0)
     for index in range(50):
-        crop = crops.draw(1, index, augmented=False)
+        crop = patches.draw(1, index, augmented=False)
         assert any(_contains(store.image(p), store.mask(p), crop.pixels, crop.mask) for p in range(len(store)))
 
 
@@ -168,10 +168,10 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
     (tmp_path / "set/dataset.yaml").write_text("classes: {0: a, 1: b, 2: c}")
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**({"data.crop": 32, "augment.probability": 1.0, "augment.rotate": 180} | changes))
-    crops = Crops(Subset.ungrouped(store, range(3)), chosen.data, chosen.augment, seed=0)
+    patches = Patches(Subset.ungrouped(store, range(3)), chosen.data, chosen.augment, seed=0)
     seen = set()
     for index in range(40):
-        crop, side = crops.draw(1, index), chosen.data.crop
+        crop, side = patches.draw(1, index), chosen.data.crop
         image, mask = crop.image, crop.mask
         assert image.shape == (side, side, 3) and image.dtype == np.float32 and np.isfinite(image).all()
         assert mask.shape == (side, side) and mask.dtype == np.uint8
@@ -189,7 +189,7 @@ def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypa
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     kept = resize.Resized(store, 24)
     asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
-    for position, found in zip(asked, ahead(kept.pair, asked, threads=4, waiting=16), strict=True):
+    for position, found in zip(asked, parallel_map(kept.pair, asked, threads=4, waiting=16), strict=True):
         for array, wanted in zip(found, expected[position], strict=True):
             np.testing.assert_array_equal(array, wanted, strict=True)
     assert len(calls) == len(store) and set(tmp_path.iterdir()) == before
@@ -199,8 +199,8 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     averaged, calls = resize.averaged, []
     monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
-    crops = Crops(Subset.ungrouped(store, [2, 5]), chosen.data, chosen.augment, seed=0)
-    assert len(list(crops.batches([(1, number) for number in range(20)], 4))) == 20
+    patches = Patches(Subset.ungrouped(store, [2, 5]), chosen.data, chosen.augment, seed=0)
+    assert len(list(patches.batches([(1, number) for number in range(20)], 4))) == 20
     assert len(calls) == 2
 
 
@@ -225,8 +225,10 @@ def test_every_crop_is_shifted(store, params, resize, crop):
     }
     for shift, different in ((0.0, False), (0.5, True)):
         chosen = params(**still, **{"augment.shift": shift})
-        crops = Crops(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
-        same = [np.array_equal(crops.draw(1, i).pixels, crops.draw(1, i, augmented=False).pixels) for i in range(20)]
+        patches = Patches(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
+        same = [
+            np.array_equal(patches.draw(1, i).pixels, patches.draw(1, i, augmented=False).pixels) for i in range(20)
+        ]
         assert all(same) if not different else sum(same) < 5
 
 
@@ -234,8 +236,8 @@ def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**{"data.crop": 128, "data.oversample_rare": 0})
-    crops = Crops(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
-    centres = np.array([crops.place(np.random.default_rng(seed))[1] for seed in range(2000)])
+    patches = Patches(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
+    centres = np.array([patches.place(np.random.default_rng(seed))[1] for seed in range(2000)])
     assert centres.min() >= 64 and centres.max() <= 192
     np.testing.assert_allclose(np.histogram(centres, bins=4, range=(64, 192))[0] / centres.size, 0.25, atol=0.03)
 
@@ -244,11 +246,11 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
     chosen = params(**{"data.crop": 32})
 
     def draw(seed, epoch, index):
-        return Crops(whole(store), chosen.data, chosen.augment, seed).draw(epoch, index).image
+        return Patches(whole(store), chosen.data, chosen.augment, seed).draw(epoch, index).image
 
     one = draw(0, 1, 5)
-    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
-    batches = list(crops.batches([(1, 0), (1, 1)], 4))
+    patches = Patches(whole(store), chosen.data, chosen.augment, 0)
+    batches = list(patches.batches([(1, 0), (1, 1)], 4))
     np.testing.assert_array_equal(one, batches[1][0][1])
     for other in ((1, 1, 5), (0, 2, 5), (0, 1, 6)):
         assert not np.array_equal(one, draw(*other))
@@ -256,15 +258,15 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
 
 def test_whole_batches_only(store, params):
     chosen = params(**{"data.crop": 32})
-    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
-    assert [images.shape[0] for images, _ in crops.batches([(1, 0), (2, 0)], 4)] == [4, 4]
+    patches = Patches(whole(store), chosen.data, chosen.augment, 0)
+    assert [images.shape[0] for images, _ in patches.batches([(1, 0), (2, 0)], 4)] == [4, 4]
 
 
-def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
+def test_the_requested_share_of_patches_holds_a_rare_class(store, params):
     chosen = params(**{"data.crop": 16, "data.oversample_rare": 0.5, "model.depth": 4})
-    crops = Crops(whole(store), chosen.data, chosen.augment, 0)
-    assert rare_classes(whole(store)) == [1, 2] == list(crops.rare)
-    never = Crops(
+    patches = Patches(whole(store), chosen.data, chosen.augment, 0)
+    assert rare_classes(whole(store)) == [1, 2] == list(patches.rare)
+    never = Patches(
         whole(store),
         params(**{"data.crop": 16, "data.oversample_rare": 0.0}).data,
         chosen.augment,
@@ -274,13 +276,13 @@ def test_a_rare_class_is_in_its_share_of_the_crops(store, params):
     def held(drawn):
         return np.mean([(drawn.draw(1, index, augmented=False).mask > 0).any() for index in range(1000)])
 
-    always = Crops(
+    always = Patches(
         whole(store),
         params(**{"data.crop": 16, "data.oversample_rare": 1.0}).data,
         chosen.augment,
         0,
     )
-    assert held(always) == 1 > held(crops) > held(never) + 0.1
+    assert held(always) == 1 > held(patches) > held(never) + 0.1
 
 
 def test_normalisation_gives_mean_0_and_deviation_1(store):
@@ -302,13 +304,13 @@ def test_each_image_by_itself_if_so_chosen(store, params):
         "data.oversample_rare": 0,
     }
     chosen = params(**still, **{"data.normalise": "image"})
-    crops = Crops(Subset.ungrouped(store, [0, 1]), chosen.data, chosen.augment, 0)
+    patches = Patches(Subset.ungrouped(store, [0, 1]), chosen.data, chosen.augment, 0)
     for position in (0, 1):
         roots = np.sqrt(store.image(position).reshape(-1, 3).astype(float))
-        normalisation = crops.normalisation_of(position)
+        normalisation = patches.normalisation_of(position)
         np.testing.assert_allclose(normalisation.mean, roots.mean(axis=0), rtol=1e-5)
         np.testing.assert_allclose(normalisation.std, roots.std(axis=0), rtol=1e-5)
-    crop = crops.draw(1, 0)
+    crop = patches.draw(1, 0)
     np.testing.assert_array_equal(crop.shown(), crop.pixels)
 
 

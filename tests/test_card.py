@@ -342,11 +342,11 @@ def test_hashes_of_folders_are_those_of_dvc(tmp_path):
 
 def test_a_caveat_stands_beside_the_scores(run_of, monkeypatch):
     folder = run_of("many")
-    assert "Caution" not in written(folder)
-    monkeypatch.setattr("src.report.card.card.caveat", lambda records, rows: f"Caution: {len(records)} frames.")
+    assert "Warning" not in written(folder)
+    monkeypatch.setattr("src.report.card.card.split_warning", lambda records, rows: f"Warning: {len(records)} frames.")
     parts = sections(written(folder))
-    assert "**Caution&#58; 12 frames.**" in parts["Scores"] or "**Caution: 12 frames.**" in parts["Scores"]
-    assert "see the caution below Scores" in parts["Model card"]
+    assert "**Warning&#58; 12 frames.**" in parts["Scores"] or "**Warning: 12 frames.**" in parts["Scores"]
+    assert "see the warning below Scores" in parts["Model card"]
 
 
 def test_the_tool_writes_it_whole_and_loads_no_tensorflow(run_of):

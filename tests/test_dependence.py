@@ -13,7 +13,7 @@ from src.data.similarity.thumbnails import LIMIT, SIDE, decode_thumbnails, encod
 from src.data.source.dataset import read_dataset
 from src.data.source.package import package_pairs
 from src.data.splits.dependence import find_dependence, natural
-from src.data.splits.split_warnings import caveat
+from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Record
 from tests import scenes
 from tests.conftest import ROOT
@@ -129,14 +129,14 @@ def test_the_caveat_tells_what_suffers():
     named = scenes.video(0)
     whole = "the 95 % intervals are too narrow"
     leaks = "validation and test scores may be too high"
-    text = caveat(*rows_of(named, lambda n: "test"))
+    text = split_warning(*rows_of(named, lambda n: "test"))
     assert "39 such pairs of test images" in text and whole in text and leaks not in text
-    text = caveat(*rows_of(named, lambda n: ("train", "validation", "test")[n % 3]))
+    text = split_warning(*rows_of(named, lambda n: ("train", "validation", "test")[n % 3]))
     assert "39 such pairs lie in different subsets" in text and leaks in text and whole not in text
-    assert caveat(*rows_of(named, lambda n: "train")) == ""
-    assert caveat(*rows_of(named, lambda n: "test", lambda name: "one")) == ""
-    assert caveat(*rows_of(scenes.independent(0), lambda n: ("train", "test")[n % 2])) == ""
-    assert caveat([], []) == ""
+    assert split_warning(*rows_of(named, lambda n: "train")) == ""
+    assert split_warning(*rows_of(named, lambda n: "test", lambda name: "one")) == ""
+    assert split_warning(*rows_of(scenes.independent(0), lambda n: ("train", "test")[n % 2])) == ""
+    assert split_warning([], []) == ""
 
 
 needs_data = pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")

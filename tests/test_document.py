@@ -225,6 +225,6 @@ def test_colours_are_told_apart_by_colour_blind_readers(sight, colours):
 
 
 def test_a_caveat_stands_below_the_headline_scores(sources):
-    page = report(replace(sources, caveat="Caution: frames & slices"), 1)
-    assert "<p>Caution: frames &amp; slices</p>" in page.partition('<section id="curves">')[0]
-    assert "Caution:" not in report(sources, 1)
+    page = report(replace(sources, warning="Warning: frames & slices"), 1)
+    assert "<p>Warning: frames &amp; slices</p>" in page.partition('<section id="curves">')[0]
+    assert "Warning:" not in report(sources, 1)

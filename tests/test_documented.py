@@ -19,7 +19,7 @@ class Parsed(Exception):
 
 def test_commands_are_found_in_all_kinds_of_text():
     places = {command.where for command in COMMANDS}
-    assert {"README.md", "benchmarks/recipe.md", "tools/predict.py", "report"} <= places
+    assert {"README.md", "docs/deploying.md", "benchmarks/recipe.md", "tools/predict.py", "report"} <= places
     assert {f"tools.{name}" for name in with_main("tools")} <= {command.module for command in COMMANDS}
     assert {f"benchmarks.{name}" for name in with_main("benchmarks")} <= {command.module for command in COMMANDS}
 

@@ -44,7 +44,7 @@ class Story:
         self.call("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", message)
 
     def back(self) -> None:
-        """To what is committed, as the README says."""
+        """To what is committed, as docs/experiments.md says."""
         self.call("git", "checkout", "-q", "-f", "main")
         self.call("dvc", "checkout", "-q", "--force")
         assert self.model() == self.hashes["main"]

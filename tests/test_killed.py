@@ -36,7 +36,7 @@ def killed_in_training(project: Path, command: list[str], wait: float) -> str:
     os.killpg(process.pid, signal.SIGKILL)
     printed.append(process.stdout.read())
     process.wait()
-    run(project, "git", "checkout", "-q", "-f", "main")  # where a killed experiment leaves Git: see the README
+    run(project, "git", "checkout", "-q", "-f", "main")  # a kill leaves Git here: docs/troubleshooting.md
     return "".join(printed)
 
 

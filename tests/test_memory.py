@@ -1,6 +1,7 @@
 """The estimate of a training's memory, what there is, and the refusal of what cannot fit."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,9 +114,12 @@ def test_says_when_no_single_setting_would_do():
 
 
 @pytest.mark.parametrize("available", [None, 64 * GIB])
-def test_says_what_is_needed_where_it_fits(available):
-    said = refuse_what_cannot_fit(DEFAULT, available, 1e3)
-    assert said == f"about {peak_bytes(DEFAULT) / GIB:.1f} GiB of memory at the peak"
+def test_the_stated_peak_is_the_least_memory_that_training_accepts(available):
+    found = re.fullmatch(r"about ([\d.]+) GiB of memory at the peak", refuse_what_cannot_fit(DEFAULT, available, 1e3))
+    rounding = 0.06  # GiB: one decimal is shown
+    refuse_what_cannot_fit(DEFAULT, available, float(found[1]) + rounding)
+    with pytest.raises(UserError, match=r"training needs about"):
+        refuse_what_cannot_fit(DEFAULT, available, float(found[1]) - rounding)
 
 
 def kernel(root, files):

@@ -1,12 +1,16 @@
-"""params.yaml: what is refused, in which words, and that it reads numbers as DVC does."""
+"""params.yaml: refused values and their messages, the folder in data.source, and numbers as DVC reads them."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
+from dvc.exceptions import InvalidArgumentError
+from dvc.utils.hydra import apply_overrides
 
 from src.errors import UserError
-from src.params import load
+from src.files import parse_yaml
+from src.params import Params, load
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()
@@ -38,15 +42,12 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
         (r"^  test: \S+", "  test: 0.9", ["validation + test must be less than 1"]),
         (r"^  fold: \S+", "  fold: 1", ["fold must be one of 0 … 0"]),
         (r"^  folds: \S+", "  folds: 2", ["folds must be 0"]),
-        (r"^  source: \S+", "  source: data/", ["data.source", "folder of its own"]),
-        (r"^  source: \S+", "  source: data/prepared/x", ["data.source", "folder of its own"]),
-        (r"^  source: \S+", "  source: ../" + ROOT.name + "/plots", ["data.source", "folder of its own"]),
         (r"^seed: \S+", "seed: -1", ["seed", "greater than or equal to 0"]),
         (r"^    dice: \S+", "    dice: -1", ["train.loss.dice"]),
         (r"^report:", "repot:", ["repot: no such key; did you mean report?", "report: missing"]),
     ],
 )
-def test_refuses(tmp_path, pattern, replacement, words):
+def test_a_refused_value_is_named_with_its_key_and_what_is_allowed(tmp_path, pattern, replacement, words):
     with pytest.raises(UserError) as error:
         load_changed(tmp_path, pattern, replacement)
     for word in words:
@@ -54,16 +55,20 @@ def test_refuses(tmp_path, pattern, replacement, words):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A project in the current folder, a home folder, and a data set in each."""
+def project(tmp_path, monkeypatch):
+    """A project, which is not the current folder, next to a home folder; each holds a data set."""
     for folder in ("project/data/set", "home/data/set"):
         (tmp_path / folder).mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    return tmp_path / "project"
 
 
-SOURCES = [  # what was written, and what was probably meant; HOME stands for the home folder
+def load_source(project: Path, source: str):
+    """The settings of a project with `source`, which is written as YAML."""
+    return load_changed(project, r"^  source: \S+", f"  source: {source}".replace("\\", "\\\\")).data.source
+
+
+SOURCES = [  # as it is written, and the folder that was probably meant; HOME stands for the home folder
     ("'~/data/set'", "HOME/data/set"),
     ("~/data/set/", "HOME/data/set/"),
     ("'~'", "HOME"),
@@ -80,23 +85,24 @@ SOURCES = [  # what was written, and what was probably meant; HOME stands for th
 
 
 @pytest.mark.parametrize(("written", "meant"), SOURCES)
-def test_a_path_that_dvc_would_not_expand_is_refused_with_the_one_meant(home, written, meant):
-    with pytest.raises(UserError, match=r"data\.source: ") as error:
-        load_changed(home, r"^  source: \S+", f"  source: {written}".replace("\\", "\\\\"))
-    assert f"did you mean {meant.replace('HOME', str(home))!r}?" in str(error.value)
+def test_a_path_that_dvc_would_not_expand_is_refused_with_the_one_meant(project, written, meant):
+    with pytest.raises(UserError, match=r"params\.yaml: 1 setting\(s\) refused\n  data\.source: ") as error:
+        load_source(project, written)
+    home = str(project.parent / "home")
+    assert f"did you mean {meant.replace('HOME', home)!r}? (given: '" in str(error.value)
 
 
-def test_odd_names_of_folders_that_exist_are_taken(home):
+def test_a_folder_with_an_odd_name_is_accepted_if_it_exists(project):
     for name in ("~", "data\\set", "data set ", "$HOME"):
-        Path(name).mkdir()
-        assert load_changed(home, r"^  source: \S+", f"  source: '{name}'".replace("\\", "\\\\")).data.source == name
+        (project / name).mkdir()
+        assert load_source(project, f"'{name}'") == name
 
 
 @pytest.mark.parametrize(
     "source", ["data/set", "data/set/", "./data/set", "data//set", "data/x/../set", "../set", "/set"]
 )
-def test_plain_paths_are_taken_as_they_stand(home, source):
-    assert load_changed(home, r"^  source: \S+", f"  source: {source}").data.source == source
+def test_plain_paths_are_taken_as_they_stand(project, source):
+    assert load_source(project, source) == source
 
 
 @pytest.mark.parametrize(
@@ -107,26 +113,69 @@ def test_plain_paths_are_taken_as_they_stand(home, source):
         ("file:///data/set", "dvc import-url"),
         ("..", "folder of its own"),  # holds the outputs
         ("/", "folder of its own"),
+        ("data/", "folder of its own"),
         ("./data/.", "folder of its own"),
+        ("data/prepared/x", "folder of its own"),
         ("data/set/../prepared", "folder of its own"),
+        ("../project/plots", "folder of its own"),
         ("data/link", "folder of its own"),
         ("data/circle", "in a circle"),
     ],
 )
-def test_what_cannot_be_a_source_is_refused(home, source, words):
-    Path("data/link").symlink_to(Path("data/prepared").absolute())
-    Path("data/circle").symlink_to(Path("data/circle").absolute())
+def test_a_source_that_is_a_url_an_output_or_a_circular_link_is_refused(project, source, words):
+    (project / "data/link").symlink_to(project / "data/prepared")
+    (project / "data/circle").symlink_to(project / "data/circle")
     with pytest.raises(UserError, match=rf"data\.source: .*{words}"):
-        load_changed(home, r"^  source: \S+", f"  source: {source}")
+        load_source(project, source)
 
 
-def test_refuses_a_crop_that_the_network_cannot_halve(tmp_path):
+def test_the_models_never_look_at_the_file_system(monkeypatch):
+    content = parse_yaml(TEXT, Path("params.yaml"))
+    content["data"]["source"] = "~/models"
+
+    def refuse(*_):
+        raise AssertionError("the file system was read")
+
+    for name in ("stat", "lstat", "readlink", "getcwd"):
+        monkeypatch.setattr(os, name, refuse)
+    assert Params.model_validate(content).data.source == "~/models"
+
+
+RENAMED = [
+    ("augment.share", "augment.probability"),
+    ("train.validated", "train.validation_images"),
+    ("data.rare", "data.oversample_rare"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED)
+def test_an_earlier_name_of_a_key_is_refused_with_the_present_one(tmp_path, old, new):
+    pattern, replacement = (f"  {key.partition('.')[2]}:" for key in (new, old))
+    with pytest.raises(UserError) as error:
+        load_changed(tmp_path, f"^{pattern}", replacement)
+    lines = str(error.value).splitlines()[1:]
+    assert sorted(lines) == sorted([f"  {old}: this key has a new name: {new}", f"  {new}: missing"])
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED)
+def test_an_earlier_name_of_a_key_is_refused_if_dvc_exp_run_adds_it(tmp_path, old, new):
+    """`dvc exp run -S old=…` is refused by DVC, as for every unknown key; `-S +old=…` adds the key to the file."""
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT)
+    with pytest.raises(InvalidArgumentError):
+        apply_overrides(path, [f"{old}=0.5"])
+    apply_overrides(path, [f"+{old}=0.5"])
+    with pytest.raises(UserError, match=rf"refused\n  {old}: this key has a new name: {new}$"):
+        load(path)
+
+
+def test_a_crop_is_refused_that_the_network_cannot_halve(tmp_path):
     (tmp_path / "params.yaml").write_text(TEXT.replace("crop: auto", "crop: 100").replace("depth: auto", "depth: 4"))
     with pytest.raises(UserError, match=r"data.crop \(100\) must be a multiple of 16, since model.depth \(4\)"):
         load(tmp_path / "params.yaml")
 
 
-def test_refuses_more_epochs_than_steps(tmp_path):
+def test_more_epochs_than_steps_are_refused(tmp_path):
     (tmp_path / "params.yaml").write_text(TEXT.replace("steps: auto", "steps: 5").replace("epochs: auto", "epochs: 6"))
     with pytest.raises(UserError, match=r"steps \(5\) must be at least as many as epochs \(6\)"):
         load(tmp_path / "params.yaml")
@@ -134,7 +183,7 @@ def test_refuses_more_epochs_than_steps(tmp_path):
     assert load(tmp_path / "params.yaml").train.steps == 7
 
 
-def test_lists_every_offender(tmp_path):
+def test_every_refused_value_is_listed(tmp_path):
     (tmp_path / "params.yaml").write_text(TEXT.replace("lr: auto", "lr: -1").replace("depth: auto", "depth: four"))
     with pytest.raises(UserError, match=r"2 setting\(s\) refused") as error:
         load(tmp_path / "params.yaml")
@@ -142,17 +191,17 @@ def test_lists_every_offender(tmp_path):
 
 
 @pytest.mark.parametrize(("written", "value"), [("1e-5", 0.00001), ("1e-05", 0.00001), ("5E-4", 0.0005), ("1", 1.0)])
-def test_reads_exponents_as_numbers(tmp_path, written, value):
+def test_exponents_are_read_as_numbers(tmp_path, written, value):
     assert load_changed(tmp_path, r"^  lr: \S+", f"  lr: {written}").train.lr == value
 
 
-def test_cannot_be_changed_afterwards():
+def test_settings_cannot_be_changed_after_loading():
     with pytest.raises(ValueError, match="frozen"):
         load(ROOT / "params.yaml").train.lr = 1.0
 
 
 @pytest.mark.parametrize("content", ["", "- a list", "seed: [", "\x00"])
-def test_names_a_broken_file(tmp_path, content):
+def test_a_broken_file_is_named(tmp_path, content):
     path = tmp_path / "params.yaml"
     path.write_text(content)
     with pytest.raises(UserError, match=re.escape(str(path))):

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from src.files import flat
+from src.files import flatten
 from tests.conftest import ROOT, write_data_set
 from tests.documented import with_main
 
@@ -105,7 +105,7 @@ def test_as_many_images_are_validated_as_was_asked_for(project):
 
 def test_scores_follow_the_contract(project):
     folder, _ = project
-    test = flat(json.loads((folder / "metrics/test.json").read_text()))
+    test = flatten(json.loads((folder / "metrics/test.json").read_text()))
     names = yaml.safe_load((folder / "data/prepared/dataset.yaml").read_text())["classes"].values()
     expected = {f"{measure}.{part}" for measure in ("dice", "iou") for part in ("mean",)}
     expected |= {f"{kind}.{name}.{m}" for kind in ("classes", "pooled") for name in names for m in ("dice", "iou")}
@@ -232,6 +232,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "plots_page": ("", ".dvc/plots/page.html"),
     "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
     "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
+    "settings": ("", "docs/settings.md"),
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
     "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
 }

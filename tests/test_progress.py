@@ -6,7 +6,7 @@ import re
 import pytest
 
 import src.progress as progress
-from src.progress import Megapixels
+from src.progress import MegapixelProgress
 
 
 class Terminal(io.StringIO):
@@ -19,7 +19,7 @@ def test_more_than_the_headers_said_stops_nothing(monkeypatch, terminal):
     shown = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)
-    with Megapixels("predict", 1_000_000) as meter:
+    with MegapixelProgress("predict", 1_000_000) as meter:
         for _ in range(5):
             meter.add(2_000_000)
         meter.expect(3_000_000)
@@ -33,7 +33,7 @@ def test_without_a_terminal_the_time_left_is_said(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)
-    meter = Megapixels("predict", 4_000_000)
+    meter = MegapixelProgress("predict", 4_000_000)
     meter.started -= 10
     meter.add(1_000_000)
     assert re.fullmatch(r"predict: 1\.0 of 4\.0 megapixels, 0\.1 a second, (29|30|31) s left\n", shown.getvalue())

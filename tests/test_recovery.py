@@ -1,4 +1,4 @@
-"""The README's recipes for what breaks, each tried: the lines themselves, in a project that is broken on purpose."""
+"""docs/troubleshooting.md: its repairs are run line by line, in a project that is broken on purpose."""
 
 import hashlib
 import os
@@ -80,9 +80,9 @@ class Project:
         return log.read_text()
 
     def recipe(self, title: str, folder: Path | None = None, **names: str) -> str:
-        """Run the lines below this title in the README; capitals stand for `names`. Returns what they print."""
-        text = (ROOT / "README.md").read_text()
-        block = re.search(rf"^\*\*{title}.*?^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+        """Run the lines below this heading of the page; capitals stand for `names`. Returns what they print."""
+        text = (ROOT / "docs/troubleshooting.md").read_text()
+        block = re.search(rf"^## {title}$.*?^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
         for name, value in names.items():
             block = re.sub(rf"\b{name}\b", value, block)
         return self.sh(block, folder)

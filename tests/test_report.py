@@ -15,7 +15,7 @@ from src.report.figures.figures import draw_figures, edges
 from src.report.figures.panels import blended, errors_over, plain, ranked, shown
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb
 from src.report.text.scored import scored_text
-from src.report.text.summary import averages, cautions, terminal_summary
+from src.report.text.summary import averages, score_warnings, terminal_summary
 from tests.conftest import changed_params
 
 BINARY = Dataset(classes={0: "background", 255: "cell"})
@@ -119,7 +119,7 @@ def test_classes_that_no_test_image_holds_are_named_and_are_none_in_few_groups()
     test = TEST | {"classes": classes, "dice": {"mean": 0.8}, "empty": alarms}
     text = terminal_summary(TRAIN, test, "page")
     assert "None of the test images holds cell: left out of the means." in text and "Too few" not in text
-    assert cautions(test, "test images")[0] == "None of the test images holds cell: left out of the means."
+    assert score_warnings(test, "test images")[0] == "None of the test images holds cell: left out of the means."
     assert "None of" not in terminal_summary(TRAIN, TEST, "page")
 
 
@@ -141,11 +141,11 @@ def test_the_closing_words_hold_the_figures():
 
 
 def test_a_caveat_stands_beside_the_interval():
-    lines = terminal_summary(TRAIN, TEST, "page", remarks=["Caution: frames"]).splitlines()
-    assert "pixel accuracy" in lines[lines.index("Caution: frames") - 1]
-    said = scored_text(TEST, [], "pixels", Path("out"), ["Caution: frames"]).splitlines()
-    assert "pixel accuracy" in said[said.index("Caution: frames") - 1]
-    assert "Caution" not in terminal_summary(TRAIN, TEST, "page") + scored_text(TEST, [], "pixels", Path("out"))
+    lines = terminal_summary(TRAIN, TEST, "page", warnings=["Warning: frames"]).splitlines()
+    assert "pixel accuracy" in lines[lines.index("Warning: frames") - 1]
+    said = scored_text(TEST, [], "pixels", Path("out"), ["Warning: frames"]).splitlines()
+    assert "pixel accuracy" in said[said.index("Warning: frames") - 1]
+    assert "Warning" not in terminal_summary(TRAIN, TEST, "page") + scored_text(TEST, [], "pixels", Path("out"))
 
 
 @pytest.mark.parametrize(

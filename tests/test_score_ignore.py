@@ -241,7 +241,10 @@ def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
         scored(tmp_path / "set", tmp_path / "work")
     said = str(error.value)
     assert "'Scan_mask1': has no prediction; scan_mask1.png differs in capital letters only" in said
-    assert "has the stem of Scan_mask2.bmp → keep one of the two" in said and "on_error" not in said
+    assert (
+        "has the same name as Scan_mask2.bmp but for the extension → keep one of the two" in said
+        and "on_error" not in said
+    )
 
 
 def test_palettes_that_differ_are_refused_even_where_the_order_of_the_values_would_decide(tmp_path):

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from src.data.store.subsample import EACH, subsample
-from src.data.store.subsets import Subset
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
+from src.data.store.subsample import subsample
+from src.data.store.subsets import FEWEST_GROUPS, Subset
 
 
 def store_of(pixels):
@@ -48,9 +47,12 @@ def test_a_class_is_among_them_in_as_many_groups_as_decisions_need():
     assert len(chosen) == 16
 
 
-def test_each_class_has_the_groups_that_decisions_need():
-    """Said twice, as the room of the data imports nothing of the evaluation's."""
-    assert EACH == FEWEST_GROUPS
+def test_a_rare_class_is_in_enough_groups_for_a_decision():
+    """A class in one image of each of ten groups of 100 images; fit_decisions asks for `FEWEST_GROUPS` groups."""
+    held = [(100, int(index % 100 == 50)) for index in range(1000)]
+    groups = [str(index // 100) for index in range(1000)]
+    chosen = subsample(Subset(store_of(held), range(1000), groups), 12).indices
+    assert len({groups[index] for index in chosen if held[index][1]}) >= FEWEST_GROUPS
 
 
 def test_the_rarest_classes_come_first_where_not_all_can():
@@ -63,4 +65,4 @@ def test_the_rarest_classes_come_first_where_not_all_can():
     assert 1234 in chosen and len(chosen) == 16
     wide = subsample(Subset(store_of(held), range(2000), [str(index) for index in range(2000)]), 400).indices
     counted = [sum(held[index][label] for index in wide) for label in range(42)]
-    assert counted[-1] == 1 and min(counted[:-1]) >= EACH and len(wide) == 400
+    assert counted[-1] == 1 and min(counted[:-1]) >= FEWEST_GROUPS and len(wide) == 400

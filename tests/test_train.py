@@ -87,7 +87,7 @@ def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, word
         for step, _ in enumerate(steps):
             yield np.full((4, 16, 16, 3), step if step < good else np.nan, np.float32), np.zeros((4, 16, 16), np.uint8)
 
-    monkeypatch.setattr("src.data.crops.sampling.Crops.batches", broken)
+    monkeypatch.setattr("src.data.crops.sampling.Patches.batches", broken)
     with pytest.raises(UserError, match=rf"the loss became nan in epoch .*{words}"):
         train_small(store)
 

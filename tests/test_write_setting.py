@@ -1,23 +1,24 @@
-"""write_setting: one value of params.yaml is replaced in its line, and nothing else in the file."""
+"""write_setting replaces one value in params.yaml and leaves everything else in the file as it is."""
 
 import re
 
 import pytest
 
 from src.errors import UserError
-from src.params import load, write_setting
+from src.params import load
+from src.write_setting import write_setting
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()
 
 
 def differing(text, changed):
-    """The lines that are not as before, as pairs; endings of lines included."""
+    """The lines that differ, as pairs of the old and the new line, with their line ends."""
     pairs = zip(text.splitlines(keepends=True), changed.splitlines(keepends=True), strict=True)
     return [pair for pair in pairs if pair[0] != pair[1]]
 
 
-def test_writes_the_value_of_one_line(tmp_path):
+def test_only_the_value_of_one_line_changes(tmp_path):
     path = tmp_path / "params.yaml"
     for section, key, value, line in (
         ("split", "seed", 7, "  seed: 7                     # draws the split"),
@@ -42,7 +43,7 @@ def test_writes_the_value_of_one_line(tmp_path):
         ("  steps:   3000  # wide", "  steps:   1234567 # wide"),
     ],
 )
-def test_a_value_longer_than_its_place(tmp_path, old, new):
+def test_a_value_longer_than_the_old_one_keeps_one_blank_before_the_comment(tmp_path, old, new):
     path = tmp_path / "params.yaml"
     path.write_text(re.sub(r"^  steps: .*", old, TEXT, flags=re.MULTILINE))
     write_setting(path, "train", "steps", 1234567)
@@ -57,7 +58,7 @@ def test_a_value_longer_than_its_place(tmp_path, old, new):
         ("stops", 5, "no line for train.stops"),
     ],
 )
-def test_what_is_refused_is_not_written(tmp_path, key, value, words):
+def test_nothing_is_written_if_the_value_is_refused(tmp_path, key, value, words):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT)
     with pytest.raises(UserError, match=words):
@@ -65,7 +66,7 @@ def test_what_is_refused_is_not_written(tmp_path, key, value, words):
     assert path.read_text() == TEXT and [each.name for each in tmp_path.iterdir()] == ["params.yaml"]
 
 
-def test_the_line_of_another_section_is_no_line(tmp_path):
+def test_a_key_of_another_section_is_not_changed(tmp_path):
     path = tmp_path / "params.yaml"
     without = re.sub(r"^  (seed|crop|steps): .*\n", "", TEXT, flags=re.MULTILINE)
     path.write_text(without)
@@ -73,3 +74,38 @@ def test_the_line_of_another_section_is_no_line(tmp_path):
         with pytest.raises(UserError, match=rf"no line for {section}\.{key}; write {section}\.{key}: 5 into it"):
             write_setting(path, section, key, 5)
     assert path.read_text() == without
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('  steps: "auto"   # quoted', "  steps: 7        # quoted"),
+        ("  steps: auto", "  steps: 7"),
+        ("  steps:\n    auto  # in the next line\n\n\n", "  steps:\n    7     # in the next line\n\n\n"),
+        ("  'steps': auto # quoted key", "  'steps': 7    # quoted key"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_other_byte_stays_whatever_the_line_ends_and_the_layout(tmp_path, old, new, end):
+    path = tmp_path / "params.yaml"
+    text = "# Größe 🙂\n" + re.sub(r"^  steps: .*", old, TEXT, flags=re.MULTILINE)
+    path.write_bytes(text.replace("\n", end).encode())
+    write_setting(path, "train", "steps", 7)
+    assert path.read_bytes() == text.replace(old, new).replace("\n", end).encode()
+
+
+def test_a_text_is_quoted_where_yaml_would_read_something_else(tmp_path):
+    path = tmp_path / "params.yaml"
+    for name in ("1e5", "a: b", "set # 2", "no", "{x}"):
+        path.write_text(TEXT)
+        write_setting(path, "data", "source", name)
+        assert load(path).data.source == name
+
+
+def test_a_value_that_an_alias_shares_is_left_to_the_user(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = TEXT.replace("  steps: auto ", "  steps: &length auto ").replace("  epochs: auto ", "  epochs: *length ")
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"the line of train\.epochs is not understood; write epochs: 7 into it"):
+        write_setting(path, "train", "epochs", 7)
+    assert path.read_text() == text

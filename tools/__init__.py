@@ -24,7 +24,7 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
     """
     arguments = parser.parse_args()
     name = parser.prog.rpartition(".")[2]
-    from src.errors import UserError, of_system
+    from src.errors import UserError, describe_os_error
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
     try:
@@ -32,6 +32,6 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:
-        sys.exit(f"{name}: {of_system(error)}")
+        sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")

@@ -1,7 +1,7 @@
 """Write models/MODEL_CARD.md: data and split, plan, scores with intervals, where the model fails, what it is for.
 
 All of it comes from the files of the last run, and the card names the Git revision and the data that it was made from;
-files that are not of one run are refused. Commit the card with them, then tag the version: README, Releasing.
+files that are not of one run are refused. Commit the card with them, then tag the version: docs/deploying.md.
 """
 
 import argparse

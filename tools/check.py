@@ -15,16 +15,17 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.splits.advice import preview_split
     from src.data.store.prepare import described
     from src.report.text.check_report import report
-    from src.reproduction.workspace.untracked_files import remark
+    from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
 
     read = params.load()
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
+    params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
     gate = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     lines, error = preview_split(described(gate), read.split)
     print(*lines, sep="\n")
-    remark(arguments.folder)
+    warn_of_untracked(arguments.folder)
     print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)
     if error:
         raise error

@@ -1,4 +1,4 @@
-"""Draw the README's figures into plots/figures from the last run: pipeline, scores, curves and an overlay."""
+"""Draw the figures of README.md and docs into plots/figures, from the last run: pipeline, scores, curves, overlay."""
 
 import argparse
 from pathlib import Path

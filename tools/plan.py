@@ -34,6 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.plan.facts import Facts
+    from src.write_setting import write_setting
     from stages import PREPARED, SPLITS
 
     read, store = params.load(PARAMS), Store(PREPARED)
@@ -43,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
     facts = Facts.of(trained, validated, read.train.initial)
     if arguments.minutes:
         steps = steps_that_fit(arguments.minutes, read, facts, trained, validated)
-        params.write_setting(PARAMS, "train", "steps", steps)
+        write_setting(PARAMS, "train", "steps", steps)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
 

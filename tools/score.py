@@ -50,8 +50,8 @@ def main(given: argparse.Namespace) -> None:
         results, calibration, dataset, notes = scored
         method = "prediction" if ready else "unet"
         scores = write_scores(given.out, method, results, calibration, dataset, read)
-    remarks = [averages(dataset), *caveat_of(labelled)]
-    print(scored_text(scores, notes, dataset.length_unit, given.out, remarks))
+    warnings = [averages(dataset), *warnings_of(labelled)]
+    print(scored_text(scores, notes, dataset.length_unit, given.out, warnings))
 
 
 def report(gate: "CheckResult") -> None:
@@ -61,12 +61,12 @@ def report(gate: "CheckResult") -> None:
     raise_errors(gate.errors, "in the data set")
 
 
-def caveat_of(labelled: "LabelledFolder") -> list[str]:
-    from src.data.splits.split_warnings import caveat
+def warnings_of(labelled: "LabelledFolder") -> list[str]:
+    from src.data.splits.split_warnings import split_warning
 
     records = labelled.images.records
     pairs = zip(records, labelled.images.groups, strict=True)
-    words = caveat(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
+    words = split_warning(records, [{"id": record.id, "group": group, "subset": "test"} for record, group in pairs])
     return [words] if words else []
 
 

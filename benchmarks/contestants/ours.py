@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks.worker import CHANNELS, Setting, rate
 from src import params
-from src.data.crops.sampling import AHEAD, Crops
+from src.data.crops.sampling import AHEAD, Patches
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.model.network.device import prepare_device
@@ -85,5 +85,5 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     facts, asked = Facts.of(everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
     unet = PlannedModel(filters=setting.filters, depth=setting.depth)
     seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
-    crops = Crops(everything, seen.data, read.augment, read.seed)
-    yield from crops.batches(((1, number) for number in count()), setting.batch)
+    patches = Patches(everything, seen.data, read.augment, read.seed)
+    yield from patches.batches(((1, number) for number in count()), setting.batch)

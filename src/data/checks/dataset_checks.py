@@ -23,7 +23,7 @@ from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
 from src.data.splits.groups import groups_of
 from src.errors import UserError
 from src.params import Data
-from src.progress import ahead, progress
+from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 LABELMAP = "labelmap.txt"  # file in exports of CVAT that holds the colour of each class
@@ -113,7 +113,7 @@ def check_dataset(
         except MemoryError:
             return Finding(pair.id, "error", "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
-    for result in progress(ahead(read, pairs, THREADS, 2 * THREADS), len(pairs), "read"):
+    for result in progress(parallel_map(read, pairs, THREADS, 2 * THREADS), len(pairs), "read"):
         if isinstance(result, Finding):
             findings.append(result)
         else:

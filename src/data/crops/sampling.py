@@ -1,4 +1,4 @@
-"""Training crops: where they lie, how they are drawn, and batches of them made ahead of the network."""
+"""Training patches: where they lie, how they are drawn, and batches of them made ahead of the network."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from src.data.crops.resize import Resized
 from src.data.store.store import release, strips
 from src.data.store.subsets import Subset
 from src.params import Augment, PlannedData
-from src.progress import ahead
+from src.progress import parallel_map
 
 MOST_POINTS = 4096  # remembered places of one rare class in one image
 ALL_POINTS = 2**20  # and in all images together: 16 MiB
@@ -21,7 +21,7 @@ AHEAD = 4  # batches made before they are asked for
 
 
 @dataclass(frozen=True)
-class Crop:
+class Patch:
     """What training sees: the image float32 [side, side, channels], normalised, and the mask uint8 [side, side].
 
     pixels: the image before it was normalised, and not augmented in its intensities.
@@ -42,7 +42,7 @@ class Places:
     """Where a rare class lies in the training images.
 
     positions: of the images that hold it, in the store; probabilities: of drawing each, by the square root of
-    the class's pixels in it, so that neither one large object nor many specks fill the crops; points: for each image,
+    the class's pixels in it, so that neither one large object nor many specks fill the patches; points: for each image,
     centres of such pixels as shares [n, 2] of (width, height).
     """
 
@@ -85,8 +85,8 @@ def _places(
     return np.divmod(np.concatenate(flat), mask.shape[1])
 
 
-class Crops:
-    """Random crops of some images; crop `index` of an epoch depends on (seed, epoch, index) alone."""
+class Patches:
+    """Random patches of some images; crop `index` of an epoch depends on (seed, epoch, index) alone."""
 
     def __init__(self, images: Subset, data: PlannedData, augment: Augment, seed: int) -> None:
         self.store, self.indices = images.store, list(images.indices)
@@ -111,8 +111,8 @@ class Crops:
             return self.resized.pair(position)
         return self.store.image(position), self.store.mask(position)
 
-    def draw(self, epoch: int, index: int, *, augmented: bool = True) -> Crop:
-        """Crop `index` of an epoch; without augmentation it lies at the same place, straight and unchanged."""
+    def draw(self, epoch: int, index: int, *, augmented: bool = True) -> Patch:
+        """Patch `index` of an epoch; without augmentation it lies at the same place, straight and unchanged."""
         rng = np.random.default_rng([self.seed, epoch, index])
         position, centre = self.place(rng)
         side = self.data.crop
@@ -124,14 +124,14 @@ class Crops:
         pixels, labels = warp(*self.pair(position), centre, matrix, side)
         normalisation = self.normalisation_of(position)
         normalised = normalisation(pixels)
-        return Crop(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
+        return Patch(pixels, jitter(normalised, self.augment, rng) if augmented else normalised, labels, normalisation)
 
     def batches(
         self, steps: Iterable[tuple[int, int]], batch: int, part: slice = slice(None)
     ) -> Generator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         """Images float32 [batch, side, side, channels] and masks uint8 [batch, side, side] of each step.
 
-        steps: of each its epoch, from 1, and its number in that, from 0; part: which crops of each batch to make.
+        steps: of each its epoch, from 1, and its number in that, from 0; part: which patches of each batch to make.
         A thread works ahead, over the ends of epochs too.
         """
 
@@ -142,7 +142,7 @@ class Crops:
             self.store.release()
             return np.stack([crop.image for crop in drawn]), np.stack([crop.mask for crop in drawn])
 
-        yield from ahead(make, steps, threads=1, waiting=AHEAD)
+        yield from parallel_map(make, steps, threads=1, waiting=AHEAD)
 
     def rare_names(self) -> str:
         """The rare classes in words."""

@@ -23,7 +23,7 @@ from src.data.store.prepare import translate
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
-from src.progress import ahead, progress
+from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
@@ -178,7 +178,7 @@ def _default_exif(dataset: Dataset, settings: Masks) -> str | None:
 def _copy(source: _Source, masks: Mapping[int, Path], store: Store) -> _Copied:
     """Copy the codes of all masks into one file. `masks`: position of an image in the store → file."""
     copied = _Copied()
-    read = ahead(lambda index: source.read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
+    read = parallel_map(lambda index: source.read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
     with Appended(source.work / FILE) as file:
         for index, result in zip(masks, progress(read, len(masks), "read predictions"), strict=True):
             if isinstance(result, Finding):

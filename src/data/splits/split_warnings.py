@@ -17,7 +17,7 @@ def dependence_in(records: Iterable[Record], groups: Mapping[str, str]) -> Depen
     )
 
 
-def caveat(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
+def split_warning(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
     """What to say beside the scores of a split, "" if nothing; rows: id, group and subset of every image."""
     rows = list(rows)
     found = dependence_in(records, {row["id"]: row["group"] for row in rows})
@@ -34,4 +34,4 @@ def caveat(records: Sequence[Record], rows: Iterable[Mapping[str, str]]) -> str:
     if not harm:
         return ""
     like = "like frames of a video, slices of a volume or tiles of a scene."
-    return " ".join([f"Caution: {found.words},", like, *harm, "Put such images into one group (README, Groups)."])
+    return " ".join([f"Warning: {found.words},", like, *harm, "Put such images into one group (docs/splits.md)."])

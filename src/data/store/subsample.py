@@ -2,16 +2,15 @@
 
 import numpy as np
 
-from src.data.store.subsets import Subset
-
-EACH = 5  # groups that hold a class: the fewest that anything is decided by
+from src.data.store.subsets import FEWEST_GROUPS, Subset
 
 
 def subsample(subset: Subset, number: int) -> Subset:
     """Choose images that represent a subset: all of its classes and as many groups as possible.
 
-    Classes are visited from the one that the fewest groups contain to the most common one. For each, images of `EACH`
-    groups that contain it are chosen. Then one image of every group follows in turn. The choice is the same every time.
+    Classes are visited from the one that the fewest groups contain to the most common one. For each, images of
+    `FEWEST_GROUPS` groups that contain it are chosen. Then one image of every group follows in turn. The choice is the
+    same every time.
 
     Args:
         subset: The images to choose from.
@@ -29,7 +28,7 @@ def subsample(subset: Subset, number: int) -> Subset:
     for label in sorted(holders, key=lambda label: len({group_of[index] for index in holders[label]})):
         seen = {group_of[index] for index in chosen if label in held[index]}
         for index in holders[label]:
-            if len(seen) < EACH and group_of[index] not in seen:
+            if len(seen) < FEWEST_GROUPS and group_of[index] not in seen:
                 chosen[index] = None
                 seen.add(group_of[index])
     kept = set([*chosen, *(index for index in turns if index not in chosen)][:number])

@@ -12,7 +12,7 @@ from src.evaluation.comparison.table import MEASURES
 from src.evaluation.comparison.verdict import EQUAL, LEVEL, UNTOLD, Row, more, rows, verdict
 from src.evaluation.metrics.confusion import headline
 from src.evaluation.statistics.bootstrap import difference
-from src.files import plain
+from src.files import round_scores
 
 RESAMPLES, DRAW = 10_000, 0  # not those of the runs: the answer is the same, whatever their parameters say
 TWO_SEEDS = (
@@ -58,7 +58,7 @@ def compare(first: Run, second: Run, method: str | None = None) -> dict[str, Any
         compared["notes"].append(STALE)
     if any(row.get("more_images") for row in all_rows(compared).values()):
         compared["notes"].append(MORE)
-    return plain(compared)
+    return round_scores(compared)
 
 
 def judge(shared: Common, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:

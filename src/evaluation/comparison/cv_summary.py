@@ -11,7 +11,7 @@ from src.evaluation.comparison.runs import FOLD, Run, ordered
 from src.evaluation.comparison.table import MEASURES, Table
 from src.evaluation.metrics.confusion import Scores, class_means, headline, held
 from src.evaluation.statistics.bootstrap import interval
-from src.files import plain
+from src.files import round_scores
 
 NOTES = {
     "folds": "Every image is tested once, by a model that never saw it. The means are over all of these images, the "
@@ -56,7 +56,7 @@ def join(runs: Sequence[Run]) -> dict[str, Any]:
                 joined[method][measure] |= dict(zip(("low", "high"), bounds or (), strict=False))
             for name, value in zip(dataset.names, _class_means(values, kind), strict=True):
                 joined[method]["classes"][name][measure] = float(value)
-    return plain(joined)
+    return round_scores(joined)
 
 
 def _kind(varied: str, names: Sequence[str], ids: Sequence[Sequence[str]]) -> str:

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
 from src.evaluation.comparison.shared_images import Common, common
 from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, more, rows, verdict
 from src.evaluation.metrics.confusion import Scores, class_means, headline
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS, error, error_of_difference
-from src.files import plain
+from src.evaluation.statistics.bootstrap import error, error_of_difference
+from src.files import round_scores
 
 ONE_SETTING = "A and B are one setting: what differs is the luck of training, and no difference is claimed."
 UNKNOWN = "The parameters of some runs are not known: that these are seeds of one setting is taken on trust."
@@ -75,7 +76,7 @@ def spread_of(runs: Sequence[Run], method: str | None = None) -> dict[str, Any]:
     told |= rows(shared.dataset.names, shared.foreground, lambda *place: _spread(shared, *place))
     unknown = [UNKNOWN] if scoring_changes([run.params for run in runs]) is None else []
     told["notes"] = [*notes(shared, [len(runs)]), ALONE.format(runs=len(runs)), *unknown]
-    return plain(told)
+    return round_scores(told)
 
 
 def _spread(shared: Common, measure: str, classes: Sequence[int], _: float) -> Row:
@@ -114,7 +115,7 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     compared["notes"] += [UNKNOWN] if changed is None else [ONE_SETTING] if same else []
     if any(row.get("more_images") or row.get("more_seeds") for row in all_rows(compared).values()):
         compared["notes"].append(MORE)
-    return plain(compared)
+    return round_scores(compared)
 
 
 def _judge(shared: Common, split: int, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:

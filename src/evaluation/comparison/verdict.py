@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.comparison.table import MEASURES
 
 BETTER, WORSE = "better", "worse"
 UNTOLD = "cannot tell with this test set"
-FEW = "cannot tell: fewer than 5 groups"
+FEW = f"cannot tell: fewer than {FEWEST_GROUPS} groups"
 FEW_SEEDS = "cannot tell: counts in fewer than 2 seeds"
 NONE = "cannot tell: counts for no image"
 EQUAL = "equal on every image"

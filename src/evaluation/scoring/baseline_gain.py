@@ -8,7 +8,7 @@ from src.data.source.dataset import Dataset
 from src.evaluation.comparison.verdict import verdict
 from src.evaluation.metrics.confusion import Scores, headline, held
 from src.evaluation.statistics.bootstrap import difference
-from src.files import plain
+from src.files import round_scores
 
 NETWORK, COLOUR = "unet", "colour"  # methods in scores.csv
 Rows = Sequence[Mapping[str, str]]
@@ -30,7 +30,7 @@ def beside_colour(rows: Rows, dataset: Dataset, resamples: int, seed: int) -> di
     gain = headline(second, range(len(foreground))) - headline(first, range(len(foreground)))
     bounds = difference(first, second, groups, resamples, seed) if np.isfinite(gain) else None
     said = verdict(gain, bounds, same=False, equal=np.array_equal(first, second, equal_nan=True))
-    return plain({"difference": gain, "verdict": said} | dict(zip(("low", "high"), bounds or (), strict=False)))
+    return round_scores({"difference": gain, "verdict": said} | dict(zip(("low", "high"), bounds or (), strict=False)))
 
 
 def _columns(rows: Rows) -> dict[tuple[str, str], list[Mapping[str, str]]]:

@@ -14,7 +14,7 @@ from src.evaluation.metrics.boundary import boundaries
 from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion, overlap
 from src.evaluation.metrics.objects import object_ratios, objects
 from src.evaluation.metrics.regions import LARGEST
-from src.progress import ahead
+from src.progress import parallel_map
 
 OBJECTS = ("object_precision", "object_recall", "object_f1")
 FOUND = ("objects_true", "objects_predicted", "objects_matched")
@@ -85,7 +85,7 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
         return store.records[position].id, measure(store.mask(position), classes_found, classes, spacing, tolerance)
 
     together, parts = np.zeros((classes, classes), np.int64), []
-    for image, found in ahead(one, predictions, threads, threads):
+    for image, found in parallel_map(one, predictions, threads, threads):
         together += found.confusion
         pixels = Overlap(*(part.astype(np.int64) for part in overlap(found.confusion)))
         parts.append((image, pixels, found.objects, found.boundaries))

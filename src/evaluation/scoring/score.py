@@ -11,7 +11,7 @@ from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Results, measure_all
 from src.evaluation.scoring.scores import summary
 from src.evaluation.scoring.tables import write_tables
-from src.files import atomic, plain, write_json
+from src.files import atomic, round_scores, write_json
 from src.params import Params
 from src.progress import progress
 
@@ -47,7 +47,7 @@ def write_scores(
     scores = summary(results, dataset, params.evaluate, params.seed)
     if calibration:
         scores["calibration"] = calibration.summary()
-    scores = plain(scores)
+    scores = round_scores(scores)
     with atomic(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / JSON, scores)

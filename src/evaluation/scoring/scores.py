@@ -10,7 +10,7 @@ from src.evaluation.metrics.confusion import RATIOS, Scores, accuracy, class_mea
 from src.evaluation.metrics.objects import object_ratios
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
 from src.evaluation.statistics.bootstrap import difference, interval
-from src.files import plain
+from src.files import round_scores
 from src.params import Evaluate
 
 HEADLINES = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
@@ -50,7 +50,7 @@ def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> 
     scores["accuracy"] = float(accuracy(together))
     some = results.pixels.counted[:, 0] > 0
     scores |= {"images": int(some.sum()), "groups": len(set(np.array(results.groups)[some]))}
-    return plain(scores | ({"left_out": results.left_out} if results.left_out else {}))
+    return round_scores(scores | ({"left_out": results.left_out} if results.left_out else {}))
 
 
 def brief(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def class_rows(results: Results, dataset: Dataset, params: Evaluate, seed: int) 
             if images:
                 mean = _mean(measure, scored[measure], results, [label], params, seed)
                 whole = {"pooled": float(pooled[measure][label])} if measure in pooled else {}
-                yield {"class": name, "measure": measure} | plain(mean | {"images": images} | whole)
+                yield {"class": name, "measure": measure} | round_scores(mean | {"images": images} | whole)
 
 
 def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, Any]]:

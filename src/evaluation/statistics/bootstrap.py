@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, stdtrit
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.confusion import Scores
 
-# The resamples of four groups do not tell the tails: a cap, not the data, would make most of the intervals, and
-# they would span half the range of a score. Of three, 11 % of the resamples hold one group only, and so no spread.
-FEWEST_GROUPS = 5
 LEVEL = 0.95
 # A multiplier far above Student's quantile comes of resamples almost without spread: it adds width, hardly coverage.
 MOST_STUDENTS = 1.25  # times as much at most, or if that is more, Student's quantile of half the degrees of freedom

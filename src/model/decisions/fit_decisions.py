@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from src.data.store.subsets import Subset
+from src.data.store.subsets import FEWEST_GROUPS, Subset
 from src.evaluation.metrics.confusion import Scores, held
-from src.evaluation.statistics.bootstrap import FEWEST_GROUPS
 from src.evaluation.statistics.select import Choice, Verdict, choose, unless_worse
 from src.model.decisions.postprocess_search import (
     SIZES,

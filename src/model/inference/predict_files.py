@@ -30,7 +30,7 @@ from src.data.store.store import release
 from src.errors import UserError, printable, some
 from src.evaluation.metrics.calibration import probabilities
 from src.model.inference.predictor import Predictor, classes_of
-from src.progress import Megapixels, ahead
+from src.progress import MegapixelProgress, parallel_map
 
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
 Pixels = NDArray[Any]
@@ -110,13 +110,13 @@ class Prediction:
             f"{some(self.unlike, show=str)}"
         )
 
-    def run(self, inputs: Sequence[Input]) -> Megapixels:
+    def run(self, inputs: Sequence[Input]) -> MegapixelProgress:
         """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
         self.outputs.folder.mkdir(parents=True, exist_ok=True)
         sizes = [pixel_count(one.path) for one in inputs]
-        with Megapixels("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
+        with MegapixelProgress("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
             writing: Future[Finding | None] | None = None
-            images = ahead(self._read, inputs, threads=1, waiting=2)
+            images = parallel_map(self._read, inputs, threads=1, waiting=2)
             for one, size, image in zip(inputs, sizes, images, strict=True):
                 before = meter.done
                 result = image if isinstance(image, Finding) else self._predicted(one, image, meter)
@@ -145,7 +145,7 @@ class Prediction:
         except MemoryError:
             return failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
-    def _predicted(self, one: Input, image: Image, meter: Megapixels) -> Predicted | Finding:
+    def _predicted(self, one: Input, image: Image, meter: MegapixelProgress) -> Predicted | Finding:
         predictor, size, scratch = self.predictor, image.pixels.shape[:2], self.outputs.folder
         try:
             windows = predictor.tiles(image.pixels)

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.errors import UserError, of_system
+from src.errors import UserError, describe_os_error
 from src.files import atomic, write_text
 
 DIGEST = 32  # bytes of SHA-256 before the content
@@ -115,7 +115,7 @@ class Checkpoint:
         except OSError as error:
             kept = "; the one before it is kept: the same command goes on from there" if self.path.exists() else ""
             error.filename = str(self.path)
-            raise UserError(f"the checkpoint could not be written: {of_system(error)}{kept}") from None
+            raise UserError(f"the checkpoint could not be written: {describe_os_error(error)}{kept}") from None
         self._saved = time.monotonic()
         self._cost = self._saved - started
 

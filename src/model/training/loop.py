@@ -1,4 +1,4 @@
-"""The training: crops in, the network of the best epoch out, whatever interrupted it on the way."""
+"""The training: patches in, the network of the best epoch out, whatever interrupted it on the way."""
 
 import math
 import time
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops.sampling import Crops
+from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
@@ -26,7 +26,7 @@ from src.params import PlannedTrain
 from src.progress import progress
 
 
-def train_unet(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
+def train_unet(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
     """From where `training` stands, or its checkpoint if it has one, to the weights of the best epoch: see `fit`.
 
     `Training.checkpoint` is to be discarded when the result is safe. `UserError` says what stopped it before the end.
@@ -34,12 +34,12 @@ def train_unet(training: Training, crops: Crops, validated: Subset, params: Plan
     with training.checkpoint.held() if training.workers.chief else nullcontext():
         try:
             take_up(training)
-            fit(training, crops, validated, params)
+            fit(training, patches, validated, params)
         except tf.errors.OpError as error:
             raise _in_words(error, training.workers) from error
     if training.timed:
-        pace, side = training.timed * params.batch / training.seconds, crops.data.crop
-        print(f"{pace:.1f} crops of {side} × {side} pixels a second in training, validation apart")
+        pace, side = training.timed * params.batch / training.seconds, patches.data.crop
+        print(f"{pace:.1f} patches of {side} × {side} pixels a second in training, validation apart")
 
 
 def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
@@ -64,17 +64,17 @@ def take_up(training: Training) -> None:
         print(f"going on from its checkpoint, after step {training.step}", flush=True)
 
 
-def fit(training: Training, crops: Crops, validated: Subset, params: PlannedTrain) -> None:
-    """Train on `crops` from where `training` stands; ends with the weights of the best epoch.
+def fit(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+    """Train on `patches` from where `training` stands; ends with the weights of the best epoch.
 
     After every epoch the whole images of `validated` are measured. The loss of a training epoch is the mean over its
     steps, that of validation is taken over all its pixels at once. Dice and IoU are as in metrics/test.json: means over
-    the foreground classes of means over crops, or over images. `UserError` says what stopped it before the end.
+    the foreground classes of means over patches, or over images. `UserError` says what stopped it before the end.
     """
-    dataset, workers = crops.store.dataset, training.workers
+    dataset, workers = patches.store.dataset, training.workers
     step = training_step(training.network, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    batches = crops.batches(steps_from(training.step, params), params.batch, workers.part(params.batch))
+    batches = patches.batches(steps_from(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), stoppable() as stopped:
         keep = partial(keep_or_stop, training, stopped)
         told: set[str] = set()
@@ -82,7 +82,7 @@ def fit(training: Training, crops: Crops, validated: Subset, params: PlannedTrai
             steps = steps_of(epoch, params)
             pace = train_epoch(training, step, batches, epoch, params, keep)
             images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, seen = validate(predictor, crops.store, _after(keep, images), params.loss)
+            loss, seen = validate(predictor, patches.store, _after(keep, images), params.loss)
             if not math.isfinite(loss):
                 raise UserError(not_finite(loss, epoch, len(steps), params, "validation loss"))
             row = {"epoch": epoch, "lr": learning_rate(steps[-1], params)}
@@ -129,7 +129,7 @@ def train_epoch(
     seconds = time.perf_counter() - started
     training.seconds += seconds
     training.timed += todo
-    return f"{todo * params.batch / seconds:.0f} crops/s" if todo else ""
+    return f"{todo * params.batch / seconds:.0f} patches/s" if todo else ""
 
 
 def _after(keep: Callable[[], None], images: Iterator[int]) -> Iterator[int]:

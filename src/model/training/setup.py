@@ -1,9 +1,9 @@
-"""The beginning of a training: the network, its optimizer, the crops, and the name of its checkpoint."""
+"""The beginning of a training: the network, its optimizer, the patches, and the name of its checkpoint."""
 
 from pathlib import Path
 
 from src.archive.project import Project
-from src.data.crops.sampling import Crops
+from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
@@ -28,8 +28,8 @@ def set_up(
     *,
     seed: int,
     checkpoints: Path,
-) -> tuple[Training, Crops]:
-    """A training of a U-Net on the images of `trained` before its first step, and its crops, as planned.
+) -> tuple[Training, Patches]:
+    """A training of a U-Net on the images of `trained` before its first step, and its patches, as planned.
 
     validated: the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
     training of the same settings, code and data that was interrupted has left where it stood, and where this one will.
@@ -40,7 +40,7 @@ def set_up(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_memory(plan, arithmetic), flush=True)
-    crops = Crops(trained, plan.data, augment, seed)
+    patches = Patches(trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -65,11 +65,11 @@ def set_up(
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
     key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     print(
-        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {crops.rare_names()}",
+        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
     )
     checkpoint = Checkpoint(checkpoints / key)
-    return Training(model, network, _project(crops, plan), adam, arithmetic, workers, checkpoint), crops
+    return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
 def _memory(plan: Plan, arithmetic: Arithmetic) -> str:
@@ -79,18 +79,18 @@ def _memory(plan: Plan, arithmetic: Arithmetic) -> str:
     return refuse_what_cannot_fit(needs, machine_bytes(), plan.train.memory_gib)
 
 
-def _project(crops: Crops, plan: Plan) -> Project:
-    dataset = crops.store.dataset
+def _project(patches: Patches, plan: Plan) -> Project:
+    dataset = patches.store.dataset
     return Project(
         classes=dataset.names,
         background=dataset.background_index,
         values=list(dataset.classes),
         colors=dataset.class_colours,
         channels=plan.data.channels,
-        mean=crops.normalisation.mean,
-        std=crops.normalisation.std,
+        mean=patches.normalisation.mean,
+        std=patches.normalisation.std,
         normalise=plan.data.normalise,
-        dtype=crops.store.dtype.name,
+        dtype=patches.store.dtype.name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
         plan=dict(plan.choices),

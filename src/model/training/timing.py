@@ -49,10 +49,10 @@ def measure_pace(trained: Subset, validated: Subset, plan: Plan, augment: Augmen
     """The pace of the training that these arguments set up. Nothing else should run meanwhile."""
     store, images = trained.store, validated.indices
     with tempfile.TemporaryDirectory() as folder:
-        training, crops = set_up(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        training, patches = set_up(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
-        with closing(crops.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
+        with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 
             def next_step() -> None:
                 step(*next(batches), plan.train.lr)

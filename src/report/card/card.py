@@ -9,7 +9,7 @@ from typing import Any
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
 from src.archive.validate_archive import checked
-from src.data.splits.split_warnings import caveat
+from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Store
 from src.errors import UserError, listing
 from src.files import read_csv, read_json
@@ -86,7 +86,7 @@ class Sources:
 
 def card(sources: Sources, use: str | None = None, licence: str | None = None) -> str:
     """The card in Markdown; use, licence: texts of whoever answers for the model, in Markdown."""
-    warning = caveat(sources.store.records, sources.splits)
+    warning = split_warning(sources.store.records, sources.splits)
     parts = [
         "# Model card",
         _what(sources, warning),
@@ -120,7 +120,7 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
 
 def _what(sources: Sources, warning: str) -> str:
     project, test = sources.project, sources.test
-    dependent = " **The images depend on each other: see the caution below Scores.**" if warning else ""
+    dependent = " **The images depend on each other: see the warning below Scores.**" if warning else ""
     return (
         f"A U-Net with {sources.train['parameters']:,} parameters that gives every pixel of an image one of "
         f"{len(project.classes)} classes: {names(project.classes)}. On {test['images']} test images its mean Dice is "

@@ -7,20 +7,20 @@ import numpy as np
 
 from src.archive.project import Project
 from src.data.store.store import Store
+from src.data.store.subsets import FEWEST_GROUPS
 from src.report.text.markdown import Cells, code, markdown_table, names, prose
 from src.report.text.summary import decisions, measured, number
 
 MOST_WORST = 5  # images that are shown
 LOWEST = 3  # classes that are named for their low scores
-FEW = 5  # groups; of fewer no interval can be told
 Rows = Sequence[Mapping[str, str]]
 Scores = Mapping[str, Any]
 
 
-def scores_section(test: Scores, classes: Rows, unit: str, caveat: str = "") -> str:
+def scores_section(test: Scores, classes: Rows, unit: str, warning: str = "") -> str:
     """Headlines and a table of the mean and each class; classes: rows of classes.csv; unit: of distances.
 
-    caveat: what limits the intervals, see src/data/splits/split_warnings.py.
+    warning: what limits the intervals, see src/data/splits/split_warnings.py.
     """
     header = ["", "Dice", "95 % interval", "colour alone", "IoU", "95 % interval", "surface Dice", "HD95"]
     header += ["pooled Dice", "images", "groups"]
@@ -32,8 +32,8 @@ def scores_section(test: Scores, classes: Rows, unit: str, caveat: str = "") -> 
         "added first."
     )
     lines = [*measured(test, unit, "test images"), *_largest(test)]
-    warning = [f"**{prose(caveat)}**"] if caveat else []
-    return "\n\n".join([prose(" ".join(lines)), *warning, markdown_table(header, rows), notes])
+    bold = [f"**{prose(warning)}**"] if warning else []
+    return "\n\n".join([prose(" ".join(lines)), *bold, markdown_table(header, rows), notes])
 
 
 def _mean_row(test: Scores) -> Cells:
@@ -151,8 +151,12 @@ def _untested(test: Scores, store: Store, splits: Rows) -> list[str]:
         pixels = np.array([store.records[index].pixels for index in own]).reshape(len(own), -1).sum(axis=0)
         absent = [name for name, found in zip(store.dataset.names, pixels, strict=True) if not found] if own else []
         lines += [f"{words} {names(absent)}."] if absent else []
-    few = [name for name, scores in test["classes"].items() if 0 < scores.get("groups", FEW) < FEW]
-    lines += [f"Tested in fewer than {FEW} groups, too few to tell how much it varies: {names(few)}."] if few else []
+    few = [name for name, scores in test["classes"].items() if 0 < scores.get("groups", FEWEST_GROUPS) < FEWEST_GROUPS]
+    lines += (
+        [f"Tested in fewer than {FEWEST_GROUPS} groups, too few to tell how much it varies: {names(few)}."]
+        if few
+        else []
+    )
     if test.get("left_out"):
         lines.append(f"Boundaries and objects of {test['left_out']} test images above 64 megapixels were not scored.")
     return [*lines, "Not tested: images of other sources, devices or times than those of the data set."]

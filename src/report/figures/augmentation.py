@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-from src.data.crops.sampling import Crops
+from src.data.crops.sampling import Patches
 from src.files import atomic
 from src.report.figures.panels import blended, class_patches, grid, shown
 
-PICTURES, ROWS = 4, 3  # pictures, and crops in each
+PICTURES, ROWS = 4, 3  # pictures, and patches in each
 
 
-def draw_augmentation(folder: Path, crops: Crops) -> None:
-    """`PICTURES` pictures NN.png of the first epoch's first crops, as stored and as training sees them."""
-    dataset = crops.store.dataset
+def draw_augmentation(folder: Path, patches: Patches) -> None:
+    """`PICTURES` pictures NN.png of the first epoch's first patches, as stored and as training sees them."""
+    dataset = patches.store.dataset
     with atomic(folder) as temporary:
         temporary.mkdir()
         for picture in range(PICTURES):
             rows, masks = [], []
             for index in range(picture * ROWS, (picture + 1) * ROWS):
-                before, after = crops.draw(1, index, augmented=False), crops.draw(1, index)
+                before, after = patches.draw(1, index, augmented=False), patches.draw(1, index)
                 masks += [before.mask, after.mask]
                 drawings = [(shown(crop.shown()), crop.mask) for crop in (before, after)]
                 rows.append(

@@ -1,4 +1,4 @@
-"""The README's figures, from the files of a run."""
+"""The figures of README.md and docs, from the files of a run."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -10,13 +10,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from src.data.store.subsets import FEWEST_GROUPS
 from src.files import read_text
 from src.report.figures.pictures import MOST_BYTES, read_pictures
 from src.report.page import charts, tables
 from src.report.page.gallery import gallery
 from src.report.page.sources import Sources
 from src.report.page.vega import inline, policy_hash, vega_script
-from src.report.text.summary import averages, cautions, decisions
+from src.report.text.summary import averages, decisions, score_warnings
 
 HTML = Path(__file__).parent / "html"  # the template, its style and its script
 
@@ -47,12 +48,13 @@ def _words(sources: Sources) -> dict[str, Any]:
         "tiles": tables.tiles(test, sources.unit),
         "sentences": [
             averages(sources.store.dataset),
-            *([sources.caveat] if sources.caveat else []),
-            *cautions(test, "test images"),
+            *([sources.warning] if sources.warning else []),
+            *score_warnings(test, "test images"),
         ],
         "training": training,
         "decided": " ".join(decisions(test)) or "No decision changes the plain network.",
         "unit": sources.unit,
+        "fewest_groups": FEWEST_GROUPS,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
 from src.archive.validate_archive import checked
-from src.data.splits.split_warnings import caveat
+from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Store
 from src.files import read_csv, read_json
 from src.reproduction.history.provenance import hash_of, versions
@@ -26,7 +26,7 @@ class Sources:
     the metrics; beside: see src/evaluation/scoring/baseline_gain.py; settings: all of
     params.yaml, section by section. The rest are the rows of tables: scores, worst, classes, confusion, reliability of
     the evaluation, history of the training, findings, splits and shares of the data. augmentation: a folder of
-    pictures; predictions: of the test images. caveat: what limits the intervals, "" if nothing does.
+    pictures; predictions: of the test images. warning: what limits the intervals, "" if nothing does.
     """
 
     store: Store
@@ -48,7 +48,7 @@ class Sources:
     predictions: Path
     hashes: Mapping[str, tuple[str, str]]
     versions: Mapping[str, str]
-    caveat: str = ""
+    warning: str = ""
 
     @classmethod
     def read(cls, root: Path, store: Store, beside: Mapping[str, Any], settings: Mapping[str, Any]) -> "Sources":
@@ -67,7 +67,7 @@ class Sources:
             settings=settings,
             **{name: read_csv(root / path) for name, path in tables.items()},
             splits=splits,
-            caveat=caveat(store.records, splits),
+            warning=split_warning(store.records, splits),
             reliability=read_csv(reliability) if reliability.exists() else [],
             shares=read_csv(plots / "splits.csv"),
             augmentation=plots / "augmentation",

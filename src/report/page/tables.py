@@ -6,7 +6,7 @@ from typing import Any
 
 from src.archive.project import Project
 from src.data.source.dataset import SUBSETS
-from src.files import flat
+from src.files import flatten
 from src.report.text.summary import number
 
 MOST_FOUND = 100  # findings that are shown
@@ -134,7 +134,7 @@ def hash_rows(hashes: Mapping[str, tuple[str, str]]) -> Table:
 
 
 def setting_rows(settings: Scores) -> Table:
-    return [["setting", "value"], *([key, _shown(value)] for key, value in flat(settings).items())]
+    return [["setting", "value"], *([key, _shown(value)] for key, value in flatten(settings).items())]
 
 
 def version_rows(versions: Mapping[str, str]) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.data.source.dataset import Dataset
+from src.data.store.subsets import FEWEST_GROUPS
 
 
 def score(measure: Mapping[str, float], digits: int = 3) -> str:
@@ -12,7 +13,7 @@ def score(measure: Mapping[str, float], digits: int = 3) -> str:
         return "not to be told (no image counts for it)"
     text = f"{measure['mean']:.{digits}f}"
     if "low" not in measure:
-        return f"{text} (no interval: a class counts in fewer than 5 groups, or all groups score alike)"
+        return f"{text} (no interval: a class counts in fewer than {FEWEST_GROUPS} groups, or all groups score alike)"
     return f"{text} (95 % interval {measure['low']:.{digits}f} – {measure['high']:.{digits}f})"
 
 
@@ -44,38 +45,38 @@ def averages(dataset: Dataset) -> str:
 
 
 def sentences(
-    train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels", remarks: Sequence[str] = ()
+    train: Mapping[str, Any], test: Mapping[str, Any], unit: str = "pixels", warnings: Sequence[str] = ()
 ) -> list[str]:
-    """What was trained and how good it is, a line each; unit: of distances; remarks: see `measured`."""
+    """What was trained and how good it is, a line each; unit: of distances; warnings: see `measured`."""
     images, baseline = train["images"], test.get("baseline", {})
     lines = [
         f"U-Net with {train['parameters']:,} parameters, trained on {images['train']} images and validated on "
         f"{images['validation']}; kept is epoch {train['best_epoch']} of {train['epochs']}.",
-        *measured(test, unit, "test images", remarks),
+        *measured(test, unit, "test images", warnings),
     ]
     if "mean" in baseline.get("dice", {}):
         lines.append(f"The colour of a pixel alone reaches mean Dice {number(baseline['dice']['mean'])}.")
     return [*lines, *_largest(test), *decisions(test)]
 
 
-def measured(test: Mapping[str, Any], unit: str, what: str = "images", remarks: Sequence[str] = ()) -> list[str]:
+def measured(test: Mapping[str, Any], unit: str, what: str = "images", warnings: Sequence[str] = ()) -> list[str]:
     """How good it is, a line for each of regions, boundaries and false alarms; unit: of distances; what: was scored.
 
-    remarks: what a reader of the headline needs to know; they follow it.
+    warnings: what a reader of the headline needs to know; they follow it.
     """
     groups = f"{test['groups']} group{'s' if test['groups'] != 1 else ''}"
     lines = [
         f"On {test['images']} {what} in {groups}, mean Dice {score(test.get('dice', {}))},",
         f"mean IoU {score(test.get('iou', {}))}, pixel accuracy {number(test.get('accuracy'))}.",
     ]
-    lines += [*remarks, *_untested(test, what), *_few(test)]
+    lines += [*warnings, *_untested(test, what), *_few(test)]
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {unit}.")
     return [*lines, *_left_out(test, what), *_alarms(test, what)]
 
 
-def cautions(test: Mapping[str, Any], what: str) -> list[str]:
+def score_warnings(test: Mapping[str, Any], what: str) -> list[str]:
     """What the headline scores do not show, a line each; what: was scored."""
     return [*_untested(test, what), *_few(test), *_left_out(test, what), *_alarms(test, what), *_largest(test)]
 
@@ -84,8 +85,8 @@ def _few(test: Mapping[str, Any]) -> list[str]:
     if "low" in test.get("dice", {}):
         return []
     groups = {name: scores.get("groups", 0) for name, scores in test["classes"].items() if name not in _absent(test)}
-    few = ", ".join(f"{name} in {held}" for name, held in groups.items() if 0 < held < 5)
-    return [f"Too few groups for intervals of such means: {few}; five can tell how much they vary."] if few else []
+    few = ", ".join(f"{name} in {held}" for name, held in groups.items() if 0 < held < FEWEST_GROUPS)
+    return [f"Too few groups for intervals of such means: {few}; {FEWEST_GROUPS} are needed."] if few else []
 
 
 def _untested(test: Mapping[str, Any], what: str) -> list[str]:
@@ -137,10 +138,18 @@ def terminal_summary(
     test: Mapping[str, Any],
     page: str,
     unit: str = "pixels",
-    remarks: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> str:
-    """The closing words of a run; unit: of distances; remarks: see `measured`."""
-    lines = ["", *sentences(train, test, unit, remarks), "", *aligned(class_table(test)), "", f"Look at it: {page}", ""]
+    """The closing words of a run; unit: of distances; warnings: see `measured`."""
+    lines = [
+        "",
+        *sentences(train, test, unit, warnings),
+        "",
+        *aligned(class_table(test)),
+        "",
+        f"Look at it: {page}",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from dvc_data.index.index import DataIndexDirError
 from src.data.source.dataset import NAME, Dataset
 from src.errors import UserError, listing
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes, sweeps
-from src.files import flat, parse_yaml, read_text, read_yaml
+from src.files import flatten, parse_yaml, read_text, read_yaml
 from src.section import validate
 
 SCORES = "data/evaluation/scores.csv"
@@ -61,7 +61,7 @@ def read_folder(name: str) -> Run:
     described = beside if beside.is_file() or project is None else project / DATASET
     dataset = validate(Dataset, read_yaml(described) or {}, described)
     settings = project / PARAMS if project else None
-    params = flat(read_yaml(settings) or {}) if settings and settings.is_file() else {}
+    params = flatten(read_yaml(settings) or {}) if settings and settings.is_file() else {}
     return Run(name, params, dataset, _rows(read_text(scores), name))
 
 
@@ -123,4 +123,4 @@ def _only_sweep() -> list[str]:
 
 
 def _params(name: str) -> dict[str, Any]:
-    return flat(dvc.api.params_show(PARAMS, rev=name))
+    return flatten(dvc.api.params_show(PARAMS, rev=name))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.files import flat
+from src.files import flatten
 from src.reproduction.verify.tolerances import FREE, rule_of
 
 
@@ -43,7 +43,7 @@ def scores_compared(then: Mapping[str, Any], now: Mapping[str, Any], tolerance: 
     then and now are missing where one side has no such key; limit: how far it may be off, missing if it is not judged;
     ok: whether it is not farther off. What is no number must be equal.
     """
-    before, after = flat(then), flat(now)
+    before, after = flatten(then), flatten(now)
     rows: list[dict[str, Any]] = []
     for key in before | after:
         values = {name: side[key] for name, side in (("then", before), ("now", after)) if key in side}

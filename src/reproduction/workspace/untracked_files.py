@@ -18,7 +18,7 @@ COMMIT = 'git commit -m "My data"'
 COPIES = "experiments in a copy (--temp, --queue)"
 
 
-def remark(source: str) -> None:
+def warn_of_untracked(source: str) -> None:
     """Print what of the data set at `source` copies of this project would not find, if anything, and what helps."""
     if files := left_behind(source, Path.cwd()):
         print(f"note: {_words(source, files, Path.cwd())}")
