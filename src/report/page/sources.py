@@ -7,7 +7,6 @@ from pathlib import Path
 
 from src.evaluation.scoring.methods import NETWORK
 from src.files import read_csv
-from src.report.figures.panels import NETWORK
 from src.report.run.run_files import RunFiles
 from src.report.run.run_results import RunResults
 from src.report.text.format import Rows, Scores
