@@ -234,4 +234,4 @@ def test_one_image_with_two_masks_is_named(tmp_path):
     save(source / "images/twice.png", picture(0))
     save(source / "masks/twice.png", index_mask(1) * 255)
     _, rows = findings(tmp_path, source)
-    assert any("the very picture of 'c0', but its mask is another" in row["what"] for row in rows)
+    assert any("identical to the image 'c0', but its mask differs" in row["what"] for row in rows)

@@ -35,7 +35,7 @@ def main(given: argparse.Namespace) -> int:
     import hashlib
 
     from src.data.predictions.inputs import find_inputs, shard
-    from src.data.predictions.resume_log import Finished
+    from src.data.predictions.resume_log import ResumeLog
     from src.errors import UserError
 
     if not given.model.is_file():
@@ -44,7 +44,7 @@ def main(given: argparse.Namespace) -> int:
     part, parts = given.shard or (1, 1)
     name = f"-{part}-of-{parts}" if given.shard else ""
     with given.model.open("rb") as file:
-        finished = Finished(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
+        finished = ResumeLog(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
     finished.refuse_others(inputs)  # of all parts: none of them begins
     inputs = shard(inputs, part, parts)
     from src.data.predictions.prediction_files import mask_values
@@ -54,7 +54,7 @@ def main(given: argparse.Namespace) -> int:
     predictor = load_predictor(given.model, LARGE_TILE)
     values = mask_values(predictor.project.values, len(predictor.project.classes))
     outputs = Outputs(given.out, values, SHARES.get(given.probabilities), draw(given.overlay))
-    waiting = [one for one in inputs if not finished.has(one, outputs.kinds)]
+    waiting = [one for one in inputs if not finished.is_finished(one, outputs.kinds)]
     if len(waiting) < len(inputs):
         print(f"{len(inputs) - len(waiting)} of {len(inputs)} images are predicted already", flush=True)
     prediction = Prediction(predictor, outputs, finished)

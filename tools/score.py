@@ -13,7 +13,7 @@ from tools import parser, run
 
 if TYPE_CHECKING:
     from src.data.checks.dataset_checks import CheckResult
-    from src.data.labelled.folder import Labelled
+    from src.data.labelled.folder import LabelledFolder
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
     from src.evaluation.scoring.measure import Results
@@ -30,7 +30,7 @@ examples:
 
 def main(given: argparse.Namespace) -> None:
     from src import params
-    from src.data.labelled.folder import found, read_labelled
+    from src.data.labelled.folder import find_path, read_labelled
     from src.errors import UserError
     from src.evaluation.scoring.score import check_out, write_scores
     from src.report.text.scored import scored_text
@@ -40,10 +40,10 @@ def main(given: argparse.Namespace) -> None:
     check_out(given.out)
     if given.model and not given.model.is_file():
         raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
-    ready = found(given.prediction, given.data) if given.prediction else None
+    ready = find_path(given.prediction, given.data) if given.prediction else None
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
-        labelled = read_labelled(given.data, read, Path(work), report, given.masks, given.only)
+        labelled = read_labelled(given.data, read, Path(work), report, masks=given.masks, only=given.only)
         scored = (
             of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, given.data, labelled, read)
         )
@@ -61,7 +61,7 @@ def report(gate: "CheckResult") -> None:
     raise_errors(gate.errors, "in the data set")
 
 
-def warnings_of(labelled: "Labelled") -> list[str]:
+def warnings_of(labelled: "LabelledFolder") -> list[str]:
     from src.data.splits.split_warnings import split_warning
 
     records = labelled.images.records
@@ -70,20 +70,20 @@ def warnings_of(labelled: "Labelled") -> list[str]:
     return [words] if words else []
 
 
-def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":
-    from src.data.labelled.ready_masks import read_ready, take_out_undecided
+def of_masks(folder: Path, labelled: "LabelledFolder", read: "Params", work: Path) -> "Scored":
+    from src.data.labelled.ready_masks import ignore_undecided, read_ready_masks
     from src.evaluation.scoring.score import score_ready
 
-    ready = read_ready(folder, labelled, read.data.masks, work)
+    ready = read_ready_masks(folder, labelled, read.data.masks, work)
     notes = [f"scored are the masks in {folder}", *ready.notes()]
-    if taken := take_out_undecided(labelled.store, ready):
+    if taken := ignore_undecided(labelled.store, ready):
         notes.append(f"{taken:,} pixels are undecided in the predictions and count nowhere: it is a test of its own")
     return score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes
 
 
-def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> "Scored":
+def of_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Params") -> "Scored":
     from src.data.labelled.class_match import match_classes
-    from src.data.labelled.remap_classes import recoded
+    from src.data.labelled.remap_classes import remap_classes
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
     from src.model.inference.predictor import load_predictor
@@ -92,13 +92,13 @@ def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
-    store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
+    store = remap_classes(labelled.store, match.indices, project.classes, project.background, project.colors)
     images = Subset(store, labelled.images.indices, labelled.images.groups)
     results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
     notes = [f"scored is {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"
-        words = match.words(list(dataset.classes), project.dataset)
+        words = match.describe(list(dataset.classes), project.dataset)
         notes.append(f"classes are matched by {how}, as no {NAME} names them: {words}")
     if Path(read.data.source).resolve() == folder.resolve():
         notes.append(

@@ -53,7 +53,7 @@ class CheckResult:
         """How many pixels of each class the entry's mask holds."""
         counts = dict.fromkeys(self.encoding.dataset.stored_values, 0)
         for stored, count in entry.values.pixels.items():
-            value = self.encoding.value(stored, entry.values.kind)
+            value = self.encoding.common_value(stored, entry.values.kind)
             if value in counts:
                 counts[value] += count
         return list(counts.values())

@@ -83,7 +83,7 @@ def _classes(gate: CheckResult) -> Iterator[str]:
         yield f"mask value {value}: {name!r}, {share}"
     ignored = gate.encoding.dataset.ignored_value
     held = [(entry.values.kind, *item) for entry in gate.pairs.values() for item in entry.values.pixels.items()]
-    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) == ignored):
+    if left_out := sum(count for kind, value, count in held if gate.encoding.common_value(value, kind) == ignored):
         yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
     if any(entry.values.kind == "one-hot" for entry in gate.pairs.values()):
         yield "one-hot masks: the value is the number of the channel that is set, from 0"

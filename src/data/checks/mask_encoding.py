@@ -74,7 +74,7 @@ class Encoding:
     def fits(self, values: StoredValues) -> bool:
         return values.kind in FAMILIES[self.family]
 
-    def value(self, stored: int, kind: Kind) -> int:
+    def common_value(self, stored: int, kind: Kind) -> int:
         """A mask's own value in the terms of the whole set."""
         if kind == "bits":
             return self.one if stored else 0
@@ -85,7 +85,7 @@ class Encoding:
         index = {code: position for position, code in enumerate(self.dataset.stored_values)}
         lookup = np.full(256, IGNORE, np.uint8)
         for stored, code in values.codes.items():
-            lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
+            lookup[code] = index.get(self.common_value(stored, values.kind), IGNORE)
         return lookup
 
     def some(self, values: list[int]) -> str:
@@ -108,7 +108,7 @@ def resolve_encoding(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tup
         return encoding, [*findings, found]
     findings += _strangers(encoding, masks) + boolean_mask_findings(masks, dataset, encoding.one)
     held: Held = {
-        name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
+        name: {encoding.common_value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
         if encoding.fits(values)
     }

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from src.data.labelled.folder import Labelled
-from src.data.labelled.ready_masks import Ready
+from src.data.labelled.folder import LabelledFolder
+from src.data.labelled.ready_masks import ReadyMasks
 from src.data.source.dataset import NAME, Dataset, write_dataset
 from src.errors import UserError, listing
 from src.evaluation.metrics.calibration import Calibration
@@ -30,7 +30,7 @@ def check_out(folder: Path) -> None:
         raise UserError(f"{folder}: holds other things than scores; choose another one with --out\n{listing(foreign)}")
 
 
-def score_ready(labelled: Labelled, ready: Ready, tolerance: float) -> Results:
+def score_ready(labelled: LabelledFolder, ready: ReadyMasks, tolerance: float) -> Results:
     """What ready masks score on the images they are of."""
     predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
     shown = progress(predictions, len(labelled.images), "score")

@@ -12,17 +12,17 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops.normalise import UNLIKE, other_range
-from src.data.predictions.inputs import Input, pixels_of
+from src.data.predictions.inputs import Input, pixel_count
 from src.data.predictions.prediction_files import (
-    Place,
-    inside,
+    Georeference,
+    allocate,
+    check_inside,
     mask_suffix,
-    place_of,
-    room,
+    read_georeference,
     write_mask,
     write_probabilities,
 )
-from src.data.predictions.resume_log import Finished, State
+from src.data.predictions.resume_log import FileState, ResumeLog
 from src.data.reading.images import read_image
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import Dataset
@@ -61,7 +61,10 @@ class Outputs:
         suffixes = {"masks": suffix} | ({"overlays": ".png"} if self.draw else {})
         suffixes |= {"probabilities": ".tif"} if self.shares else {}
         folder = self.folder
-        return {kind: inside(folder, folder / kind / name.with_name(name.name + end)) for kind, end in suffixes.items()}
+        return {
+            kind: check_inside(folder, folder / kind / name.with_name(name.name + end))
+            for kind, end in suffixes.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class Image:
     """An image read: [height, width, channels], of which state of its file, where it lies, where its results go."""
 
     pixels: Pixels
-    state: State
-    place: Place
+    state: FileState
+    place: Georeference
     paths: Mapping[str, Path]
 
 
@@ -91,7 +94,7 @@ class Prediction:
         unlike: images whose intensities are in another range than those of the training.
     """
 
-    def __init__(self, predictor: Predictor, outputs: Outputs, finished: Finished) -> None:
+    def __init__(self, predictor: Predictor, outputs: Outputs, finished: ResumeLog) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
         self.unlike: list[str] = []
@@ -110,7 +113,7 @@ class Prediction:
     def run(self, inputs: Sequence[Input]) -> MegapixelProgress:
         """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
         self.outputs.folder.mkdir(parents=True, exist_ok=True)
-        sizes = [pixels_of(one.path) for one in inputs]
+        sizes = [pixel_count(one.path) for one in inputs]
         with MegapixelProgress("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
             writing: Future[Finding | None] | None = None
             images = parallel_map(self._read, inputs, threads=1, waiting=2)
@@ -131,10 +134,10 @@ class Prediction:
     def _read(self, one: Input) -> Image | Finding:
         channels, folder, values = self.predictor.project.channels, self.outputs.folder, self.outputs.values
         try:
-            state = State.of(one.path)
+            state = FileState.of(one.path)
             pixels = read_image(one.path, channels, folder)
             paths = self.outputs.paths(one.name, mask_suffix(values, one.path, pixels.shape[:2]))
-            return Image(pixels, state, place_of(one.path, channels), paths)
+            return Image(pixels, state, read_georeference(one.path, channels), paths)
         except Unreadable as error:
             return failure(one, str(error), error.setting)
         except OSError as error:
@@ -146,8 +149,8 @@ class Prediction:
         predictor, size, scratch = self.predictor, image.pixels.shape[:2], self.outputs.folder
         try:
             windows = predictor.tiles(image.pixels)
-            classes = room(size, np.uint8, scratch)
-            shares = room((*size, predictor.outputs), self.outputs.shares, scratch) if self.outputs.shares else None
+            classes = allocate(size, np.uint8, scratch)
+            shares = allocate((*size, predictor.outputs), self.outputs.shares, scratch) if self.outputs.shares else None
             for window, logits in windows:
                 classes[window] = classes_of(logits, predictor.cut)
                 release(classes)
