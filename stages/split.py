@@ -1,4 +1,4 @@
-"""Divide the images into train, validation and test: whole groups, classes spread evenly, the same for a seed."""
+"""Divide the images into train, validation and test subsets. Groups stay whole, classes are spread evenly."""
 
 from src.params import Params
 from stages import PLOTS, PREPARED, SPLITS, run

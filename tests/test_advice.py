@@ -166,7 +166,7 @@ def test_check_refuses_what_split_will_refuse_in_its_words(tmp_path, spoil):
     refused = run(tmp_path, "stages.split")
     assert found.returncode == refused.returncode == 1
     assert found.stderr.removeprefix("check: ") == refused.stderr.removeprefix("split: ") and found.stderr
-    assert "every finding:" in found.stdout and "next:" not in found.stdout
+    assert "all findings:" in found.stdout and "next:" not in found.stdout
 
 
 def test_split_says_that_images_depend(tmp_path):

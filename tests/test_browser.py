@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.report.page.document import report
+from src.report.page.document import report_page
 from src.report.page.plots_page import plots_page
 from tests.browser import needs_browser, opened, texts
 from tests.closure import ROOT
@@ -18,7 +18,7 @@ IDS = ".card h3"
 @pytest.fixture(scope="module")
 def page_at(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    (folder / "report.html").write_text(report(made_sources(folder, images=30), 2), encoding="utf-8")
+    (folder / "report.html").write_text(report_page(made_sources(folder, images=30), 2), encoding="utf-8")
     return folder / "report.html"
 
 
@@ -99,7 +99,9 @@ def test_a_phone_scrolls_down_only(page_at):
 
 @needs_browser
 def test_of_a_thousand_images_only_the_first_are_drawn(tmp_path):
-    (tmp_path / "report.html").write_text(report(made_sources(tmp_path, images=1000, side=128), 4), encoding="utf-8")
+    (tmp_path / "report.html").write_text(
+        report_page(made_sources(tmp_path, images=1000, side=128), 4), encoding="utf-8"
+    )
     with opened(tmp_path / "report.html") as (page, problems):
         assert len(texts(page, IDS)) == 12 and texts(page, "#count") == ["1000 of 1000 images; 12 shown"]
         assert len(page.query_selector_all("img")) == 24 and len(page.query_selector_all("*")) < 3000

@@ -13,11 +13,12 @@ from markdown_it import MarkdownIt
 
 from src.errors import UserError
 from src.files import read_csv, read_json, write_csv, write_json, write_yaml
-from src.report.card.card import FILES, TO_FILL_IN, Sources, card
+from src.report.card.card import TO_FILL_IN, model_card
+from src.report.card.sources import read_card_sources, required_files
 from src.reproduction.history.provenance import hash_of, revision, versions
 from tests.closure import ROOT
 from tests.conftest import prepared, write_data_set
-from tools.card import arguments, main
+from tools.card import arguments, main, run_files
 
 HEADINGS = ["Intended use", "Data", "What the checks found", "Split", "Plan", "Training", "Scores", "Calibration"]
 HEADINGS += ["Decisions", "Where it fails", "Licence", "How to repeat it"]
@@ -78,9 +79,8 @@ def made_scores(names, start, intervals):
 
 def make_run(folder, names, intervals=True):
     """A finished run of 12 images with these classes; scores are made up, the files are as the stages write them."""
-    import src.model  # noqa: F401
     from src.archive.project import PlannedSetting
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
     from tests.test_predictor import project
@@ -118,7 +118,7 @@ def make_run(folder, names, intervals=True):
     decided = {"decisions": {"temperature": 1.37}, "plan": {k: v.model_dump() for k, v in plan.items()}}
     told = project().model_copy(update={}).model_dump() | outputs | decided
     network = build_unet(PlannedModel(filters=2, depth=2), 3, len(names))
-    save(folder / "models/unet.keras", network, type(project()).model_validate(told))
+    write_model(folder / "models/unet.keras", network, type(project()).model_validate(told))
     lock(folder)
     return folder
 
@@ -142,7 +142,7 @@ def run_of(made, tmp_path):
 
 
 def written(folder, **how):
-    return card(Sources.read(folder, folder / "models/MODEL_CARD.md"), **how)
+    return model_card(read_card_sources(folder, run_files(), folder / "models/MODEL_CARD.md"), **how)
 
 
 def sections(text):
@@ -202,7 +202,7 @@ def test_all_else_is_of_the_files_too(made):
     decided = cells(told["Decisions"], "<code>temperature</code>")
     assert decided[1:] == ["1.37", "yes", "+0.0456", "+0.0100 – +0.0800"]
     assert cells(told["Decisions"], "<code>mirror</code>")[1:] == ["false", "no", "–", "–"]
-    assert "1 of 2 test images" in told["Where it fails"] and "1.2 %" in told["Where it fails"]
+    assert "on 1 of 2 (1.2 % of their pixels)" in told["Where it fails"]
     assert "The worst of 2 test images" in told["Where it fails"]
     assert all(f"| {name} | {version} |" in told["How to repeat it"] for name, version in versions().items())
     for path in ("data/prepared", "data/splits.csv", "models/unet.keras"):
@@ -249,7 +249,7 @@ def test_hostile_names_mark_up_nothing(made):
     assert not re.search(r"(?i)www\.|https?://", text.replace("https://e.org", ""))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [str(path) for path in required_files(run_files())])
 def test_missing_files_are_refused(run_of, name):
     folder = run_of("many")
     (folder / name).unlink()
@@ -297,7 +297,7 @@ def test_stages_that_never_ran_are_named(run_of):
 def test_the_revision_and_what_it_does_not_hold(run_of):
     folder = run_of("many")
     out = folder / "models/MODEL_CARD.md"
-    assert "**no Git commit holds**" in written(folder)
+    assert "**in no Git commit**" in written(folder)
 
     def git(*command):
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
@@ -313,18 +313,18 @@ def test_the_revision_and_what_it_does_not_hold(run_of):
     with (folder / "params.yaml").open("a") as file:
         file.write("\n")
     assert set(revision(folder, out)[1]) == {"new|file", "params.yaml"}
-    assert "with changes that it does not hold**: " in written(folder) and "new&#124;file" in written(folder)
+    assert "with uncommitted changes**: " in written(folder) and "new&#124;file" in written(folder)
 
 
 def test_code_and_settings_that_have_changed_are_named(run_of):
     folder = run_of("many")
-    assert "Not as it was" not in written(folder)
+    assert "Changed since the stages ran" not in written(folder)
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     content["stages"]["train"]["deps"].append({"path": "src/model/network/unet.py", "md5": "0" * 32})
     write_yaml(folder / "dvc.lock", content)
     write_yaml(folder / "params.yaml", yaml.safe_load((folder / "params.yaml").read_text()) | {"seed": 8})
     told = "<code>src/model/network/unet.py</code>, <code>params.yaml&#58; seed</code>"
-    assert f"**Not as it was when the stages ran**, so a repeat may differ: {told}." in written(folder)
+    assert f"**Changed since the stages ran**, so a repeat may differ: {told}." in written(folder)
 
 
 def test_hashes_of_folders_are_those_of_dvc(tmp_path):
@@ -343,7 +343,9 @@ def test_hashes_of_folders_are_those_of_dvc(tmp_path):
 def test_a_caveat_stands_beside_the_scores(run_of, monkeypatch):
     folder = run_of("many")
     assert "Warning" not in written(folder)
-    monkeypatch.setattr("src.report.card.card.split_warning", lambda records, rows: f"Warning: {len(records)} frames.")
+    monkeypatch.setattr(
+        "src.report.run.run_results.split_warning", lambda records, rows: f"Warning: {len(records)} frames."
+    )
     parts = sections(written(folder))
     assert "**Warning&#58; 12 frames.**" in parts["Scores"] or "**Warning: 12 frames.**" in parts["Scores"]
     assert "see the warning below Scores" in parts["Model card"]
@@ -354,7 +356,7 @@ def test_the_tool_writes_it_whole_and_loads_no_tensorflow(run_of):
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tools.card import arguments, main
+from tools.card import arguments, main, run_files
 main(arguments().parse_args([]))
 assert not {{"tensorflow", "keras", "cv2", "sklearn", "matplotlib", "pandas"}} & set(sys.modules)
 """

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from src.data.source.dataset import IGNORE, PALETTE, Dataset
-from src.evaluation.scoring.baseline_gain import beside_colour
+from src.evaluation.scoring.baseline_gain import gain_over_colour
 from src.report.figures.pictures import errors, picture
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
 from src.report.page import charts, tables
-from src.report.page.document import report
+from src.report.page.document import report_page
 from src.report.page.vega import inline, policy_hash
 from tests.made_report import CELL, HOSTILE, made_sources
 
@@ -61,7 +61,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(sources):
-    return report(sources, 2)
+    return report_page(sources, 2)
 
 
 def test_foreign_text_is_text_wherever_it_stands(page):
@@ -102,13 +102,13 @@ def test_every_link_control_and_picture_has_its_words(page):
 
 
 def test_equal_inputs_are_equal_bytes(sources, page, tmp_path):
-    assert report(sources, 2) == page
-    assert report(made_sources(tmp_path), 2) == page
+    assert report_page(sources, 2) == page
+    assert report_page(made_sources(tmp_path), 2) == page
 
 
 def test_a_thousand_images_make_a_page_that_can_be_mailed(tmp_path):
     many = made_sources(tmp_path, images=1000, side=128)
-    made = report(many, 33)
+    made = report_page(many, 33)
     data = Reader(made).data("images")
     assert len(made.encode()) < 15e6 and len(data["rows"]) == 1000 and 99 <= len(data["pictures"]) < 1000
     assert data["rows"][0]["dice"] <= data["rows"][1]["dice"] <= data["rows"][-1]["dice"]
@@ -117,7 +117,7 @@ def test_a_thousand_images_make_a_page_that_can_be_mailed(tmp_path):
 
 
 def test_pictures_stop_at_their_limit_but_one_is_always_there(sources):
-    assert len(Reader(report(sources, 2, most=1)).data("images")["pictures"]) == 1
+    assert len(Reader(report_page(sources, 2, most=1)).data("images")["pictures"]) == 1
 
 
 def test_errors_are_hits_misses_and_false_alarms():
@@ -146,7 +146,7 @@ def test_large_images_are_thinned_out():
 
 
 @pytest.mark.parametrize(
-    ("beside", "words"),
+    ("gain", "words"),
     [
         ({"difference": 0.1, "low": 0.05, "high": 0.2, "verdict": "better"}, "The network is better than the colour"),
         ({"difference": -0.1, "low": -0.2, "high": -0.05, "verdict": "worse"}, "The network is worse than"),
@@ -154,13 +154,13 @@ def test_large_images_are_thinned_out():
         ({}, "The network reaches mean Dice 0.700 (95 % interval 0.600 – 0.800) on 12 test images in 12 groups."),
     ],
 )
-def test_the_verdict_is_one_sentence(sources, beside, words):
-    said = tables.verdict(sources.test, beside)
+def test_the_verdict_is_one_sentence(sources, gain, words):
+    said = tables.verdict_sentence(sources.test, gain)
     assert words in said and said.endswith(".") and "0.700 (95 % interval 0.600 – 0.800)" in said
 
 
 def test_without_a_score_the_verdict_says_so():
-    assert tables.verdict({"images": 3, "classes": {}}, {}) == "No class can be scored on the 3 test images."
+    assert tables.verdict_sentence({"images": 3, "classes": {}}, {}) == "No class can be scored on the 3 test images."
 
 
 def test_the_network_beside_colour_is_the_difference_of_the_means():
@@ -174,11 +174,11 @@ def test_the_network_beside_colour_is_the_difference_of_the_means():
         for number, value in enumerate(values)
         for name in dataset.names
     ]
-    found = beside_colour(rows, dataset, 500, 0)
+    found = gain_over_colour(rows, dataset, 500, 0)
     assert found["difference"] == pytest.approx(dice["unet"].mean() - dice["colour"].mean(), abs=1e-6)
     assert 0 < found["low"] < found["difference"] < found["high"] and found["verdict"] == "better"
-    assert beside_colour([row for row in rows if row["method"] == "unet"], dataset, 500, 0) == {}
-    assert beside_colour([row | {"true": "0"} for row in rows], dataset, 500, 0) == {}
+    assert gain_over_colour([row for row in rows if row["method"] == "unet"], dataset, 500, 0) == {}
+    assert gain_over_colour([row | {"true": "0"} for row in rows], dataset, 500, 0) == {}
 
 
 def test_a_scatter_of_many_points_is_thinned_out():
@@ -225,6 +225,6 @@ def test_colours_are_told_apart_by_colour_blind_readers(sight, colours):
 
 
 def test_a_caveat_stands_below_the_headline_scores(sources):
-    page = report(replace(sources, warning="Warning: frames & slices"), 1)
+    page = report_page(replace(sources, warning="Warning: frames & slices"), 1)
     assert "<p>Warning: frames &amp; slices</p>" in page.partition('<section id="curves">')[0]
-    assert "Warning:" not in report(sources, 1)
+    assert "Warning:" not in report_page(sources, 1)

@@ -9,13 +9,13 @@ import pytest
 from src.data.source.dataset import IGNORE, Dataset
 from src.data.store.subsets import Subset
 from src.evaluation.scoring.measure import measure_all
-from src.evaluation.scoring.scores import summary
+from src.evaluation.scoring.scores import Scoring, summary
 from src.report.figures.curves import draw_curves
 from src.report.figures.figures import draw_figures, edges
 from src.report.figures.panels import blended, errors_over, plain, ranked, shown
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb
 from src.report.text.scored import scored_text
-from src.report.text.summary import averages, score_warnings, terminal_summary
+from src.report.text.summary import Wording, averages, score_warnings, terminal_summary
 from tests.conftest import changed_params
 
 BINARY = Dataset(classes={0: "background", 255: "cell"})
@@ -29,6 +29,8 @@ SCORES = {
     "accuracy": 0.95,
 }
 TEST = SCORES | {"images": 4, "groups": 2, "baseline": SCORES}
+WORDING = Wording("test images")
+WARNING = Wording("test images", warnings=["Warning: frames"])
 
 
 def test_hits_misses_and_false_alarms_have_their_colours():
@@ -90,37 +92,37 @@ def test_a_test_set_without_foreground_is_reported_in_words(store):
     empty = ((index, np.zeros((8, 8), np.uint8)) for index in range(6))
     found = measure_all(Subset(store, range(6), [str(number) for number in range(6)]), empty, 2.0)
     binary = store.dataset.model_copy(update={"background": store.dataset.names[0]})
-    scores = summary(found, binary, changed_params().evaluate, 0)
+    scores = summary(found, Scoring(binary, changed_params().evaluate, 0))
     test = scores | {"images": 6, "groups": 6, "baseline": scores}
-    assert "not to be told" in terminal_summary(TRAIN, test, "page")
+    assert "n/a (no image counts for it)" in terminal_summary(TRAIN, test, "page", WORDING)
 
 
 def test_what_was_decided_and_brought_is_told():
     decided = {"temperature": 1.5, "min_object": 8.0, "dice": {"gain": 0.012, "low": 0.001, "high": 0.02}}
     test = TEST | {"decisions": decided, "calibration": {"ece": 0.01, "ece_undecided": 0.03}}
-    text = terminal_summary(TRAIN, test, "page")
+    text = terminal_summary(TRAIN, test, "page", WORDING)
     assert (
         "Added to the plain network: temperature 1.5, min_object 8; on the test images that changes mean Dice" in text
     )
     assert "+0.012 (+0.001 – +0.020), the calibration error from 0.030 to 0.010." in text
-    assert "plain network" not in terminal_summary(TRAIN, TEST, "page")
+    assert "plain network" not in terminal_summary(TRAIN, TEST, "page", WORDING)
 
 
 def test_classes_in_few_groups_are_warned_of():
     classes = {"cell": {"dice": 0.8, "images": 9, "groups": 4}, "debris": {"dice": 0.8, "images": 9, "groups": 5}}
-    text = terminal_summary(TRAIN, TEST | {"classes": classes, "dice": {"mean": 0.8}}, "page")
-    assert "Too few groups for intervals of such means: cell in 4;" in text
-    assert "Too few" not in terminal_summary(TRAIN, TEST, "page")
+    text = terminal_summary(TRAIN, TEST | {"classes": classes, "dice": {"mean": 0.8}}, "page", WORDING)
+    assert "Too few groups for an interval: cell in 4;" in text
+    assert "Too few" not in terminal_summary(TRAIN, TEST, "page", WORDING)
 
 
 def test_classes_that_no_test_image_holds_are_named_and_are_none_in_few_groups():
     classes = {"cell": {"dice": 0.0, "images": 3, "groups": 3}, "debris": {"dice": 0.8, "images": 4, "groups": 5}}
     alarms = {"cell": {"images": 4, "false_alarms": 3, "area": 0.1}, "debris": {"images": 1, "false_alarms": 0}}
     test = TEST | {"classes": classes, "dice": {"mean": 0.8}, "empty": alarms}
-    text = terminal_summary(TRAIN, test, "page")
+    text = terminal_summary(TRAIN, test, "page", WORDING)
     assert "None of the test images holds cell: left out of the means." in text and "Too few" not in text
-    assert score_warnings(test, "test images")[0] == "None of the test images holds cell: left out of the means."
-    assert "None of" not in terminal_summary(TRAIN, TEST, "page")
+    assert score_warnings(test, WORDING)[0] == "None of the test images holds cell: left out of the means."
+    assert "None of" not in terminal_summary(TRAIN, TEST, "page", WORDING)
 
 
 def test_names_from_a_data_set_start_no_formula_and_no_line():
@@ -128,7 +130,7 @@ def test_names_from_a_data_set_start_no_formula_and_no_line():
 
 
 def test_the_closing_words_hold_the_figures():
-    text = terminal_summary(TRAIN, TEST, "plots/report.html")
+    text = terminal_summary(TRAIN, TEST, "plots/report.html", WORDING)
     for part in (
         "0.800 (95 % interval 0.700 – 0.900)",
         "no interval: a class counts in fewer than 5 groups",
@@ -141,11 +143,11 @@ def test_the_closing_words_hold_the_figures():
 
 
 def test_a_caveat_stands_beside_the_interval():
-    lines = terminal_summary(TRAIN, TEST, "page", warnings=["Warning: frames"]).splitlines()
+    lines = terminal_summary(TRAIN, TEST, "page", WARNING).splitlines()
     assert "pixel accuracy" in lines[lines.index("Warning: frames") - 1]
-    said = scored_text(TEST, [], "pixels", Path("out"), ["Warning: frames"]).splitlines()
+    said = scored_text(TEST, [], Path("out"), WARNING).splitlines()
     assert "pixel accuracy" in said[said.index("Warning: frames") - 1]
-    assert "Warning" not in terminal_summary(TRAIN, TEST, "page") + scored_text(TEST, [], "pixels", Path("out"))
+    assert "Warning" not in terminal_summary(TRAIN, TEST, "page", WORDING) + scored_text(TEST, [], Path("out"), WORDING)
 
 
 @pytest.mark.parametrize(
