@@ -12,6 +12,7 @@ any probability is not written. The comparison is printed, and written as export
 import argparse
 from pathlib import Path
 
+from stages import MODEL
 from tools import parser, run
 
 TABLE = "export.md"
@@ -75,8 +76,8 @@ def arguments() -> argparse.ArgumentParser:
     export = parser("export", __doc__, EPILOG)
     formats = f"one or more of {', '.join(FORMATS)} (default: all)"
     export.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="FORMAT", help=formats)
-    model = "default: models/unet.keras"
-    export.add_argument("--model", type=Path, default=Path("models/unet.keras"), metavar="FILE", help=model)
+    model = f"default: {MODEL}"
+    export.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help=model)
     export.add_argument("--out", type=Path, default=Path("exports"), metavar="FOLDER", help="default: exports")
     return export
 

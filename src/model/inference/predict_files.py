@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops.normalise import UNLIKE, other_range
+from src.data.crops.normalise import UNLIKE, has_other_range
 from src.data.predictions.inputs import Input, pixel_count
 from src.data.predictions.prediction_files import (
     Georeference,
@@ -121,23 +121,23 @@ class Prediction:
         outputs: the results to write.
         finished: the images that are done, also by earlier runs.
         failed: one finding for each image without a result.
-        other_range: images whose intensities are in another range than those of the training images.
+        has_other_range: images whose intensities are in another range than those of the training images.
     """
 
     def __init__(self, predictor: Predictor, outputs: Outputs, finished: ResumeLog) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
-        self.other_range: list[str] = []
+        self.has_other_range: list[str] = []
 
     @property
     def warning(self) -> str:
         """The warning about images in another range than the training images; empty if there are none."""
-        if not self.other_range:
+        if not self.has_other_range:
             return ""
         return (
-            f"{len(self.other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
+            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
             "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
-            f"{some(self.other_range, show=str)}"
+            f"{some(self.has_other_range, show=str)}"
         )
 
     def run(self, inputs: Sequence[Input]) -> MegapixelProgress:
@@ -197,8 +197,8 @@ class Prediction:
                     stored[window] = self._stored_probabilities(logits)
                     release(stored)
                 meter.add(logits.shape[0] * logits.shape[1])
-            if predictor.project.normalise == "dataset" and other_range(image.pixels, predictor.project.mean):
-                self.other_range.append(printable(str(one.path)))
+            if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
+                self.has_other_range.append(printable(str(one.path)))
             return Predicted(image, predictor.postprocess(classes), stored)
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"

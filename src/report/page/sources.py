@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from src.evaluation.scoring.methods import NETWORK
 from src.files import read_csv
 from src.report.run.run_files import RunFiles
 from src.report.run.run_results import RunResults
 from src.report.text.format import Rows, Scores
 from src.reproduction.history.provenance import hash_of, versions
-
-NETWORK = "unet"  # the network's method in scores.csv
 
 
 @dataclass(frozen=True, kw_only=True)
