@@ -46,7 +46,7 @@ PERMUTATIONS = 40
         (["#000000", "#00FF00", "#FF0000"], {0: "background", 1: "cell", 2: "debris"}, None),
     ],
 )
-def test_values_without_names_are_matched_by_value_or_by_order_or_refused(own, known, expected):
+def test_values_without_names_match_by_value_or_by_order_or_are_refused(own, known, expected):
     described = Dataset(classes=known)
     if expected is None:
         with pytest.raises(UserError, match=r"say which is which under classes in set/dataset\.yaml, with the names"):
@@ -56,19 +56,19 @@ def test_values_without_names_are_matched_by_value_or_by_order_or_refused(own, k
     assert (match.indices, match.how) == expected
 
 
-def test_names_decide_whatever_the_values_are():
+def test_names_match_whatever_the_stored_values_are():
     own, known = Dataset(classes={0: "cell", 255: "background"}), Dataset(classes={0: "background", 255: "cell"})
     match = match_classes(own, known, named=True)
     assert (match.indices, match.how) == ([1, 0], "name")
     assert match.describe(list(own.classes), known) == "0 as cell, 255 as background"
 
 
-def test_a_name_that_is_not_known_is_refused_with_the_one_it_may_be():
+def test_an_unknown_name_is_refused_with_a_similar_known_name():
     with pytest.raises(UserError, match=r"does not know Cell, dust \('Cell' may be 'cell'\); its classes are back"):
         match_names(["Cell", "dust", "background"], ["background", "cell"])
 
 
-def test_a_background_that_the_data_set_states_is_not_overridden_by_values():
+def test_a_background_stated_in_dataset_yaml_is_not_overridden_by_values():
     own = Dataset(classes={0: "background", 255: "foreground"}, background="foreground")  # names that nobody gave
     with pytest.raises(UserError, match="255 is the background, but by their values the classes are 0 as background"):
         match_classes(own, Dataset(classes={0: "background", 255: "cell"}), named=False)
@@ -103,7 +103,7 @@ def described(values, order):
 
 
 @pytest.mark.parametrize("case", range(PERMUTATIONS))
-def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_path, monkeypatch, case):
+def test_a_perfect_model_scores_one_or_the_folder_is_refused(tmp_path, monkeypatch, case):
     """Classes and stored values in random order, of the model and of the folder, which may name its classes or not."""
     rng = np.random.default_rng(case)
     classes, named = int(rng.integers(2, 5)), bool(case % 2)

@@ -22,7 +22,7 @@ def folder(tmp_path):
     return write_halves(tmp_path / "set")
 
 
-def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
+def test_an_output_folder_with_other_files_is_refused(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
     (tmp_path / "dataset.yaml").write_text("")
@@ -37,7 +37,7 @@ def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
         check_out(tmp_path / "notes.txt")
 
 
-def test_what_is_written_and_said(folder, tmp_path):
+def test_score_writes_tables_and_prints_a_summary(folder, tmp_path):
     results, labelled, *_ = scored(folder, tmp_path / "work")
     dataset = labelled.store.dataset.model_copy(update={"test": "test.txt", "group": "folder"})
     for _ in range(2):  # the second time over the first
@@ -53,7 +53,7 @@ def test_what_is_written_and_said(folder, tmp_path):
     assert header.split() == ["class", "Dice", "IoU", "surface", "Dice", "HD95", "pooled", "Dice", "images"]
 
 
-def test_the_command_from_end_to_end(folder):
+def test_score_command_runs_from_end_to_end(folder):
     home = folder.parent
     shutil.copy(ROOT / "params.yaml", home)
     found = run(home, "tools.score", "--data", "set", "--prediction", "other")
@@ -77,7 +77,7 @@ def test_the_command_from_end_to_end(folder):
     assert found.returncode == 1 and found.stderr.startswith("score: nothing: no such folder")
 
 
-def test_ready_masks_need_no_tensorflow(folder):
+def test_scoring_ready_masks_does_not_import_tensorflow(folder):
     shutil.copy(ROOT / "params.yaml", folder.parent)
     code = """
 import runpy, sys
@@ -95,7 +95,7 @@ print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn") if name
 
 
 @pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
-def test_the_second_observer_of_the_vessels(tmp_path):
+def test_second_observer_of_the_vessels_scores_as_published(tmp_path):
     """0.7977 on the eight usual test images is the figure given beside the data."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     folder = str(Path(os.environ["SEG_DATASETS"]).resolve() / "vessels")

@@ -70,7 +70,7 @@ def score(folder, out, *more):
         ({}, (0, 128, 200)),
     ],
 )
-def test_a_model_on_another_folder(tmp_path, monkeypatch, capsys, model, described, values):
+def test_a_model_is_scored_on_another_folder(tmp_path, monkeypatch, capsys, model, described, values):
     monkeypatch.chdir(ROOT)
     wrong = write_predictable(tmp_path / "set", model, values or (0, 100, 200))
     write_yaml(tmp_path / "set/dataset.yaml", described | {"spacing": 0.5, "unit": "mm", "group": "^(case.)"})
@@ -95,7 +95,7 @@ def test_a_model_on_another_folder(tmp_path, monkeypatch, capsys, model, describ
     assert ("matched by order" in text) == (not described) and "unit" in written and "mm." in text
 
 
-def test_a_model_of_other_images(tmp_path, monkeypatch, model):
+def test_a_model_for_other_images_is_refused(tmp_path, monkeypatch, model):
     monkeypatch.chdir(ROOT)
     write_data_set(tmp_path / "set", classes=3)
     with pytest.raises(UserError, match=r"the image has 3 channel\(s\) of type uint8, the model was trained on 1"):
@@ -113,7 +113,7 @@ def test_a_model_of_other_images(tmp_path, monkeypatch, model):
         ([0, 255], (0, 1), None),
     ],
 )
-def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsys, model, values, stored, how):
+def test_a_model_with_background_as_second_class_is_scored(tmp_path, monkeypatch, capsys, model, values, stored, how):
     """Its classes are cell and background, of these values; the folder says nothing of its stored values."""
     import keras
 
