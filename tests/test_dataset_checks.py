@@ -1,4 +1,4 @@
-"""The gate: what cannot be opened or written, what is only odd, and what all findings have in common."""
+"""Checks of a data set: files that cannot be opened or written, warnings, and the form of all findings."""
 
 import errno
 import os
@@ -68,7 +68,7 @@ def test_an_image_that_does_not_fit_into_memory_is_reported(source, tmp_path, mo
 
 @pytest.mark.parametrize("suffix", [".bin", ".json", ".csv", ".png"])
 def test_a_full_disk_leaves_nothing_behind(source, tmp_path, monkeypatch, suffix):
-    """The first write to a file of that kind fails once a few bytes are in it."""
+    """The first write to a file of this kind fails after a few bytes."""
     opened = Path.open
 
     def full(path, mode="r", *arguments, **options):
@@ -164,7 +164,7 @@ def test_oddities_are_warned_of_and_do_not_stop_the_run(source, tmp_path, capfd)
 
 
 def test_numbers_that_seem_to_mean_no_data_are_warned_of(tmp_path):
-    """Floats of 0 to 1; a number that is far away and there more than once, but for a single bright spot."""
+    """Floats from 0 to 1. A number far from all others is warned of if it is frequent; a single bright spot is not."""
     numbers = np.random.default_rng(0).random((64, 64), np.float32)
     cases = {"none": (0, 0), "low": (-9999, 64), "high": (1e9, 5), "near": (-0.9, 64), "a spot": (50.0, 1)}
     for stem, (number, count) in cases.items():

@@ -1,4 +1,4 @@
-"""What the values of a set's masks mean: one reading is taken, several are shown with the line that picks each."""
+"""Encodings of masks: in every encoding the same classes are read, and mixed encodings are accepted or listed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Values with several readings, or none: what is asked, and that each printed line answers it."""
+"""Values with several interpretations, or none: the error proposes lines, and each line makes the run pass."""
 
 import re
 
@@ -18,7 +18,7 @@ from tests.mask_sets import BINARY, LABELS, RNG, check, data_set
 
 
 def numbered(count, fewest=3):
-    """`count` masks of consecutively numbered objects, some more, some fewer."""
+    """`count` masks of consecutively numbered objects; the number of objects varies."""
     return [np.minimum(np.arange(480).reshape(24, 20) // 40, fewest + n % 4).astype(np.uint8) for n in range(count)]
 
 
@@ -66,7 +66,7 @@ def test_several_interpretations_stop_the_run_and_each_proposed_line_makes_it_pa
 
 
 def test_colours_that_blend_at_edges_are_not_taken_for_classes(tmp_path):
-    """Red discs on black with half-tones, as a drawing program makes them; without, they are two classes."""
+    """Red discs on black, with the half-tones of a drawing program. Without half-tones they are two classes."""
     discs = [cv2.circle(np.zeros((24, 20), np.uint8), (7 + number, 12), 6, 255, -1) for number in range(4)]
     soft = [cv2.GaussianBlur(disc, (3, 3), 0) for disc in discs]
     red = [[np.dstack([one, 0 * one, 0 * one]) for one in masks] for masks in (discs, soft)]
@@ -181,5 +181,5 @@ def test_the_rarest_value_is_shown_with_a_mask_that_holds_it(tmp_path):
 
 @pytest.mark.parametrize("value", [0, 255])
 def test_masks_with_a_single_value_are_refused(tmp_path, value):
-    with pytest.raises(UserError, match="nothing to tell apart → add masks that hold the classes"):
+    with pytest.raises(UserError, match="a single class → add masks that hold the classes"):
         prepared(data_set(tmp_path / "set", [np.full((24, 20), value, np.uint8)] * 3), tmp_path)

@@ -26,7 +26,7 @@ from tests.mask_sets import (
 
 
 def own_palette(labels, colours, order, format="PNG"):
-    """The picture `colours[labels]` as palette image whose palette begins with the colours in this order."""
+    """The picture `colours[labels]` as a palette image. Its palette has the colours in this order."""
     place = np.argsort(order)
     return indexed(place[labels], [colours[index] for index in order], format)
 
@@ -36,7 +36,7 @@ def bits(labels):
 
 
 def alternate(one, other):
-    """A set whose even masks are written by `one`, the odd ones by `other`."""
+    """Masks of which `one` writes those with even numbers, `other` those with odd numbers."""
     return [other(labels) if number % 2 else one(labels) for number, labels in enumerate(BINARY)]
 
 

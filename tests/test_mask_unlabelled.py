@@ -121,5 +121,5 @@ def test_minus_one_and_zero_are_asked_about_in_both_orders(tmp_path):
 
 
 def test_a_single_value_besides_the_ignored_one_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"without 0, which dataset.yaml ignores, there is nothing to tell apart"):
+    with pytest.raises(UserError, match=r"without 0, which dataset.yaml ignores, this is a single class"):
         prepared(data_set(tmp_path / "set", BINARY, "ignore: 0\n"), tmp_path)

@@ -1,4 +1,4 @@
-"""Numbered objects and classes, told apart by which values the masks hold: drawn many times, and as data sets."""
+"""Numbered objects are distinguished from classes by the values of the masks: in random draws and in data sets."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ TRIES = 50
 
 
 def asked(held, coloured=False):
-    """Whether the reading as numbered objects is offered for masks that hold 0 and these values."""
+    """Whether numbered objects are proposed for masks that hold 0 and these values."""
     masks = {f"m{number:03d}": {0, *values} for number, values in enumerate(held)}
     pixels = {value: 100 for values in masks.values() for value in values}
     found = interpretations(Counter(pixels), masks, coloured, Hints())
@@ -23,7 +23,7 @@ def asked(held, coloured=False):
 
 
 def counted(rng, masks, least, most, dropped=0.0, numbers=None):
-    """Numbers of objects in images of `least` to `most` objects; some are removed; `numbers`: what they are called."""
+    """Object numbers in images of `least` to `most` objects. A share `dropped` is removed from `numbers`."""
     numbers = np.arange(1, most + 1) if numbers is None else numbers
     return [{int(v) for v in numbers[: rng.integers(least, most + 1)] if rng.random() >= dropped} for _ in range(masks)]
 

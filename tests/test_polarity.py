@@ -1,4 +1,4 @@
-"""What check remarks on: a background that no value tells, and masks of two kinds that share no class."""
+"""Warnings about a background that does not follow from the values, and about two kinds of masks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""From files to the store: what it holds, what dataset.yaml decides, and what stops before any work."""
+"""Preparing a data set: the content of the store, the effect of dataset.yaml, and errors before any work."""
 
 import re
 
@@ -240,7 +240,7 @@ def test_a_name_without_its_group_is_an_error(tmp_path):
 def test_a_file_named_dataset_yml_is_refused(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yml").write_text("group: '^(case)'")
-    with pytest.raises(UserError, match=r"dataset\.yaml: has to be called that"):
+    with pytest.raises(UserError, match=r"dataset\.yaml: the file must have this name"):
         prepared(source, tmp_path)
 
 

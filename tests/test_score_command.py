@@ -40,7 +40,7 @@ def test_an_output_folder_with_other_files_is_refused(tmp_path):
 def test_score_writes_tables_and_prints_a_summary(folder, tmp_path):
     results, labelled, *_ = scored(folder, tmp_path / "work")
     dataset = labelled.store.dataset.model_copy(update={"test": "test.txt", "group": "folder"})
-    for _ in range(2):  # the second time over the first
+    for _ in range(2):  # the second time it replaces the first
         written = write_scores(tmp_path / "out", "prediction", results, None, dataset, changed_params(**RESAMPLES))
     names = {"scores.json", "scores.csv", "classes.csv", "confusion.csv", "dataset.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
@@ -96,7 +96,7 @@ print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn") if name
 
 @pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
 def test_second_observer_of_the_vessels_scores_as_published(tmp_path):
-    """0.7977 on the eight usual test images is the figure given beside the data."""
+    """The published Dice on the eight usual test images is 0.7977."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     folder = str(Path(os.environ["SEG_DATASETS"]).resolve() / "vessels")
     found = run(

@@ -1,4 +1,4 @@
-"""tools.score: ready masks whose values mean something else in the data set, above all its value to ignore."""
+"""tools.score with ready masks whose values have another meaning in the data set, such as the value to ignore."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SHAPE = (12, 12)
 
 
 def pictures(count=4):
-    """True objects [12, 12] of some images, and those of an annotator who sees one column less."""
+    """Masks [12, 12] of some images, and masks of an annotator who misses one column of each object."""
     truth, seen = {}, {}
     for number in range(count):
         truth[f"case{number}"] = np.zeros(SHAPE, bool)
@@ -45,7 +45,7 @@ def dice(first, second):
 
 
 def expected(truth, seen):
-    """By NumPy alone: the Dice of foreground of every image."""
+    """Dice of the foreground of every image, computed with NumPy."""
     return [dice(truth[name], seen[name]) for name in sorted(truth)]
 
 
@@ -80,7 +80,7 @@ def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_pa
 @pytest.mark.parametrize(
     ("classes", "ignore", "low", "high"),
     [
-        ({1: "background", 2: "cell"}, 0, 0, 1),  # 1 is the annotator's cell, and the background of the data set
+        ({1: "background", 2: "cell"}, 0, 0, 1),  # 1 is the annotator's cell, but the data set's background
         ({0: "background", 1: "cell", 2: "debris"}, 255, 0, 255),
         ({0: "background", 2: "cell", 3: "debris"}, 1, 0, 1),
         ({255: "background", 0: "cell"}, 1, 0, 1),  # dark cells
@@ -152,7 +152,7 @@ def test_masks_that_use_the_value_to_ignore_are_matched_by_value(tmp_path):
 
 @pytest.mark.parametrize("mixed", [1, 3])
 def test_masks_in_two_encodings_are_refused_until_a_dataset_yaml_names_their_values(tmp_path, mixed):
-    """Some in 0 and 255, others in 0 and 1: of the data set, 255 is to be ignored."""
+    """Some masks have 0 and 255, others 0 and 1. The data set ignores 255."""
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     names = list(seen)
@@ -168,7 +168,7 @@ def test_masks_in_two_encodings_are_refused_until_a_dataset_yaml_names_their_val
 
 
 def test_unknown_values_together_with_the_ignored_one_are_refused(tmp_path):
-    """0, 128 and 255 may be background, unsure and cell: the 255 of the data set's ignore decides nothing."""
+    """0, 128 and 255 may mean background, unsure and cell, even if the data set ignores 255."""
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     masks = coded(seen, 0, 255)

@@ -1,4 +1,4 @@
-"""tools.score with a model on other folders: classes by name or by order, and images of another kind."""
+"""tools.score with a model on other folders: classes match by name or by order; other images are refused."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from tools.score import arguments, main
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A saved network of three classes, as it was drawn: it answers each of them somewhere."""
+    """A saved, untrained network of three classes. It predicts each class somewhere."""
     import keras
 
     from src.archive.project import Project
@@ -58,7 +58,7 @@ def write_predictable(folder, model, values):
 
 
 def score(folder, out, *more):
-    """The tool in this process, with the project's own params.yaml."""
+    """Run the tool in this process with the params.yaml of the project."""
     return main(arguments().parse_args(["--data", str(folder), "--out", str(out), *map(str, more)]))
 
 
@@ -114,7 +114,7 @@ def test_a_model_for_other_images_is_refused(tmp_path, monkeypatch, model):
     ],
 )
 def test_a_model_with_background_as_second_class_is_scored(tmp_path, monkeypatch, capsys, model, values, stored, how):
-    """Its classes are cell and background, of these values; the folder says nothing of its stored values."""
+    """The model has the classes cell and background with these values. The folder has no dataset.yaml."""
     import keras
 
     from src.archive.project import Project

@@ -1,4 +1,4 @@
-"""tools.score: what ready masks may hold, and what is refused."""
+"""tools.score with ready masks: values that can be matched, and masks that are refused."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_all_problems_of_predictions_are_listed(folder, tmp_path):
         ({0: "background", 255: "vessel"}, (0, 1), True),
         ({255: "vessel", 0: "background"}, (3, 4), True),
         ({0: "vessel", 255: "background"}, (0, 255), True),
-        ({0: "vessel", 255: "background"}, (0, 1), False),  # which of the two is meant nobody can tell
+        ({0: "vessel", 255: "background"}, (0, 1), False),  # the order does not decide which is which
         (None, (0, 1, 2), False),
         (None, (1,), False),
     ],
