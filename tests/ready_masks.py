@@ -7,7 +7,7 @@ from src.data.labelled.folder import read_labelled
 from src.data.labelled.ready_masks import ignore_undecided, read_ready_masks
 from src.evaluation.scoring.score import score_ready
 from tests.conftest import changed_params, write_pair
-from tools.score import report
+from tools.score import show_findings
 
 RESAMPLES = {"evaluate.resamples": 200}
 
@@ -42,7 +42,7 @@ def scored(folder, work, prediction=None, masks="masks", only=None, **changes):
     """Scores of a folder of ready masks, the labelled folder, the ready masks, and the newly ignored pixels."""
     read = changed_params(**RESAMPLES, **changes)
     work.mkdir()
-    labelled = read_labelled(folder, read, work, report, masks=masks, only=only)
+    labelled = read_labelled(folder, read, work, show_findings, masks=masks, only=only)
     ready = read_ready_masks(prediction or folder / "other", labelled, read.data.masks, work)
     taken = ignore_undecided(labelled.store, ready)
     return score_ready(labelled, ready, 2.0), labelled, ready, taken

@@ -14,7 +14,7 @@ from src.evaluation.scoring.measure import measure_all
 from src.files import write_yaml
 from tests.conftest import changed_params
 from tests.ready_masks import scored
-from tools.score import report
+from tools.score import show_findings
 
 NAMES = ["background", "cell", "debris", "cell wall", "nucleus"]
 PERMUTATIONS = 40
@@ -121,7 +121,7 @@ def test_a_perfect_model_scores_one_or_the_folder_is_refused(tmp_path, monkeypat
     if named:
         write_yaml(folder / "dataset.yaml", {"classes": described(of_folder, rng.permutation(classes))})
     try:
-        labelled = read_labelled(folder, changed_params(), tmp_path / "work", report)
+        labelled = read_labelled(folder, changed_params(), tmp_path / "work", show_findings)
         match = match_classes(labelled.store.dataset, known, named=labelled.named)
     except UserError as error:
         assert not named and "classes" in str(error)

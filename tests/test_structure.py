@@ -27,6 +27,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
+        "src.evaluation",
         "src.reproduction",
         "src.archive",
         "src.data",

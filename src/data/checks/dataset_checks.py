@@ -20,7 +20,7 @@ from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
 from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
-from src.data.splits.groups import groups_of
+from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from src.params import Data
 from src.progress import parallel_map, progress
@@ -151,7 +151,7 @@ def _read_description(source: Path, data: Data) -> Dataset:
 def _description_findings(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
     """Errors in the lists and groups of dataset.yaml, and a warning if another file holds the names of the classes."""
     findings = []
-    for check in (lambda: read_lists(source, dataset), lambda: groups_of(source, dataset.group, ids)):
+    for check in (lambda: read_lists(source, dataset), lambda: groups_by_rule(source, dataset.group, ids)):
         try:
             check()
         except UserError as error:

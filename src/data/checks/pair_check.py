@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.edges import Edges, edges
-from src.data.crops.normalise import moments, usable
-from src.data.crops.resize import averaged, nearest
+from src.data.crops.normalise import has_usable_values, intensity_moments
+from src.data.crops.resize import resize_image, resize_mask
 from src.data.reading.channels import Pixels
 from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
@@ -106,7 +106,7 @@ def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> 
         Unreadable: The image holds NaN, infinite or absurdly large numbers.
     """
     image, labels = content.image, content.labels
-    if not usable(image):
+    if not has_usable_values(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
         raise Unreadable(what, f"{REPLACE}, or data.on_error: skip")
     filler = find_filler(image)
@@ -114,7 +114,7 @@ def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> 
     findings += _oddities(name, content, filler)
     release(image)
     ignored_code = labels.values.codes.get(ignore) if ignore is not None else None
-    mean, std = moments(image, None if ignored_code is None else labels.codes != ignored_code)
+    mean, std = intensity_moments(image, None if ignored_code is None else labels.codes != ignored_code)
     pair = CheckedPair(
         id=name,
         shape=image.shape,
@@ -211,4 +211,4 @@ def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[n
     image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
     scale = min(1.0, PREVIEW_SIDE / max(codes.shape))
     size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
-    return averaged(image, *size), nearest(codes, *size)
+    return resize_image(image, *size), resize_mask(codes, *size)
