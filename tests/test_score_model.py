@@ -107,9 +107,17 @@ def test_a_model_for_other_images_is_refused(tmp_path, monkeypatch, model):
 @pytest.mark.parametrize(
     ("values", "stored", "how"),
     [
-        ([255, 0], (255, 0), "matched by stored value, as no dataset.yaml names them: 0 as background, 255 as cell"),
-        ([0, 255], (0, 255), "matched by stored value, as no dataset.yaml names them: 0 as cell, 255 as background"),
-        ([1, 0], (255, 0), "matched by order, as no dataset.yaml names them: 0 as background, 255 as cell"),
+        (
+            [255, 0],
+            (255, 0),
+            "matched by stored value, because no dataset.yaml names them: 0 as background, 255 as cell",
+        ),
+        (
+            [0, 255],
+            (0, 255),
+            "matched by stored value, because no dataset.yaml names them: 0 as cell, 255 as background",
+        ),
+        ([1, 0], (255, 0), "matched by order, because no dataset.yaml names them: 0 as background, 255 as cell"),
         ([0, 255], (0, 1), None),
     ],
 )
