@@ -204,13 +204,13 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     assert len(calls) == 2
 
 
-def test_a_full_disk_is_said_in_words(store, monkeypatch):
+def test_a_full_disk_is_reported_with_the_setting_that_needs_space(store, monkeypatch):
     class Full(io.BytesIO):
         def write(self, content):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(resize.tempfile, "TemporaryFile", lambda dir: Full())
-    with pytest.raises(UserError, match=r"No space left on device; data\.resize keeps"):
+    with pytest.raises(UserError, match=r"No space left on device; data\.resize stores"):
         resize.ResizedPairs(store, 24).pair(0)
 
 

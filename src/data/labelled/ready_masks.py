@@ -19,7 +19,7 @@ from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
 from src.data.source.pairs import find_images, read_named
 from src.data.store.array_writer import ArrayWriter
-from src.data.store.prepare import remap_masks
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
