@@ -7,7 +7,7 @@ from scipy import ndimage
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.plan import object_sizes
-from src.plan.object_sizes import areas_and_borders, part_sizes
+from src.plan.object_sizes import areas_and_borders, typical_sizes
 from tests.conftest import prepared, write_pair
 
 SHAPES = {
@@ -19,8 +19,8 @@ SHAPES = {
 
 
 def sizes_in(store, indices):
-    """`part_sizes` of the images at these positions."""
-    return part_sizes(Subset.ungrouped(store, indices))
+    """`typical_sizes` of the images at these positions."""
+    return typical_sizes(Subset.ungrouped(store, indices))
 
 
 def store_of(tmp_path, masks) -> Store:
@@ -74,7 +74,7 @@ def test_large_masks_are_thinned_out_and_of_many_some_are_looked_at(tmp_path, mo
     monkeypatch.setattr(object_sizes, "SIDE", 50)
     looked, mask = [], Store.mask
     monkeypatch.setattr(Store, "mask", lambda self, index: looked.append(index) or mask(self, index))
-    monkeypatch.setattr(object_sizes, "LOOKED_AT", 3)
+    monkeypatch.setattr(object_sizes, "MOST_MASKS", 3)
     assert sizes_in(store, range(7))["foreground"] == pytest.approx(whole, rel=0.05)
     assert looked == [0, 3, 6]
 

@@ -13,7 +13,7 @@ from src.params import PlannedModel
 from src.plan import rules
 from src.plan.facts import Facts, exposure
 from src.plan.initial import Initial
-from src.plan.memory import GIB, Settings, peak_bytes
+from src.plan.memory import GIB, TrainingSize, peak_bytes
 from src.plan.plan import BY_HAND, plan_network, plan_training
 from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set
 
@@ -50,8 +50,8 @@ SHAPES = {
 def test_every_shape_of_data_starts_sensibly(shape, gib):
     found = SHAPES[shape]
     made = plan(found, **{"train.memory_gib": gib})
-    crop, depth, batch = made.data.crop, made.unet.depth, made.train.batch
-    needed = peak_bytes(Settings.of(found, filters=made.unet.filters, depth=depth, crop=crop, batch=batch))
+    crop, depth, batch = made.data.crop, made.model.depth, made.train.batch
+    needed = peak_bytes(TrainingSize.of(found, filters=made.model.filters, depth=depth, crop=crop, batch=batch))
     assert needed <= gib * GIB
     assert crop % 2**depth == 0 and crop // 2**depth >= 2 and batch >= 2
     assert crop <= max(found.side + 2**depth, 16)  # not much more than what the images show
@@ -71,7 +71,7 @@ def test_more_data_is_learned_from_for_longer_up_to_a_limit():
 def test_less_memory_takes_the_batch_then_the_crop_then_the_filters():
     large = facts(60, 128, 128, 3, 60)
     plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.geomspace(2, 0.9, 300)]
-    sizes = [(made.unet.filters, made.data.crop, made.train.batch * made.data.crop**2) for made in plans]
+    sizes = [(made.model.filters, made.data.crop, made.train.batch * made.data.crop**2) for made in plans]
     assert len(set(sizes)) >= 4
     for more, less in itertools.pairwise(sizes):
         assert less <= more  # in this order
@@ -103,7 +103,11 @@ def test_of_many_validation_images_as_many_are_looked_at_as_training_can_afford(
     made = plan(found, **{"train.steps": steps})
     assert (made.train.validation_images, made.train.epochs) == (validated, epochs)
     why = made.choices["train.validation_images"].why
-    assert why == "all there are" if validated == len(found.validated) else f"of {len(found.validated):,}: " in why
+    assert (
+        why == "all there are"
+        if validated == len(found.validation_sizes)
+        else f"of {len(found.validation_sizes):,}: " in why
+    )
 
 
 def test_fewer_epochs_leave_time_for_more_images():
@@ -140,7 +144,7 @@ def test_fewer_epochs_leave_time_for_more_images():
 def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width, parts, side):
     made = plan(facts(60, height, width, parts=parts))
     assert made.data.resize == made.facts.resize == side
-    assert made.data.crop <= (side or max(height, width)) and side % 2**made.unet.depth == 0
+    assert made.data.crop <= (side or max(height, width)) and side % 2**made.model.depth == 0
     by_hand = plan(facts(60, height, width, parts=parts), **{"data.resize": 64})
     assert by_hand.data.resize == 64 and by_hand.choices["data.resize"].why == BY_HAND
 
@@ -179,7 +183,7 @@ def test_what_is_set_by_hand_stays_and_is_marked(key, value):
 
 @pytest.mark.parametrize(("crop", "depth"), [(128, 4), (100, 2), (24, 2), (72, 3), (16, 1)])
 def test_the_depth_fits_a_crop_that_is_set(crop, depth):
-    assert plan(facts(), **{"data.crop": crop}).unet.depth == depth
+    assert plan(facts(), **{"data.crop": crop}).model.depth == depth
 
 
 @pytest.mark.parametrize(("depth", "crop"), [(1, 96), (5, 96), (7, 256)])
@@ -219,7 +223,7 @@ def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
 
 def test_the_facts_are_those_of_the_training_images_alone(store):
     found = Facts.of(Subset.ungrouped(store, [0, 1]), Subset.ungrouped(store, [2]))
-    assert found.trained == [(48, 64), (70, 50)] and found.validated == [(64, 64)]
+    assert found.training_sizes == [(48, 64), (70, 50)] and found.validation_sizes == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
     shown = replace(found, resize=32)
     assert (shown.side, shown.pixels) == (32, 2 * 32 * 32)
@@ -231,7 +235,7 @@ def test_the_facts_are_those_of_the_training_images_alone(store):
 def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
     store = prepared(write_data_set(tmp_path / "set"), tmp_path)
     made = planned(changed_params(**AUTO), Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12)))
-    assert made.data.crop >= 48 and made.unet.depth >= 2
+    assert made.data.crop >= 48 and made.model.depth >= 2
     for key, choice in made.choices.items():
         assert f"{key} " in str(made) and choice.why in str(made)
 
@@ -239,7 +243,7 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
 def test_an_initial_network_decides_its_shape():
     found = replace(facts(), initial=Initial(PlannedModel(filters=24, depth=3), 0))
     made = plan(found)
-    assert made.unet == PlannedModel(filters=24, depth=3) and made.data.resize == 0
+    assert made.model == PlannedModel(filters=24, depth=3) and made.data.resize == 0
     assert plan(replace(found, initial=Initial(PlannedModel(filters=24, depth=3), 160))).data.resize == 160
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
