@@ -13,7 +13,7 @@ USES = {
     "a result": "def make() -> Augment: ...\ndef f(): return make().flip",
     "a changed copy": "def f(x: Augment):\n    y = x.model_copy(update={})\n    return y.flip",
     "a field": "class A:\n    z: Augment\nclass B(A):\n    def f(self): return self.z.flip",
-    "an attribute": "class A:\n def __init__(self, x: Augment): self.z, self.n = x, 0\n def f(self): return self.z.flip",
+    "an attribute": "class A:\n def __init__(self, x: Augment): self.z, n = x, 0\n def f(self): return self.z.flip",
     "a lambda": "def f(x: Augment): return lambda: x.flip",
 }
 
