@@ -5,7 +5,7 @@ from stages import CHECKS, EVALUATION, METRICS, MODEL, PLOTS, PREPARED, SPLITS, 
 
 
 def main(params: Params) -> None:
-    from src.evaluation.scoring.baseline_gain import beside_colour
+    from src.evaluation.scoring.baseline_gain import gain_over_colour
     from src.evaluation.scoring.methods import NETWORK
     from src.files import read_csv, write_text
     from src.report.figures.curves import draw_curves
@@ -29,7 +29,7 @@ def main(params: Params) -> None:
     dataset = results.store.dataset
     draw_curves(PLOTS / "curves.png", files.history, results.train["best_epoch"])
     draw_comparisons(PLOTS / "overlays", results.store, files.scores, files.predictions, panels, method=NETWORK)
-    gain = beside_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
+    gain = gain_over_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
     sources = read_page_sources(results, files, gain, params.model_dump())
     write_text(page, report_page(sources, panels))
     warnings = [averages(dataset), *([results.warning] if results.warning else [])]

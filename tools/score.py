@@ -43,6 +43,7 @@ def main(given: argparse.Namespace) -> None:
     from src.errors import UserError
     from src.evaluation.scoring.methods import NETWORK, PREDICTION
     from src.evaluation.scoring.score import check_out, write_scores
+    from src.evaluation.scoring.scores import Scoring
     from src.report.text.scored import scored_text
     from src.report.text.summary import Wording, averages
     from stages import MODEL
@@ -60,7 +61,9 @@ def main(given: argparse.Namespace) -> None:
         else:
             scored = score_model(given.model, given.data, labelled, read)
         method = PREDICTION if ready else NETWORK
-        scores = write_scores(given.out, method, scored.results, scored.calibration, scored.dataset, read)
+        scores = write_scores(
+            given.out, method, scored.results, scored.calibration, Scoring(scored.dataset, read.evaluate, read.seed)
+        )
     wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *warnings_of(labelled)])
     print(scored_text(scores, scored.notes, given.out, wording))
 

@@ -17,7 +17,7 @@ from src.data.crops.resize import resize_to_side
 from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model
@@ -129,9 +129,9 @@ class Predictor:
         """Give small components, then small holes, the class around them."""
         decisions, background = self.project.decisions, self.project.background
         if decisions.min_object:
-            classes = absorbed(classes, self.project.foreground, decisions.min_object)
+            classes = remove_small_components(classes, self.project.foreground, decisions.min_object)
         if decisions.fill_holes and background is not None:
-            classes = absorbed(classes, [background], decisions.fill_holes, inside=True)
+            classes = remove_small_components(classes, [background], decisions.fill_holes, inside=True)
         return classes
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
