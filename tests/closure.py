@@ -1,4 +1,4 @@
-"""What a module imports, directly or not, and which parameters a stage reads: from the source, without running it."""
+"""What a module imports, directly or indirectly, and which parameters a stage reads; from the source alone."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The estimate of a training's memory, what there is, and the refusal of what cannot fit."""
+"""The memory estimate of a training, the available memory, and the refusal of trainings that do not fit."""
 
 import math
 import re
@@ -29,22 +29,22 @@ SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
 @pytest.mark.parametrize(
     "larger", [{"filters": 17}, {"depth": 5}, {"crop": 144}, {"batch": 9}, {"channels": 4}, {"classes": 4}, SIDE]
 )
-def test_grows_with_every_setting(larger):
+def test_the_estimate_grows_with_every_setting(larger):
     assert peak_bytes(replace(DEFAULT, **larger)) > peak_bytes(DEFAULT)
 
 
-def test_bfloat16_needs_less():
+def test_bfloat16_needs_less_memory():
     assert peak_bytes(replace(DEFAULT, activation=2)) < peak_bytes(DEFAULT)
 
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (8, 2, 1, 2), (32, 3, 16, 5)])
-def test_counts_the_weights_of_the_network(filters, depth, channels, classes):
+def test_weights_are_counted_as_keras_counts_them(filters, depth, channels, classes):
     model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
     settings = replace(DEFAULT, filters=filters, depth=depth, channels=channels, classes=classes)
     assert memory.parameters(settings) == pytest.approx(model.count_params(), rel=0.01)  # biases are left out
 
 
-def test_counts_the_values_that_the_network_keeps():
+def test_kept_values_are_those_of_the_network_layers():
     model = build_unet(PlannedModel(filters=4, depth=3), 3, 3)
     layers = [layer for layer in model.layers if layer.name.rpartition("_")[0].endswith(("_conv", "_relu"))]
     layers += [layer for layer in model.layers if layer.name.endswith(("_pool", "_skip"))]
@@ -88,7 +88,7 @@ def test_settings_are_read_from_the_store(store):
         (replace(DEFAULT, **SIDE), 1.2, "filters", 1),  # validation needs more than training
     ],
 )
-def test_suggests_the_largest_that_fits(settings, gib, name, step):
+def test_the_largest_value_that_fits_is_suggested(settings, gib, name, step):
     available = int(gib * GIB)
     section = {"batch": "train", "crop": "data", "filters": "model"}[name]
     with pytest.raises(UserError, match=rf"training needs about [\d.]+ GiB, {gib:.1f} GiB are free: ") as refused:
@@ -103,12 +103,12 @@ def test_suggests_the_largest_that_fits(settings, gib, name, step):
     assert peak_bytes(replace(settings, **{name: suggested + step})) > available
 
 
-def test_the_parameter_is_a_limit_as_well():
+def test_memory_gib_is_a_limit_as_well():
     with pytest.raises(UserError, match=r"training needs about .*, train\.memory_gib allows 1 GiB: train\.batch: \d"):
         check_memory(DEFAULT, None, 1)
 
 
-def test_says_when_no_single_setting_would_do():
+def test_it_is_reported_if_no_single_setting_would_fit():
     with pytest.raises(UserError, match=r"no smaller train\.batch, data\.crop or model\.filters alone would fit"):
         check_memory(DEFAULT, GIB // 2, 1e3)
 

@@ -1,4 +1,4 @@
-"""The plan: sensible for data of any shape, below the memory it may take, and what is set by hand stays."""
+"""Plans are sensible for every kind of data, stay below the memory limit, and keep settings by hand."""
 
 import itertools
 import math
@@ -47,7 +47,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("gib", [1.5, 8.0])
-def test_every_shape_of_data_starts_sensibly(shape, gib):
+def test_every_kind_of_data_set_gets_a_sensible_plan(shape, gib):
     found = SHAPES[shape]
     made = plan(found, **{"train.memory_gib": gib})
     crop, depth, batch = made.data.crop, made.model.depth, made.train.batch
@@ -62,13 +62,13 @@ def test_every_shape_of_data_starts_sensibly(shape, gib):
     assert set(made.numbers) == set(NUMBERS)
 
 
-def test_more_data_is_learned_from_for_longer_up_to_a_limit():
+def test_more_data_is_trained_on_for_longer_up_to_a_limit():
     steps = [plan(facts(images)).train.steps for images in (2, 20, 200, 2_000, 20_000)]
     assert steps == sorted(steps) and steps[0] == rules.FEWEST_STEPS and steps[-1] == rules.MOST_STEPS
     assert len(set(steps)) >= 3
 
 
-def test_less_memory_takes_the_batch_then_the_crop_then_the_filters():
+def test_less_memory_reduces_the_batch_then_the_patch_then_the_filters():
     large = facts(60, 128, 128, 3, 60)
     plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.geomspace(2, 0.9, 300)]
     sizes = [(made.model.filters, made.data.crop, made.train.batch * made.data.crop**2) for made in plans]
@@ -99,7 +99,7 @@ def test_validation_takes_a_small_share_of_the_work():
         (facts(1, 30_000, 30_000, validated=1), 20_000, 1, 1),
     ],
 )
-def test_of_many_validation_images_as_many_are_looked_at_as_training_can_afford(found, steps, validated, epochs):
+def test_training_validates_on_as_many_images_as_it_can_afford(found, steps, validated, epochs):
     made = plan(found, **{"train.steps": steps})
     assert (made.train.validation_images, made.train.epochs) == (validated, epochs)
     why = made.choices["train.validation_images"].why
@@ -141,7 +141,7 @@ def test_fewer_epochs_leave_time_for_more_images():
         (1000, 1000, {}, 0),
     ],
 )
-def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width, parts, side):
+def test_images_are_resized_if_their_parts_do_not_fit_into_a_patch(height, width, parts, side):
     made = plan(facts(60, height, width, parts=parts))
     assert made.data.resize == made.facts.resize == side
     assert made.data.crop <= (side or max(height, width)) and side % 2**made.model.depth == 0
@@ -149,14 +149,14 @@ def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width,
     assert by_hand.data.resize == 64 and by_hand.choices["data.resize"].why == BY_HAND
 
 
-def test_a_crop_set_by_hand_shows_larger_parts_whole():
+def test_a_larger_patch_needs_less_resizing():
     found = facts(60, 600, 800, parts={"polyp": 1 / 3})
     for crop, side in (("auto", 144), (48, 64), (256, 384), (512, 0)):
         assert plan(found, **{"data.crop": crop}).data.resize == side
 
 
-def test_images_that_are_shown_smaller_are_scored_at_their_own_resolution():
-    """Which takes most of the time: as many of them are validated as of images of a ninth of their pixels."""
+def test_validation_of_resized_images_counts_the_work_at_their_own_resolution():
+    """That takes most of the time, so as many are validated as of images with a ninth of their pixels."""
     smaller, small = (
         plan(facts(4_000, side, side, validated=1_000), **{"data.resize": resize, "train.steps": 10_000})
         for side, resize in ((2_400, 96), (830, 0))
@@ -175,7 +175,7 @@ def test_two_four_and_eight_devices_can_share_a_batch(side):
 
 
 @pytest.mark.parametrize(("key", "value"), NUMBERS.items())
-def test_what_is_set_by_hand_stays_and_is_marked(key, value):
+def test_settings_by_hand_are_kept_and_marked(key, value):
     made = plan(facts(60, 512, 512), **{key: value})
     assert made.numbers[key] == value
     assert [key for key, choice in made.choices.items() if choice.why == BY_HAND] == [key]
@@ -211,7 +211,7 @@ def test_exposures_that_cannot_be_compared_are_normalised_by_image(store):
     assert exposure(store.records) == pytest.approx((between / within).max(), rel=1e-3)
 
 
-def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
+def test_exposure_ignores_images_without_counted_pixels_or_contrast(store):
     ignored = replace(store.records[0], pixels=[0, 0, 0], mean=[0.0] * 3, std=[0.0] * 3)
     assert exposure([*store.records, ignored]) == exposure(store.records)
     flat = [
@@ -221,7 +221,7 @@ def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
     assert exposure(flat) == 0
 
 
-def test_the_facts_are_those_of_the_training_images_alone(store):
+def test_facts_are_measured_on_training_images_only(store):
     found = Facts.of(Subset.ungrouped(store, [0, 1]), Subset.ungrouped(store, [2]))
     assert found.training_sizes == [(48, 64), (70, 50)] and found.validation_sizes == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
@@ -232,7 +232,7 @@ def test_the_facts_are_those_of_the_training_images_alone(store):
     )  # sizes repeat every three images
 
 
-def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
+def test_the_printed_plan_has_every_setting_with_its_reason(tmp_path):
     store = prepared(write_data_set(tmp_path / "set"), tmp_path)
     made = planned(changed_params(**AUTO), Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12)))
     assert made.data.crop >= 48 and made.model.depth >= 2

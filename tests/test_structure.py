@@ -1,4 +1,4 @@
-"""The design, checked: who imports whom, what dvc.yaml declares, and what --help loads."""
+"""Layers, imports, declarations in dvc.yaml and the form of the code follow the design."""
 
 import subprocess
 import sys
@@ -87,7 +87,7 @@ def test_declared_parameters_are_those_read(stage):
 
 
 def test_every_parameter_changes_what_a_stage_does():
-    """Visualize shows all of them, which is no use of one."""
+    """visualize is left out: it only shows the parameters."""
     declared_keys = {key for stage in STAGES if stage != "visualize" for key in declared(stage, "params")}
     declared_keys.add("report.panels")
     for section, field in Params.model_fields.items():
@@ -105,7 +105,7 @@ def test_every_file_that_a_stage_reads_is_written_by_an_earlier_one():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_run_cache_serves_every_stage(stage):
-    """DVC switches it off for a stage with a plain output that is not cached; a metric or a plot may be that."""
+    """DVC switches the run cache off for a stage with a plain output that is not cached; metrics and plots are fine."""
     assert all(isinstance(entry, str) for entry in DVC["stages"][stage].get("outs", []))
 
 
