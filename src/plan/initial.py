@@ -1,4 +1,4 @@
-"""What the plan must know of the network from which training starts, if train.initial names one."""
+"""Read filters, depth and image size of the network from which training starts, if train.initial names one."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -63,7 +63,7 @@ class Record:
 
 
 class DatasetIndex(Protocol):
-    """What a split needs of a data set: a `Store` has it, and so has a `CheckedDataset` that is not stored."""
+    """The attributes of a data set that a split needs. A `Store` has them, and a `CheckedDataset`, which is not stored."""
 
     @property
     def folder(self) -> Path:
