@@ -173,7 +173,8 @@ def steps(facts: Facts, crop: int, batch: int, epochs: OrAuto) -> tuple[int, str
     wanted = PASSES * facts.pixels / (batch * crop**2)
     number = max(int(min(max(wanted, FEWEST_STEPS), MOST_STEPS)) // parts, 1) * parts
     passes = number * batch * crop**2 / facts.pixels
-    return number, f"each of {facts.pixels / 1e6:,.1f} million pixels is seen about {passes:,.1f} times"
+    times = f"{passes:,.0f}" if passes >= 10 else f"{passes:.1f}"
+    return number, f"each of {facts.pixels / 1e6:,.1f} million pixels is seen about {times} times"
 
 
 def validation_images(facts: Facts, pixels: int, epochs: OrAuto) -> tuple[int, str]:

@@ -63,7 +63,7 @@ class Record:
 
 
 class DatasetIndex(Protocol):
-    """The attributes of a data set that a split needs. A `Store` has them, and a `CheckedDataset`, which is not stored."""
+    """The attributes of a data set that a split needs. A `Store` and a `CheckedDataset` have them."""
 
     @property
     def folder(self) -> Path:
