@@ -1,4 +1,4 @@
-"""Preparing a data set: the content of the store, the effect of dataset.yaml, and errors before any work."""
+"""Preparing a data set: what the store holds, what dataset.yaml decides, and what is refused."""
 
 import re
 
@@ -9,6 +9,7 @@ import tifffile
 
 from src.data.crops.normalise import pooled_moments
 from src.data.source.dataset import IGNORE, Dataset
+from src.data.store import prepare
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import prepared, write_data_set, write_pair
@@ -23,7 +24,7 @@ def plain(tmp_path, *masks, channels=3):
     return tmp_path / "set"
 
 
-def test_the_store_returns_the_pixels_of_the_files(tmp_path):
+def test_the_store_holds_the_pixels_of_the_files(tmp_path):
     source = write_data_set(tmp_path / "set", classes=3)
     store = prepared(source, tmp_path)
     assert len(store) == 12
@@ -64,7 +65,7 @@ def test_ignored_pixels_do_not_count_in_any_statistic(tmp_path):
     assert store.records[0].pixels == [16, 16] and (store.mask(0)[:4] == IGNORE).all()
 
 
-def test_dataset_yaml_decides_the_classes(tmp_path):
+def test_dataset_yaml_decides_classes_background_and_ignored_values(tmp_path):
     mask = np.array([[0, 128, 255, 7]], np.uint8).repeat(4, axis=0)
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void}\nbackground: void\nignore: 255\n")
@@ -76,7 +77,28 @@ def test_dataset_yaml_decides_the_classes(tmp_path):
     assert store.records[0].pixels == [4, 4, 4] and store.dataset.foreground == [0, 2]
 
 
-def test_a_mask_of_ignored_pixels_only_counts_no_pixels(tmp_path):
+def test_masks_whose_bytes_are_class_indices_are_written_once(tmp_path, monkeypatch):
+    remapped = []
+    remap_masks = prepare.remap_masks
+
+    def recorded(path, masks):
+        remapped.extend(masks := list(masks))
+        remap_masks(path, masks)
+
+    monkeypatch.setattr(prepare, "remap_masks", recorded)
+    values = np.array([0, 1, 2], np.uint8)
+    masks = [np.tile(values[chosen], (8, 4)) for chosen in ([0, 1], [0, 1, 2], [0, 2])]
+    assert prepared(plain(tmp_path / "1", *masks), tmp_path / "1") and not remapped
+    high = np.array([0, 128, 255], np.uint8)
+    source = plain(tmp_path / "2", *(high[mask] for mask in masks))
+    (source / "dataset.yaml").write_text("classes: {0: a, 128: b, 255: c}\n")
+    store = prepared(source, tmp_path / "2")
+    assert len(remapped) == 3
+    for index, mask in enumerate(masks):
+        np.testing.assert_array_equal(store.mask(index), mask)
+
+
+def test_a_mask_that_is_ignored_altogether_counts_nothing(tmp_path):
     mask = np.tile(np.array([0, 1], np.uint8), (8, 4))
     source = plain(tmp_path, mask, np.full_like(mask, 9))
     (source / "dataset.yaml").write_text("classes: {0: a, 1: b}\nignore: 9")
@@ -85,7 +107,7 @@ def test_a_mask_of_ignored_pixels_only_counts_no_pixels(tmp_path):
     np.testing.assert_allclose(pooled_moments(store.records)[0], store.records[0].mean)
 
 
-def test_large_images_are_stored_strip_by_strip(tmp_path, monkeypatch):
+def test_strips_of_any_size_give_the_same_store(tmp_path, monkeypatch):
     monkeypatch.setattr("src.data.store.store.STRIP", 100)
     source = write_data_set(tmp_path / "set", classes=3)
     few = prepared(source, tmp_path / "1").folder
@@ -115,7 +137,7 @@ def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, 
         assert path.read_bytes() == (banded / path.name).read_bytes(), path.name
 
 
-def test_all_problems_are_listed_and_nothing_is_left_behind(tmp_path):
+def test_every_faulty_file_is_listed_and_nothing_is_left_behind(tmp_path):
     source = write_data_set(tmp_path / "set", count=12)
     image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
     write_pair(source, "size", image, mask[:4])
@@ -237,7 +259,7 @@ def test_a_name_without_its_group_is_an_error(tmp_path):
         prepared(source, tmp_path)
 
 
-def test_a_file_named_dataset_yml_is_refused(tmp_path):
+def test_a_dataset_yml_is_refused(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yml").write_text("group: '^(case)'")
     with pytest.raises(UserError, match=r"dataset\.yaml: the file must have this name"):
