@@ -35,12 +35,12 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     ).parse_args()
     from src import params
     from src.errors import UserError, describe_os_error
-    from src.reproduction.workspace.untracked_files import stop_in_copy
+    from src.reproduction.workspace.untracked_files import stop_in_incomplete_copy
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # cleans up like Ctrl-C
     try:
         settings = params.load()
-        stop_in_copy(settings.data.source)
+        stop_in_incomplete_copy(settings.data.source)
         main(settings)
     except UserError as error:
         sys.exit(f"{name}: {error}")

@@ -5,7 +5,8 @@ from stages import CHECKS, EVALUATION, METRICS, MODEL, PLOTS, PREPARED, SPLITS, 
 
 
 def main(params: Params) -> None:
-    from src.evaluation.scoring.baseline_gain import beside_colour
+    from src.evaluation.scoring.baseline_gain import gain_over_colour
+    from src.evaluation.scoring.methods import NETWORK
     from src.files import read_csv, write_text
     from src.report.figures.curves import draw_curves
     from src.report.figures.panels import draw_comparisons
@@ -27,8 +28,8 @@ def main(params: Params) -> None:
     results, panels, page = read_results(files), params.report.panels, PLOTS / "report.html"
     dataset = results.store.dataset
     draw_curves(PLOTS / "curves.png", files.history, results.train["best_epoch"])
-    draw_comparisons(PLOTS / "overlays", results.store, files.scores, files.predictions, panels)
-    gain = beside_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
+    draw_comparisons(PLOTS / "overlays", results.store, files.scores, files.predictions, panels, method=NETWORK)
+    gain = gain_over_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
     sources = read_page_sources(results, gain, params.model_dump())
     write_text(page, report_page(sources, panels))
     warnings = [averages(dataset), *([results.warning] if results.warning else [])]

@@ -10,7 +10,7 @@ import numpy as np
 from src.archive.project import Project
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.evaluation.scoring.save_predictions import keep
+from src.evaluation.scoring.save_predictions import save_predictions
 from src.report.page.sources import PageSources
 from tools.card import run_files
 
@@ -37,7 +37,7 @@ def made_sources(
         release=lambda: None,
         records=[SimpleNamespace(id=name, thumbnail="") for name in ids],
     )
-    for _ in keep(folder / "predictions.npz", enumerate(found)):
+    for _ in save_predictions(folder / "predictions.npz", enumerate(found)):
         pass
     scores = [
         _score(image, name, truth[place] == label, found[place] == label)

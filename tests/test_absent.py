@@ -1,16 +1,16 @@
 """Missing scores, classes and pictures: every stage and tool handles them without a traceback."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from src.evaluation.comparison.comparison import compare
-from src.evaluation.comparison.cv_summary import join
-from src.evaluation.comparison.limits import judged
+from src.evaluation.comparison.cv_summary import summarize_sweep
+from src.evaluation.comparison.limits import check_gates
 from src.evaluation.comparison.runs import Run
-from src.evaluation.comparison.seeds import compare_seeds, spread_of
+from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 from src.evaluation.scoring.score import write_scores
 from src.files import read_csv, read_json, read_yaml, write_yaml
 from src.report.card.card import model_card
@@ -77,11 +77,12 @@ def test_a_run_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, ca
     runs = [Run(str(seed), flat | {"seed": seed}, sources.store.dataset, rows) for seed in (0, 1)]
     others = [Run(f"other {run.name}", run.params | {"train.lr": 1.0}, run.dataset, run.rows) for run in runs]
     compared = compare(*runs)
-    compared["gates"] = judged({"dice.mean": 0.01, f"iou.{names[-1]}": 0.1}, compared)
-    assert not any(gate["failed"] for gate in compared["gates"].values())
-    for several in (compared, spread_of(runs), compare_seeds(runs, others)):
+    gates = check_gates({"dice.mean": 0.01, f"iou.{names[-1]}": 0.1}, compared)
+    assert not any(gate.failed for gate in gates.values())
+    compared["gates"] = {key: asdict(gate) for key, gate in gates.items()}
+    for several in (compared, summarize_seeds(runs), compare_seeds(runs, others)):
         assert "Dice mean" in comparison_text(several) and "Dice mean" in comparison_markdown(several)
-    assert joined_text(join(runs)).startswith("2 runs")
+    assert joined_text(summarize_sweep(runs)).startswith("2 runs")
     overlays = bool(list(Path("plots/overlays").glob("*.png")))
     drawn = draw_figures(Path("figures"), read_yaml(ROOT / "dvc.yaml"), scores, Path("plots"))
     assert drawn == ["curves.png", *(["overlay.png"] if overlays else []), "pipeline.png", "scores.png"]

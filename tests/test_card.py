@@ -79,9 +79,8 @@ def made_scores(names, start, intervals):
 
 def make_run(folder, names, intervals=True):
     """A finished run of 12 images with these classes. Scores are invented; the files are like those of the stages."""
-    import src.model  # noqa: F401
     from src.archive.project import PlannedSetting
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
     from tests.test_predictor import project
@@ -119,7 +118,7 @@ def make_run(folder, names, intervals=True):
     decided = {"decisions": {"temperature": 1.37}, "plan": {k: v.model_dump() for k, v in plan.items()}}
     told = project().model_copy(update={}).model_dump() | outputs | decided
     network = build_unet(PlannedModel(filters=2, depth=2), 3, len(names))
-    save(folder / "models/unet.keras", network, type(project()).model_validate(told))
+    write_model(folder / "models/unet.keras", network, type(project()).model_validate(told))
     lock(folder)
     return folder
 

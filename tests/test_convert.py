@@ -1,4 +1,4 @@
-"""tools.convert by its command."""
+"""The command tools.convert: output, help, errors and options."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""COCO to a data set: what it becomes, and what is refused."""
+"""Conversion of COCO: masks, and annotations that are refused."""
 
 import math
 
@@ -24,7 +24,7 @@ def test_coco_becomes_a_data_set_that_prepare_reads(tmp_path):
     photo(tmp_path / "photos/other.png")
     summary = from_coco(tmp_path, (9, box(0, 0, 4, 5), {}), (3, box(2, 2, 6, 6), {}), images=images)
     expected = np.zeros((10, 12), np.uint8)
-    expected[:5, :4], expected[2:6, 2:6] = 2, 1  # by category id; the smaller on top
+    expected[:5, :4], expected[2:6, 2:6] = 2, 1  # by category id; the smaller shape is drawn last
     np.testing.assert_array_equal(stored(tmp_path), expected)
     assert not stored(tmp_path, "sub/b.png").any()
     for name in ("a.png", "sub/b.png"):

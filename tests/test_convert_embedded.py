@@ -73,7 +73,7 @@ def test_a_copy_of_the_image_in_its_json_is_accepted(tmp_path, copy, kind, more)
 
 
 def deep(kind):
-    """The scene in grey, in more than 8 bits; with a hot pixel, and floats with pixels that are no number."""
+    """The scene in grey, with more than 8 bits and a hot pixel; floats also have pixels that are NaN."""
     grey = np.asarray(scene().convert("L"), np.float32)
     if kind == "16 bits":
         pixels = (grey * 4 + 300).astype(np.uint16)

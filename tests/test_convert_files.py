@@ -1,4 +1,4 @@
-"""Files around a conversion: nothing overwritten, nothing half-written, masks as the image is shown."""
+"""Files of a conversion: nothing is overwritten or left half-written, and masks lie as the image is shown."""
 
 import numpy as np
 import pytest

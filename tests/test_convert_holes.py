@@ -23,23 +23,11 @@ from tests.annotated import (
 from tests.conftest import prepared
 
 OUTER = [1, 1, 11, 1, 11, 9, 1, 9]  # 10 × 8 pixels
-
-
 BACKWARDS = [1, 9, 11, 9, 11, 1, 1, 1]  # the same
-
-
 INNER = [3, 3, 8, 3, 8, 7, 3, 7]  # 5 × 4 pixels
-
-
 RING = np.zeros((10, 12), np.uint8)
-
-
 RING[1:9, 1:11], RING[3:7, 3:8] = 1, 0
-
-
 FILLED = np.zeros((10, 12), np.uint8)
-
-
 FILLED[1:9, 1:11] = 1
 
 

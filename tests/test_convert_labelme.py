@@ -1,4 +1,4 @@
-"""labelme to a data set: what it becomes, and what is refused."""
+"""Conversion of labelme: masks, and shapes that are refused."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""File names and class names in annotations: what they lead to, what is refused, what is warned of."""
+"""File names and class names in annotations: which file is found, refusals and warnings."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.annotated import SQUARE, coco, from_coco, from_labelme, from_yolo, la
 
 
 def found(folder, name, *files):
-    """The images that a file_name leads to, as names below images/ of the data set."""
+    """The images that are found for a file_name, as names below images/ of the data set."""
     for file in files:
         photo(folder / "photos" / file)
     path = coco(folder, [(3, [SQUARE], {})], images=[{"id": 7, "file_name": name}])
@@ -236,7 +236,7 @@ def test_labels_of_labelme_that_mean_the_background_are_all_0(tmp_path):
 
 
 def test_categories_without_annotations_are_left_out_if_their_name_occurs_twice(tmp_path):
-    """As Roboflow writes them: category 0 is the project, and may have the name of a class."""
+    """Roboflow writes category 0 for the project, which may have the name of a class."""
     categories = [
         {"id": 0, "name": "crack", "supercategory": "none"},
         {"id": 1, "name": "crack", "supercategory": "crack"},

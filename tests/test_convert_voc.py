@@ -1,4 +1,4 @@
-"""Masks in the colours of a labelmap.txt to a data set: what they become, and what is refused."""
+"""Conversion of masks in the colours of a labelmap.txt: classes, official lists, and masks that are refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""YOLO polygons to a data set: what they become, and what is refused."""
+"""Conversion of YOLO polygons: masks, class names, and lines that are refused."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_yolo_polygons_are_shares_of_the_size(tmp_path, names):
     photo(tmp_path / "set/images/none.png")
     summary = from_yolo(tmp_path / "set")
     expected = np.full((10, 12), 2, np.uint8)
-    expected[2:6, 3:6] = 1  # the smaller on top
+    expected[2:6, 3:6] = 1  # the smaller shape is drawn last
     np.testing.assert_array_equal(stored(tmp_path), expected)
     assert (summary.images, summary.unannotated) == (2, 1) and not stored(tmp_path, "none.png").any()
     assert read_dataset(tmp_path / "out").classes == {0: "background", 1: "cell", 2: "tree"}
@@ -70,7 +70,7 @@ def test_yolo_boxes_are_refused_per_file_without_the_option_boxes(tmp_path):
         ("0 0 0", "a polygon of 1 point"),
         ("0 0 0 1 0 1 nan", "not a finite number"),
         ("0 20 20 40 20 40 40", "reaches 468 pixels out"),
-        ("0 0 0 one 0 1 1", "something else than numbers"),
+        ("0 0 0 one 0 1 1", "something other than numbers"),
     ],
 )
 def test_invalid_yolo_lines_are_refused(tmp_path, lines, why):
@@ -92,7 +92,7 @@ def test_invalid_yolo_class_names_are_refused(tmp_path, names):
 def test_yolo_class_names_come_from_the_option_or_classes_txt(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1")
     (tmp_path / "set/data.yaml").unlink()
-    with pytest.raises(UserError, match="say --names"):
+    with pytest.raises(UserError, match="give them with --names"):
         read_yolo(tmp_path / "set", Options())
     assert read_yolo(tmp_path / "set", Options(), ["nerve"]).classes[1] == "nerve"
     (tmp_path / "set/classes.txt").write_text("axon\n")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from src.data.source.dataset import IGNORE, PALETTE, Dataset
-from src.evaluation.scoring.baseline_gain import beside_colour
+from src.evaluation.scoring.baseline_gain import gain_over_colour
 from src.report.figures.pictures import errors, picture
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
 from src.report.page import charts, tables
@@ -174,11 +174,11 @@ def test_the_gain_over_colour_is_the_difference_of_the_mean_dice():
         for number, value in enumerate(values)
         for name in dataset.names
     ]
-    found = beside_colour(rows, dataset, 500, 0)
+    found = gain_over_colour(rows, dataset, 500, 0)
     assert found["difference"] == pytest.approx(dice["unet"].mean() - dice["colour"].mean(), abs=1e-6)
     assert 0 < found["low"] < found["difference"] < found["high"] and found["verdict"] == "better"
-    assert beside_colour([row for row in rows if row["method"] == "unet"], dataset, 500, 0) == {}
-    assert beside_colour([row | {"true": "0"} for row in rows], dataset, 500, 0) == {}
+    assert gain_over_colour([row for row in rows if row["method"] == "unet"], dataset, 500, 0) == {}
+    assert gain_over_colour([row | {"true": "0"} for row in rows], dataset, 500, 0) == {}
 
 
 def test_a_scatter_chart_draws_a_limited_number_of_points():

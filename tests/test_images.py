@@ -245,7 +245,7 @@ def test_statistics_and_normalisation_agree_with_numpy_for_every_number_type(tmp
     mean, std = pooled_moments(store.records)
     np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(std, values.std(axis=0), rtol=1e-5)
-    normalise = Normalisation.of(store.records)
+    normalise = Normalisation.of_records(store.records)
     there = normalise(np.array(store.image(1)))
     assert abs(np.mean([normalise(np.array(store.image(index))) for index in range(3)])) < 1e-3
     np.testing.assert_allclose(normalise.undo(there, kept), arrays[1], atol=1 if kept != np.float32 else 1e-2)

@@ -5,8 +5,8 @@ import pytest
 from src.data.source.dataset import Dataset, read_lists, write_dataset
 from src.data.source.names import Names
 from src.data.source.tables import read_table
-from src.data.splits.divide import notes, split
-from src.data.splits.groups import groups_of
+from src.data.splits.divide import split, split_notes
+from src.data.splits.groups import groups_by_rule
 from src.data.splits.lists import listed_images
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
@@ -74,7 +74,7 @@ def test_lists_with_extensions_and_paths_are_read_with_a_note(tmp_path, params, 
     store = listed_store(tmp_path, content)
     rows = split(store, params().split, 0)
     assert [row["id"] for row in rows if row["subset"] == "test"] == ["case 0-0", "case 3-7"]
-    said = "\n".join(notes(store, params().split, rows))
+    said = "\n".join(split_notes(store, params().split, rows))
     assert "list of test: 2 line(s) such as" in said and "were read as 'case 0-0'" in said
 
 
@@ -82,7 +82,7 @@ def test_lists_of_ids_and_groups_are_read_without_a_note(tmp_path, params):
     store = listed_store(tmp_path, b"case 0-0\r\n3\r\n", group=r"^case (\d+)-")
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"0", "3"}
-    assert not any("were read as" in line for line in notes(store, params().split, rows))
+    assert not any("were read as" in line for line in split_notes(store, params().split, rows))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ TABLES = [
 @pytest.mark.parametrize("file", ["t.csv", "t.tsv"])
 def test_tables_with_every_separator_are_read(tmp_path, content, file):
     (tmp_path / file).write_bytes(content)
-    assert list(groups_of(tmp_path, f"{file}:patient", IDS).values()) == ["x", "y", "y", "z", "z", "z"]
+    assert list(groups_by_rule(tmp_path, f"{file}:patient", IDS).values()) == ["x", "y", "y", "z", "z", "z"]
 
 
 def test_a_note_names_a_separator_other_than_commas(tmp_path, params):
@@ -136,7 +136,7 @@ def test_a_note_names_a_separator_other_than_commas(tmp_path, params):
     store = prepared(source, tmp_path)
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows} == {"p0", "p1", "p2"}
-    assert "t.csv: read with semicolons between the columns" in notes(store, params().split, rows)
+    assert "t.csv: read with semicolons between the columns" in split_notes(store, params().split, rows)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_note_names_a_separator_other_than_commas(tmp_path, params):
 def test_a_wrong_table_is_refused_with_its_columns(tmp_path, content, words):
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(UserError, match=words):
-        groups_of(tmp_path, "t.csv:sex", IDS)
+        groups_by_rule(tmp_path, "t.csv:sex", IDS)
 
 
 def test_table_rows_keep_their_line_numbers(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from src.data.similarity.duplicates import clusters, near_pairs
-from src.data.splits.divide import notes, split
+from src.data.splits.divide import split, split_notes, twin_note
 from src.files import read_csv
 from tests.conftest import prepared, write_pair
 
@@ -50,13 +50,13 @@ def test_near_duplicates_are_reported_and_stay_in_one_subset(source, tmp_path, p
         rows = split(store, params().split, seed)
         subset = {row["id"]: row["subset"] for row in rows}
         assert all(subset[one] == subset[first] for one, first in twins.items())
-    assert "8 of 13 images are equal or nearly equal" in notes(store, params().split, rows)[0]
+    assert "8 of 13 images are equal or nearly equal" in twin_note(store)
 
 
 def test_near_duplicates_in_different_subsets_are_reported(source, tmp_path, params):
     store = prepared(source, tmp_path)
     apart = params(**{"split.duplicates": "apart"}).split
-    lines = ["\n".join(notes(store, apart, split(store, apart, seed))) for seed in range(10)]
+    lines = ["\n".join(split_notes(store, apart, split(store, apart, seed))) for seed in range(10)]
     assert any("across subsets" in line for line in lines)
 
 

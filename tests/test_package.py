@@ -5,7 +5,7 @@ import pytest
 
 from src.data.source.dataset import SUBSETS, read_dataset, read_lists
 from src.data.source.package import package_pairs
-from src.data.splits.groups import groups_of
+from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from tests.conftest import ROOT
 
@@ -43,7 +43,7 @@ def test_image_and_mask_are_aligned(pairs):
 def test_the_lists_name_every_block_once(pairs):
     dataset = read_dataset(SAMPLE)
     lists = read_lists(SAMPLE, dataset)
-    block_of = groups_of(SAMPLE, dataset.group, [pair.id for pair in pairs])
+    block_of = groups_by_rule(SAMPLE, dataset.group, [pair.id for pair in pairs])
     blocks = set(block_of.values())
     listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)

@@ -24,7 +24,7 @@ from src.errors import UserError
 from src.files import read_csv
 from src.model.inference.predict_files import Outputs, Prediction
 from src.model.inference.predictor import Predictor, load_predictor
-from src.model.network.model_file import save
+from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
 from src.report.figures.overlay import write_overlay
@@ -53,7 +53,7 @@ def model(tmp_path_factory) -> Path:
     network = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
     network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
     path = tmp_path_factory.mktemp("model") / "unet.keras"
-    save(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))
+    write_model(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))
     return path
 
 
@@ -108,7 +108,7 @@ def test_every_good_image_gets_a_mask_and_every_bad_one_a_reason(predictor, imag
 @pytest.mark.parametrize(("kind", "one"), [("float32", 1), ("uint8", 255)])
 def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path, kind, one):
     out = tmp_path / "out"
-    run(predictor, images, out, shares=kind, draw=write_overlay)
+    run(predictor, images, out, probability_type=kind, draw=write_overlay)
     stored = tifffile.imread(out / "probabilities/a.tif")
     with Image.open(images / "a.png") as image:
         picture = np.array(image)
@@ -132,9 +132,9 @@ def test_finished_images_are_not_predicted_again_unless_they_changed(predictor, 
     run(predictor, images, out)
     changed = {path.name for path, when in made.items() if path.stat().st_mtime_ns != when}
     assert changed == {"a.png", "b.png"} and np.array(Image.open(out / "masks/a.png")).shape == (22, 33)
-    run(predictor, images, out, shares="uint8")
+    run(predictor, images, out, probability_type="uint8")
     assert len(list((out / "probabilities").rglob("*.tif"))) == 3
-    run(predictor, images, out, shares="float32")  # another number type: made anew
+    run(predictor, images, out, probability_type="float32")  # another number type: made anew
     assert tifffile.imread(out / "probabilities/a.tif").dtype == np.float32
 
 
@@ -161,7 +161,7 @@ def test_a_result_that_cannot_be_written_does_not_stop_the_others(predictor, ima
     (images / "d.jpg").write_bytes(picture)
     (images / "d.png").mkdir()
     (images / "d.png/e.png").write_bytes(picture)
-    prediction = run(predictor, images, tmp_path / "out", shares="uint8")
+    prediction = run(predictor, images, tmp_path / "out", probability_type="uint8")
     failed = {Path(finding.file).name for finding in prediction.failed}
     assert failed >= {"damaged.png", "grey.png"} and len(failed) == 3
     assert (tmp_path / f"out/masks/{'n' * 250}.png").exists()

@@ -9,7 +9,7 @@ import pytest
 from src.data.source.dataset import IGNORE, Dataset
 from src.data.store.subsets import Subset
 from src.evaluation.scoring.measure import measure_all
-from src.evaluation.scoring.scores import summary
+from src.evaluation.scoring.scores import Scoring, summary
 from src.report.figures.curves import draw_curves
 from src.report.figures.figures import draw_figures, edges
 from src.report.figures.panels import blended, errors_over, plain, ranked, shown
@@ -92,7 +92,7 @@ def test_a_test_set_without_foreground_is_reported_in_words(store):
     empty = ((index, np.zeros((8, 8), np.uint8)) for index in range(6))
     found = measure_all(Subset(store, range(6), [str(number) for number in range(6)]), empty, 2.0)
     binary = store.dataset.model_copy(update={"background": store.dataset.names[0]})
-    scores = summary(found, binary, changed_params().evaluate, 0)
+    scores = summary(found, Scoring(binary, changed_params().evaluate, 0))
     test = scores | {"images": 6, "groups": 6, "baseline": scores}
     assert "n/a (no image counts for it)" in terminal_summary(TRAIN, test, "page", WORDING)
 

@@ -1,4 +1,4 @@
-"""Problems that people reported for other segmentation tools, rebuilt: annotations."""
+"""Problems with annotations that people reported for other segmentation tools, rebuilt."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_labelme_background_after_a_shape_is_a_hole(tmp_path):
 
 @pytest.mark.parametrize("below", ["_background_", "nucleus"])
 def test_shapes_that_are_covered_completely_are_counted(tmp_path, below):
-    """A hole or a part that was drawn before the shape around it leaves nothing in the mask."""
+    """A hole or a part that is drawn before the shape around it is not visible in the mask."""
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", (below, "polygon", INNER, {}), ("cell", "polygon", OUTER, {}))
     words = describe(from_labelme(tmp_path))

@@ -10,6 +10,7 @@ import pytest
 
 from src.errors import UserError
 from src.evaluation.scoring.score import check_out, write_scores
+from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml
 from src.report.text.scored import scored_text
 from src.report.text.summary import Wording
@@ -27,22 +28,24 @@ def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
     (tmp_path / "dataset.yaml").write_text("")
-    with pytest.raises(UserError, match=r"holds other things than scores.*\n  dataset.yaml"):
+    with pytest.raises(UserError, match=r"holds other files than scores.*\n  dataset.yaml"):
         check_out(tmp_path)
     (tmp_path / "scores.json").write_text("{}")
     check_out(tmp_path)
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match=r"holds other things than scores.*\n  notes.txt$"):
+    with pytest.raises(UserError, match=r"holds other files than scores.*\n  notes.txt$"):
         check_out(tmp_path)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         check_out(tmp_path / "notes.txt")
 
 
-def test_what_is_written_and_said(folder, tmp_path):
+def test_write_scores_replaces_the_folder_and_the_text_shows_the_scores(folder, tmp_path):
     results, labelled, *_ = scored(folder, tmp_path / "work")
     dataset = labelled.store.dataset.model_copy(update={"test": "test.txt", "group": "folder"})
+    params = changed_params(**RESAMPLES)
+    scoring = Scoring(dataset, params.evaluate, params.seed)
     for _ in range(2):  # the second time over the first
-        written = write_scores(tmp_path / "out", "prediction", results, None, dataset, changed_params(**RESAMPLES))
+        written = write_scores(tmp_path / "out", "prediction", results, None, scoring)
     names = {"scores.json", "scores.csv", "classes.csv", "confusion.csv", "dataset.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     assert read_json(tmp_path / "out/scores.json") == written and written["dice"]["mean"] == 0.4
@@ -72,7 +75,7 @@ def test_the_command_from_end_to_end(folder):
         assert run(home, "tools.score", "--data", "set", *options).returncode == 2
     found = run(home, "tools.score", "--data", "set", "--prediction", "other", "--out", "set")
     assert (
-        found.returncode == 1 and "set: holds other things than scores" in found.stderr and (folder / "masks").exists()
+        found.returncode == 1 and "set: holds other files than scores" in found.stderr and (folder / "masks").exists()
     )
     found = run(home, "tools.score", "--data", "nothing", "--prediction", "set/masks")
     assert found.returncode == 1 and found.stderr.startswith("score: nothing: no such folder")

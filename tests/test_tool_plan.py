@@ -9,11 +9,11 @@ from argparse import Namespace
 
 import pytest
 
-import src.model.training.timing as pace
+import src.model.training.timing as timing
 import tools.plan
 from src.data.splits.divide import split
 from src.data.store.subsets import write_splits
-from src.model.training.timing import Pace
+from src.model.training.timing import Timing
 from src.params import PlannedData, PlannedModel, PlannedTrain, load
 from src.plan.plan import BY_HAND
 from tests.conftest import ROOT, prepared, write_data_set
@@ -107,9 +107,11 @@ def test_invalid_minutes_are_refused(project, minutes):
 
 
 def test_the_measured_number_of_steps_is_written_to_params(project, monkeypatch, capsys):
-    measured, measure = [], pace.measure_pace
-    monkeypatch.setattr(pace, "SECONDS", 0.1)
-    monkeypatch.setattr(pace, "measure_pace", lambda *arguments: measured.append(measure(*arguments)) or measured[0])
+    measured, measure = [], timing.measure_timing
+    monkeypatch.setattr(timing, "SECONDS", 0.1)
+    monkeypatch.setattr(
+        timing, "measure_timing", lambda *arguments: measured.append(measure(*arguments)) or measured[0]
+    )
     before, files = (project / "params.yaml").read_bytes().decode(), set(project.rglob("*"))
     tools.plan.main(Namespace(minutes=0.05))
     printed = capsys.readouterr().out
@@ -136,7 +138,7 @@ def test_the_measured_number_of_steps_is_written_to_params(project, monkeypatch,
 )
 def test_the_steps_that_fit_are_printed_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
     """An earlier number of steps in params.yaml has no influence."""
-    monkeypatch.setattr(pace, "measure_pace", lambda *_: Pace(1.03, 0.01, 1.7 / 3))
+    monkeypatch.setattr(timing, "measure_timing", lambda *_: Timing(1.03, 0.01, 1.7 / 3))
     path = project / "params.yaml"
     path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
     tools.plan.main(Namespace(minutes=minutes))
@@ -161,7 +163,9 @@ EPOCHS = {
 
 
 @pytest.mark.parametrize("epochs", EPOCHS.values(), ids=EPOCHS)
-@pytest.mark.parametrize("measured", [Pace(2, 0.1, 0.5), Pace(10, 0.05, 10), Pace(0, 1.5, 0.01), Pace(40, 3, 100)])
+@pytest.mark.parametrize(
+    "measured", [Timing(2, 0.1, 0.5), Timing(10, 0.05, 10), Timing(0, 1.5, 0.01), Timing(40, 3, 100)]
+)
 @pytest.mark.parametrize("seconds", [0.01, 30, 61, 200])
 def test_the_number_of_steps_equals_an_exhaustive_search(epochs, measured, seconds):
     """Compared with trying all numbers of steps."""
@@ -173,4 +177,4 @@ def test_the_number_of_steps_equals_an_exhaustive_search(epochs, measured, secon
         return measured.start + steps * measured.step + math.prod(validations(steps)) * measured.validation
 
     fitting = [steps for steps in range(1, 5000) if epochs(steps) <= steps and takes(steps) <= seconds]
-    assert measured.steps(seconds, validations) == max(fitting, default=epochs(1)) < 4900
+    assert measured.most_steps(seconds, validations) == max(fitting, default=epochs(1)) < 4900

@@ -13,7 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src import params
     from src.data.checks.dataset_checks import check_dataset
     from src.data.splits.advice import preview_split
-    from src.data.store.prepare import described
+    from src.data.store.prepare import checked_dataset
     from src.report.text.check_report import report_findings
     from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
@@ -23,12 +23,12 @@ def main(arguments: argparse.Namespace) -> None:
     params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
     result = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
     report_findings(result, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    lines, error = preview_split(described(result), read.split)
-    print(*lines, sep="\n")
+    preview = preview_split(checked_dataset(result), read.split)
+    print(*preview.lines, sep="\n")
     warn_of_untracked(arguments.folder)
     print(f"all findings: {arguments.out / 'checks.csv'}", flush=True)
-    if error:
-        raise error
+    if preview.error:
+        raise preview.error
     print(f"next: set data.source to {arguments.folder}, then dvc repro")
 
 

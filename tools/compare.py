@@ -6,6 +6,7 @@ left out. If masks differ between the runs, nothing is compared.
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ examples:
 
 def main(given: argparse.Namespace) -> None:
     from src.errors import UserError
-    from src.evaluation.comparison.limits import judged, read_gates, stop_on_failed
+    from src.evaluation.comparison.limits import check_gates, read_gates, stop_on_failed
     from src.files import write_json, write_text
     from src.report.text.comparison import comparison_markdown, comparison_text
 
@@ -43,14 +44,15 @@ def main(given: argparse.Namespace) -> None:
     compared = compare_sides(given, sides)
     if without:
         compared["without_scores"] = ", ".join(without)
-    if gates:
-        compared["gates"] = judged(gates, compared)
+    results = check_gates(gates, compared)
+    if results:
+        compared["gates"] = {key: asdict(result) for key, result in results.items()}
     print(comparison_text(compared))
     if given.json:
         write_json(given.json, compared)
     if given.markdown:
         write_text(given.markdown, comparison_markdown(compared))
-    stop_on_failed(compared.get("gates", {}))
+    stop_on_failed(results)
 
 
 def read_sides(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
@@ -72,12 +74,12 @@ def read_sides(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]
 
 def compare_sides(given: argparse.Namespace, sides: list[list["Run"]]) -> dict[str, Any]:
     from src.evaluation.comparison.comparison import compare
-    from src.evaluation.comparison.seeds import compare_seeds, spread_of
+    from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 
     if not given.seeds:
         return compare(sides[0][0], sides[1][0], given.method)
     if len(sides) == 1:
-        return spread_of(sides[0], given.method)
+        return summarize_seeds(sides[0], given.method)
     return compare_seeds(sides[0], sides[1], given.method)
 
 

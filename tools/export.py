@@ -12,6 +12,7 @@ any probability is not written. The comparison is printed, and written as export
 import argparse
 from pathlib import Path
 
+from stages import MODEL
 from tools import parser, run
 
 TABLE = "export.md"
@@ -52,28 +53,31 @@ def main(given: argparse.Namespace) -> int:
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.files import write_text
-    from src.model.export.export import write_exports
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.report.text.exported import exported_markdown
     from stages import PREPARED, SPLITS
+
+    import_tensorflow_quietly()
+    from src.model.export.export import write_exports
 
     store = Store(PREPARED)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
-        raise UserError(f"{SPLITS}: has no test images to check an export on")
-    rows, notes, problems = write_exports(given.model, given.format, given.out, test)
-    text = exported_markdown(str(given.model), rows, [*notes, *problems])
+        raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
+    report = write_exports(given.model, given.format, given.out, test)
+    text = exported_markdown(str(given.model), report.agreements, [*report.notes, *report.problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")
-    return 1 if problems else 0
+    return 1 if report.problems else 0
 
 
 def arguments() -> argparse.ArgumentParser:
     export = parser("export", __doc__, EPILOG)
     formats = f"one or more of {', '.join(FORMATS)} (default: all)"
     export.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="FORMAT", help=formats)
-    model = "default: models/unet.keras"
-    export.add_argument("--model", type=Path, default=Path("models/unet.keras"), metavar="FILE", help=model)
+    model = f"default: {MODEL}"
+    export.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help=model)
     export.add_argument("--out", type=Path, default=Path("exports"), metavar="FOLDER", help="default: exports")
     return export
 

@@ -63,13 +63,16 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
         The number of steps.
     """
     from src.data.store.subsample import subsample
-    from src.model.training.timing import measure_pace
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan import rules
+
+    import_tensorflow_quietly()
+    from src.model.training.timing import measure_timing
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     timed = subsample(validated, MEASURED)
-    pace = measure_pace(trained, timed, plan, read.augment, read.seed)
+    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
@@ -82,10 +85,10 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
         epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
         return epochs, images
 
-    steps = pace.steps(60 * minutes, validations)
+    steps = timing.most_steps(60 * minutes, validations)
     epochs, images = validations(steps)
-    durations = f"a step takes {1000 * pace.step:.0f} ms, an image of validation {1000 * pace.validation:.0f} ms"
-    fit = pace.training(steps, epochs, images) <= 60 * minutes
+    durations = f"a step takes {1000 * timing.step:.0f} ms, an image of validation {1000 * timing.validation:.0f} ms"
+    fit = timing.seconds(steps, epochs, images) <= 60 * minutes
     words = "fit into" if fit else "are the smallest possible number, but take longer than"
     print(f"{durations}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
     return steps

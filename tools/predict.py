@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages import MODEL
 from tools import parser, run
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def main(given: argparse.Namespace) -> int:
     from src.errors import UserError
 
     if not given.model.is_file():
-        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
+        raise UserError(f"{given.model}: no such file; dvc repro makes {MODEL}")
     inputs, findings = find_inputs(given.input, given.out)
     part, parts = given.shard or (1, 1)
     name = f"-{part}-of-{parts}" if given.shard else ""
@@ -49,6 +50,9 @@ def main(given: argparse.Namespace) -> int:
     finished.refuse_others(inputs)  # in all parts, so that none of them starts
     inputs = shard(inputs, part, parts)
     from src.data.predictions.prediction_files import mask_values
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
     from src.model.inference.predict_files import Outputs, Prediction
     from src.model.inference.predictor import load_predictor
 
@@ -115,7 +119,7 @@ def arguments() -> argparse.ArgumentParser:
     predict = parser("predict", __doc__, EXAMPLES)
     predict.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="an image, a folder, or a text file")
     predict.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results are written")
-    default = Path("models/unet.keras")
+    default = MODEL
     predict.add_argument("--model", type=Path, default=default, metavar="FILE", help=f"default: {default}")
     overlay = "also write FOLDER/overlays: the classes in colours over the image, at most 2048 pixels wide or high"
     predict.add_argument("--overlay", action="store_true", help=overlay)

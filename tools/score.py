@@ -41,14 +41,17 @@ def main(given: argparse.Namespace) -> None:
     from src import params
     from src.data.labelled.folder import find_path, read_labelled
     from src.errors import UserError
+    from src.evaluation.scoring.methods import NETWORK, PREDICTION
     from src.evaluation.scoring.score import check_out, write_scores
+    from src.evaluation.scoring.scores import Scoring
     from src.report.text.scored import scored_text
     from src.report.text.summary import Wording, averages
+    from stages import MODEL
 
     read = params.load()
     check_out(given.out)
     if given.model and not given.model.is_file():
-        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
+        raise UserError(f"{given.model}: no such file; dvc repro makes {MODEL}")
     ready = find_path(given.prediction, given.data) if given.prediction else None
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
@@ -57,8 +60,10 @@ def main(given: argparse.Namespace) -> None:
             scored = score_masks(ready, labelled, read, Path(work))
         else:
             scored = score_model(given.model, given.data, labelled, read)
-        method = "prediction" if ready else "unet"
-        scores = write_scores(given.out, method, scored.results, scored.calibration, scored.dataset, read)
+        method = PREDICTION if ready else NETWORK
+        scores = write_scores(
+            given.out, method, scored.results, scored.calibration, Scoring(scored.dataset, read.evaluate, read.seed)
+        )
     wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *warnings_of(labelled)])
     print(scored_text(scores, scored.notes, given.out, wording))
 
@@ -97,6 +102,10 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     from src.data.labelled.remap_classes import remap_classes
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from src.evaluation.scoring.methods import NETWORK
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
 
@@ -105,7 +114,7 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
     store = remap_classes(labelled.store, match.indices, project.classes, project.background, project.colors)
     images = Subset(store, labelled.images.indices, labelled.images.groups)
-    results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
+    results, calibration = score_subset(network, images, NETWORK, tolerance=read.evaluate.tolerance)
     notes = [f"scored: {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"

@@ -7,12 +7,12 @@ from tools import run
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from src.evaluation.comparison.cv_summary import join
+    from src.evaluation.comparison.cv_summary import summarize_sweep
     from src.files import write_json
     from src.report.text.cv_summary import joined_text
     from src.reproduction.history.experiments import read_runs
 
-    joined = join(read_runs(arguments.experiments))
+    joined = summarize_sweep(read_runs(arguments.experiments))
     print(joined_text(joined))
     if arguments.json:
         write_json(arguments.json, joined)

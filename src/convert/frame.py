@@ -126,7 +126,7 @@ def resolve_frame(header: Header, stated: Size | None, coordinates: str | None, 
         raise Refused(
             f"its annotations say {stated[0]} × {stated[1]} pixels, which is the image as {proved}, "
             f"but --coordinates says {coordinates}",
-            f"leave --coordinates out, so that the sizes decide, or say --coordinates {proved}",
+            f"leave --coordinates out, so that the sizes decide, or use --coordinates {proved}",
         )
     shown, stored = Frame(*header.shown), Frame(*header.stored, header.orientation)
     if proved:
@@ -134,7 +134,7 @@ def resolve_frame(header: Header, stated: Size | None, coordinates: str | None, 
     if coordinates is None:
         raise Refused(
             f"is turned by its EXIF orientation {header.orientation}, and no size tells which way it was annotated",
-            "compare the two, then say --coordinates shown or stored",
+            "compare the two, then use --coordinates shown or stored",
         )
     if header.stored == header.shown:
         return shown if coordinates == "shown" else stored

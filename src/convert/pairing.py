@@ -51,7 +51,7 @@ class Pairing:
             raise Refused(
                 f"imagePath names {quoted(str(named))}, which is missing, but {quoted(str(same_name[0]))} has the name "
                 "of the JSON",
-                "correct imagePath, or say --pair name if every JSON has the name of its image",
+                "correct imagePath, or use --pair name if every JSON has the name of its image",
             )
         if self.rule is None:
             self._refuse_contradiction(document, image_path, named, same_name)
@@ -79,13 +79,13 @@ class Pairing:
             raise Refused(
                 f"imagePath {quoted(image_path)} leads to {quoted(str(whole))}, but {quoted(str(named))} lies closer "
                 "to the JSON: which of them was annotated is not certain",
-                "correct imagePath; or say --pair imagePath for the closer one, --pair name for the JSON's name",
+                "correct imagePath; or use --pair imagePath for the closer one, --pair name for the JSON's name",
             )
         if others:
             raise Refused(
                 f"imagePath names {quoted(str(named))}, but another image, {quoted(str(others[0]))}, has the name of "
                 "the JSON: which of them was annotated is not certain",
-                "correct imagePath or rename the JSON; or say --pair imagePath or --pair name, for all of them",
+                "correct imagePath or rename the JSON; or use --pair imagePath or --pair name, for all of them",
             )
 
 

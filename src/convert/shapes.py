@@ -83,7 +83,7 @@ def reaches_out(points: Points, frame: Frame, options: Options) -> bool:
             raise Refused(
                 f"reaches {excess:.6g} pixels out of the image of {frame.width} × {frame.height}, but fits the image "
                 f"as {other.coordinates}, {other.width} × {other.height}: its EXIF orientation turns it",
-                f"say --coordinates {other.coordinates} if the shapes were drawn so; else correct the shape",
+                f"use --coordinates {other.coordinates} if the shapes were drawn so; else correct the shape",
             )
     if excess > TOLERANCE and not options.clip:
         raise Refused(

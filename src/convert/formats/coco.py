@@ -21,7 +21,7 @@ from src.progress import progress
 Entry = TypeVar("Entry", bound=BaseModel)
 Key = TypeVar("Key", int, str)
 Placed = tuple[str, AnnotationEntry]  # the place of an annotation, for messages, and the annotation
-HOLES = "put both polygons into one annotation and say --holes cut, or export RLE"
+HOLES = "put both polygons into one annotation and use --holes cut, or export RLE"
 LISTS = ("images", "annotations", "categories")
 
 

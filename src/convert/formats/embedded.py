@@ -22,7 +22,7 @@ FLAT = 2.0  # grey levels (standard deviation): weaker detail is noise
 SMOOTH = 9  # pixels of a thumbnail: width of the window for smoothing
 CLIPPED = 2.0  # times the median: stronger detail is clipped, else the rim of a field of view would outweigh the rest
 EXTREMES = (0.5, 99.5)  # percentiles: the range that a picture of more than 8 bits is scaled to, without hot pixels
-REMEDY = "use the image that was annotated; if its shapes fit the file, say --ignore-image-data"
+REMEDY = "use the image that was annotated; if its shapes fit the file, use --ignore-image-data"
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def read_labelme(
         items += _unlabelled(unlabelled, root, findings)
     elif unlabelled:
         what = f"{len(unlabelled)} image(s) there have no JSON, and are left out; the first is "
-        remedy = "say --keep-unlabelled if they show nothing of the classes"
+        remedy = "use --keep-unlabelled if they show nothing of the classes"
         findings.warn(str(root), what + quoted(str(unlabelled[0])), remedy)
     return Annotations(classes_by_value(values), items, False, [folder, root], findings, HOLES, hint=IN_PIXELS)
 

@@ -74,7 +74,7 @@ def _class_names(folder: Path, given: Sequence[str] | None, findings: Findings) 
         lines = [line.strip() for line in read_text(folder / LIST).splitlines()]
         sources[LIST] = dict(enumerate(line for line in lines if line))
     if not sources:
-        raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; say --names")
+        raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; give them with --names")
     (used, chosen), *others = sources.items()
     for source, other in others:
         indices = sorted(chosen.keys() | other.keys())
@@ -160,7 +160,7 @@ def _read_lines(path: Path) -> list[tuple[int, Line]]:
     except UserError:
         raise Refused("its text file cannot be read, or is not UTF-8", "save it as UTF-8, or export it again") from None
     except ValueError as error:
-        raise Refused(f"its text file holds something else than numbers: {error}", "export it again") from None
+        raise Refused(f"its text file holds something other than numbers: {error}", "export it again") from None
 
 
 def _shape(line: Line, value_of: dict[int, int], frame: Frame, options: Options) -> Shape:

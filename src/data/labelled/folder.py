@@ -8,8 +8,8 @@ from src.data.checks.dataset_checks import CheckResult
 from src.data.source.dataset import Dataset, read_dataset
 from src.data.source.package import package_pairs
 from src.data.source.pairs import WHOLE_SET, View, check_folder, find_images
-from src.data.splits.divide import groups_in
-from src.data.splits.groups import groups_of, rule_of
+from src.data.splits.divide import group_images
+from src.data.splits.groups import group_rule, groups_by_rule
 from src.data.splits.lists import listed_images
 from src.data.store.prepare import prepare
 from src.data.store.store import Store
@@ -72,7 +72,7 @@ def read_labelled(
     scored = {record.id: index for index, record in enumerate(store.records) if view.wants(record.id)}
     if not scored:
         raise UserError(f"{only}: none of its images can be used")
-    _, groups = groups_in(store, params.split)
+    groups = group_images(store, params.split).merged
     images = Subset(store, list(scored.values()), [groups[image] for image in scored])
     return LabelledFolder(images, known, bool(dataset.classes))
 
@@ -102,5 +102,5 @@ def _ids(source: Path, dataset: Dataset) -> list[str]:
 
 def _listed(path: Path, source: Path, dataset: Dataset, params: Params, ids: list[str]) -> frozenset[str]:
     """The ids of the images that the text file names, by id or group."""
-    rules = dict.fromkeys((rule_of(params.split.group, dataset), dataset.group))
-    return frozenset(listed_images(path, [groups_of(source, rule, ids) for rule in rules]))
+    rules = dict.fromkeys((group_rule(params.split.group, dataset), dataset.group))
+    return frozenset(listed_images(path, [groups_by_rule(source, rule, ids) for rule in rules]))

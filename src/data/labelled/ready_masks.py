@@ -18,8 +18,8 @@ from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
 from src.data.source.pairs import find_images, read_named
-from src.data.store.array_writer import Appended
-from src.data.store.prepare import translate
+from src.data.store.array_writer import ArrayWriter
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
@@ -153,7 +153,9 @@ def read_ready_masks(folder: Path, labelled: LabelledFolder, settings: Masks, wo
     problems = [f for f in (*missing, *found.findings, *copied.findings, *unknown) if f.severity == "error"]
     raise_errors([*problems, *_without_foreground(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
-    translate(work / FILE, ((starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts))
+    remap_masks(
+        work / FILE, (MaskRemap(starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts)
+    )
     return ReadyMasks(store, work / FILE, starts, decoder, rule, len(found.files) - len(starts))
 
 
@@ -179,7 +181,7 @@ def _copy(source: _Source, masks: Mapping[int, Path], store: Store) -> _Copied:
     """Copy the codes of all masks into one file. `masks`: position of an image in the store → file."""
     copied = _Copied()
     read = parallel_map(lambda index: source.read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
-    with Appended(source.work / FILE) as file:
+    with ArrayWriter(source.work / FILE) as file:
         for index, result in zip(masks, progress(read, len(masks), "read predictions"), strict=True):
             if isinstance(result, Finding):
                 copied.findings.append(result)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from src.data.source.dataset import IGNORE, NONE, Dataset, write_dataset
-from src.data.store.prepare import translate
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Store, write_index
 
 
@@ -27,7 +27,7 @@ def remap_classes(
     """
     lookup = np.full(256, IGNORE, np.uint8)
     lookup[: len(indices)] = indices
-    translate(store.folder / MASKS, ((r.mask_at, r.height, r.width, lookup) for r in store.records))
+    remap_masks(store.folder / MASKS, (MaskRemap(r.mask_at, r.height, r.width, lookup) for r in store.records))
     records = []
     for record in store.records:
         pixels = [0] * len(names)

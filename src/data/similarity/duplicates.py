@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
-from src.data.crops.resize import averaged
+from src.data.crops.resize import resize_image
 from src.data.reading.channels import Pixels, grey_weights
 from src.data.similarity.spectrum import cosines
 
@@ -59,7 +59,7 @@ def _thumbnail(image: Pixels) -> NDArray[np.float32]:
     """Grey image of at most `SIDE` × `SIDE` pixels, each the mean over its area. Large images are subsampled first."""
     height, width, channels = image.shape
     sampled = image[:: -(-height // SAMPLED), :: -(-width // SAMPLED)].astype(np.float32)
-    return averaged(sampled, min(width, SIDE), min(height, SIDE)) @ grey_weights(channels)
+    return resize_image(sampled, min(width, SIDE), min(height, SIDE)) @ grey_weights(channels)
 
 
 def near_pairs(fingerprints: Sequence[NDArray[np.float16]] | NDArray[np.float16]) -> Iterator[tuple[int, int, float]]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.crops.resize import averaged
+from src.data.crops.resize import resize_image
 from src.data.reading.channels import Pixels, grey_weights
 from src.data.similarity.thumbnails import LIMIT, MIN_AREA, MIN_CONTENT, SIDE, Filled, Thumbnail
 
@@ -50,7 +50,7 @@ def thumbnail(image: Pixels) -> tuple[Thumbnail, Filled]:
 
 def _shrink(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """[SIDE, SIDE], each pixel the mean over its area."""
-    return averaged(luma[..., None], SIDE, SIDE)[..., 0]
+    return resize_image(luma[..., None], SIDE, SIDE)[..., 0]
 
 
 def _constant_areas(luma: NDArray[np.float32]) -> Filled:

@@ -29,7 +29,7 @@ def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str]
     findings: dict[int, Finding] = {}
     equal = []
     for position, entry in enumerate(entries):
-        earlier = first.setdefault(entry.picture, position)
+        earlier = first.setdefault(entry.image_key, position)
         if earlier != position:
             what = f"is identical to the image {entries[earlier].id!r}"
             what += ", but its mask differs" * (entry.checksums[1] != entries[earlier].checksums[1])

@@ -13,7 +13,7 @@ from src.reproduction.history.provenance import (
     changed_since,
     parameters,
     read_stages,
-    refuse_strangers,
+    require_same_run,
     revision,
 )
 
@@ -57,7 +57,7 @@ def read_card_sources(root: Path, files: RunFiles, out: Path) -> CardSources:
     if missing := [path.as_posix() for path in required_files(files) if not (root / path).is_file()]:
         raise UserError(f"files that a model card needs are missing: run dvc repro\n{listing(missing)}")
     stages = read_stages(root)
-    refuse_strangers(root, stages)
+    require_same_run(root, stages)
     commit, uncommitted = revision(root, out)
     return CardSources(
         **vars(read_results(files, root)),

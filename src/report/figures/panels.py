@@ -17,7 +17,6 @@ from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb, save
 
 LONGEST = 768  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
 MOST_OVERLAYS = 3  # classes whose errors are drawn: those with the lowest Dice
-NETWORK = "unet"  # the network's method in scores.csv
 Drawing = NDArray[np.uint8]
 Image = NDArray[np.uint8 | np.uint16 | np.float32]  # [height, width, channels]
 
@@ -98,7 +97,9 @@ def errors_over(
     return grey.astype(np.uint8)
 
 
-def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path, each: int) -> dict[str, list[str]]:
+def draw_comparisons(
+    folder: Path, store: Store, scores: Path, predictions: Path, each: int, *, method: str
+) -> dict[str, list[str]]:
     """Draw the worst, median and best test images as NN.png, worst first.
 
     Images are ranked by the mean Dice of their foreground classes.
@@ -109,6 +110,7 @@ def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path
         scores: The table scores.csv, which src/evaluation/scoring/tables.py writes.
         predictions: File of the predicted test masks.
         each: Number of pictures of each kind.
+        method: The method in scores.csv whose scores rank the images.
 
     Returns:
         "worst", "median" and "best" → paths of the pictures, below the folder's parent.
@@ -116,7 +118,7 @@ def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path
     dataset = store.dataset
     table = pd.read_csv(scores, dtype={"id": str, "class": str}, keep_default_na=False, na_values={"dice": [""]})
     foreground = [dataset.names[label] for label in dataset.foreground]
-    table = table[(table["method"] == NETWORK) & table["class"].isin(foreground)].dropna(subset="dice")
+    table = table[(table["method"] == method) & table["class"].isin(foreground)].dropna(subset="dice")
     means = {str(image): float(mean) for image, mean in table.groupby("id")["dice"].mean().items()}
     drawn: dict[str, list[str]] = {}
     with atomic(folder) as temporary, np.load(predictions) as saved:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from src.evaluation.scoring.methods import NETWORK
 from src.files import read_csv
-from src.report.figures.panels import NETWORK
 from src.report.run.run_results import RunResults
 from src.report.text.format import Rows, Scores
 from src.reproduction.history.provenance import hash_of, versions

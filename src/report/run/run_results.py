@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.archive.members import METADATA, read_members
 from src.archive.project import Project
-from src.archive.validate_archive import checked
+from src.archive.validate_archive import validate_archive
 from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Store
 from src.files import read_csv, read_json
@@ -59,7 +59,7 @@ def read_results(files: RunFiles, root: Path = Path()) -> RunResults:
     return RunResults(
         files=files,
         store=store,
-        project=checked(model),
+        project=validate_archive(model).project,
         keras=str(json.loads(read_members(model)[METADATA]).get("keras_version", "–")),
         train=read_json(root / files.train),
         test=read_json(root / files.test),
