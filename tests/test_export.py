@@ -159,7 +159,7 @@ def test_names_and_free_sizes(case):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    inside, outside = case.export.metadata["input"], case.export.about["output"]
+    inside, outside = case.export.metadata["input"], case.export.metadata["output"]
     session = onnxruntime.InferenceSession(case.path("onnx"))
     for value, told in ((session.get_inputs()[0], inside), (session.get_outputs()[0], outside)):
         assert (value.name, value.shape) == (told["name"], told["shape"])
