@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from src.evaluation.metrics.confusion import Scores, headline
-from src.evaluation.statistics.bootstrap import difference, interval
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
+from src.evaluation.statistics.bootstrap import difference_interval, mean_interval
 from tools import parser, run
 
 SIZES = (5, 10, 20, 50)  # groups of a simulated test
@@ -39,13 +39,14 @@ class Population:
 
     def mean(self, scores: Scores) -> float:
         tables = np.hsplit(scores, 2) if self.paired else [np.zeros((1, 1)), scores]
-        return headline(tables[1], range(tables[1].shape[1])) - headline(tables[0], range(tables[0].shape[1]))
+        first, second = (mean_over_classes(table, range(table.shape[1])) for table in tables)
+        return second - first
 
     def interval(self, scores: Scores, groups: NDArray[np.intp], seed: int) -> tuple[float, float] | None:
         if self.paired:
             first, second = np.hsplit(scores, 2)
-            return difference(first, second, groups, RESAMPLES, seed)
-        return interval(scores, groups, RESAMPLES, seed, self.limits)
+            return difference_interval(first, second, groups, RESAMPLES, seed)
+        return mean_interval(scores, groups, RESAMPLES, seed, self.limits)
 
     def percentile(self, scores: Scores, groups: NDArray[np.intp], drawn: Scores) -> tuple[float, float]:
         """The plain percentile bootstrap; drawn: how often each group comes in each resample, [resamples, groups]."""

@@ -105,17 +105,19 @@ def _score(work: Path) -> None:
     from src.data.store.subsets import Subset
     from src.evaluation.scoring.baseline import ColourClassifier
     from src.evaluation.scoring.measure import measure_all
-    from src.evaluation.scoring.save_predictions import keep
+    from src.evaluation.scoring.save_predictions import save_predictions
     from src.model.inference.predictor import Predictor
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
 
     store = Store(work / "prepared")
     image = Subset.ungrouped(store, [0])
-    network = Predictor(build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
+    network = Predictor(
+        build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of_records(store.records))
+    )
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(image, 0)]
     for predict in methods:
-        measure_all(image, keep(work / "predictions.npz", iter([(0, predict(store.image(0)))])), 2.0)
+        measure_all(image, save_predictions(work / "predictions.npz", iter([(0, predict(store.image(0)))])), 2.0)
 
 
 def _predict(work: Path) -> None:

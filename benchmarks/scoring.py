@@ -64,21 +64,21 @@ def _in_a_process(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 def measured(kind: str, side: int, classes: int) -> dict[str, float]:
     """The figures of one kind of image, `ROWS`."""
-    from src.evaluation.metrics.boundary import boundaries, boundary
-    from src.evaluation.metrics.confusion import confusion
-    from src.evaluation.metrics.objects import objects
+    from src.evaluation.metrics.boundary import boundary_scores, class_boundary_scores
+    from src.evaluation.metrics.confusion import confusion_matrix
+    from src.evaluation.metrics.objects import count_objects
 
     truth, prediction = (image(kind, side, classes, seed) for seed in (0, 1))
     before = _peak_mib()
     found = {
-        "counts": seconds(lambda: confusion(truth, prediction, classes)),
-        "boundaries": seconds(lambda: boundaries(truth, prediction, classes, SPACING, TOLERANCE)),
-        "objects": seconds(lambda: objects(truth, prediction, classes)),
+        "counts": seconds(lambda: confusion_matrix(truth, prediction, classes)),
+        "boundaries": seconds(lambda: boundary_scores(truth, prediction, classes, SPACING, TOLERANCE)),
+        "objects": seconds(lambda: count_objects(truth, prediction, classes)),
         "memory_mib": _peak_mib(),
         "before_mib": before,
     }
     one, other = truth == 1, prediction == 1
-    found["boundary_of_one"] = seconds(lambda: boundary(one, other, SPACING, TOLERANCE))
+    found["boundary_of_one"] = seconds(lambda: class_boundary_scores(one, other, SPACING, TOLERANCE))
     found["by_scipy"] = seconds(lambda: plain(one, other))
     return found | {"scipy_over_ours": found["by_scipy"] / found["boundary_of_one"]}
 

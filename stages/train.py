@@ -1,4 +1,4 @@
-"""Train the U-Net on random patches, keep the epoch with the best validation Dice, and decide how to use it."""
+"""Train the U-Net on random patches, keep the best epoch on validation images, and fit the decisions."""
 
 from pathlib import Path
 

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from src.evaluation.metrics.confusion import headline
+from src.evaluation.metrics.confusion import mean_over_classes
 from src.evaluation.statistics import bootstrap
-from src.evaluation.statistics.bootstrap import difference, error, error_of_difference, interval
+from src.evaluation.statistics.bootstrap import (
+    difference_interval,
+    mean_interval,
+    standard_error,
+    standard_error_of_difference,
+)
 
 UNIT, DISTANCE, FREE = (0.0, 1.0), (0.0, math.inf), (-math.inf, math.inf)
 
@@ -84,7 +89,7 @@ def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
 @pytest.mark.parametrize(("limits", "times"), [(UNIT, 1), (DISTANCE, 20), (FREE, 20)])
 def test_equals_slow_loops(seed, limits, times):
     scores, group = table(seed, groups=5 + seed)
-    ours = interval(scores * times, group, 300, seed, limits)
+    ours = mean_interval(scores * times, group, 300, seed, limits)
     np.testing.assert_allclose(ours, by_loops([scores * times], group, 300, seed, limits), rtol=1e-6)
 
 
@@ -93,39 +98,43 @@ def test_difference_equals_slow_loops(seed):
     (first, group), (second, _) = table(seed), table(seed)
     second = np.clip(second + np.random.default_rng(seed).normal(0.02, 0.05, second.shape), 0, 1)
     second[::3, 0] = np.nan
-    ours = difference(first, second, group, 300, seed)
+    ours = difference_interval(first, second, group, 300, seed)
     np.testing.assert_allclose(ours, by_loops([first, second], group, 300, seed, (-1, 1)), rtol=1e-6, atol=1e-8)
-    assert error_of_difference(first, second, group) == pytest.approx(loops([first, second], group, [1] * 7)[1])
+    assert standard_error_of_difference(first, second, group) == pytest.approx(
+        loops([first, second], group, [1] * 7)[1]
+    )
 
 
 def test_many_groups_give_students_interval():
     scores = np.random.default_rng(3).beta(8, 2, 400)
-    ours = interval(scores[:, None], np.arange(400), 10_000, seed=0)
+    ours = mean_interval(scores[:, None], np.arange(400), 10_000, seed=0)
     students = stats.ttest_1samp(scores, 0).confidence_interval()
     np.testing.assert_allclose(ours, students, atol=0.1 * (students.high - students.low) / 2)
 
 
 def test_error_of_one_class_is_the_standard_error_of_the_mean():
     scores = np.random.default_rng(0).random(30)
-    assert error(scores[:, None], np.arange(30)) == pytest.approx(stats.sem(scores))
-    assert math.isnan(error(scores[:, None], np.zeros(30)))
+    assert standard_error(scores[:, None], np.arange(30)) == pytest.approx(stats.sem(scores))
+    assert math.isnan(standard_error(scores[:, None], np.zeros(30)))
 
 
 def test_error_is_near_the_jackknifes():
     scores, group = table(0, groups=60)
-    left_out = [headline(scores[group != g], range(3)) for g in range(60)]
+    left_out = [mean_over_classes(scores[group != g], range(3)) for g in range(60)]
     jackknife = math.sqrt(np.var(left_out) * 59)
-    assert error(scores, group) == pytest.approx(jackknife, rel=0.03)
+    assert standard_error(scores, group) == pytest.approx(jackknife, rel=0.03)
 
 
 def test_difference_is_the_interval_of_the_images_differences():
     (first, group), rng = table(1, groups=12), np.random.default_rng(1)
     second = np.clip(first + rng.normal(0.03, 0.03, first.shape), 0, 1)
     np.testing.assert_allclose(
-        difference(first, second, group, 500, 0), interval(second - first, group, 500, 0, (-1, 1)), atol=1e-9
+        difference_interval(first, second, group, 500, 0),
+        mean_interval(second - first, group, 500, 0, (-1, 1)),
+        atol=1e-9,
     )
-    low, high = difference(first, second, group, 500, 0)
-    back_low, back_high = difference(second, first, group, 500, 0)
+    low, high = difference_interval(first, second, group, 500, 0)
+    back_low, back_high = difference_interval(second, first, group, 500, 0)
     assert (low, high) == pytest.approx((-back_high, -back_low))
 
 
@@ -133,14 +142,16 @@ def test_pairing_narrows_the_difference():
     (first, group), rng = table(1, groups=12), np.random.default_rng(1)
     second = np.clip(first + rng.normal(0.03, 0.02, first.shape), 0, 1)
     shuffled = second[np.argsort(rng.permutation(12)[group], kind="stable")]  # the images of other groups
-    paired, unpaired = (difference(first, other, group, 2000, 0) for other in (second, shuffled))
+    paired, unpaired = (difference_interval(first, other, group, 2000, 0) for other in (second, shuffled))
     assert paired[1] - paired[0] < 0.5 * (unpaired[1] - unpaired[0])
-    assert error_of_difference(first, second, group) < 0.5 * math.hypot(error(first, group), error(second, group))
+    assert standard_error_of_difference(first, second, group) < 0.5 * math.hypot(
+        standard_error(first, group), standard_error(second, group)
+    )
 
 
 def test_no_difference_of_equal_tables():
     scores, group = table(0)
-    assert difference(scores, scores, group, 200, 0) == (0, 0)
+    assert difference_interval(scores, scores, group, 200, 0) == (0, 0)
 
 
 def held(groups: int, found) -> float:
@@ -152,7 +163,7 @@ def held(groups: int, found) -> float:
 
 @pytest.mark.parametrize("groups", [5, 8, 20])
 def test_holds_the_truth_as_often_as_it_says(groups):
-    share = held(groups, lambda scores, seed: interval(scores[:, None], np.arange(groups), 500, seed))
+    share = held(groups, lambda scores, seed: mean_interval(scores[:, None], np.arange(groups), 500, seed))
     assert 0.92 <= share <= 0.985  # the aim, 0.93 to 0.97, give or take a standard error of simulation
 
 
@@ -163,7 +174,9 @@ def test_the_percentile_bootstrap_would_not():
 
 def test_images_of_one_group_are_no_independent_evidence():
     scores = np.repeat(np.random.default_rng(1).random(8), 10)[:, None]
-    alone, grouped = (interval(scores, groups, 4000, seed=0) for groups in (np.arange(80), np.repeat(np.arange(8), 10)))
+    alone, grouped = (
+        mean_interval(scores, groups, 4000, seed=0) for groups in (np.arange(80), np.repeat(np.arange(8), 10))
+    )
     assert grouped[1] - grouped[0] > 2 * (alone[1] - alone[0])  # sqrt(10) times as wide
 
 
@@ -171,72 +184,72 @@ def test_images_need_not_be_in_order_of_groups_with_names():
     scores, group = table(2)
     order = np.random.default_rng(0).permutation(len(group))
     names = np.array([f"group {g}" for g in group])[order]
-    assert interval(scores[order], names, 300, 0) == pytest.approx(interval(scores, group, 300, 0))
+    assert mean_interval(scores[order], names, 300, 0) == pytest.approx(mean_interval(scores, group, 300, 0))
 
 
 def test_repeats_from_the_seed():
     scores = np.random.default_rng(1).random((9, 3))
-    assert interval(scores, np.arange(9), 500, 7) == interval(scores, np.arange(9), 500, 7)
-    assert interval(scores, np.arange(9), 500, 7) != interval(scores, np.arange(9), 500, 8)
+    assert mean_interval(scores, np.arange(9), 500, 7) == mean_interval(scores, np.arange(9), 500, 7)
+    assert mean_interval(scores, np.arange(9), 500, 7) != mean_interval(scores, np.arange(9), 500, 8)
 
 
 def test_blocks_of_resamples_change_nothing(monkeypatch):
     scores, group = table(4)
-    whole = interval(scores, group, 500, 0)
+    whole = mean_interval(scores, group, 500, 0)
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 7 * 64)
-    assert interval(scores, group, 500, 0) == pytest.approx(whole)
+    assert mean_interval(scores, group, 500, 0) == pytest.approx(whole)
 
 
 @pytest.mark.parametrize("groups", [1, 4])
 def test_too_few_groups_have_no_interval(groups):
-    assert interval(np.ones((40, 1)), np.arange(40) % groups, 500, 0) is None
+    assert mean_interval(np.ones((40, 1)), np.arange(40) % groups, 500, 0) is None
 
 
 def test_groups_without_a_score_do_not_count():
     scores = np.full((10, 1), np.nan)
     scores[:4] = 0.5
-    assert interval(scores, np.arange(10), 500, 0) is None
+    assert mean_interval(scores, np.arange(10), 500, 0) is None
     full = np.random.default_rng(0).random((10, 1))
-    assert difference(scores, full, np.arange(10), 500, 0) is None
-    assert difference(full, scores, np.arange(10), 500, 0) is None
+    assert difference_interval(scores, full, np.arange(10), 500, 0) is None
+    assert difference_interval(full, scores, np.arange(10), 500, 0) is None
     more = np.concatenate([full, np.full((7, 1), np.nan)])
-    assert interval(more, np.arange(17), 500, 0) == interval(full, np.arange(10), 500, 0)
+    assert mean_interval(more, np.arange(17), 500, 0) == mean_interval(full, np.arange(10), 500, 0)
 
 
 def test_resamples_without_a_score_in_one_table_are_left_out():
     rng = np.random.default_rng(0)
     first, second = rng.random((40, 1)), rng.random((40, 1))
     second[5:] = np.nan  # so that about one resample in 200 holds none of its groups
-    ours = difference(first, second, np.arange(40), 1000, 0)
+    ours = difference_interval(first, second, np.arange(40), 1000, 0)
     drawn = np.random.default_rng(0).multinomial(40, [1 / 40] * 40, size=1000)
     assert not drawn[:, :5].any(axis=1).all()
     assert ours == pytest.approx(by_loops([first, second], np.arange(40), 1000, 0, (-1, 1)), rel=1e-6)
 
 
 def test_equal_scores_tell_nothing_of_how_others_vary():
-    assert interval(np.full((10, 2), 0.7), np.arange(10), 500, 0) is None
-    assert interval(np.ones((10, 2)), np.arange(10), 500, 0) is None
+    assert mean_interval(np.full((10, 2), 0.7), np.arange(10), 500, 0) is None
+    assert mean_interval(np.ones((10, 2)), np.arange(10), 500, 0) is None
     scores = np.random.default_rng(0).random((10, 2))
-    assert difference(scores, scores, np.arange(10), 500, 0) == (0, 0)
-    assert difference(scores, scores - 0.1, np.arange(10), 500, 0) == pytest.approx((-0.1, -0.1))
+    assert difference_interval(scores, scores, np.arange(10), 500, 0) == (0, 0)
+    assert difference_interval(scores, scores - 0.1, np.arange(10), 500, 0) == pytest.approx((-0.1, -0.1))
 
 
 def test_every_class_has_to_count_in_enough_groups():
     """With a class in one or two of 20 groups, an interval of the mean would hold the truth in a fifth of the tests."""
     scores = np.random.default_rng(0).random((20, 2))
     scores[4:, 1] = np.nan
-    assert interval(scores, np.arange(20), 500, 0) is None
-    assert difference(scores, scores**2, np.arange(20), 500, 0) is None
-    assert interval(scores[:, :1], np.arange(20), 500, 0) is not None
+    assert mean_interval(scores, np.arange(20), 500, 0) is None
+    assert difference_interval(scores, scores**2, np.arange(20), 500, 0) is None
+    assert mean_interval(scores[:, :1], np.arange(20), 500, 0) is not None
     scores[4, 1] = 0.5
-    assert interval(scores, np.arange(20), 500, 0) is not None
+    assert mean_interval(scores, np.arange(20), 500, 0) is not None
 
 
 @pytest.mark.parametrize("last", [0.0, 0.9])
 def test_resamples_without_spread_do_not_make_it_endless(last):
     scores = np.ones((6, 1))
     scores[-1] = last  # a third of the resamples holds nothing but ones
-    low, high = interval(scores, np.arange(6), 1000, 0)
+    low, high = mean_interval(scores, np.arange(6), 1000, 0)
     assert 0 < low < scores.mean() < high < 1
     mean, most = scores.mean(), cap(6) * stats.sem(scores[:, 0])
     assert special.logit([low, high]) - special.logit(mean) == pytest.approx(
@@ -246,8 +259,8 @@ def test_resamples_without_spread_do_not_make_it_endless(last):
 
 def test_ends_stay_within_the_limits():
     scores = np.array([0.001, 0.002, 0.3, 0.001, 0.004])[:, None]
-    low, high = interval(scores, np.arange(5), 1000, 0)
+    low, high = mean_interval(scores, np.arange(5), 1000, 0)
     assert 0 <= low < high <= 1
-    assert interval(20 * scores, np.arange(5), 1000, 0, DISTANCE)[0] >= 0
+    assert mean_interval(20 * scores, np.arange(5), 1000, 0, DISTANCE)[0] >= 0
     with pytest.raises(ValueError, match=r"outside of its limits, 0\.0 and 1\.0"):
-        interval(20 * scores, np.arange(5), 1000, 0)
+        mean_interval(20 * scores, np.arange(5), 1000, 0)

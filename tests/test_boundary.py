@@ -10,7 +10,7 @@ from surface_distance import metrics
 
 import src.evaluation.metrics.boundary as boundary_module
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.boundary import MEASURES, Distances, boundaries, boundary, near
+from src.evaluation.metrics.boundary import MEASURES, Distances, boundary_scores, class_boundary_scores, count_distances
 from tests.pixel_masks import class_images
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # inside surface_distance
@@ -124,7 +124,11 @@ def expected(name):
 
 def differences(name):
     """The largest difference of each measure from a reference, over all cases; NaN and numbers never meet."""
-    pairs = [(boundary(*case), value) for case, value in zip(cases(), expected(name), strict=True) if value is not None]
+    pairs = [
+        (class_boundary_scores(*case), value)
+        for case, value in zip(cases(), expected(name), strict=True)
+        if value is not None
+    ]
     ours, theirs = (np.array(values) for values in zip(*pairs, strict=True))
     assert (np.isnan(ours) == np.isnan(theirs)).all() and len(ours) > 0.8 * COUNT
     return dict(zip(MEASURES, np.nanmax(np.abs(ours - theirs), axis=0), strict=True))
@@ -144,7 +148,7 @@ def test_every_way_to_find_distances_agrees_with_brute_force(path, monkeypatch):
 
 def test_classes_of_an_image_are_scored_each_with_ignored_pixels_outside():
     for truth, prediction in class_images(1, 150, 4, side=25):
-        found = boundaries(truth, prediction, 4, (1.0, 1.0), 1.2)
+        found = boundary_scores(truth, prediction, 4, (1.0, 1.0), 1.2)
         for label in range(4):
             inside = truth != IGNORE
             wanted = brute_force((truth == label) & inside, (prediction == label) & inside, (1.0, 1.0), 1.2)
@@ -153,30 +157,34 @@ def test_classes_of_an_image_are_scored_each_with_ignored_pixels_outside():
 
 def test_a_class_in_neither_has_no_score_and_in_one_alone_no_distance():
     truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 0, 2]], np.uint8)
-    found = boundaries(truth, prediction, 4, (1, 1), 1)
+    found = boundary_scores(truth, prediction, 4, (1, 1), 1)
     np.testing.assert_array_equal(found["surface_dice"], [1, 0, 0, np.nan])
     for name in ("hd95", "assd"):
         np.testing.assert_array_equal(found[name], [0, np.nan, np.nan, np.nan])
 
 
 def test_all_ignored_has_no_score():
-    found = boundaries(np.full((4, 4), IGNORE, np.uint8), np.zeros((4, 4), np.uint8), 2, (1, 1), 1)
+    found = boundary_scores(np.full((4, 4), IGNORE, np.uint8), np.zeros((4, 4), np.uint8), 2, (1, 1), 1)
     assert all(values.shape == (2,) and np.isnan(values).all() for values in found.values())
 
 
 def test_a_square_moved_by_three_pixels_is_as_far_as_it_was_moved():
     one, other = np.zeros((2, 40, 40), bool)
     one[10:20, 10:20], other[10:20, 13:23] = True, True
-    share, hd95, _ = boundary(one, other, (0.5, 0.5), 0.1)
+    share, hd95, _ = class_boundary_scores(one, other, (0.5, 0.5), 0.1)
     assert hd95 == 1.5 and share == pytest.approx(14 / 36, rel=0.05)  # of each side above and below 7 of 10 coincide
-    assert boundary(one, one, (0.5, 0.5), 0) == (1, 0, 0)
+    assert class_boundary_scores(one, one, (0.5, 0.5), 0) == (1, 0, 0)
 
 
 def test_a_tolerance_includes_distances_that_rounding_lengthens():
     one, other = np.zeros((2, 5, 30), bool)
     one[:, :10], other[:, :13] = True, True
     assert 3 * 0.1 > 0.3
-    assert boundary(one, other, (0.1, 0.1), 0.3)[0] == 1 > boundary(one, other, (0.1, 0.1), 0.2999)[0]
+    assert (
+        class_boundary_scores(one, other, (0.1, 0.1), 0.3)[0]
+        == 1
+        > class_boundary_scores(one, other, (0.1, 0.1), 0.2999)[0]
+    )
 
 
 def test_a_percentile_is_reached_where_only_rounding_misses_it():
@@ -188,7 +196,7 @@ def test_a_percentile_is_reached_where_only_rounding_misses_it():
 
 def test_a_value_of_the_truth_that_is_no_class_is_ignored():
     truth, prediction = np.array([[1, 1, 2, 2, 0]], np.uint8), np.array([[1, 1, 1, 1, 0]], np.uint8)
-    assert boundaries(truth, prediction, 2, (1, 1), 0)["surface_dice"].tolist() == [1, 1]
+    assert boundary_scores(truth, prediction, 2, (1, 1), 0)["surface_dice"].tolist() == [1, 1]
 
 
 def test_distances_are_exact_beyond_the_reach_of_single_precision():
@@ -200,9 +208,9 @@ def test_distances_are_exact_beyond_the_reach_of_single_precision():
     kinds = [boundary_module.contour(mask) for mask in (one, other)]
     indices = distance_transform_edt(kinds[1] == 0, return_distances=False, return_indices=True)
     wanted = np.hypot(*(index - place for index, place in zip(indices, np.indices(kinds[1].shape), strict=True)))
-    found = boundary_module.distances(*kinds, (1.0, 1.0))
+    found = boundary_module.contour_distances(*kinds, (1.0, 1.0))
     wanted = wanted[kinds[0] > 0]
-    counts, far = near(*kinds)
+    counts, far = count_distances(*kinds)
     assert counts.sum() == (wanted <= boundary_module.REACH).sum() and len(far) + counts.sum() == len(wanted)
     weights = boundary_module.kind_lengths((1, 1))[kinds[0][kinds[0] > 0]]
     assert found.values @ found.lengths == pytest.approx(wanted @ weights, rel=1e-13)
@@ -211,4 +219,4 @@ def test_distances_are_exact_beyond_the_reach_of_single_precision():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth is"):
-        boundaries(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2, (1, 1), 1)
+        boundary_scores(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2, (1, 1), 1)

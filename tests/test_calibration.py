@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score
 
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.calibration import BINS, Calibration, probabilities, surprise
-from src.evaluation.statistics.select import choose
+from src.evaluation.metrics.calibration import BINS, Calibration, negative_log_likelihood, probabilities
+from src.evaluation.statistics.select import select_candidate
 
 
 def sample(classes, outputs, size=(40, 60), seed=0):
@@ -47,8 +47,10 @@ def test_brier_and_surprise_equal_scikit_learn(classes, outputs):
     chances /= chances.sum(axis=1, keepdims=True)
     kinds = list(range(classes))
     expected = brier_score_loss(flat, chances[:, 1] if classes == 2 else chances, labels=kinds)
-    assert tallied(logits, labels, classes).brier() == pytest.approx(expected, abs=1e-6)
-    assert surprise(logits[counted], flat, 1.0) == pytest.approx(log_loss(flat, chances, labels=kinds), abs=1e-5)
+    assert tallied(logits, labels, classes).brier_score() == pytest.approx(expected, abs=1e-6)
+    assert negative_log_likelihood(logits[counted], flat, 1.0) == pytest.approx(
+        log_loss(flat, chances, labels=kinds), abs=1e-5
+    )
 
 
 def test_reliability_equals_scikit_learn():
@@ -71,7 +73,7 @@ def test_the_calibration_error_equals_a_plain_loop():
         held = (highest >= number / BINS) & (highest < (number + 1) / BINS)
         if held.any():
             total += held.sum() * abs(right[held].mean() - highest[held].mean())
-    assert tallied(logits, labels, 3).error() == pytest.approx(total / len(flat), abs=1e-6)
+    assert tallied(logits, labels, 3).expected_calibration_error() == pytest.approx(total / len(flat), abs=1e-6)
 
 
 def test_precision_and_recall_equal_scikit_learn():
@@ -87,13 +89,14 @@ def test_precision_and_recall_equal_scikit_learn():
 
 
 def test_parts_of_an_image_add_up_and_nothing_counts_that_is_ignored(monkeypatch):
-    monkeypatch.setattr("src.evaluation.metrics.calibration.VALUES", 500)
+    monkeypatch.setattr("src.evaluation.metrics.calibration.TOGETHER", 500)
     logits, labels = sample(3, 3)
     whole, parts = tallied(logits, labels, 3), tallied(logits, labels, 3, parts=7)
     np.testing.assert_array_equal(whole.pixels, parts.pixels)
-    assert whole.error() == pytest.approx(parts.error()) and whole.brier() == pytest.approx(parts.brier())
+    assert whole.expected_calibration_error() == pytest.approx(parts.expected_calibration_error())
+    assert whole.brier_score() == pytest.approx(parts.brier_score())
     nothing = tallied(logits, np.full_like(labels, IGNORE), 3)
-    assert np.isnan(nothing.error()) and np.isnan(nothing.brier())
+    assert np.isnan(nothing.expected_calibration_error()) and np.isnan(nothing.brier_score())
     assert not list(nothing.reliability(["a", "b", "c"], [0, 1, 2]))
     assert not list(nothing.precision_recall(["a", "b", "c"], [0, 1, 2]))
 
@@ -105,7 +108,7 @@ def test_the_likeliest_temperature_is_that_of_a_logistic_regression():
     flat, kinds = logits[counted], labels[counted]
     inverse = LogisticRegression(C=np.inf, fit_intercept=False).fit(flat, kinds).coef_.item()
     grid = 2 ** (np.arange(-60, 61) / 20)
-    best = grid[np.argmin([surprise(flat, kinds, temperature) for temperature in grid])]
+    best = grid[np.argmin([negative_log_likelihood(flat, kinds, temperature) for temperature in grid])]
     assert best == pytest.approx(1 / inverse, rel=0.018)  # half a step of the grid
     assert best == pytest.approx(2.0, rel=0.04)  # and the one that the labels were drawn with
 
@@ -118,31 +121,31 @@ def candidates(gains, images=60, noise=0.05, seed=0):
 
 
 def test_a_clear_gain_is_kept_and_measured():
-    choice = choose(candidates([0, 0.02, 0.2, 0.05]), np.arange(60), 0, seed=0)
+    choice = select_candidate(candidates([0, 0.02, 0.2, 0.05]), np.arange(60), 0, seed=0)
     assert choice.candidate == 2 and choice.low < 0.2 < choice.high and 0.15 < choice.gain < 0.25
 
 
 def test_the_best_of_many_equal_ones_is_not_kept():
     """Thirty candidates that are all alike: choosing the luckiest one on sight would look like a gain every time."""
-    kept = [choose(candidates([0] * 30, seed=seed), np.arange(60), 0, seed).candidate for seed in range(60)]
+    kept = [select_candidate(candidates([0] * 30, seed=seed), np.arange(60), 0, seed).candidate for seed in range(60)]
     assert sum(index != 0 for index in kept) <= 6
 
 
 def test_scores_may_be_of_any_range():
     """Log-likelihoods, for one, are no shares."""
-    choice = choose(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
+    choice = select_candidate(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
     assert choice.candidate == 1 and choice.low < 4 < choice.high
 
 
 def test_groups_are_the_evidence_and_too_few_decide_nothing():
     scores = candidates([0, 0.03], images=60, noise=0.02)
-    assert choose(scores, np.arange(60), 0, seed=0).candidate == 1
-    assert choose(scores, np.arange(60) % 4, 0, seed=0) is None
+    assert select_candidate(scores, np.arange(60), 0, seed=0).candidate == 1
+    assert select_candidate(scores, np.arange(60) % 4, 0, seed=0) is None
 
 
 def test_of_equal_candidates_the_usual_one_stays():
     scores = np.repeat(candidates([0]), 5, axis=0)
-    choice = choose(scores, np.arange(60), 2, seed=0)
+    choice = select_candidate(scores, np.arange(60), 2, seed=0)
     assert choice.candidate == 2 and choice.gain == 0
 
 
@@ -152,5 +155,5 @@ def test_an_image_that_stops_counting_counts_as_a_gain():
     before[:20] = 0
     after = before.copy()
     after[:20] = np.nan
-    choice = choose(np.stack([before, after]), np.arange(40), 0, seed=0)
+    choice = select_candidate(np.stack([before, after]), np.arange(40), 0, seed=0)
     assert choice.candidate == 1 and choice.gain == pytest.approx(0.4)

@@ -1,6 +1,7 @@
 """`python -m tools.compare`: gates, words and Markdown, what is refused, folders and revisions from end to end."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -8,7 +9,7 @@ from src.data.source.dataset import Dataset, write_dataset
 from src.errors import UserError
 from src.evaluation.comparison import comparison
 from src.evaluation.comparison.comparison import TWO_MODELS, compare
-from src.evaluation.comparison.limits import judged, read_gates, stop_on_failed
+from src.evaluation.comparison.limits import check_gates, read_gates, stop_on_failed
 from src.evaluation.comparison.verdict import BETTER, EQUAL, SAME
 from src.files import write_csv, write_yaml
 from src.report.text.comparison import code, comparison_markdown, comparison_text, printable
@@ -44,8 +45,8 @@ NO_INTERVAL = {key: ROW[key] for key in ("first", "second", "difference", "level
 )
 def test_gates(row, most, failed):
     compared = {measure: {"mean": row, "classes": {"cell": row}} for measure in ("dice", "iou")}
-    found = judged({"dice.cell": most, "iou.mean": most}, compared)
-    assert [gate["failed"] for gate in found.values()] == [failed, failed]
+    found = check_gates({"dice.cell": most, "iou.mean": most}, compared)
+    assert [gate.failed for gate in found.values()] == [failed, failed]
     if failed:
         with pytest.raises(UserError, match=r"2 of 2 gate\(s\) failed\n  dice.cell: .*\n  iou.mean: ") as error:
             stop_on_failed(found)
@@ -79,7 +80,7 @@ def test_markdown_is_a_table_of_equal_rows():
     nasty = Dataset(classes={0: "sky", 1: NASTY, 2: "debris"}, background="sky")
     runs = [make_run(NASTY, first, {}, dataset=nasty), make_run("b", second, {"model": NASTY}, dataset=nasty)]
     compared = compare(*runs)
-    compared["gates"] = judged({f"dice.{NASTY}": 0.1}, compared)
+    compared["gates"] = {key: asdict(gate) for key, gate in check_gates({f"dice.{NASTY}": 0.1}, compared).items()}
     page = comparison_markdown(compared)
     assert NASTY not in page and "@" not in page and "<script" not in page
     table = [line for line in page.splitlines() if line.startswith("|")]

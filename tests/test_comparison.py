@@ -8,8 +8,8 @@ from src.data.source.dataset import Dataset
 from src.errors import UserError
 from src.evaluation.comparison import comparison
 from src.evaluation.comparison.comparison import STALE, TWO_MODELS, TWO_SEEDS, UNCHANGED, UNKNOWN, compare, judge
-from src.evaluation.comparison.shared_images import Common, common
-from src.evaluation.comparison.verdict import BETTER, EQUAL, FEW, NONE, SAME, UNTOLD, WORSE, more
+from src.evaluation.comparison.shared_images import SharedImages, shared_images
+from src.evaluation.comparison.verdict import BETTER, EQUAL, FEW, NONE, SAME, UNTOLD, WORSE, additional_needed
 from src.report.text.comparison import about
 from tests.made_scores import DATASET, make_run
 
@@ -131,10 +131,10 @@ def test_one_setting_of_equal_luck_claims_a_difference_in_5_percent():
         runs = [
             np.clip(base + rng.normal(0, 0.05, (40, 3))[groups] + rng.normal(0, 0.05, base.shape), 0, 1) for _ in "ab"
         ]
-        shared = Common(
+        shared = SharedImages(
             DATASET, DATASET.foreground, groups, ["unet"] * 2, [0, 0], False, [{"dice": scores} for scores in runs]
         )
-        claimed += judge(shared, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
+        claimed += judge(shared, "dice", [1, 2], 0.95, same=False).verdict != UNTOLD
     assert claimed / 300 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
 
 
@@ -148,10 +148,10 @@ def test_classes_are_corrected_for_their_number_but_a_single_one_is_the_mean():
 
 
 def test_how_many_more():
-    assert more(10, 0.01, 0.02) == pytest.approx(30)  # half the width: four times as many
-    assert more(10, 0.02, 0.019) == 1  # an interval that is not symmetric may hold 0 all the same
-    assert more(10, 0.0, 0.02) is None and more(10, 0.01, 0.02, fixed=0.01) is None
-    assert more(10, 0.05, 0.08, fixed=0.03) == pytest.approx(30)
+    assert additional_needed(10, 0.01, 0.02) == pytest.approx(30)  # half the width: four times as many
+    assert additional_needed(10, 0.02, 0.019) == 1  # an interval that is not symmetric may hold 0 all the same
+    assert additional_needed(10, 0.0, 0.02) is None and additional_needed(10, 0.01, 0.02, fixed=0.01) is None
+    assert additional_needed(10, 0.05, 0.08, fixed=0.03) == pytest.approx(30)
     assert [about(value) for value in (1, 7.2, 30, 120.5, 123_456)] == [
         "1", "about 8", "30", "about 130", "more than 100,000",
     ]  # fmt: skip
@@ -199,8 +199,8 @@ def test_classes_are_matched_by_name():
 def test_images_that_share_a_group_in_either_are_one_group():
     first, second = pair(images=6)
     a = make_run("a", first, groups=list("aabbcc"))
-    assert common([a, make_run("b", second, groups=list("xxyyzz"))]).regrouped is False
-    shared = common([a, make_run("b", second, groups=list("xyyzww"))])
+    assert shared_images([a, make_run("b", second, groups=list("xxyyzz"))]).regrouped is False
+    shared = shared_images([a, make_run("b", second, groups=list("xyyzww"))])
     assert shared.regrouped and pd.factorize(shared.groups)[0].tolist() == [0, 0, 0, 0, 1, 1]
     told = compare(a, make_run("b", second, OTHER, groups=list("xyyzww")))
     assert told["groups"] == 2 and any("group these images differently" in note for note in told["notes"])
@@ -215,10 +215,10 @@ def test_methods():
     assert compare(both, b)["first"]["method"] == "unet"
     gain = compare(both, make_run("b", second, OTHER, method="colour"), "colour")["dice"]["mean"]
     assert gain["verdict"] == EQUAL
-    with pytest.raises(UserError, match=r"no method 'colour'; what they have is\n  b: theirs"):
+    with pytest.raises(UserError, match=r"no method 'colour'; methods of each run:\n  b: theirs"):
         compare(both, b, "colour")
     b.rows.extend(make_run("b", second, method="third").rows)
-    with pytest.raises(UserError, match=r"choose by --method; what they have is\n  b: theirs, third"):
+    with pytest.raises(UserError, match=r"choose by --method; methods of each run:\n  b: theirs, third"):
         compare(a, b)
 
 
@@ -228,13 +228,13 @@ def test_a_table_that_is_none_is_refused_row_by_row():
     for number, (key, value) in enumerate(spoilt):
         run.rows[number][key] = value
     with pytest.raises(UserError) as error:
-        common([run, run])
+        shared_images([run, run])
     said = str(error.value)
     for words in (
         "row 2: dice is '1.5'",
         "row 3: iou is 'much'",
         "row 4: true is '-1'",
-        "row 5: no class of",
+        "row 5: not a class of",
         "in group",
         "\\x1b",
     ):
@@ -244,9 +244,9 @@ def test_a_table_that_is_none_is_refused_row_by_row():
     del short.rows[3]
     short.rows.append(dict(short.rows[0]))
     with pytest.raises(UserError) as error:
-        common([short, short])
+        shared_images([short, short])
     assert "unet, image 000, sky: 2 rows" in str(error.value) and "unet, image 001, sky: 0 rows" in str(error.value)
     for row in short.rows:
         del row["true"], row["iou"]
     with pytest.raises(UserError, match="no column true\n  no column iou"):
-        common([short, short])
+        shared_images([short, short])

@@ -4,16 +4,26 @@ import numpy as np
 import pytest
 from sklearn.metrics import (
     accuracy_score,
-    confusion_matrix,
     f1_score,
     jaccard_score,
     multilabel_confusion_matrix,
     precision_score,
     recall_score,
 )
+from sklearn.metrics import (
+    confusion_matrix as sklearn_confusion_matrix,
+)
 
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.confusion import RATIOS, accuracy, class_means, confusion, dice, headline, overlap
+from src.evaluation.metrics.confusion import (
+    RATIOS,
+    accuracy,
+    class_means,
+    confusion_matrix,
+    dice,
+    mean_over_classes,
+    overlap,
+)
 
 REFERENCES = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
 
@@ -34,14 +44,14 @@ def test_counts_and_ratios_equal_scikit_learn():
     for number in range(1000):
         classes = (2, 3, 7)[number % 3]
         truth, prediction = random_masks(rng, classes)
-        counts = confusion(truth, prediction, classes)
+        counts = confusion_matrix(truth, prediction, classes)
         pixels = overlap(counts)
         labels, flat = range(classes), (truth[truth != IGNORE], prediction[truth != IGNORE])
         if not flat[0].size:
             assert counts.sum() == 0 and all(np.isnan(score(pixels)).all() for score in RATIOS.values())
             assert np.isnan(accuracy(pixels))
             continue
-        wanted = confusion_matrix(*flat, labels=labels)
+        wanted = sklearn_confusion_matrix(*flat, labels=labels)
         np.testing.assert_array_equal(counts, wanted)
         for name, reference in REFERENCES.items():
             nothing = 0 if name == "iou" else np.nan  # jaccard_score knows no other word for 0 / 0
@@ -59,7 +69,7 @@ def test_counts_and_ratios_equal_scikit_learn():
 
 def test_a_class_in_neither_is_left_out_and_in_one_alone_is_zero():
     truth, prediction = np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 0, 0, 2]], np.uint8)
-    scores = dice(overlap(confusion(truth, prediction, 4)))
+    scores = dice(overlap(confusion_matrix(truth, prediction, 4)))
     np.testing.assert_array_equal(np.isnan(scores), [False, False, False, True])
     assert scores[1] == 0 and scores[2] == 0  # missed, and a false alarm: no smoothing lifts them
 
@@ -67,19 +77,19 @@ def test_a_class_in_neither_is_left_out_and_in_one_alone_is_zero():
 def test_means_are_over_the_images_that_count():
     scores = np.array([[1.0, 0.2, np.nan], [1.0, np.nan, np.nan], [0.0, 0.6, np.nan]])
     np.testing.assert_allclose(class_means(scores), [2 / 3, 0.4, np.nan])
-    assert headline(scores, [1, 2]) == pytest.approx(0.4)
-    assert np.isnan(headline(scores, [2]))
+    assert mean_over_classes(scores, [1, 2]) == pytest.approx(0.4)
+    assert np.isnan(mean_over_classes(scores, [2]))
 
 
 def test_a_prediction_that_is_no_class_is_refused():
     with pytest.raises(ValueError, match="predicted class 3"):
-        confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 3)
+        confusion_matrix(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 3)
     with pytest.raises(ValueError, match="truth is"):
-        confusion(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8), 3)
+        confusion_matrix(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8), 3)
 
 
 def test_large_masks_are_counted_strip_by_strip(monkeypatch):
     truth, prediction = np.random.default_rng(0).integers(0, 3, (2, 50, 40), dtype=np.uint8)
-    whole = confusion(truth, prediction, 3)
+    whole = confusion_matrix(truth, prediction, 3)
     monkeypatch.setattr("src.evaluation.metrics.confusion.STRIP", 90)
-    np.testing.assert_array_equal(confusion(truth, prediction, 3), whole)
+    np.testing.assert_array_equal(confusion_matrix(truth, prediction, 3), whole)

@@ -10,9 +10,9 @@ import pytest
 
 from src.data.source.dataset import Dataset
 from src.errors import UserError
-from src.evaluation.comparison.cv_summary import join
-from src.evaluation.comparison.runs import Run, sweeps
-from src.evaluation.statistics.bootstrap import interval
+from src.evaluation.comparison.cv_summary import summarize_sweep
+from src.evaluation.comparison.runs import Run, find_sweeps
+from src.evaluation.statistics.bootstrap import mean_interval
 from src.report.text.cv_summary import joined_text
 from src.reproduction.history.experiments import read_runs
 from tests.closure import ROOT, closure
@@ -59,14 +59,16 @@ def headline(table: pd.DataFrame, method: str, measure: str) -> float:
 @pytest.mark.parametrize("measure", ["dice", "iou"])
 def test_folds_are_joined_as_one_test(method, measure):
     tables, runs = folds()
-    joined, whole = join(runs), pd.concat(tables)
+    joined, whole = summarize_sweep(runs), pd.concat(tables)
     assert joined["kind"] == "folds" and joined["images"] == 48 and joined["groups"] == 16
     got, of_folds = joined[method][measure], [headline(table, method, measure) for table in tables]
     assert got["mean"] == pytest.approx(headline(whole, method, measure), abs=1e-6)
     assert [joined["runs"][str(fold)][method][measure] for fold in range(4)] == pytest.approx(of_folds, abs=1e-6)
     assert got["spread"] == pytest.approx(pd.Series(of_folds).std(), abs=1e-6)
     values = whole[whole["method"] == method].pivot(index=["group", "id"], columns="class", values=measure)
-    bounds = interval(values[["cell", "debris"]].to_numpy(), values.index.get_level_values("group").to_numpy(), 500, 0)
+    bounds = mean_interval(
+        values[["cell", "debris"]].to_numpy(), values.index.get_level_values("group").to_numpy(), 500, 0
+    )
     assert (got["low"], got["high"]) == pytest.approx(bounds, abs=1e-6) and got["low"] < got["mean"] < got["high"]
     means = whole[whole["method"] == method].groupby("class")[measure].mean()
     assert {name: c[measure] for name, c in joined[method]["classes"].items()} == pytest.approx(dict(means), abs=1e-6)
@@ -79,26 +81,28 @@ def test_repeats_are_averaged_image_by_image(swept):
         runs = [make_run(table.sample(frac=1), seed=seed) for seed, table in enumerate(tables)]
     else:
         tables, runs = folds(3, lambda fold: range(24))
-    joined = join(runs)
+    joined = summarize_sweep(runs)
     assert joined["kind"] == "repeats" and joined["images"] == 24 and joined["groups"] == 8
     of_runs = pd.Series([headline(table, "unet", "dice") for table in tables])
     got = joined["unet"]["dice"]
     assert (got["mean"], got["spread"]) == pytest.approx((of_runs.mean(), of_runs.std()), abs=1e-6)
     whole = pd.concat(tables)
     values = whole[whole["method"] == "unet"].groupby(["group", "id", "class"])["dice"].mean().unstack()
-    bounds = interval(values[["cell", "debris"]].to_numpy(), values.index.get_level_values("group").to_numpy(), 500, 0)
+    bounds = mean_interval(
+        values[["cell", "debris"]].to_numpy(), values.index.get_level_values("group").to_numpy(), 500, 0
+    )
     assert (got["low"], got["high"]) == pytest.approx(bounds, abs=1e-6)
 
 
 def test_seeds_that_draw_other_test_images_have_no_interval():
     runs = [make_run(scores(range(5 * seed, 5 * seed + 20), seed), seed=seed) for seed in range(3)]
-    joined = join(runs)
+    joined = summarize_sweep(runs)
     assert joined["kind"] == "draws" and set(joined["unet"]["dice"]) == {"mean", "spread"}
     assert joined["images"] == 30 and "no interval" in joined["note"]
 
 
 def test_the_text_says_it_all():
-    joined = join(folds()[1])
+    joined = summarize_sweep(folds()[1])
     text = joined_text(joined)
     assert text.splitlines()[0] == "4 runs, 48 test images in 16 groups"
     lines = {line[:12].strip(): line for line in text.splitlines()}
@@ -113,7 +117,7 @@ def test_few_groups_and_absent_classes_are_left_out():
     tables = [scores([3 * fold], fold) for fold in range(3)]
     for table in tables:
         table.loc[(table["class"] == "debris") | (table["method"] == "colour"), ["dice", "iou"]] = np.nan
-    joined = join([make_run(t, split__folds=3, split__fold=n) for n, t in enumerate(tables)])
+    joined = summarize_sweep([make_run(t, split__folds=3, split__fold=n) for n, t in enumerate(tables)])
     assert "low" not in joined["unet"]["dice"] and "debris" not in joined["unet"]["classes"]
     assert "colour" not in joined
     assert "–" in joined_text(joined)
@@ -145,7 +149,7 @@ def test_few_groups_and_absent_classes_are_left_out():
 )
 def test_what_is_no_sweep_is_refused(changed, words):
     with pytest.raises(UserError) as error:
-        join(changed(folds()[1]))
+        summarize_sweep(changed(folds()[1]))
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -156,12 +160,12 @@ def with_params(run: Run, changes) -> Run:
 def test_the_only_sweep_is_found_among_other_experiments():
     fold = {f"fold {n}": PARAMS | {"split.folds": 3, "split.fold": n} for n in range(3)}
     others = {"slow": PARAMS | {"train.lr": 0.1}, "other": PARAMS | {"seed": 1, "train.lr": 0.3}}
-    assert sweeps(fold | others) == [list(fold)]
+    assert find_sweeps(fold | others) == [list(fold)]
     seeds = {f"seed {n}": PARAMS | {"seed": n} for n in range(2)}
-    assert sweeps(seeds | others) == [list(seeds)]
-    assert sweeps(fold | seeds) == [list(fold), list(seeds)]
-    assert sweeps({"fold 1": fold["fold 1"]} | others) == [["fold 1"]]
-    assert sweeps(others) == []
+    assert find_sweeps(seeds | others) == [list(seeds)]
+    assert find_sweeps(fold | seeds) == [list(fold), list(seeds)]
+    assert find_sweeps({"fold 1": fold["fold 1"]} | others) == [["fold 1"]]
+    assert find_sweeps(others) == []
 
 
 STAGE = """
@@ -192,7 +196,7 @@ def test_summarize_finds_and_joins_the_folds_that_dvc_ran(tmp_path, monkeypatch)
     assert joined["unet"]["dice"]["mean"] == pytest.approx(np.mean([0.125, 0.225, 0.325]))
     assert joined["unet"]["dice"]["spread"] == pytest.approx(0.1)
     monkeypatch.chdir(tmp_path)
-    assert joined == json.loads(json.dumps(join(read_runs(["k2", "k0", "k1"]))))
+    assert joined == json.loads(json.dumps(summarize_sweep(read_runs(["k2", "k0", "k1"]))))
     for names, words in ((["nope"], "unknown Git revision 'nope'"), (["k0", "HEAD"], "no scores .*\n  HEAD: ")):
         with pytest.raises(UserError, match=words):
             read_runs(names)

@@ -213,7 +213,7 @@ np.save("said.npy", model(image=np.asarray(Image.open("image.png"))[None])["prob
     np.testing.assert_allclose(np.load(tmp_path / "said.npy"), case.said([image])[0], atol=2e-5)
 
 
-def test_what_an_export_cannot_see_is_refused():
+def test_a_model_that_cannot_be_exported_is_refused():
     told = project(3, 3, resize=32, normalise="image")
     with pytest.raises(UserError, match=r"cannot be exported: .* train with data.normalise: dataset"):
         Export.of(network(3, 3), told)
@@ -224,7 +224,7 @@ def answers(store, index):
     return np.where(np.eye(3, dtype=bool)[store.mask(index)], 0.8, 0.1).astype(np.float32)
 
 
-def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
+def test_agreement_equals_a_hand_calculation(labelled, tmp_path, monkeypatch):
     """A format that is right everywhere, beside a network that is not."""
     predictor, indices = Predictor(network(3, 3), project(3, 3)), [0, 1, 4]
     check = AgreementCheck(predictor, Subset.ungrouped(labelled, indices), tmp_path)
@@ -253,7 +253,7 @@ def test_the_threshold_counts_for_two_classes(tmp_path):
 
 
 @pytest.mark.parametrize("error", [2 * TOLERANCE, float("nan")])
-def test_one_that_differs_is_refused(labelled, tmp_path, error):
+def test_an_export_that_differs_is_refused(labelled, tmp_path, error):
     predictor = Predictor(network(3, 3), project(3, 3))
     check = AgreementCheck(predictor, Subset.ungrouped(labelled, [0]), tmp_path)
     check.check_reference(tmp_path)
@@ -265,7 +265,7 @@ def test_one_that_differs_is_refused(labelled, tmp_path, error):
         check.check_export("made", lambda images: wrong, tmp_path)
 
 
-def test_of_large_images_the_middle(labelled, tmp_path, monkeypatch):
+def test_only_the_middle_of_large_images_is_compared(labelled, tmp_path, monkeypatch):
     assert centre_window(1501, 512) == (slice(494, 1006), slice(0, 512))
     monkeypatch.setattr(agreement, "SIDE", 40)
     check = AgreementCheck(Predictor(network(3, 3), project(3, 3)), Subset.ungrouped(labelled, range(6)), tmp_path)
@@ -294,7 +294,7 @@ def here(labelled, tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_tool_writes_and_tells_all(here, capsys):
+def test_the_tool_writes_all_formats_and_prints_the_table(here, capsys):
     assert main(arguments().parse_args([])) == 0
     table = (here / "exports/export.md").read_text()
     assert table in capsys.readouterr().out
@@ -344,14 +344,14 @@ def test_one_failing_format_leaves_the_others(here, capsys, monkeypatch):
         ("models/unet.keras", "no such file; dvc repro makes it"),
     ],
 )
-def test_what_is_missing_is_said_before_any_work(here, gone, words):
+def test_missing_files_are_reported_before_anything_is_exported(here, gone, words):
     (here / gone).unlink()
     with pytest.raises(UserError, match=words):
         main(arguments().parse_args([]))
     assert not (here / "exports").exists()
 
 
-def test_no_test_images(here):
+def test_a_split_without_test_images_is_refused(here):
     text = (here / "data/splits.csv").read_text()
     (here / "data/splits.csv").write_text(text.replace(",test,", ",train,"))
     with pytest.raises(UserError, match="has no test images to check an export on"):

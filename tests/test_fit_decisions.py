@@ -7,8 +7,8 @@ from scipy.special import expit
 from src.archive.project import Decisions
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.confusion import confusion
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.confusion import confusion_matrix
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.decisions.fit_decisions import fit_decisions
 from src.model.decisions.postprocess_search import LOGIT_THRESHOLDS, TEMPERATURES, confusions_at, usable_thresholds
 from src.model.inference.predictor import Predictor, classes_from_logits
@@ -61,7 +61,7 @@ def specks(grey, share=0.01):
 def test_a_good_network_stays_as_it_is(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
     assert predictor.project.decisions == Decisions(mirror=True) and predictor.changed_decisions == {"mirror": 1.0}
-    assert set(verdicts) == set(EVERYTHING) and all(verdict.choice.low <= 0 for verdict in verdicts.values())
+    assert set(verdicts) == set(EVERYTHING) and all(verdict.selection.low <= 0 for verdict in verdicts.values())
 
 
 def test_an_overconfident_network_gets_its_temperature(store):
@@ -71,7 +71,7 @@ def test_an_overconfident_network_gets_its_temperature(store):
 
     predictor, verdicts = decided(store, noisy, temperature=True)
     assert predictor.changed_decisions == {"temperature": verdicts["temperature"].value}
-    assert 2 < predictor.changed_decisions["temperature"] < 6 and verdicts["temperature"].choice.gain > 0
+    assert 2 < predictor.changed_decisions["temperature"] < 6 and verdicts["temperature"].selection.gain > 0
 
 
 def test_a_biased_network_gets_its_threshold(store):
@@ -79,7 +79,7 @@ def test_a_biased_network_gets_its_threshold(store):
         return 0.1 * (specks(grey, 0.3) - LEVEL) - 3
 
     predictor, verdicts = decided(store, biased, threshold=True, temperature=True)
-    assert predictor.project.decisions.threshold < 0.4 and verdicts["threshold"].choice.gain > 0
+    assert predictor.project.decisions.threshold < 0.4 and verdicts["threshold"].selection.gain > 0
     image = store.image(0)
     grey = image.astype(np.float32).mean(axis=2)
     chances = expit(biased(grey) / predictor.project.decisions.temperature)
@@ -100,10 +100,12 @@ def test_specks_and_holes_are_cleared_up_where_that_helps(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
     kept = predictor.project.decisions
     assert kept.min_object >= 4 and kept.fill_holes >= 4
-    assert verdicts["min_object"].choice.gain > 0 and verdicts["fill_holes"].choice.gain > 0
+    assert verdicts["min_object"].selection.gain > 0 and verdicts["fill_holes"].selection.gain > 0
     image = store.image(3)
     plain = predictor.with_default_decisions()(image)
-    cleared = absorbed(absorbed(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True)
+    cleared = remove_small_components(
+        remove_small_components(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True
+    )
     np.testing.assert_array_equal(predictor(image), cleared)
     assert (plain != cleared).any()
 
@@ -136,7 +138,7 @@ def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
             return mask
 
     predictor, verdicts = decided(Rows(), upright, mirror=True)
-    assert predictor.changed_decisions == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].choice.high < 0
+    assert predictor.changed_decisions == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].selection.high < 0
 
 
 def test_nothing_is_tried_that_is_switched_off(store):
@@ -169,7 +171,7 @@ def test_confusions_at_every_cut(outputs):
     truth = rng.integers(0, classes, (20, 30)).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.2] = IGNORE
     thresholds = LOGIT_THRESHOLDS if outputs == 1 else LOGIT_THRESHOLDS[:1]
-    expected = [confusion(truth, classes_from_logits(logits, threshold), classes) for threshold in thresholds]
+    expected = [confusion_matrix(truth, classes_from_logits(logits, threshold), classes) for threshold in thresholds]
     np.testing.assert_array_equal(confusions_at(thresholds, logits, truth, classes), expected)
 
 

@@ -77,7 +77,7 @@ def test_sums_of_parts_are_those_of_the_whole():
 
 @pytest.mark.parametrize("outputs", [1, 4])
 def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
-    from src.evaluation.metrics.confusion import confusion
+    from src.evaluation.metrics.confusion import confusion_matrix
 
     rng = np.random.default_rng(outputs)
     logits = rng.integers(-2, 3, (3, 16, 16, outputs)).astype(np.float32)  # small integers: many ties
@@ -85,5 +85,5 @@ def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
     truth[0, :4] = IGNORE
     predicted = np.stack([classes_from_logits(image) for image in logits])
     np.testing.assert_array_equal(predicted_classes(tf.constant(logits)), predicted)
-    counts = [confusion(t, p, max(outputs, 2)) for t, p in zip(truth, predicted, strict=True)]
+    counts = [confusion_matrix(t, p, max(outputs, 2)) for t, p in zip(truth, predicted, strict=True)]
     np.testing.assert_array_equal(confusions(tf.constant(logits), tf.constant(truth)), counts)

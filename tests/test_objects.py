@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import label as labelled
 
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.objects import object_ratios, objects
+from src.evaluation.metrics.objects import count_objects, object_scores
 from tests.pixel_masks import class_images
 
 
@@ -23,7 +23,7 @@ def brute_force(truth, prediction, classes):
 def test_random_masks_count_as_loops_say():
     matched = 0
     for truth, prediction in class_images(2, 500, 3, side=30):
-        found = objects(truth, prediction, 3)
+        found = count_objects(truth, prediction, 3)
         assert found.dtype == np.int64 and found.tolist() == brute_force(truth, prediction, 3)
         matched += found[:, 2].sum()
     assert matched > 1000
@@ -32,13 +32,13 @@ def test_random_masks_count_as_loops_say():
 def test_half_of_the_union_is_no_match():
     truth, prediction = np.zeros((2, 3, 8), np.uint8)
     truth[1, 0:4], prediction[1, 0:2] = 1, 1
-    assert objects(truth, prediction, 2)[1].tolist() == [1, 1, 0]
+    assert count_objects(truth, prediction, 2)[1].tolist() == [1, 1, 0]
     prediction[1, 2] = 1
-    assert objects(truth, prediction, 2)[1].tolist() == [1, 1, 1]
+    assert count_objects(truth, prediction, 2)[1].tolist() == [1, 1, 1]
 
 
 def test_pixels_that_touch_by_a_corner_are_one_object():
-    assert objects(np.eye(5, dtype=np.uint8), np.eye(5, dtype=np.uint8), 2).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert count_objects(np.eye(5, dtype=np.uint8), np.eye(5, dtype=np.uint8), 2).tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
 def test_more_objects_than_sixteen_bits_hold():
@@ -46,12 +46,12 @@ def test_more_objects_than_sixteen_bits_hold():
     truth[::2, ::2] = 1
     prediction = truth.copy()
     prediction[0, ::2] = 0
-    assert objects(truth, prediction, 3).tolist() == [[1, 1, 1], [90_000, 89_700, 89_700], [0, 0, 0]]
+    assert count_objects(truth, prediction, 3).tolist() == [[1, 1, 1], [90_000, 89_700, 89_700], [0, 0, 0]]
 
 
 def test_ratios_of_counts():
     counts = np.array([[[4, 5, 3], [0, 0, 0], [2, 0, 0], [0, 2, 0]]])
-    precision, recall, f1 = object_ratios(counts)
+    precision, recall, f1 = object_scores(counts)
     np.testing.assert_allclose(precision, [[3 / 5, np.nan, np.nan, 0]])
     np.testing.assert_allclose(recall, [[3 / 4, np.nan, 0, np.nan]])
     np.testing.assert_allclose(f1, [[6 / 9, np.nan, 0, 0]])
@@ -59,4 +59,4 @@ def test_ratios_of_counts():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth is"):
-        objects(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2)
+        count_objects(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2)

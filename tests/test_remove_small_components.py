@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import label as labelled
 
 import src.evaluation.metrics.remove_small_components as absorb
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from tests.pixel_masks import class_images
 
 CORNERS, SIDES = np.ones((3, 3)), np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
@@ -44,7 +44,7 @@ def test_strips_of_any_height_give_what_loops_give(strip, inside, monkeypatch):
     for number, mask in enumerate(masks()):
         smallest = (2, 5, 1, 12)[number % 4]
         labels = ([0, 1, 2], [1], [2, 0])[number % 3]
-        found = absorbed(mask, labels, smallest, inside=inside)
+        found = remove_small_components(mask, labels, smallest, inside=inside)
         np.testing.assert_array_equal(found, brute_force(mask, labels, smallest, inside))
         changed += (found != mask).any()
     assert changed > 10
@@ -61,7 +61,7 @@ def test_snakes_across_many_strips_are_judged_as_a_whole(turned, monkeypatch):
         mask[:30, 6] = 2
         mask = mask[::-1].copy() if turned else mask
         for smallest in (length + 1, length + 2, length + 3, length + 4):
-            found = absorbed(mask, [1], smallest)
+            found = remove_small_components(mask, [1], smallest)
             assert (found == 1).any() == (length + 2 >= smallest)
             np.testing.assert_array_equal(found, brute_force(mask, [1], smallest, False))
 
@@ -75,21 +75,21 @@ def test_the_pixel_beyond_the_end_of_a_line_has_its_vote(turned, monkeypatch):
             column[start : start + length], column[start + length :] = 3, 2
             column = column[::-1].copy() if turned else column
             wanted = np.where(column == 3, 2, column)  # of the two that touch it the lower
-            np.testing.assert_array_equal(absorbed(column, [3], length + 1), wanted)
+            np.testing.assert_array_equal(remove_small_components(column, [3], length + 1), wanted)
 
 
 def test_a_picture_of_one_component_stays():
     mask = np.ones((4, 5), np.uint8)
     for inside in (False, True):
-        np.testing.assert_array_equal(absorbed(mask, [0, 1], 100, inside=inside), mask)
+        np.testing.assert_array_equal(remove_small_components(mask, [0, 1], 100, inside=inside), mask)
 
 
 def test_of_equally_common_classes_the_lowest_and_each_pixel_around_counts_once():
     mask = np.array([[4, 4, 4, 2, 2], [4, 1, 1, 1, 2], [4, 4, 2, 2, 2]], np.uint8)
     assert (mask == 4).sum() == (mask == 2).sum() == 6
-    assert absorbed(mask, [1], 4)[1].tolist() == [4, 2, 2, 2, 2]
+    assert remove_small_components(mask, [1], 4)[1].tolist() == [4, 2, 2, 2, 2]
     mask[0, 3] = 4
-    assert absorbed(mask, [1], 4)[1].tolist() == [4, 4, 4, 4, 2]
+    assert remove_small_components(mask, [1], 4)[1].tolist() == [4, 4, 4, 4, 2]
 
 
 def test_a_hole_is_what_does_not_reach_the_border():
@@ -97,8 +97,10 @@ def test_a_hole_is_what_does_not_reach_the_border():
     mask[1, 1] = mask[2, 2] = mask[4, 0] = 0  # two holes that touch by a corner, and a notch
     filled = mask.copy()
     filled[1, 1] = filled[2, 2] = 1
-    np.testing.assert_array_equal(absorbed(mask, [0], 2, inside=True), filled)
-    np.testing.assert_array_equal(absorbed(mask, [0], 2)[:4], mask[:4])  # 8-connected they are one of two pixels
+    np.testing.assert_array_equal(remove_small_components(mask, [0], 2, inside=True), filled)
+    np.testing.assert_array_equal(
+        remove_small_components(mask, [0], 2)[:4], mask[:4]
+    )  # 8-connected they are one of two pixels
 
 
 def test_the_mask_itself_is_not_written(tmp_path):
@@ -106,6 +108,6 @@ def test_the_mask_itself_is_not_written(tmp_path):
     mask = masks()[40]
     path.write_bytes(mask.tobytes())
     mapped = np.memmap(path, np.uint8, "r", shape=mask.shape)
-    found = absorbed(mapped, [0, 1, 2], 4)
+    found = remove_small_components(mapped, [0, 1, 2], 4)
     assert type(found) is np.ndarray and path.read_bytes() == mask.tobytes()
-    np.testing.assert_array_equal(found, absorbed(mask, [0, 1, 2], 4))
+    np.testing.assert_array_equal(found, remove_small_components(mask, [0, 1, 2], 4))

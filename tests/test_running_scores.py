@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from src.evaluation.metrics.confusion import dice, headline, held, iou, overlap
-from src.evaluation.metrics.running_scores import Tally
+from src.evaluation.metrics.confusion import classes_present, dice, iou, mean_over_classes, overlap
+from src.evaluation.metrics.running_scores import RunningScores
 
 
 def confusions(images, classes, seed=0):
@@ -19,18 +19,18 @@ def confusions(images, classes, seed=0):
 
 @pytest.mark.parametrize("foreground", [[1, 2, 3], [0], [2, 4], [4]])
 def test_means_are_those_of_all_images_at_once(foreground):
-    counts, tally = confusions(23, 5), Tally(5)
+    counts, tally = confusions(23, 5), RunningScores(5)
     for part in np.split(counts, [1, 9, 10]):
         tally.add(part)
     pixels = overlap(counts)
-    classes = held(pixels.true, foreground)
-    wanted = [headline(score, classes) if classes else 0 for score in (dice(pixels), iou(pixels))]
+    classes = classes_present(pixels.true, foreground)
+    wanted = [mean_over_classes(score, classes) if classes else 0 for score in (dice(pixels), iou(pixels))]
     np.testing.assert_allclose(tally.means(foreground), wanted, rtol=1e-12)
     assert (tally.pooled == counts.sum(axis=0)).all()
 
 
 def test_the_size_does_not_grow_with_the_number_of_images():
-    tally, sizes = Tally(4), []
+    tally, sizes = RunningScores(4), []
     for _ in range(3):
         tally.add(confusions(400, 4))
         sizes.append(len(pickle.dumps(tally)))  # everything that the object holds

@@ -10,8 +10,10 @@ import pytest
 
 from src.errors import UserError
 from src.evaluation.scoring.score import check_out, write_scores
+from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml
 from src.report.text.scored import scored_text
+from src.report.text.summary import Wording
 from tests.conftest import ROOT, changed_params
 from tests.ready_masks import RESAMPLES, scored, write_halves
 from tests.test_commands import run
@@ -26,28 +28,30 @@ def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
     (tmp_path / "dataset.yaml").write_text("")
-    with pytest.raises(UserError, match=r"holds other things than scores.*\n  dataset.yaml"):
+    with pytest.raises(UserError, match=r"holds other files than scores.*\n  dataset.yaml"):
         check_out(tmp_path)
     (tmp_path / "scores.json").write_text("{}")
     check_out(tmp_path)
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match=r"holds other things than scores.*\n  notes.txt$"):
+    with pytest.raises(UserError, match=r"holds other files than scores.*\n  notes.txt$"):
         check_out(tmp_path)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         check_out(tmp_path / "notes.txt")
 
 
-def test_what_is_written_and_said(folder, tmp_path):
+def test_write_scores_replaces_the_folder_and_the_text_shows_the_scores(folder, tmp_path):
     results, labelled, *_ = scored(folder, tmp_path / "work")
     dataset = labelled.store.dataset.model_copy(update={"test": "test.txt", "group": "folder"})
+    params = changed_params(**RESAMPLES)
+    scoring = Scoring(dataset, params.evaluate, params.seed)
     for _ in range(2):  # the second time over the first
-        written = write_scores(tmp_path / "out", "prediction", results, None, dataset, changed_params(**RESAMPLES))
+        written = write_scores(tmp_path / "out", "prediction", results, None, scoring)
     names = {"scores.json", "scores.csv", "classes.csv", "confusion.csv", "dataset.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     assert read_json(tmp_path / "out/scores.json") == written and written["dice"]["mean"] == 0.4
     content = read_yaml(tmp_path / "out/dataset.yaml")
     assert content == {"classes": {0: "background", 255: "foreground"}, "background": "background"}
-    text = scored_text(written, ["a note"], "mm", tmp_path / "out")
+    text = scored_text(written, ["a note"], tmp_path / "out", Wording(unit="mm"))
     assert "mean Dice 0.400" in text and "a note" in text and "tools.compare" in text and "colour" not in text
     header = next(line for line in text.splitlines() if line.startswith("class "))
     assert header.split() == ["class", "Dice", "IoU", "surface", "Dice", "HD95", "pooled", "Dice", "images"]
@@ -58,7 +62,7 @@ def test_the_command_from_end_to_end(folder):
     shutil.copy(ROOT / "params.yaml", home)
     found = run(home, "tools.score", "--data", "set", "--prediction", "other")
     assert found.returncode == 0 and found.stderr == ""
-    assert "mean Dice 0.400" in found.stdout and "scored are the masks in set/other" in found.stdout
+    assert "mean Dice 0.400" in found.stdout and "scored: the masks in set/other" in found.stdout
     assert {path.name for path in (home / "logs").iterdir()} == {"score"}  # the temporary store is gone
     assert [row["dice"] for row in read_csv(home / "logs/score/scores.csv")] == ["0.0", "0.4"] * 4
     (folder / "other/p0-0.png").unlink()
@@ -71,7 +75,7 @@ def test_the_command_from_end_to_end(folder):
         assert run(home, "tools.score", "--data", "set", *options).returncode == 2
     found = run(home, "tools.score", "--data", "set", "--prediction", "other", "--out", "set")
     assert (
-        found.returncode == 1 and "set: holds other things than scores" in found.stderr and (folder / "masks").exists()
+        found.returncode == 1 and "set: holds other files than scores" in found.stderr and (folder / "masks").exists()
     )
     found = run(home, "tools.score", "--data", "nothing", "--prediction", "set/masks")
     assert found.returncode == 1 and found.stderr.startswith("score: nothing: no such folder")

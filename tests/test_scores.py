@@ -8,10 +8,10 @@ import src.evaluation.scoring.measure as measure
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
-from src.evaluation.metrics.confusion import confusion, dice, overlap
+from src.evaluation.metrics.confusion import confusion_matrix, dice, overlap
 from src.evaluation.scoring.error_analysis import WORST, sharpness, worst_rows
 from src.evaluation.scoring.measure import COLUMNS, image_rows, measure_all
-from src.evaluation.scoring.scores import class_rows, gain, summary, things
+from src.evaluation.scoring.scores import Scoring, class_rows, classes_with_objects, dice_gain, summary
 from src.evaluation.scoring.tables import write_tables
 from src.files import write_csv
 from tests.conftest import changed_params, prepared, write_pair
@@ -38,13 +38,13 @@ def test_scores_are_those_of_each_image_by_itself(store):
     found = results(store)
     assert found.ids == [record.id for record in store.records] and found.groups[:3] == ["group 0"] * 2 + ["group 1"]
     for image, (index, prediction) in enumerate(shaken(store)):
-        counts = confusion(store.mask(index), prediction, 3)
+        counts = confusion_matrix(store.mask(index), prediction, 3)
         np.testing.assert_array_equal(found.values["dice"][image], dice(overlap(counts)))
         by_itself = measure.measure(store.mask(index), prediction, 3, (1.0, 1.0), 2.0)
         for name in measure.BOUNDARIES:
             np.testing.assert_array_equal(found.values[name][image], by_itself.boundaries[name])
         np.testing.assert_array_equal(found.objects[image], by_itself.objects)
-    total = sum(confusion(store.mask(index), prediction, 3) for index, prediction in shaken(store))
+    total = sum(confusion_matrix(store.mask(index), prediction, 3) for index, prediction in shaken(store))
     np.testing.assert_array_equal(found.confusion, total)
 
 
@@ -59,7 +59,7 @@ def test_the_number_of_threads_changes_nothing(store, monkeypatch):
 def test_the_summary_is_what_the_table_says(store):
     found = results(store)
     table = pd.DataFrame(image_rows(found, store.dataset.names, "unet")).replace("", np.nan)
-    scores = summary(found, store.dataset, SETTINGS, 0)
+    scores = summary(found, Scoring(store.dataset, SETTINGS, 0))
     means = table.groupby("class").mean(numeric_only=True)
     totals = table.groupby("class")[["true", "predicted", "overlap"]].sum()
     for name in store.dataset.names:
@@ -85,7 +85,7 @@ def test_empty_images_are_left_out_and_their_false_alarms_reported(store):
     masks = [np.array(store.mask(index)) for index in EVERY]
     store.mask = lambda index: masks[index]
     found = results(store, predictions())
-    scores = summary(found, store.dataset, SETTINGS, 0)
+    scores = summary(found, Scoring(store.dataset, SETTINGS, 0))
     second, third = store.dataset.names[1:]
     assert scores["classes"][second] | {"images": 8, "groups": 4, "dice": 1} == scores["classes"][second]
     assert scores["classes"][third]["images"] == 11  # three of them with nothing but a false alarm
@@ -103,7 +103,7 @@ def test_a_class_that_no_truth_holds_is_left_out_of_the_mean(store):
     store.mask = lambda index: masks[index]
     predictions = [np.array(mask) for mask in masks]
     predictions[0][0, 0] = 2
-    scores = summary(results(store, enumerate(predictions)), store.dataset, SETTINGS, 0)
+    scores = summary(results(store, enumerate(predictions)), Scoring(store.dataset, SETTINGS, 0))
     third = store.dataset.names[2]
     assert scores["dice"]["mean"] > 0.99 and scores["classes"][third]["dice"] == 0
     assert scores["empty"][third]["false_alarms"] == 1
@@ -141,23 +141,23 @@ def test_large_images_have_counts_alone(store, monkeypatch):
     )
     assert row["objects_true"] == row["hd95"] == row["object_f1"] == ""
     counts = results(store, tolerance=None)
-    assert counts.left_out == 12 and "surface_dice" not in summary(counts, store.dataset, SETTINGS, 0)
+    assert counts.left_out == 12 and "surface_dice" not in summary(counts, Scoring(store.dataset, SETTINGS, 0))
 
 
 def test_objects_are_scored_where_there_are_some(store):
     found = results(store)
-    assert things(found, "auto", [1, 2]) == [] and things(found, "all", [1, 2]) == [
+    assert classes_with_objects(found, "auto", [1, 2]) == [] and classes_with_objects(found, "all", [1, 2]) == [
         1,
         2,
     ]  # a disc of each in each image
-    assert things(found, "none", [1, 2]) == []
+    assert classes_with_objects(found, "none", [1, 2]) == []
     found.objects[:, 2] = [3, 2, 1]
-    assert things(found, "auto", [1, 2]) == [2]
+    assert classes_with_objects(found, "auto", [1, 2]) == [2]
 
 
 def test_gain_is_the_difference_of_the_means(store):
     plain, better = results(store), results(store, ((index, store.mask(index)) for index in EVERY))
-    found = gain(plain, better, store.dataset, SETTINGS, 0)
+    found = dice_gain(plain, better, Scoring(store.dataset, SETTINGS, 0))
     mean = np.mean([np.nanmean(plain.values["dice"][:, label]) for label in store.dataset.foreground])
     assert found["gain"] == pytest.approx(1 - mean) and 0 < found["low"] < found["gain"] < found["high"]
 
@@ -166,7 +166,10 @@ def test_the_tables(store, tmp_path):
     found, calibration = results(store), Calibration(3)
     calibration.add(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8))
     write_tables(
-        tmp_path, {"unet": found, "colour": results(store, tolerance=None)}, calibration, store.dataset, SETTINGS, 0
+        tmp_path,
+        {"unet": found, "colour": results(store, tolerance=None)},
+        calibration,
+        Scoring(store.dataset, SETTINGS, 0),
     )
     scores = pd.read_csv(tmp_path / "scores.csv")
     assert list(scores.columns) == COLUMNS and set(scores["method"]) == {"unet", "colour"} and len(scores) == 72
@@ -177,7 +180,7 @@ def test_the_tables(store, tmp_path):
     assert classes.loc[(name, "dice"), "mean"] == pytest.approx(found.values["dice"][:, 1].mean(), abs=1e-6)
     assert classes.loc[(name, "dice"), "pooled"] == pytest.approx(dice(overlap(found.confusion))[1], abs=1e-6)
     assert np.isnan(classes.loc[(name, "hd95"), "pooled"]) and classes.loc[(name, "assd"), "low"] > 0
-    rows = [row for row in class_rows(found, store.dataset, SETTINGS, 0) if row["measure"] == "object_f1"]
+    rows = [row for row in class_rows(found, Scoring(store.dataset, SETTINGS, 0)) if row["measure"] == "object_f1"]
     assert rows == []  # one disc an image: no separate things
     assert len(pd.read_csv(tmp_path / "reliability.csv")) == len(store.dataset.foreground)
 

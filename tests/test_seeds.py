@@ -12,11 +12,11 @@ from src.evaluation.comparison.seeds import (
     _judge,
     _spread,
     compare_seeds,
-    freedom,
-    spread_of,
+    degrees_of_freedom,
+    summarize_seeds,
     welch_quantile,
 )
-from src.evaluation.comparison.shared_images import Common
+from src.evaluation.comparison.shared_images import SharedImages
 from src.evaluation.comparison.verdict import BETTER, FEW, FEW_SEEDS, SAME, UNTOLD
 from src.report.text.comparison import comparison_markdown, comparison_text
 from tests.made_scores import DATASET, make_run
@@ -38,7 +38,7 @@ def seeds(count=3, spread=0.02, gain=0.0, images=24, start=0, **changes):
 
 def test_spreads_equal_a_hand_calculation():
     scores, runs = seeds(4)
-    told = spread_of(runs)
+    told = summarize_seeds(runs)
     row, means = told["dice"]["mean"], [of_run[:, 1:].mean() for of_run in scores]
     assert row["mean"] == pytest.approx(np.mean(means), abs=2e-6)
     assert row["seeds"] == pytest.approx(pd.Series(means).std(), abs=2e-6)
@@ -80,8 +80,8 @@ def test_both_parts_are_added_in_squares():
     of_a, of_b = ([of_run[:, 1:].mean() for of_run in scores] for scores in (a_scores, b_scores))
     paired = (np.mean(b_scores, axis=0) - np.mean(a_scores, axis=0))[:, 1:].mean(axis=1)
     parts = np.array([stats.sem(paired), stats.sem(of_a), stats.sem(of_b)]) ** 2
-    freedom = parts.sum() ** 2 / (parts**2 / [23, 2, 3]).sum()
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    degrees_of_freedom = parts.sum() ** 2 / (parts**2 / [23, 2, 3]).sum()
+    half = stats.t.ppf(0.975, degrees_of_freedom) * np.sqrt(parts.sum())
     gain = np.mean(of_b) - np.mean(of_a)
     assert (row["low"], row["high"]) == pytest.approx((gain - half, gain + half), abs=3e-6)
 
@@ -91,17 +91,19 @@ def test_the_part_of_the_images_is_over_groups():
     scores, groups = rng.uniform(0, 0.7, (300, 2)) + rng.uniform(0, 0.3, (60, 1)).repeat(5, axis=0), np.arange(300) // 5
     scores[rng.random(scores.shape) < 0.3] = np.nan
     values = [{measure: scores for measure in ("dice", "iou")}] * 2
-    shared = Common(DATASET, DATASET.foreground, groups, ["unet"] * 2, [0] * 2, False, values)
+    shared = SharedImages(DATASET, DATASET.foreground, groups, ["unet"] * 2, [0] * 2, False, values)
     drawn = [rng.integers(0, 60, 60) for _ in range(2000)]
     means = [np.nanmean(scores.reshape(60, 5, 2)[own].reshape(-1, 2), axis=0).mean() for own in drawn]
-    assert _spread(shared, "dice", [0, 1], 0.95)["images"] == pytest.approx(np.std(means), rel=0.06)
+    assert _spread(shared, "dice", [0, 1], 0.95).images == pytest.approx(np.std(means), rel=0.06)
 
 
 def test_groups_that_count_for_nothing_are_no_evidence():
     first, second = np.full((2, 12, 2), np.nan)
     first[:5, 0], second[3:9, 1] = 0.5, 0.5
-    assert freedom([first], np.arange(12)) == 4 and freedom([first, second], np.arange(12)) == 8
-    assert freedom([first], np.arange(12) // 2) == freedom([first, second], np.arange(12) // 2) == 0
+    assert degrees_of_freedom([first], np.arange(12)) == 4 and degrees_of_freedom([first, second], np.arange(12)) == 8
+    assert (
+        degrees_of_freedom([first], np.arange(12) // 2) == degrees_of_freedom([first, second], np.arange(12) // 2) == 0
+    )
     assert welch_quantile([0.0, 0.0], [4, 1], 0.95) == 0 and np.isnan(welch_quantile([np.nan, 0.1], [0, 1], 0.95))
 
 
@@ -112,8 +114,8 @@ def test_one_setting_claims_nothing_and_many_claim_a_difference_in_5_percent():
     for _ in range(400):
         base = rng.uniform(0.4, 0.8, (30, 3))
         values = [{"dice": base + rng.normal(0, 0.02) + rng.normal(0, 0.05, base.shape)} for _ in range(6)]
-        shared = Common(DATASET, DATASET.foreground, groups, ["unet"] * 6, [0] * 6, False, values)
-        claimed += _judge(shared, 3, "dice", [1, 2], 0.95, same=False)["verdict"] != UNTOLD
+        shared = SharedImages(DATASET, DATASET.foreground, groups, ["unet"] * 6, [0] * 6, False, values)
+        claimed += _judge(shared, 3, "dice", [1, 2], 0.95, same=False).verdict != UNTOLD
     assert claimed / 400 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
@@ -148,9 +150,9 @@ def test_what_is_no_setting_is_refused(first, second, words):
 
 def test_unknown_parameters_are_taken_on_trust_and_said():
     runs = [make_run(name, np.full((6, 3), 0.5), None) for name in "ab"]
-    assert UNKNOWN in spread_of(runs)["notes"]
+    assert UNKNOWN in summarize_seeds(runs)["notes"]
     with pytest.raises(UserError, match="run a twice"):
-        spread_of([runs[0], runs[0]])
+        summarize_seeds([runs[0], runs[0]])
 
 
 @pytest.mark.parametrize("show", [comparison_text, comparison_markdown])
@@ -159,7 +161,7 @@ def test_both_outputs_show_the_parts(show):
     text, row = show(told), told["dice"]["mean"]
     line = next(line for line in text.splitlines() if "Dice mean" in line)
     assert all(f"± {row[key]:.4f}" in line for key in ("seeds", "images")) and row["verdict"] in line
-    told = spread_of(seeds(3)[1])
+    told = summarize_seeds(seeds(3)[1])
     text, row = show(told), told["iou"]["mean"]
     line = next(line for line in text.splitlines() if "IoU mean" in line)
     assert f"± {row['seeds']:.4f}" in line and "there are 3" in " ".join(text.split()) and "run 2" in text

@@ -9,7 +9,7 @@ import pytest
 import src.model.training.loop as train
 from src.archive.project import Project
 from src.errors import UserError
-from src.evaluation.metrics.confusion import confusion, dice, headline, overlap
+from src.evaluation.metrics.confusion import confusion_matrix, dice, mean_over_classes, overlap
 from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.unet import build_unet
 from src.model.training.state import Training
@@ -74,8 +74,8 @@ def test_validation_is_measured_over_whole_images(store, params):
     flat_logits = np.concatenate([part.reshape(1, -1, 1, 3) for part in logits], axis=1)
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, chosen.train.loss, [0, 1, 2]), rel=1e-4)
-    counts = np.stack([confusion(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
-    assert found["dice"] == pytest.approx(headline(dice(overlap(counts)), [0, 1, 2]))
+    counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
+    assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
     assert found["accuracy"] == pytest.approx(np.trace(counts.sum(axis=0)) / counts.sum())
 
 

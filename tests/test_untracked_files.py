@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
-from src.reproduction.workspace.untracked_files import left_behind, stop_in_copy
+from src.reproduction.workspace.untracked_files import stop_in_incomplete_copy, untracked_files
 from tests.conftest import ROOT, write_data_set
 from tests.dvc_project import dvc_project
 
@@ -66,8 +66,8 @@ def test_known_is_what_gits_index_holds_and_the_outputs_of_that(project):
     shutil.copytree(project / SET, kept)
     for command, behind in STATES:
         shell(project, command)
-        assert left_behind(SET, project) == behind, command
-        assert left_behind(str(project / SET), project) == []  # a full path leads to the same folder from anywhere
+        assert untracked_files(SET, project) == behind, command
+        assert untracked_files(str(project / SET), project) == []  # a full path leads to the same folder from anywhere
         shutil.rmtree(project / "data")
         shell(project, "git reset -q --hard || true")
         shutil.copytree(kept, project / SET)
@@ -86,10 +86,10 @@ def test_links_and_folders_outside(project):
     outside = project.parent / f"{project.name} outside"
     shutil.move(project / SET, outside)
     (project / "data/link").symlink_to(outside)
-    assert left_behind("data/link", project) == ALL
+    assert untracked_files("data/link", project) == ALL
     shell(project, "git add data/link")
-    assert left_behind("data/link", project) == []
-    assert left_behind(f"../{outside.name}", project) == ALL
+    assert untracked_files("data/link", project) == []
+    assert untracked_files(f"../{outside.name}", project) == ALL
     assert f"source: {outside}" in shell(project, f"python -m tools.check '../{outside.name}'")
 
 
@@ -162,15 +162,15 @@ def test_what_comes_after_the_copy_was_made_is_no_part_of_its_experiment(project
     add_pair(project)
     monkeypatch.setenv("DVC_ROOT", str(project))
     monkeypatch.chdir(copy)
-    stop_in_copy(SET)
+    stop_in_incomplete_copy(SET)
     monkeypatch.chdir(project)
-    stop_in_copy(SET)
+    stop_in_incomplete_copy(SET)
     monkeypatch.chdir(copy)
     (copy / "dvc.yaml").write_text(DVC + SPLIT)  # as if the copy were of now
     with pytest.raises(UserError, match=r"images/new\.png"):
-        stop_in_copy(SET)
+        stop_in_incomplete_copy(SET)
 
 
 def test_outside_of_a_project_nothing_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
-    assert left_behind("set", write_data_set(tmp_path / "set", count=1).parent) == []
+    assert untracked_files("set", write_data_set(tmp_path / "set", count=1).parent) == []

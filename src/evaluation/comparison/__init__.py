@@ -1,1 +1,1 @@
-"""Two or more runs to differences and verdicts."""
+"""Two or more runs become differences, intervals and verdicts."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from src.errors import UserError, listing
@@ -9,10 +10,33 @@ from src.evaluation.comparison.comparison import all_rows
 from src.evaluation.comparison.table import MEASURES
 
 
-def read_gates(texts: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
-    """KEY=NUMBER, as in dice.mean=0.01 → key → the most by which it may fall, from 0 to 1.
+@dataclass(frozen=True)
+class GateResult:
+    """The outcome of a gate.
 
-    `UserError` lists every text that is none, and the keys that there are.
+    Attributes:
+        most: By how much the score may fall, from 0 to 1.
+        failed: Whether it fell by more.
+        said: The difference and its interval, in words.
+    """
+
+    most: float
+    failed: bool
+    said: str
+
+
+def read_gates(texts: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
+    """Parse gates such as dice.mean=0.01.
+
+    Args:
+        texts: KEY=NUMBER each; the number is from 0 to 1.
+        classes: Names of the classes.
+
+    Returns:
+        Key → by how much the score may fall.
+
+    Raises:
+        UserError: A key or a number is wrong; the message lists all of them, and the keys that exist.
     """
     keys = [f"{measure}.{name}" for measure in MEASURES for name in ("mean", *classes)]
     gates, problems = {}, []
@@ -27,17 +51,24 @@ def read_gates(texts: Sequence[str], classes: Sequence[str]) -> dict[str, float]
         gates[key] = most
     if problems:
         raise UserError(
-            f"a gate is KEY=NUMBER, by how much that score may fall at most\n{listing(problems)}\nscores are "
+            f"a gate is KEY=NUMBER: NUMBER is by how much the score KEY may fall\n{listing(problems)}\nscores are "
             f"{', '.join(dict.fromkeys(keys))}"
         )
     return gates
 
 
-def judged(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """key → most: what is allowed, failed: whether it is, said: why, in words.
+def check_gates(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str, GateResult]:
+    """Check by how much scores fell.
 
-    It fails if the whole interval of B - A lies below -most; where there is no interval, if the difference itself does.
-    If only A has a score, the gate fails, too: nobody can see any more whether it fell.
+    A gate fails if the whole interval of B - A lies below -most or, where there is no interval, if the difference does.
+    It also fails if only A has the score, since nobody can see any more whether it fell.
+
+    Args:
+        gates: Key → by how much the score may fall.
+        compared: What `compare` or `compare_seeds` returned.
+
+    Returns:
+        Key → outcome.
     """
     found = {}
     rows = all_rows(compared)
@@ -45,17 +76,17 @@ def judged(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str,
         row = rows.get(key, {})
         gain, high = row.get("difference"), row.get("high")
         if high is not None:
-            failed, said = high < -most, f"{gain:+.4f}, at most {high:+.4f} at {100 * row['level']:.4g} %"
+            failed, words = high < -most, f"{gain:+.4f}, at most {high:+.4f} at {100 * row['level']:.4g} %"
         elif gain is not None:
-            failed, said = gain < -most, f"{gain:+.4f}, and no interval"
+            failed, words = gain < -most, f"{gain:+.4f}, and no interval"
         else:
-            failed, said = "first" in row and "second" not in row, "counts for no image of A, of B, or of both"
-        found[key] = {"most": most, "failed": bool(failed), "said": said}
+            failed, words = "first" in row and "second" not in row, "counts for no image of A, of B, or of both"
+        found[key] = GateResult(most, bool(failed), words)
     return found
 
 
-def stop_on_failed(gates: Mapping[str, Mapping[str, Any]]) -> None:
-    """`UserError` naming every gate that failed."""
-    lines = [f"{key}: {gate['said']}; allowed is {-gate['most']:+.4f}" for key, gate in gates.items() if gate["failed"]]
+def stop_on_failed(gates: Mapping[str, GateResult]) -> None:
+    """Raise `UserError` if any gate failed; the message lists those that did."""
+    lines = [f"{key}: {gate.said}; allowed is {-gate.most:+.4f}" for key, gate in gates.items() if gate.failed]
     if lines:
         raise UserError(f"{len(lines)} of {len(gates)} gate(s) failed\n{listing(lines)}")

@@ -1,8 +1,7 @@
-"""Several seeds of a setting: how much of a score is the luck of training, and how much the choice of test images."""
+"""Several seeds of a setting: how much of a score is due to the luck of training, and how much to the test images?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,104 +11,133 @@ from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows, heading, notes
 from src.evaluation.comparison.runs import SEED, Run, scoring_changes
-from src.evaluation.comparison.shared_images import Common, common
-from src.evaluation.comparison.verdict import FEW, FEW_SEEDS, UNTOLD, Row, more, rows, verdict
-from src.evaluation.metrics.confusion import Scores, class_means, headline
-from src.evaluation.statistics.bootstrap import error, error_of_difference
+from src.evaluation.comparison.shared_images import SharedImages, shared_images
+from src.evaluation.comparison.verdict import (
+    FEW,
+    FEW_SEEDS,
+    UNTOLD,
+    Compared,
+    Judgement,
+    SeedSpread,
+    additional_needed,
+    judge_classes,
+    verdict,
+)
+from src.evaluation.metrics.confusion import Scores, class_means, mean_over_classes
+from src.evaluation.statistics.bootstrap import standard_error, standard_error_of_difference
 from src.files import round_scores
 
-ONE_SETTING = "A and B are one setting: what differs is the luck of training, and no difference is claimed."
-UNKNOWN = "The parameters of some runs are not known: that these are seeds of one setting is taken on trust."
+ONE_SETTING = "A and B are one setting: they differ by the luck of training, and no difference is claimed."
+UNKNOWN = "The parameters of some runs are not known, so nothing checks that these are seeds of one setting."
 ALONE = (
     "Seeds: standard deviation of the runs' means (n - 1), all on the same images. Images: standard error of the mean "
-    "over groups, each image averaged over the seeds. With the number of seeds in the last column the mean over seeds "
-    "varies less by the seeds than by the images; there are {runs}."
+    "over groups, each image averaged over the seeds. From the number of seeds in the last column on, the mean over "
+    "seeds varies less by the seeds than by the images; there are {runs}."
 )
 BOTH = (
-    "The mean over the seeds of each side; seeds and images are the parts of the standard error of B - A that come "
+    "Each side is the mean over its seeds. Seeds and images are the parts of the standard error of B - A that come "
     "from the luck of training and from the choice of test images."
 )
 MORE = (
-    "More images, in new groups as large as those here, or more seeds of each: so many that the interval would just "
-    "exclude 0 if the rest stayed as it is; the chance to tell is then even."
+    "More images, in new groups as large as those here, or more seeds of each side: with that many the interval would "
+    "just exclude 0 if the rest stayed as it is. The chance of a verdict is then 50 %."
 )
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One measure of the seeds of a setting over some classes.
+class SeedScores:
+    """One measure of the seeds of a setting, over some classes.
 
-    means: float64 [seeds], the mean of each run that has one; together: float64 [images, classes], each image's mean
-    over the seeds in which it counts.
+    Attributes:
+        means: The mean of each run that has one, float64 [seeds].
+        together: Each image's mean over the seeds in which it counts, float64 [images, classes].
     """
 
     means: NDArray[np.float64]
     together: Scores
 
     @classmethod
-    def of(cls, values: Sequence[Scores], classes: Sequence[int]) -> "Setting":
+    def of(cls, values: Sequence[Scores], classes: Sequence[int]) -> "SeedScores":
+        """Collect the scores.
+
+        Args:
+            values: For each seed, float64 [images, all classes]; NaN where an image does not count for a class.
+            classes: Indices of the classes to use.
+        """
         chosen = np.stack([scores[:, classes] for scores in values])
-        means = np.array([headline(scores, range(len(classes))) for scores in chosen])
+        means = np.array([mean_over_classes(scores, range(len(classes))) for scores in chosen])
         return cls(means[~np.isnan(means)], class_means(chosen))
 
     @property
     def mean(self) -> float:
+        """The mean over seeds; NaN if no seed has one."""
         return float(self.means.mean()) if len(self.means) else float("nan")
 
     @property
     def spread(self) -> float:
-        """Standard deviation between seeds, n - 1; NaN for fewer than two."""
+        """The standard deviation between seeds (n - 1); NaN for fewer than two."""
         return float(self.means.std(ddof=1)) if len(self.means) > 1 else float("nan")
 
 
-def spread_of(runs: Sequence[Run], method: str | None = None) -> dict[str, Any]:
-    """The seeds of one setting as nested plain values of six decimals; what cannot be told is left out.
+def summarize_seeds(runs: Sequence[Run], method: str | None = None) -> Compared:
+    """Summarise the seeds of one setting.
 
-    first, images, groups, notes as of `compare`; runs.<name>: seed, dice, iou; <measure>.mean and
-    <measure>.classes.<name>: mean over seeds; seeds: standard deviation between them; images: standard error over
-    groups; seeds_needed: how many seeds there must be for theirs to be the smaller part of the mean's uncertainty.
-    `UserError` as of `common`, or if the runs are no seeds of one setting.
+    Args:
+        runs: Two or more runs that differ in the seed alone.
+        method: The method to use; see `shared_images`.
+
+    Returns:
+        Nested plain values of six decimals; undefined ones are missing:
+        first, images, groups, notes: as of `compare`.
+        runs.<name>: seed, dice, iou.
+        <measure>.mean, <measure>.classes.<name>: the fields of a `SeedSpread`.
+
+    Raises:
+        UserError: The runs are not seeds of one setting, or cannot be compared (see `shared_images`).
     """
-    _seeds_of_one(runs, "A")
-    shared = common(runs, method)
-    told = heading([runs], shared) | {"runs": _described(runs, shared)}
-    told |= rows(shared.dataset.names, shared.foreground, lambda *place: _spread(shared, *place))
+    _require_seeds(runs, "A")
+    shared = shared_images(runs, method)
+    summary = heading([runs], shared) | {"runs": _described(runs, shared)}
+    summary |= judge_classes(shared.dataset.names, shared.foreground, lambda *part: _spread(shared, *part))
     unknown = [UNKNOWN] if scoring_changes([run.params for run in runs]) is None else []
-    told["notes"] = [*notes(shared, [len(runs)]), ALONE.format(runs=len(runs)), *unknown]
-    return round_scores(told)
+    summary["notes"] = [*notes(shared, [len(runs)]), ALONE.format(runs=len(runs)), *unknown]
+    return round_scores(summary)
 
 
-def _spread(shared: Common, measure: str, classes: Sequence[int], _: float) -> Row:
-    setting = Setting.of([values[measure] for values in shared.values], classes)
-    told = freedom([setting.together], shared.groups) > 0
-    images = error(setting.together, shared.groups) if told else float("nan")
+def _spread(shared: SharedImages, measure: str, classes: Sequence[int], _: float) -> SeedSpread:
+    setting = SeedScores.of([values[measure] for values in shared.values], classes)
+    enough = degrees_of_freedom([setting.together], shared.groups) > 0
+    images = standard_error(setting.together, shared.groups) if enough else float("nan")
     needed = (setting.spread / images) ** 2 if images > 0 else float("nan")
-    return {
-        "mean": setting.mean,
-        "seeds": setting.spread,
-        "images": images,
-        "seeds_needed": int(needed) + 1 if np.isfinite(needed) else None,
-    }
+    return SeedSpread(setting.mean, setting.spread, images, int(needed) + 1 if np.isfinite(needed) else None)
 
 
-def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | None = None) -> dict[str, Any]:
-    """Setting B (second) against setting A (first), each by the mean over its seeds; as `compare`, and
+def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | None = None) -> Compared:
+    """Compare setting B (second) with setting A (first), each by the mean over its seeds.
 
-    runs.<name>: seed, dice, iou; in each row seeds and images, the two parts of the difference's standard error, and if
-    it cannot tell more_images and more_seeds (of each side). `UserError` as of `common`, or if the runs of a side are
-    no seeds of one setting, or a run is on both.
+    Args:
+        first: Two or more runs of A that differ in the seed alone.
+        second: The same of B.
+        method: The method to compare, of all runs; see `shared_images`.
+
+    Returns:
+        As `compare`, and runs.<name>: seed, dice, iou.
+
+    Raises:
+        UserError: The runs of a side are not seeds of one setting, a run is on both sides, or the runs cannot be
+            compared (see `shared_images`).
     """
-    _seeds_of_one(first, "A")
-    _seeds_of_one(second, "B")
+    _require_seeds(first, "A")
+    _require_seeds(second, "B")
     if both := sorted({run.name for run in first} & {run.name for run in second}):
-        raise UserError(f"in A and in B; a setting is not compared with itself\n{listing(both)}")
-    shared = common([*first, *second], method)
+        raise UserError(f"runs that are in A and in B; name each run on one side\n{listing(both)}")
+    shared = shared_images([*first, *second], method)
     changed = scoring_changes([run.params for run in (*first, *second)])
     same = changed is not None and set(changed) <= {SEED}
     compared = heading([first, second], shared) | {"runs": _described([*first, *second], shared)}
     compared["params"] = {key: values for key, values in compared["params"].items() if key != SEED}
-    compared |= rows(
-        shared.dataset.names, shared.foreground, lambda *place: _judge(shared, len(first), *place, same=same)
+    compared |= judge_classes(
+        shared.dataset.names, shared.foreground, lambda *part: _judge(shared, len(first), *part, same=same)
     )
     compared["notes"] = [*notes(shared, [len(first), len(second)]), BOTH]
     compared["notes"] += [UNKNOWN] if changed is None else [ONE_SETTING] if same else []
@@ -118,37 +146,57 @@ def compare_seeds(first: Sequence[Run], second: Sequence[Run], method: str | Non
     return round_scores(compared)
 
 
-def _judge(shared: Common, split: int, measure: str, classes: Sequence[int], level: float, *, same: bool) -> Row:
-    sides = [
-        Setting.of([values[measure] for values in part], classes)
+def _judge(
+    shared: SharedImages, split: int, measure: str, classes: Sequence[int], level: float, *, same: bool
+) -> Judgement:
+    """Judge the seeds from `split` on against those before it."""
+    first, second = sides = [
+        SeedScores.of([values[measure] for values in part], classes)
         for part in (shared.values[:split], shared.values[split:])
     ]
-    gain = sides[1].mean - sides[0].mean
-    tables = [side.together for side in sides]
-    degrees = freedom(tables, shared.groups)
-    images = error_of_difference(tables[0], tables[1], shared.groups) if degrees else float("nan")
-    lucks = [side.spread / np.sqrt(max(len(side.means), 1)) for side in sides]
-    seeds = float(np.hypot(*lucks))
-    quantile = welch_quantile([images, *lucks], [degrees, *(len(side.means) - 1 for side in sides)], level)
+    gain = second.mean - first.mean
+    degrees = degrees_of_freedom([first.together, second.together], shared.groups)
+    images = float("nan")
+    if degrees:
+        images = standard_error_of_difference(first.together, second.together, shared.groups)
+    errors = [side.spread / np.sqrt(max(len(side.means), 1)) for side in sides]
+    seeds = float(np.hypot(*errors))
+    quantile = welch_quantile([images, *errors], [degrees, *(len(side.means) - 1 for side in sides)], level)
     half = quantile * float(np.hypot(images, seeds))
     bounds = (gain - half, gain + half) if np.isfinite(half) else None
-    said = verdict(gain, bounds, same=same)
-    if said == FEW and min(len(side.means) for side in sides) < 2:
-        said = FEW_SEEDS
-    row = {"first": sides[0].mean, "second": sides[1].mean, "difference": gain, "level": level, "verdict": said}
-    row |= {"seeds": seeds, "images": images}
-    if bounds:
-        row |= {"low": bounds[0], "high": bounds[1]}
-    if said == UNTOLD:
-        row["more_images"] = more(len(shared.groups), gain, quantile * images, quantile * seeds)
-        row["more_seeds"] = more(max(len(side.means) for side in sides), gain, quantile * seeds, quantile * images)
-    return row
+    words = verdict(gain, bounds, same=same)
+    if words == FEW and min(len(side.means) for side in sides) < 2:
+        words = FEW_SEEDS
+    more_images = more_seeds = None
+    if words == UNTOLD:
+        most = max(len(side.means) for side in sides)
+        more_images = additional_needed(len(shared.groups), gain, quantile * images, quantile * seeds)
+        more_seeds = additional_needed(most, gain, quantile * seeds, quantile * images)
+    low, high = bounds or (None, None)
+    return Judgement(
+        first=first.mean,
+        second=second.mean,
+        difference=gain,
+        level=level,
+        verdict=words,
+        seeds=seeds,
+        images=images,
+        low=low,
+        high=high,
+        more_images=more_images,
+        more_seeds=more_seeds,
+    )
 
 
-def freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
-    """Degrees of freedom of a standard error over groups: those that count in any table, less one; 0 if too few.
+def degrees_of_freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
+    """Return the degrees of freedom of a standard error over groups: the groups that count in any table, less one.
 
-    Too few: a class of one of the tables counts in fewer than `FEWEST_GROUPS` groups.
+    Args:
+        tables: float64 [images, classes] each; NaN where an image does not count for a class.
+        groups: The group of each image, int64 [images].
+
+    Returns:
+        The number; 0 if a class of a table counts in fewer than `FEWEST_GROUPS` groups, or no class counts.
     """
     counted = [set(groups[column].tolist()) for scores in tables for column in ~np.isnan(scores).T]
     sizes = [len(found) for found in counted if found]
@@ -156,29 +204,36 @@ def freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> int:
 
 
 def welch_quantile(errors: Sequence[float], degrees: Sequence[int], level: float) -> float:
-    """Student's t beyond which a sum of independent estimates lies with probability 1 - level, on both sides together.
+    """Compute the two-sided quantile of Student's t for a sum of independent estimates.
 
-    errors: the standard error of each, of so many `degrees` of freedom; those of the sum by Welch and Satterthwaite
-    (https://doi.org/10.2307/3002019). Without any error 0; NaN if one is not known.
+    The degrees of freedom of the sum are those of Welch and Satterthwaite (https://doi.org/10.2307/3002019).
+
+    Args:
+        errors: The standard error of each estimate.
+        degrees: The degrees of freedom of each standard error.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The quantile; 0 if all errors are 0, and NaN if an error is not known.
     """
     parts = np.square(errors)
     if not np.isfinite(parts).all() or not parts.any():
         return float(parts.sum())
-    freedom_of_sum = parts.sum() ** 2 / np.sum(parts**2 / np.array(degrees))
-    return float(stdtrit(freedom_of_sum, (1 + level) / 2))
+    freedom = parts.sum() ** 2 / np.sum(parts**2 / np.array(degrees))
+    return float(stdtrit(freedom, (1 + level) / 2))
 
 
-def _described(runs: Sequence[Run], shared: Common) -> dict[str, dict[str, Any]]:
-    """Name → seed and headlines of each run, in the order given."""
+def _described(runs: Sequence[Run], shared: SharedImages) -> dict[str, dict[str, object]]:
+    """Name → seed and mean scores of each run, in the order given."""
     return {
         run.name: {"seed": run.params.get(SEED)}
-        | {measure: headline(scores, shared.foreground) for measure, scores in values.items()}
+        | {measure: mean_over_classes(scores, shared.foreground) for measure, scores in values.items()}
         for run, values in zip(runs, shared.values, strict=True)
     }
 
 
-def _seeds_of_one(runs: Sequence[Run], side: str) -> None:
-    """`UserError` unless these are two or more runs that differ in their seed alone, as far as is known."""
+def _require_seeds(runs: Sequence[Run], side: str) -> None:
+    """Raise `UserError` unless these are two or more runs that differ in the seed alone, as far as is known."""
     problems = []
     known = [run for run in runs if run.params]
     others = [key for key in scoring_changes([run.params for run in known]) or [] if key != SEED]

@@ -1,4 +1,4 @@
-"""The test images that several runs have in common: only on these can they be compared."""
+"""The test images that all of several runs have: runs are compared on these alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,22 @@ from src.data.source.dataset import Dataset
 from src.errors import UserError, listing
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.table import Table
-from src.evaluation.metrics.confusion import Scores, held
-
-OURS = "unet"  # the method compared, where a table has it
+from src.evaluation.metrics.confusion import Scores, classes_present
+from src.evaluation.scoring.methods import NETWORK
 
 
 @dataclass(frozen=True)
-class Common:
-    """What runs scored on the test images that all of them have.
+class SharedImages:
+    """The scores of several runs on the test images that all of them have.
 
-    dataset: whose classes count; foreground: those that means are over, as the truth holds them; groups: int64
-    [images]; methods, left_out: of each run, the method compared and how many of its images another one lacks;
-    regrouped: whether the runs group the images differently; values: of each run, measure → float64 [images, classes].
+    Attributes:
+        dataset: The data set of the first run, whose order of classes is used.
+        foreground: Indices of the foreground classes that the truth holds; means are over these.
+        groups: The group of each image, int64 [images].
+        methods: The method of each run that is compared.
+        left_out: For each run, the number of its images that another run lacks.
+        regrouped: Whether the runs group the images differently.
+        values: For each run, measure → float64 [images, classes]; NaN where an image does not count for a class.
     """
 
     dataset: Dataset
@@ -36,11 +40,18 @@ class Common:
     values: list[dict[str, Scores]]
 
 
-def common(runs: Sequence[Run], method: str | None = None) -> Common:
-    """The runs on what they share; images that share a group in any of them are one group.
+def shared_images(runs: Sequence[Run], method: str | None = None) -> SharedImages:
+    """Collect the scores of runs on the test images that they share.
 
-    method: of all runs; else `OURS`, or a table's only one. `UserError` if the classes differ, if a run has not this
-    method, if no image is shared, or if the truth of a shared one is not the same in all runs: it lists them.
+    Images that share a group in any of the runs are one group.
+
+    Args:
+        runs: One or more runs.
+        method: The method to use in all runs; None for a table's only method, or `NETWORK` if it has several.
+
+    Raises:
+        UserError: The classes differ, a run lacks the method, no image is shared, or the truth of a shared image
+            differs between runs. The message lists them.
     """
     dataset = _one_dataset(runs)
     tables = [Table.of(run) for run in runs]
@@ -56,12 +67,12 @@ def common(runs: Sequence[Run], method: str | None = None) -> Common:
     groups = _joined_groups(tables)
     regrouped = any(len(set(table.groups)) != len(set(groups.tolist())) for table in tables)
     values = [table.values[own] for table, own in zip(tables, methods, strict=True)]
-    foreground = held(tables[0].true[methods[0]], dataset.foreground)
-    return Common(dataset, foreground, groups, methods, left_out, regrouped, values)
+    foreground = classes_present(tables[0].true[methods[0]], dataset.foreground)
+    return SharedImages(dataset, foreground, groups, methods, left_out, regrouped, values)
 
 
 def _one_dataset(runs: Sequence[Run]) -> Dataset:
-    """That of the first run; the others may have its classes in another order."""
+    """The data set of the first run; `UserError` if others have other classes. Their order may differ."""
     described = []
     for run in runs:
         names, background = run.dataset.names, run.dataset.background_index
@@ -77,18 +88,18 @@ def _methods(runs: Sequence[Run], tables: Sequence[Table], method: str | None) -
     chosen, problems = [], []
     for run, table in zip(runs, tables, strict=True):
         there = list(table.values)
-        wanted = method or (there[0] if len(there) == 1 else OURS)
+        wanted = method or (there[0] if len(there) == 1 else NETWORK)
         chosen.append(wanted)
         if wanted not in there:
             problems.append(f"{run.name}: {', '.join(there) or 'no rows at all'}")
     if problems:
-        asked = f"have no method {method!r}" if method else f"have several methods and no {OURS}: choose by --method"
-        raise UserError(f"these runs {asked}; what they have is\n{listing(problems)}")
+        asked = f"have no method {method!r}" if method else f"have several methods and no {NETWORK}: choose by --method"
+        raise UserError(f"these runs {asked}; methods of each run:\n{listing(problems)}")
     return chosen
 
 
 def _same_truth(runs: Sequence[Run], tables: Sequence[Table], methods: Sequence[str]) -> None:
-    """`UserError` lists every image whose classes do not have the same number of pixels in all tables."""
+    """Raise `UserError` for images whose classes do not have the same number of pixels in all tables."""
     true = np.stack([table.true[method] for table, method in zip(tables, methods, strict=True)])
     changed = np.argwhere((true != true[0]).any(axis=0))
     names = runs[0].dataset.names
@@ -99,13 +110,13 @@ def _same_truth(runs: Sequence[Run], tables: Sequence[Table], methods: Sequence[
     if lines:
         images = len(set(changed[:, 0].tolist()))
         raise UserError(
-            f"the masks of {images} shared test image(s) have changed between the runs, so their scores are not of one "
-            f"test: repeat the older ones. Pixels of these classes differ\n{listing(lines)}"
+            f"the masks of {images} shared test image(s) have changed between the runs, so the scores cannot be "
+            f"compared: repeat the older runs. Pixels of these classes differ\n{listing(lines)}"
         )
 
 
 def _joined_groups(tables: Sequence[Table]) -> NDArray[np.int64]:
-    """int64 [images]: the connected parts of the graph that links each image to its group in every table."""
+    """The group of each image, int64 [images]: components of the graph that links images to their groups."""
     images = len(tables[0].ids)
     ends: list[NDArray[np.int64]] = []
     nodes = images

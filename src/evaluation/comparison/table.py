@@ -1,4 +1,4 @@
-"""A run's scores.csv as arrays."""
+"""A run's scores.csv, checked and as arrays."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,20 @@ from src.evaluation.metrics.confusion import Scores
 
 MEASURES = ("dice", "iou")
 NUMBERS = ("true", *MEASURES)
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # in no name that prepare lets through, and a terminal may obey it
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # prepare allows none in names, and a terminal may obey them
 LONGEST = 15  # digits of a number of pixels that float64 holds exactly
-COLUMNS = ("id", "group", "method", "class", *NUMBERS)  # those needed; there may be more
+COLUMNS = ("id", "group", "method", "class", *NUMBERS)  # required; there may be more
 
 
 @dataclass(frozen=True)
 class Table:
-    """The test images of a run in the order of their ids, their groups, and what each method scored on them.
+    """The scores of a run.
 
-    true[method]: int64 [images, classes], pixels of the class in the truth; values[method][measure]: float64
-    [images, classes] from 0 to 1, NaN where an image does not count for a class.
+    Attributes:
+        ids: The ids of the test images, sorted.
+        groups: The group of each image.
+        true: Method → pixels of each class in the truth, int64 [images, classes].
+        values: Method → measure → float64 [images, classes] from 0 to 1; NaN where an image does not count for a class.
     """
 
     ids: list[str]
@@ -33,9 +36,11 @@ class Table:
 
     @classmethod
     def of(cls, run: Run) -> "Table":
-        """Classes are in the order of the run's data set.
+        """Read the rows of a run; classes are in the order of its data set.
 
-        `UserError` lists every row that is no score, and every image, method and class that has no row, or several.
+        Raises:
+            UserError: A column is missing, a row is invalid, or a combination of method, image and class does not have
+                exactly one row. The message lists all of that.
         """
         _refuse(run, [f"no column {name}" for name in COLUMNS if run.rows and name not in run.rows[0]])
         group_of = dict(sorted({row["id"]: row["group"] for row in reversed(run.rows)}.items()))  # the first row's
@@ -63,7 +68,12 @@ class Table:
         return cls(list(group_of), list(group_of.values()), true, values)
 
     def chosen(self, ids: Sequence[str], classes: Sequence[int]) -> "Table":
-        """The same with these images and these classes only, in this order."""
+        """Select images and classes.
+
+        Args:
+            ids: Ids of the images, in the order wanted.
+            classes: Indices of the classes, in the order wanted.
+        """
         place = {image: number for number, image in enumerate(self.ids)}
         rows = [place[image] for image in ids]
         grid = np.ix_(rows, classes)
@@ -73,15 +83,15 @@ class Table:
 
 
 def _problem(row: Mapping[str, str], group_of: Mapping[str, str], classes: Sequence[str]) -> str:
-    """What is wrong with a row, in words; nothing if it is right."""
+    """What is wrong with a row, in words; empty if nothing is."""
     if CONTROL.search("".join(row[name] for name in COLUMNS)):
         return f"a control character in {', '.join(repr(row[name]) for name in COLUMNS if CONTROL.search(row[name]))}"
     if row["class"] not in classes:
-        return f"no class of the data set: {row['class']!r}"
+        return f"not a class of the data set: {row['class']!r}"
     if row["group"] != group_of[row["id"]]:
         return f"{row['id']!r} is in group {row['group']!r} and in {group_of[row['id']]!r}"
     if not row["true"].isdecimal() or len(row["true"]) > LONGEST:
-        return f"true is {row['true']!r}, no number of pixels"
+        return f"true is {row['true']!r}, not a number of pixels"
     wrong = [f"{name} is {row[name]!r}" for name in MEASURES if not _score(row[name])]
     return f"{', '.join(wrong)}; it must be from 0 to 1, or empty" if wrong else ""
 
@@ -95,4 +105,4 @@ def _score(text: str) -> bool:
 
 def _refuse(run: Run, problems: Sequence[str]) -> None:
     if problems:
-        raise UserError(f"{run.name}: its scores.csv is not one that evaluate writes\n{listing(problems)}")
+        raise UserError(f"{run.name}: its scores.csv is not as evaluate writes it\n{listing(problems)}")

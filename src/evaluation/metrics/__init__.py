@@ -1,1 +1,1 @@
-"""One image, or one pair of masks, to counts and distances."""
+"""Measures of one image: a true and a predicted mask become counts and distances."""

@@ -1,4 +1,4 @@
-"""Confusions of many images or crops as sums: all that an epoch's measures need, however many there are."""
+"""Running sums of confusion matrices: the measures of an epoch, in a memory that does not grow with the images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,20 @@ from numpy.typing import NDArray
 from src.evaluation.metrics.confusion import Counts, dice, iou, overlap
 
 
-class Tally:
-    """pooled: int64 [classes, classes], all confusions added up.
+class RunningScores:
+    """Sums over images (or patches) from which Dice and IoU of an epoch are computed.
 
-    sums: float64 [3, classes], over the images: Dice and IoU of each class, and how many images it counts for (which
-    hold it in truth or prediction).
+    Attributes:
+        pooled: The sum of all confusion matrices, int64 [classes, classes].
+        sums: float64 [3, classes]: the sum of the images' Dice, the sum of their IoU, and the number of images that
+            count for the class (the class is in their truth or prediction).
     """
 
     def __init__(self, classes: int) -> None:
         self.pooled, self.sums = np.zeros((classes, classes), np.int64), np.zeros((3, classes))
 
     def add(self, counts: Counts) -> None:
-        """counts: confusions of some images [n, classes, classes]."""
+        """Add the confusion matrices of some images, int64 [n, classes, classes]."""
         pixels = overlap(counts)
         scores = np.stack([dice(pixels), iou(pixels)])
         self.pooled += counts.sum(axis=0)
@@ -25,9 +27,9 @@ class Tally:
         self.sums[2] += np.count_nonzero(~np.isnan(scores[0]), axis=0)
 
     def means(self, classes: list[int]) -> NDArray[np.float64]:
-        """float64 [2]: Dice and IoU, means over those of the classes that any truth holds of means over images.
+        """Return the mean Dice and IoU over those of `classes` that any truth holds, float64 [2].
 
-        As `headline` has them, but 0 if no truth holds any.
+        They equal `mean_over_classes` of all images, but are 0 where no truth holds any of the classes.
         """
-        held = [label for label in classes if self.pooled[label].any()]
-        return (self.sums[:2, held] / self.sums[2, held]).mean(axis=1) if held else np.zeros(2)
+        present = [label for label in classes if self.pooled[label].any()]
+        return (self.sums[:2, present] / self.sums[2, present]).mean(axis=1) if present else np.zeros(2)

@@ -1,1 +1,1 @@
-"""A subset of images to tables and metrics/test.json; the colour baseline; error analysis."""
+"""A subset becomes scores: tables, metrics/test.json, the colour baseline, and an analysis of the worst images."""

@@ -1,6 +1,4 @@
-"""What the colour of a pixel alone tells: the score that a network has to beat."""
-
-from typing import Any
+"""Baselines that a network has to beat: a classifier of single pixels' colours, and the largest class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +7,21 @@ from sklearn.ensemble import RandomForestClassifier
 from src.data.store.store import release, strips
 from src.data.store.subsets import Subset
 
-PIXELS = 200_000  # sampled in all, evenly over the training images
+PIXELS = 200_000  # training pixels that are sampled, evenly over the training images
 TREES = 50
+Image = NDArray[np.generic]  # [height, width, channels] of any type of number
 
 
 def largest_class(trained: Subset, tested: Subset) -> dict[str, float]:
-    """The class with most training pixels, and its share of the test pixels: the accuracy of answering nothing else."""
+    """Compute the accuracy of predicting the most common class everywhere.
+
+    Args:
+        trained: The training images, which decide on the class.
+        tested: The test images.
+
+    Returns:
+        The name of the class with the most training pixels → its fraction of the test pixels.
+    """
     pixels = {
         name: np.sum([record.pixels for record in subset.records], axis=0)
         for name, subset in (("train", trained), ("test", tested))
@@ -24,22 +31,25 @@ def largest_class(trained: Subset, tested: Subset) -> dict[str, float]:
 
 
 class ColourClassifier:
-    """A random forest on the channels of single pixels (scikit-learn), fitted on training images."""
+    """A random forest on the channels of single pixels (scikit-learn).
+
+    Args:
+        trained: The training images, at least one.
+        seed: Seed of the sampled pixels and of the forest.
+    """
 
     def __init__(self, trained: Subset, seed: int) -> None:
         store, indices = trained.store, trained.indices
         rng = np.random.default_rng(seed)
-        each = max(1, PIXELS // len(indices))
-        samples = [
-            sampled(store.image(index), store.mask(index), len(store.dataset.names), each, rng) for index in indices
-        ]
+        count, classes = max(1, PIXELS // len(indices)), len(store.dataset.names)
+        samples = [sample_pixels(store.image(index), store.mask(index), classes, count, rng) for index in indices]
         # Boosted trees (HistGradientBoostingClassifier) score alike where they converge, but diverged on rare classes.
         self.forest = RandomForestClassifier(TREES, min_samples_leaf=5, n_jobs=-1, random_state=seed)
         self.forest.fit(np.concatenate([colours for colours, _ in samples]), np.concatenate([m for _, m in samples]))
-        self.forest.set_params(n_jobs=1)  # to predict: threads would add the trees' votes in an order of their own
+        self.forest.set_params(n_jobs=1)  # to predict: threads would add the trees' votes in varying order
 
-    def __call__(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """[height, width, channels] → class indices uint8 [height, width]; a strip's every colour once."""
+    def __call__(self, image: Image) -> NDArray[np.uint8]:
+        """Predict an image: [height, width, channels] → class indices, uint8 [height, width]."""
         classes = np.empty(image.shape[:2], np.uint8)
         for rows in strips(*image.shape[:2]):
             pixels = image[rows].reshape(-1, image.shape[-1])
@@ -49,19 +59,31 @@ class ColourClassifier:
         return classes
 
 
-def _packed(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Every colour of [n, channels] as one value: a number if 8 bytes hold it, which sorts quicker, else raw bytes."""
+def _packed(pixels: Image) -> Image:
+    """Each colour of [n, channels] as one value: a number if 8 bytes hold it, which sorts faster, else raw bytes."""
     raw = np.ascontiguousarray(pixels).view(np.uint8).reshape(len(pixels), -1)
     if raw.shape[1] > 8:
         return raw.view(f"V{raw.shape[1]}").ravel()
     return np.pad(raw, [(0, 0), (0, 8 - raw.shape[1])]).view(np.uint64).ravel()
 
 
-def sampled(
-    image: NDArray[Any], mask: NDArray[np.uint8], classes: int, count: int, rng: np.random.Generator
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """About `count` pixels [n, channels] and their classes [n], drawn evenly from those that count, strip by strip."""
-    # Sorted, so that a large file is read once; twice as many as needed, since some may not count.
+def sample_pixels(
+    image: Image, mask: NDArray[np.uint8], classes: int, count: int, rng: np.random.Generator
+) -> tuple[Image, NDArray[np.uint8]]:
+    """Sample pixels of an image evenly from those that have a class, reading it strip by strip.
+
+    Args:
+        image: [height, width, channels].
+        mask: Class indices, uint8 [height, width]; pixels of `classes` or more are ignored.
+        classes: Number of classes.
+        count: Number of pixels.
+        rng: Source of randomness.
+
+    Returns:
+        The colours, [n, channels], and the class indices, uint8 [n]. n is at most `count`; it is less if more than half
+        of the pixels are ignored.
+    """
+    # Sorted, so that a large file is read once. Twice as many as needed are drawn, since some may be ignored.
     places = np.sort(rng.integers(mask.size, size=2 * count))
     colours, labels = [], []
     for rows in strips(*mask.shape):

@@ -1,8 +1,7 @@
-"""Where it fails: the images from the worst to the best, and what can be computed of the reasons."""
+"""Error analysis: the test images from the worst to the best, with possible reasons that can be computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,24 +14,26 @@ from src.evaluation.metrics.confusion import Counts, Scores, ratio
 from src.evaluation.scoring.measure import Results
 
 WORST = ["id", "group", "dice", "worst_class", "reasons"]
-UNUSUAL = 0.95  # a value beyond those of this share of the training images is a reason
-FEWEST = 20  # images that tell what is usual
-COMPARED = 300  # training images whose sharpness is looked at, evenly spread over all
-KINDS = (  # what of an image is looked at, the word if it is unusual, and in which direction
+UNUSUAL = 0.95  # a value is a reason if it is beyond those of this fraction of the reference images
+FEWEST = 20  # reference images; with fewer, nothing is called unusual
+COMPARED = 300  # training images whose sharpness is computed, evenly spread over all
+KINDS = (  # feature of an image, the word if it is unusual, and the direction
     ("brightness", "dark", -1),
     ("brightness", "bright", 1),
     ("contrast", "low contrast", -1),
     ("sharpness", "blurred", -1),
 )
-SIDE = 1024  # pixels of the square in the middle of an image that is looked at for it
+SIDE = 1024  # pixels; side of the central square whose sharpness is computed
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What images are compared with.
+class Reference:
+    """What an image is compared with.
 
-    images: `features` of training images; pixels: int64 [training images, classes]; areas: float64 [test images,
-    classes], the mean size of the true objects in pixels, NaN where there are none.
+    Attributes:
+        images: `features` of training images.
+        pixels: Pixels of each class, int64 [training images, classes].
+        areas: Mean size of the true objects in pixels, float64 [test images, classes]; NaN where there are none.
     """
 
     images: list[dict[str, float]]
@@ -40,40 +41,59 @@ class Usual:
     areas: Scores
 
     @classmethod
-    def of(cls, results: Results, trained: Subset) -> "Usual":
+    def of(cls, results: Results, trained: Subset) -> "Reference":
+        """Collect the reference.
+
+        Args:
+            results: The measurements of the test images.
+            trained: The training images.
+        """
         places = np.unique(np.linspace(0, len(trained) - 1, min(COMPARED, len(trained))).round().astype(int))
         pixels = np.array([record.pixels for record in trained.records])
         areas = ratio(results.pixels.true, np.maximum(results.objects[..., 0], 0))
         return cls([features(trained.store, trained.indices[place]) for place in places], pixels, areas)
 
 
-def worst_rows(results: Results, tested: Subset, trained: Subset) -> Iterator[dict[str, Any]]:
-    """A row of `WORST` for each test image, the lowest mean Dice over its foreground classes first.
+def worst_rows(results: Results, tested: Subset, trained: Subset) -> Iterator[dict[str, object]]:
+    """Yield a row of `WORST` for each test image, the lowest mean Dice over its foreground classes first.
 
-    reasons: of the image, if it is darker, brighter, lower in contrast or more blurred than 95 % of the training
-    images; of its worst class, if it is missed, a false alarm, rarer in training than the others, or smaller than
-    usual. What such reasons have to do with the score is for the reader to judge.
+    The reasons are correlates of errors, not causes. Of the image: it is darker, brighter, lower in contrast or more
+    blurred than 95 % of the training images. Of its worst class: it is missed, a false alarm, rare in training, or
+    smaller than usual.
+
+    Args:
+        results: The measurements of the test images.
+        tested: The test images, in the same order.
+        trained: The training images.
     """
-    store, usual = tested.store, Usual.of(results, trained)
+    store, reference = tested.store, Reference.of(results, trained)
     foreground = store.dataset.foreground
     dice = results.values["dice"][:, foreground]
     means = [float(np.mean(row[~np.isnan(row)])) if not np.isnan(row).all() else np.nan for row in dice]
     order = sorted(range(len(means)), key=lambda image: (np.isnan(means[image]), means[image], results.ids[image]))
     for image in order:
-        row = {"id": results.ids[image], "group": results.groups[image]}
+        row: dict[str, object] = {"id": results.ids[image], "group": results.groups[image]}
         if np.isnan(means[image]):
             yield row | {"dice": "", "worst_class": "", "reasons": "no class to be found"}
             continue
         label = foreground[int(np.nanargmin(dice[image]))]
         found = features(store, tested.indices[image])
-        reasons = [*of_class(results, image, label, store.dataset, usual), *of_image(found, usual.images)]
+        reasons = [
+            *class_reasons(results, image, label, store.dataset, reference),
+            *image_reasons(found, reference.images),
+        ]
         named = {"dice": round(means[image], 6), "worst_class": store.dataset.names[label]}
         yield row | named | {"reasons": "; ".join(reasons)}
         store.release()
 
 
 def features(store: Store, index: int) -> dict[str, float]:
-    """Brightness and contrast of an image, as the store has them, and its sharpness."""
+    """Return brightness, contrast and sharpness of an image.
+
+    Args:
+        store: The prepared data set.
+        index: Position of the image in it.
+    """
     record = store.records[index]
     return {
         "brightness": float(np.mean(record.mean)),
@@ -82,45 +102,59 @@ def features(store: Store, index: int) -> dict[str, float]:
     }
 
 
-def sharpness(image: NDArray[Any]) -> float:
-    """Variance of the Laplacian over that of the image, [height, width, channels]: of the square in its middle.
+def sharpness(image: NDArray[np.generic]) -> float:
+    """Compute the variance of the Laplacian over the variance of the image, in the central square of `SIDE` pixels.
 
-    The focus measure of Pech-Pacheco et al. 2000, made independent of the contrast. 0 for an image of one colour.
+    It is the focus measure of Pech-Pacheco et al. 2000 (https://doi.org/10.1109/ICPR.2000.903548), made independent of
+    contrast. `image` is [height, width, channels]; the result is 0 for an image of one colour.
     """
     top, left = (max(0, (length - SIDE) // 2) for length in image.shape[:2])
     grey = image[top : top + SIDE, left : left + SIDE].mean(axis=2, dtype=np.float32)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var() / max(grey.var(), 1e-6))
 
 
-def of_image(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    """In what the image is unlike the training images."""
+def image_reasons(found: Mapping[str, float], usual: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """Yield in what an image is unlike the training images, in words.
+
+    Args:
+        found: Its `features`.
+        usual: Those of training images; nothing is unusual if there are fewer than `FEWEST`.
+    """
     for name, word, sign in KINDS if len(usual) >= FEWEST else ():
         share = float(np.mean([sign * (found[name] - one[name]) > 0 for one in usual]))
         if share >= UNUSUAL:
             yield f"{word}: {'more' if sign > 0 else 'less'} {name} than {share:.0%} of the training images"
 
 
-def of_class(results: Results, image: int, label: int, dataset: Dataset, usual: Usual) -> Iterator[str]:
-    """What is unusual in an image's worst class."""
+def class_reasons(results: Results, image: int, label: int, dataset: Dataset, reference: Reference) -> Iterator[str]:
+    """Yield what is unusual about an image's worst class, in words.
+
+    Args:
+        results: The measurements of the test images.
+        image: Row of the image in them.
+        label: Index of the class.
+        dataset: The resolved data set.
+        reference: What the image is compared with.
+    """
     name, pixels = dataset.names[label], results.pixels
     if not pixels.true[image, label]:
         yield f"false alarm: it holds no {name}"
         return
     if not pixels.both[image, label]:
         yield f"missed: nothing of its {name} is found"
-    whole = usual.pixels.sum(axis=0) / usual.pixels.sum()
+    whole = reference.pixels.sum(axis=0) / reference.pixels.sum()
     if len(dataset.foreground) > 1 and whole[label] < 0.5 / len(whole):
         yield f"rare class: {name} is {whole[label]:.2%} of the training pixels"
-    shares = usual.pixels[usual.pixels[:, label] > 0]
+    shares = reference.pixels[reference.pixels[:, label] > 0]
     share = pixels.true[image, label] / pixels.counted[image, label]
-    if (less := _beyond(share, shares[:, label] / shares.sum(axis=1))) >= UNUSUAL:
-        pixels_of_it = pixels.true[image, label]
-        yield f"little of it: {pixels_of_it} of its pixels are {name}, a smaller share than in {less:.0%} in training"
-    area, others = usual.areas[image, label], np.delete(usual.areas[:, label], image)
-    if _beyond(area, others[~np.isnan(others)]) >= UNUSUAL:
+    if (less := _fraction_above(share, shares[:, label] / shares.sum(axis=1))) >= UNUSUAL:
+        number = pixels.true[image, label]
+        yield f"little of it: {number} of its pixels are {name}, a smaller share than in {less:.0%} in training"
+    area, others = reference.areas[image, label], np.delete(reference.areas[:, label], image)
+    if _fraction_above(area, others[~np.isnan(others)]) >= UNUSUAL:
         yield f"small objects: {name} in parts of {area:.0f} pixels in the mean, less than in most test images"
 
 
-def _beyond(value: float, others: Scores) -> float:
-    """The share of the others that are larger; 0 if they are too few to tell."""
+def _fraction_above(value: float, others: Scores) -> float:
+    """The fraction of the others that are larger; 0 if there are fewer than `FEWEST`."""
     return float(np.mean(others > value)) if len(others) >= FEWEST else 0.0

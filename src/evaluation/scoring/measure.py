@@ -1,33 +1,37 @@
-"""All that is measured on each image, at its own resolution, and the rows of scores.csv."""
+"""All measures of each image at its own resolution, and the rows of scores.csv."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
-from src.evaluation.metrics.boundary import boundaries
-from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion, overlap
-from src.evaluation.metrics.objects import object_ratios, objects
-from src.evaluation.metrics.regions import LARGEST
+from src.evaluation.metrics.boundary import boundary_scores
+from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion_matrix, overlap
+from src.evaluation.metrics.objects import count_objects, object_scores
+from src.evaluation.metrics.regions import LARGEST, Mask
 from src.progress import parallel_map
 
 OBJECTS = ("object_precision", "object_recall", "object_f1")
-FOUND = ("objects_true", "objects_predicted", "objects_matched")
+OBJECT_COUNTS = ("objects_true", "objects_predicted", "objects_matched")
 MEASURES = (*RATIOS, *BOUNDARIES, *OBJECTS)
-COLUMNS = ["id", "group", "method", "class", "pixels", "true", "predicted", "overlap", *FOUND, *MEASURES]
+COLUMNS = ["id", "group", "method", "class", "pixels", "true", "predicted", "overlap", *OBJECT_COUNTS, *MEASURES]
 THREADS = os.cpu_count() or 1
-TOGETHER = 2**25  # pixels of the images that are measured at a time: bounds the memory
-Mask = NDArray[np.uint8]
+TOGETHER = 2**25  # pixels of the images that are measured at a time; bounds the memory
 Predicted = tuple[int, Mask]  # position in the store, class indices [height, width]
 
 
-class Measured(NamedTuple):
-    """One image: its confusion; boundary scores [classes] by name, and objects [classes, 3], or none and -1."""
+@dataclass(frozen=True)
+class Measured:
+    """The measurements of one image.
+
+    Attributes:
+        confusion: Confusion matrix, int64 [classes, classes].
+        boundaries: Boundary measure → float64 [classes]; empty if they were not measured.
+        objects: Counts of objects as `OBJECT_COUNTS`, int64 [classes, 3]; -1 if they were not counted.
+    """
 
     confusion: Counts
     boundaries: dict[str, Scores]
@@ -36,11 +40,15 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """What one method scores on some images, which are the rows of every array.
+    """The measurements of one method on some images, which are the rows of every array.
 
-    pixels: int64 [images, classes] each; objects: int64 [images, classes, 3], as `FOUND`, -1 where they were left out;
-    values: measure → float64 [images, classes], NaN where it cannot be told; confusion: int64 [classes, classes] of all
-    images together.
+    Attributes:
+        ids: The id of each image.
+        groups: The group of each image.
+        pixels: Pixel counts, int64 [images, classes] each.
+        objects: Counts of objects as `OBJECT_COUNTS`, int64 [images, classes, 3]; -1 where they were not counted.
+        values: Measure → float64 [images, classes]; NaN where it is undefined or was not measured.
+        confusion: The sum of the images' confusion matrices, int64 [classes, classes].
     """
 
     ids: list[str]
@@ -59,21 +67,40 @@ class Results:
 def measure(
     truth: Mask, prediction: Mask, classes: int, spacing: tuple[float, float], tolerance: float | None
 ) -> Measured:
-    """truth, prediction: class indices [height, width]; spacing, tolerance: see boundary.py, None for counts alone."""
-    counts = confusion(truth, prediction, classes)
+    """Measure one prediction.
+
+    Args:
+        truth: Class indices, uint8 [height, width]; `classes` or more where pixels are ignored.
+        prediction: Class indices, uint8 [height, width].
+        classes: Number of classes.
+        spacing: Height of a row and width of a column, in the data's units.
+        tolerance: Tolerance of the surface Dice, in the data's units; None to count pixels only.
+
+    Returns:
+        The measurements. Boundaries and objects are left out for images of more than `LARGEST` pixels.
+
+    Raises:
+        ValueError: The shapes differ, or a predicted class does not exist.
+    """
+    counts = confusion_matrix(truth, prediction, classes)
     if tolerance is None or truth.size > LARGEST:
         return Measured(counts, {}, np.full((classes, 3), -1))
-    found = boundaries(truth, prediction, classes, spacing, tolerance)
-    return Measured(counts, found, objects(truth, prediction, classes))
+    boundaries = boundary_scores(truth, prediction, classes, spacing, tolerance)
+    return Measured(counts, boundaries, count_objects(truth, prediction, classes))
 
 
 def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: float | None) -> Results:
-    """Measure each prediction against its mask.
+    """Measure the prediction of every image of a subset.
 
-    subset: the images that are predicted, in the same order; tolerance: None for counts alone.
+    Several images are measured in parallel if they are not large. This changes no number.
 
-    Several images are measured at a time if they are not large, which changes no number: each is by itself, and they
-    are put together in order.
+    Args:
+        subset: The images, at least one.
+        predictions: Position in the store and prediction of each image, in the subset's order.
+        tolerance: Tolerance of the surface Dice, in the data's units; None to count pixels only.
+
+    Returns:
+        The measurements, in the same order.
     """
     store = subset.store
     largest = max((record.height * record.width for record in store.records), default=1)
@@ -81,36 +108,40 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
     classes, spacing = len(store.dataset.names), store.dataset.pixel
 
     def one(predicted: Predicted) -> tuple[str, Measured]:
-        position, classes_found = predicted
-        return store.records[position].id, measure(store.mask(position), classes_found, classes, spacing, tolerance)
+        position, prediction = predicted
+        return store.records[position].id, measure(store.mask(position), prediction, classes, spacing, tolerance)
 
-    together, parts = np.zeros((classes, classes), np.int64), []
-    for image, found in parallel_map(one, predictions, threads, threads):
-        together += found.confusion
-        pixels = Overlap(*(part.astype(np.int64) for part in overlap(found.confusion)))
-        parts.append((image, pixels, found.objects, found.boundaries))
-    ids, overlaps, things, edges = zip(*parts, strict=True)
-    pixels, counted = Overlap(*map(np.stack, zip(*overlaps, strict=True))), np.stack(things)
+    ids, parts, total = [], [], np.zeros((classes, classes), np.int64)
+    for image, part in parallel_map(one, predictions, threads, threads):
+        total += part.confusion
+        pixels = Overlap(*(count.astype(np.int64) for count in overlap(part.confusion)))
+        ids.append(image)
+        parts.append((pixels, part))
+    pixels = Overlap(*(np.stack(counts) for counts in zip(*(pixels for pixels, _ in parts), strict=True)))
+    objects = np.stack([part.objects for _, part in parts])
     values = {name: ratio(pixels) for name, ratio in RATIOS.items()}
-    nothing = np.full(classes, np.nan)
-    values |= {name: np.stack([edge.get(name, nothing) for edge in edges]) for name in BOUNDARIES}
-    values |= dict(zip(OBJECTS, object_ratios(np.maximum(counted, 0)), strict=True))
-    return Results(list(ids), list(subset.groups), pixels, counted, values, together)
+    undefined = np.full(classes, np.nan)
+    values |= {name: np.stack([part.boundaries.get(name, undefined) for _, part in parts]) for name in BOUNDARIES}
+    values |= dict(zip(OBJECTS, object_scores(np.maximum(objects, 0)), strict=True))
+    return Results(ids, list(subset.groups), pixels, objects, values, total)
 
 
-def image_rows(results: Results, names: Sequence[str], method: str) -> Iterator[dict[str, Any]]:
-    """A row of `COLUMNS` for each image and class; what cannot be told is empty."""
+def image_rows(results: Results, names: Sequence[str], method: str) -> Iterator[dict[str, object]]:
+    """Yield a row of `COLUMNS` for each image and class; undefined values are empty.
+
+    Args:
+        results: The measurements of a method.
+        names: Names of the classes.
+        method: Name of the method, for its column.
+    """
     for image, (id_, group) in enumerate(zip(results.ids, results.groups, strict=True)):
         for label, name in enumerate(names):
             true, predicted, both, counted = (int(part[image, label]) for part in results.pixels)
-            row: dict[str, Any] = {"id": id_, "group": group, "method": method, "class": name, "pixels": counted}
+            row: dict[str, object] = {"id": id_, "group": group, "method": method, "class": name, "pixels": counted}
             row |= {"true": true, "predicted": predicted, "overlap": both}
-            row |= dict(zip(FOUND, _told(results.objects[image, label]), strict=True))
+            objects = [int(count) if count >= 0 else "" for count in results.objects[image, label]]
+            row |= dict(zip(OBJECT_COUNTS, objects, strict=True))
             yield row | {key: _rounded(values[image, label]) for key, values in results.values.items()}
-
-
-def _told(counts: Counts) -> list[int | str]:
-    return [int(count) if count >= 0 else "" for count in counts]
 
 
 def _rounded(value: float) -> float | str:

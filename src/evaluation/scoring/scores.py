@@ -1,60 +1,95 @@
-"""What was measured on the test images to metrics/test.json, and to the table of classes."""
+"""Measurements of a subset become the scores in metrics/test.json and the rows of classes.csv and confusion.csv."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from src.data.source.dataset import Dataset
-from src.evaluation.metrics.confusion import RATIOS, Scores, accuracy, class_means, headline, held, overlap
-from src.evaluation.metrics.objects import object_ratios
+from src.evaluation.metrics.confusion import (
+    RATIOS,
+    Scores,
+    accuracy,
+    class_means,
+    classes_present,
+    mean_over_classes,
+    overlap,
+)
+from src.evaluation.metrics.objects import object_scores
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
-from src.evaluation.statistics.bootstrap import difference, interval
+from src.evaluation.statistics.bootstrap import Groups, difference_interval, mean_interval
 from src.files import round_scores
 from src.params import Evaluate
 
-HEADLINES = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
-SHOWN = ("dice", "iou", "precision", "recall", "surface_dice", "hd95", "object_f1")  # of each class there
+SUMMARIZED = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
+CLASS_MEASURES = ("dice", "iou", "precision", "recall", "surface_dice", "hd95", "object_f1")  # of each class there
 POOLED = ("dice", "iou")
 CLASSES = ["class", "measure", "mean", "low", "high", "images", "pooled"]
 CONFUSION = ["actual", "predicted", "pixels"]
-LIMITS = {"hd95": (0.0, np.inf), "assd": (0.0, np.inf)}  # of the measures that are no shares
+LIMITS = {"hd95": (0.0, np.inf), "assd": (0.0, np.inf)}  # ranges of the measures that are not from 0 to 1
+
+Metrics = dict[str, Any]  # Any: nested objects of numbers, as in metrics/test.json
 
 
-def summary(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, Any]:
-    """Scores as nested plain numbers of six decimals; what cannot be told (NaN, no interval) is left out.
+@dataclass(frozen=True)
+class Scoring:
+    """What turns measurements into scores.
 
-    dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes that the truth holds, of their per-image
-    means, and its 95 % interval over groups. classes: per-image means of each class, and for how many images and groups
-    it counts; pooled: counts of all images added first. empty: of each foreground class, see `_empty`. accuracy: share
-    of all pixels whose class is right. images, groups: how many hold a pixel that counts; left_out: how many of them
-    are too large for boundaries and objects.
+    Attributes:
+        dataset: The resolved data set, whose classes were measured.
+        evaluate: The section `evaluate` of the parameters.
+        seed: Seed of the bootstrap.
     """
-    scored = _scored(results, dataset, params)
-    foreground = held(results.pixels.true, dataset.foreground)
-    together = overlap(results.confusion)
-    scores: dict[str, Any] = {name: _mean(name, scored[name], results, foreground, params, seed) for name in HEADLINES}
-    means = {name: class_means(scored[name]) for name in SHOWN}
+
+    dataset: Dataset
+    evaluate: Evaluate
+    seed: int
+
+
+def summary(results: Results, scoring: Scoring) -> Metrics:
+    """Summarise the measurements of one method for metrics/test.json.
+
+    Args:
+        results: The measurements.
+        scoring: Classes and settings.
+
+    Returns:
+        Nested plain numbers of six decimals; undefined ones (NaN, no interval) are missing:
+        dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes that the truth holds of their means
+            over images (mean), and its 95 % interval over groups (low, high).
+        classes.<name>: means of each class over images, and the numbers of images and groups that count for it.
+        pooled.<name>: Dice and IoU of each class from the pixel counts of all images together.
+        empty.<name>: false alarms of each foreground class, see `_false_alarms`.
+        accuracy: fraction of all pixels whose class is right.
+        images, groups: how many hold a pixel that counts.
+        left_out: number of images that are too large for boundaries and objects.
+    """
+    dataset, scored = scoring.dataset, _scored(results, scoring)
+    foreground = classes_present(results.pixels.true, dataset.foreground)
+    together, groups = overlap(results.confusion), np.array(results.groups)
+    scores: Metrics = {name: _mean(name, scored[name], groups, foreground, scoring) for name in SUMMARIZED}
+    means = {name: class_means(scored[name]) for name in CLASS_MEASURES}
     counted = ~np.isnan(scored["dice"])
     pooled = {name: RATIOS[name](together) for name in POOLED}
     labels = dict(enumerate(dataset.names))
     scores["classes"] = {
         name: {measure: float(mean[label]) for measure, mean in means.items()}
-        | {"images": int(counted[:, label].sum()), "groups": len(set(np.array(results.groups)[counted[:, label]]))}
+        | {"images": int(counted[:, label].sum()), "groups": len(set(groups[counted[:, label]]))}
         for label, name in labels.items()
     }
     scores["pooled"] = {
         name: {measure: float(value[label]) for measure, value in pooled.items()} for label, name in labels.items()
     }
-    scores["empty"] = {labels[label]: _empty(results, label) for label in dataset.foreground}
+    scores["empty"] = {labels[label]: _false_alarms(results, label) for label in dataset.foreground}
     scores["accuracy"] = float(accuracy(together))
     some = results.pixels.counted[:, 0] > 0
-    scores |= {"images": int(some.sum()), "groups": len(set(np.array(results.groups)[some]))}
+    scores |= {"images": int(some.sum()), "groups": len(set(groups[some]))}
     return round_scores(scores | ({"left_out": results.left_out} if results.left_out else {}))
 
 
-def brief(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """What a baseline is compared by: of a `summary` Dice, IoU and accuracy alone."""
+def pixel_scores(scores: Mapping[str, Any]) -> Metrics:
+    """Return Dice, IoU and accuracy of a `summary`: what a baseline is compared by."""
     classes = {
         name: {key: value for key, value in values.items() if key in POOLED}
         for name, values in scores["classes"].items()
@@ -63,52 +98,74 @@ def brief(scores: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"classes": classes}
 
 
-def class_rows(results: Results, dataset: Dataset, params: Evaluate, seed: int) -> Iterator[dict[str, Any]]:
-    """A row of `CLASSES` for each class and measure: mean over images with its interval, and pooled over all pixels.
+def class_rows(results: Results, scoring: Scoring) -> Iterator[dict[str, object]]:
+    """Yield a row of `CLASSES` for each class and measure that counts for any image.
 
-    Pooled over all objects, of those scores. Of boundaries nothing is pooled.
+    Args:
+        results: The measurements.
+        scoring: Classes and settings.
+
+    Yields:
+        The mean over images with its interval, and the pooled value: from all pixels, or from all objects for scores of
+        objects. Boundary measures have no pooled value.
     """
-    scored = _scored(results, dataset, params)
-    together = overlap(results.confusion)
+    scored, groups, together = _scored(results, scoring), np.array(results.groups), overlap(results.confusion)
     pooled = {name: score(together) for name, score in RATIOS.items()}
-    told = np.maximum(results.objects, 0).sum(axis=0)
-    pooled |= dict(zip(OBJECTS, object_ratios(told), strict=True))
-    for label, name in enumerate(dataset.names):
+    objects = np.maximum(results.objects, 0).sum(axis=0)
+    pooled |= dict(zip(OBJECTS, object_scores(objects), strict=True))
+    for label, name in enumerate(scoring.dataset.names):
         for measure in MEASURES:
             images = int((~np.isnan(scored[measure][:, label])).sum())
             if images:
-                mean = _mean(measure, scored[measure], results, [label], params, seed)
+                mean = _mean(measure, scored[measure], groups, [label], scoring)
                 whole = {"pooled": float(pooled[measure][label])} if measure in pooled else {}
-                yield {"class": name, "measure": measure} | round_scores(mean | {"images": images} | whole)
+                row: dict[str, object] = {"class": name, "measure": measure}
+                yield row | round_scores(mean | {"images": images} | whole)
 
 
-def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """How many pixels of each class were taken for each class, over all images."""
+def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, object]]:
+    """Yield a row of `CONFUSION` for each pair of classes: the confusion matrix over all images.
+
+    Args:
+        results: The measurements.
+        names: Names of the classes.
+    """
     for actual, row in zip(names, results.confusion.tolist(), strict=True):
         for predicted, pixels in zip(names, row, strict=True):
             yield {"actual": actual, "predicted": predicted, "pixels": pixels}
 
 
-def gain(before: Results, after: Results, dataset: Dataset, params: Evaluate, seed: int) -> dict[str, float]:
-    """What the second brings over the first in mean Dice on the same images, and its 95 % interval over groups."""
-    foreground = held(after.pixels.true, dataset.foreground)
+def dice_gain(before: Results, after: Results, scoring: Scoring) -> dict[str, float]:
+    """Compute the gain in mean Dice of one method over another on the same images.
+
+    Args:
+        before: The measurements of the first method.
+        after: The measurements of the second method, of the same images in the same order.
+        scoring: Classes and settings.
+
+    Returns:
+        gain, and low and high of its 95 % interval over groups, which are missing if there are too few groups.
+    """
+    foreground = classes_present(after.pixels.true, scoring.dataset.foreground)
     tables = [results.values["dice"][:, foreground] for results in (before, after)]
-    means = [headline(table, range(table.shape[1])) for table in tables]
-    bounds = difference(tables[0], tables[1], np.array(after.groups), params.resamples, seed)
+    means = [mean_over_classes(table, range(table.shape[1])) for table in tables]
+    groups, resamples = np.array(after.groups), scoring.evaluate.resamples
+    bounds = difference_interval(tables[0], tables[1], groups, resamples, scoring.seed)
     return {"gain": means[1] - means[0]} | dict(zip(("low", "high"), bounds or (), strict=False))
 
 
-def _scored(results: Results, dataset: Dataset, params: Evaluate) -> dict[str, Scores]:
-    """The values, those of objects of the classes alone that consist of separate things."""
-    counted = np.isin(range(len(dataset.names)), things(results, params.objects, dataset.foreground))
-    return {
-        name: np.where(counted, values, np.nan) if name in OBJECTS else values
-        for name, values in results.values.items()
-    }
+def classes_with_objects(results: Results, setting: str, foreground: Sequence[int]) -> list[int]:
+    """Select the classes whose objects are scored.
 
+    Args:
+        results: The measurements.
+        setting: The setting `evaluate.objects`. "auto" selects the classes that have a median of two or more objects in
+            the images whose truth holds them; "all" selects every foreground class, any other value none.
+        foreground: Indices of the foreground classes.
 
-def things(results: Results, setting: str, foreground: Sequence[int]) -> list[int]:
-    """The classes whose objects are scored, as `evaluate.objects` says; auto judges by the truth alone."""
+    Returns:
+        The indices of the selected classes.
+    """
     if setting != "auto":
         return list(foreground) if setting == "all" else []
     true = results.objects[..., 0]
@@ -116,17 +173,29 @@ def things(results: Results, setting: str, foreground: Sequence[int]) -> list[in
     return [label for label, several in numbers.items() if several.size and np.median(several) >= 2]
 
 
-def _mean(
-    name: str, scores: Scores, results: Results, labels: Sequence[int], params: Evaluate, seed: int
-) -> dict[str, float]:
-    bounds = interval(scores[:, labels], np.array(results.groups), params.resamples, seed, LIMITS.get(name, (0.0, 1.0)))
-    return {"mean": headline(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
+def _scored(results: Results, scoring: Scoring) -> dict[str, Scores]:
+    """The measured values; NaN for scores of objects of classes that do not consist of separate objects."""
+    dataset = scoring.dataset
+    separate = classes_with_objects(results, scoring.evaluate.objects, dataset.foreground)
+    counted = np.isin(range(len(dataset.names)), separate)
+    return {
+        name: np.where(counted, values, np.nan) if name in OBJECTS else values
+        for name, values in results.values.items()
+    }
 
 
-def _empty(results: Results, label: int) -> dict[str, float]:
-    """Images whose truth does not hold the class, how many of them show false alarms, and the mean share of pixels.
+def _mean(name: str, scores: Scores, groups: Groups, labels: Sequence[int], scoring: Scoring) -> dict[str, float]:
+    """The mean of a measure over classes, and its interval."""
+    limits = LIMITS.get(name, (0.0, 1.0))
+    bounds = mean_interval(scores[:, labels], groups, scoring.evaluate.resamples, scoring.seed, limits)
+    return {"mean": mean_over_classes(scores, labels)} | dict(zip(("low", "high"), bounds or (), strict=False))
 
-    An image without a pixel that counts is none of them.
+
+def _false_alarms(results: Results, label: int) -> dict[str, float]:
+    """Predictions of a class in images whose truth does not hold it; images without counted pixels are left out.
+
+    images: number of such images; false_alarms: how many have predicted pixels of the class; area: the mean fraction of
+    their pixels that is predicted as the class. Empty if there is no such image.
     """
     pixels = results.pixels
     images = (pixels.true[:, label] == 0) & (pixels.counted[:, label] > 0)

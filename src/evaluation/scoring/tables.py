@@ -1,33 +1,34 @@
-"""The tables of an evaluation in one folder: images, classes, confusion and, of a network, its probabilities."""
+"""The tables of an evaluation, written to one folder: images, classes, confusion and, for a network, probabilities."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from src.data.source.dataset import Dataset
 from src.evaluation.metrics.calibration import PRECISION_RECALL, RELIABILITY, Calibration
 from src.evaluation.scoring.measure import COLUMNS, Results, image_rows
-from src.evaluation.scoring.scores import CLASSES, CONFUSION, class_rows, confusion_rows
+from src.evaluation.scoring.scores import CLASSES, CONFUSION, Scoring, class_rows, confusion_rows
 from src.files import write_csv
-from src.params import Evaluate
 
 SCORES = "scores.csv"
 
 
 def write_tables(
-    folder: Path,
-    methods: Mapping[str, Results],
-    calibration: Calibration | None,
-    dataset: Dataset,
-    params: Evaluate,
-    seed: int,
+    folder: Path, methods: Mapping[str, Results], calibration: Calibration | None, scoring: Scoring
 ) -> None:
-    """methods: name → what it scores; the tables but that of the images are of the first. Each is written whole."""
-    names, first = dataset.names, next(iter(methods.values()))
-    rows = (row for method, results in methods.items() for row in image_rows(results, names, method))
+    """Write the tables of an evaluation.
+
+    Args:
+        folder: The folder; it need not exist.
+        methods: Name of each method → its measurements. All go to scores.csv; the other tables are of the first.
+        calibration: Sums over the first method's probabilities; None if it has none.
+        scoring: Classes and settings.
+    """
+    dataset, first = scoring.dataset, next(iter(methods.values()))
+    rows = (row for method, results in methods.items() for row in image_rows(results, dataset.names, method))
     write_csv(folder / SCORES, rows, COLUMNS)
-    write_csv(folder / "classes.csv", class_rows(first, dataset, params, seed), CLASSES)
-    write_csv(folder / "confusion.csv", confusion_rows(first, names), CONFUSION)
+    write_csv(folder / "classes.csv", class_rows(first, scoring), CLASSES)
+    write_csv(folder / "confusion.csv", confusion_rows(first, dataset.names), CONFUSION)
     if calibration:
-        shown = dataset.foreground
-        write_csv(folder / "reliability.csv", calibration.reliability(names, shown), RELIABILITY)
-        write_csv(folder / "precision_recall.csv", calibration.precision_recall(names, shown), PRECISION_RECALL)
+        reliability = calibration.reliability(dataset.names, dataset.foreground)
+        write_csv(folder / "reliability.csv", reliability, RELIABILITY)
+        curves = calibration.precision_recall(dataset.names, dataset.foreground)
+        write_csv(folder / "precision_recall.csv", curves, PRECISION_RECALL)

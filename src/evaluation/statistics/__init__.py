@@ -1,1 +1,1 @@
-"""Many images to means, intervals and selections."""
+"""Many images become a mean with its interval, and a choice between candidates."""

@@ -1,18 +1,25 @@
-"""Which of several ways to predict is better beyond noise, told by validation images alone."""
+"""Which of several ways to predict is better than the default beyond noise, judged by validation images alone."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from src.evaluation.metrics.confusion import Scores, headline
-from src.evaluation.statistics.bootstrap import difference
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
+from src.evaluation.statistics.bootstrap import Groups, difference_interval
 
 RESAMPLES = 2000  # enough to tell a gain from none
 
 
-class Choice(NamedTuple):
-    """candidate: the place of the one to keep; gain, low, high: of choosing, on images that had no say in it."""
+@dataclass(frozen=True)
+class Selection:
+    """The candidate that was selected, and the gain of selecting on held-out images.
+
+    Attributes:
+        candidate: Index of the candidate to use.
+        gain: Gain in mean score over the default on images that were not used for the selection.
+        low: Lower end of the gain's 95 % interval.
+        high: Upper end.
+    """
 
     candidate: int
     gain: float
@@ -20,62 +27,87 @@ class Choice(NamedTuple):
     high: float
 
 
-class Verdict(NamedTuple):
-    """What a decision came to: the value to use, which is the usual one if choosing did not gain beyond noise."""
+@dataclass(frozen=True)
+class Decision:
+    """A decision on one setting of the predictor.
+
+    Attributes:
+        value: The value to use; it is the default unless the selection gains beyond noise.
+        selection: The gain, with its interval.
+    """
 
     value: float
-    choice: Choice
+    selection: Selection
 
     def numbers(self) -> dict[str, float]:
-        _, gain, low, high = self.choice
-        return {"value": float(self.value), "gain": gain, "low": low, "high": high}
+        """Return the value and the gain with its interval, by the names that the metrics use."""
+        gain = self.selection
+        return {"value": float(self.value), "gain": gain.gain, "low": gain.low, "high": gain.high}
 
-    def words(self, name: str) -> str:
-        """A line for the terminal."""
-        _, gain, low, high = self.choice
+    def describe(self, name: str) -> str:
+        """Return a line for the terminal; `name` is the setting's."""
+        gain = self.selection
         measure = "log-likelihood" if name == "temperature" else "Dice"
-        stays = "stays {:.4g}, no gain beyond noise" if low <= 0 else "changed to {:.4g}"
         if name == "mirror":
-            stays = "kept" if self.value else "left out, as worse beyond noise"
-        chosen = stays.format(self.value)
-        return f"{name}: {chosen}; {measure} {gain:+.4f} (95 % interval {low:+.4f} – {high:+.4f})"
+            outcome = "kept" if self.value else "left out: worse beyond noise"
+        elif gain.low <= 0:
+            outcome = f"stays {self.value:.4g}: no gain beyond noise"
+        else:
+            outcome = f"changed to {self.value:.4g}"
+        return f"{name}: {outcome}; {measure} {gain.gain:+.4f} (95 % interval {gain.low:+.4f} – {gain.high:+.4f})"
 
 
-def choose(scores: Scores, groups: NDArray[Any], default: int, seed: int) -> Choice | None:
-    """The candidate with the highest mean score if choosing it gains beyond noise, else the default one.
+def select_candidate(scores: Scores, groups: Groups, default: int, seed: int) -> Selection | None:
+    """Select the candidate with the highest mean score if that gains beyond noise, else the default.
 
-    scores: float64 [candidates, images, classes], NaN where an image does not count for a class; groups: the group of
-    each image, [images]. The best of many looks better than it is. So the gain is measured on each half of the groups
-    by the candidate that is best on the other half, and has to be positive with its 95 % interval. (Leaving out single
-    groups instead would find a gain where there is none in up to a third of the cases: nearly all of them choose the
-    same luckiest candidate.) None if there are too few groups to tell.
+    The best of many candidates looks better than it is, so the gain is measured by two-fold cross-validation over
+    groups: on each half by the candidate that is best on the other half. The best candidate is selected if the 95 %
+    interval of this gain is above 0. (Leaving out single groups instead would find a gain where there is none in up to
+    a third of the cases, since nearly all of the folds select the same luckiest candidate.)
+
+    Args:
+        scores: float64 [candidates, images, classes]; NaN where an image does not count for a class.
+        groups: The group of each image, [images].
+        default: Index of the default candidate.
+        seed: Seed of the halves and of the bootstrap.
+
+    Returns:
+        The selection; None if there are too few groups for an interval.
     """
     names, group = np.unique(groups, return_inverse=True)
     half = np.random.default_rng(seed).permutation(len(names)) % 2
     best = np.array([_best(scores[:, half[group] != one], default) for one in (0, 1)])
-    unseen = scores[best[half[group]], np.arange(len(group))]
-    bounds = difference(scores[default], unseen, groups, RESAMPLES, seed, (-np.inf, np.inf))
+    held_out = scores[best[half[group]], np.arange(len(group))]
+    bounds = difference_interval(scores[default], held_out, groups, RESAMPLES, seed, limits=(-np.inf, np.inf))
     if bounds is None:
         return None
-    before, after = (headline(values, range(scores.shape[2])) for values in (scores[default], unseen))
-    return Choice(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
+    before, after = (mean_over_classes(values, range(scores.shape[2])) for values in (scores[default], held_out))
+    return Selection(_best(scores, default) if bounds[0] > 0 else default, after - before, *bounds)
 
 
-def unless_worse(before: Scores, after: Scores, groups: NDArray[Any], seed: int) -> Choice | None:
-    """Candidate 1, a single change of everything from `before` to `after`, unless it is worse beyond noise; then 0.
+def reject_if_worse(before: Scores, after: Scores, groups: Groups, seed: int) -> Selection | None:
+    """Select candidate 1, a single change from `before` to `after`, unless it is worse beyond noise; then 0.
 
-    before, after: float64 [images, classes], see `choose`. There is nothing to pick from, so that no images have to be
-    kept apart. None if there are too few groups to tell.
+    With one candidate there is no selection bias, so all images serve for the gain.
+
+    Args:
+        before: Scores without the change, float64 [images, classes]; NaN where an image does not count for a class.
+        after: Scores with the change, same shape.
+        groups: The group of each image, [images].
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The selection; None if there are too few groups for an interval.
     """
-    bounds = difference(before, after, groups, RESAMPLES, seed, (-np.inf, np.inf))
+    bounds = difference_interval(before, after, groups, RESAMPLES, seed, limits=(-np.inf, np.inf))
     if bounds is None:
         return None
-    gain = headline(after, range(after.shape[1])) - headline(before, range(before.shape[1]))
-    return Choice(int(bounds[1] >= 0), gain, *bounds)
+    gain = mean_over_classes(after, range(after.shape[1])) - mean_over_classes(before, range(before.shape[1]))
+    return Selection(int(bounds[1] >= 0), gain, *bounds)
 
 
 def _best(scores: Scores, default: int) -> int:
-    """The candidate with the highest mean score, [candidates, images, classes]; of equals the one next to default."""
-    means = [headline(values, range(scores.shape[2])) for values in scores]
+    """The candidate with the highest mean score; of equal ones the nearest to the default."""
+    means = [mean_over_classes(values, range(scores.shape[2])) for values in scores]
     order = np.argsort(np.abs(np.arange(len(scores)) - default), kind="stable")
     return int(order[np.nan_to_num(np.array(means), nan=-np.inf)[order].argmax()])

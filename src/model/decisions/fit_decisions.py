@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from src.data.store.subsets import FEWEST_GROUPS, Subset
-from src.evaluation.metrics.confusion import Scores, held
-from src.evaluation.statistics.select import Choice, Verdict, choose, unless_worse
+from src.evaluation.metrics.confusion import Scores, classes_present
+from src.evaluation.statistics.select import Decision, Selection, reject_if_worse, select_candidate
 from src.model.decisions.postprocess_search import (
     SIZES,
     TEMPERATURES,
@@ -29,7 +29,7 @@ def fit_decisions(
     seed: int,
     *,
     flipped: bool = True,
-) -> tuple[Predictor, dict[str, Verdict]]:
+) -> tuple[Predictor, dict[str, Decision]]:
     """Choose the decisions that validation images support.
 
     Mirroring is used unless it makes validation worse. Every other decision changes its default only if validation
@@ -73,9 +73,9 @@ class DecisionFitter:
     def __init__(self, predictor: Predictor, validated: Subset, seed: int) -> None:
         """Start with no verdict; see `fit_decisions` for the arguments."""
         self.predictor, self.validated, self.seed = predictor, validated, seed
-        self.groups, self.verdicts = np.array(validated.groups), dict[str, Verdict]()
+        self.groups, self.verdicts = np.array(validated.groups), dict[str, Decision]()
         pixels = np.array([record.pixels for record in validated.records])
-        self.foreground = held(pixels, validated.store.dataset.foreground)
+        self.foreground = classes_present(pixels, validated.store.dataset.foreground)
 
     def predict(self) -> ValidationOutputs:
         """Predict the validation images with the decisions so far."""
@@ -86,7 +86,7 @@ class DecisionFitter:
         mirrored, mirrored_outputs = self.predictor, self.predict()
         self.predictor = mirrored.with_decisions(mirror=False)
         plain_outputs = self.predict()
-        choice = unless_worse(plain_outputs.default_scores, mirrored_outputs.default_scores, self.groups, self.seed)
+        choice = reject_if_worse(plain_outputs.default_scores, mirrored_outputs.default_scores, self.groups, self.seed)
         if not self._record("mirror", choice, (0, 1), 1):
             return plain_outputs
         self.predictor = mirrored
@@ -117,15 +117,15 @@ class DecisionFitter:
 
     def _choose(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
         """Set a decision to the value that the scores support, else to the one at index `default`."""
-        value = self._record(name, choose(scores, self.groups, default, self.seed), values, default)
+        value = self._record(name, select_candidate(scores, self.groups, default, self.seed), values, default)
         self.predictor = self.predictor.with_decisions(**{name: value})
 
-    def _record(self, name: str, choice: Choice | None, values: Sequence[float], default: int) -> float:
+    def _record(self, name: str, choice: Selection | None, values: Sequence[float], default: int) -> float:
         """Print the verdict and keep it, unless there are too few groups for one (None); return the chosen value."""
         if choice is None:
             reason = f"a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
             print(f"{name}: not decided, since {reason}")
             return values[default]
-        verdict = self.verdicts[name] = Verdict(values[choice.candidate], choice)
-        print(verdict.words(name), flush=True)
+        verdict = self.verdicts[name] = Decision(values[choice.candidate], choice)
+        print(verdict.describe(name), flush=True)
         return verdict.value

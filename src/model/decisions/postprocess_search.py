@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.calibration import surprise
-from src.evaluation.metrics.confusion import Counts, Scores, confusion, dice, overlap
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.calibration import negative_log_likelihood
+from src.evaluation.metrics.confusion import Counts, Scores, confusion_matrix, dice, overlap
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.inference.predictor import Labels, Logits, Predictor, classes_from_logits
 from src.progress import progress
 
@@ -86,7 +86,7 @@ def confusions_at(thresholds: NDArray[np.float64], logits: Logits, truth: Labels
         int64 [thresholds, classes, classes].
     """
     if logits.shape[-1] > 1:
-        return confusion(truth, classes_from_logits(logits), classes)[None]
+        return confusion_matrix(truth, classes_from_logits(logits), classes)[None]
     counted = truth < 2
     exceeded = np.searchsorted(thresholds, logits[..., 0][counted])  # how many thresholds each pixel exceeds
     pixels = np.bincount(2 * exceeded + truth[counted], minlength=2 * len(thresholds) + 2).reshape(-1, 2)
@@ -97,7 +97,7 @@ def confusions_at(thresholds: NDArray[np.float64], logits: Logits, truth: Labels
 def temperature_scores(outputs: ValidationOutputs) -> Scores:
     """Log-likelihood of the sampled pixels at each of `TEMPERATURES`, float64 [temperatures, images, 1]."""
     images = list(zip(outputs.logits, outputs.labels, strict=True))
-    likelihoods = [[-surprise(*image, temperature) for image in images] for temperature in TEMPERATURES]
+    likelihoods = [[-negative_log_likelihood(*image, temperature) for image in images] for temperature in TEMPERATURES]
     return np.array(likelihoods)[..., None]
 
 
@@ -132,8 +132,10 @@ def size_scores(
     classes, scores = len(store.dataset.names), []
     for index in _with_progress(validated, "holes" if inside else "small objects"):
         predicted, truth = predictor(store.image(index)), store.mask(index)
-        candidates = (absorbed(predicted, labels, size, inside=inside) if size else predicted for size in SIZES)
-        counts = np.stack([confusion(truth, candidate, classes) for candidate in candidates])
+        candidates = (
+            remove_small_components(predicted, labels, size, inside=inside) if size else predicted for size in SIZES
+        )
+        counts = np.stack([confusion_matrix(truth, candidate, classes) for candidate in candidates])
         scores.append(dice(overlap(counts))[:, foreground])
         store.release()
     return np.stack(scores, axis=1)

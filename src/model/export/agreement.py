@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.data.crops.resize import resized
+from src.data.crops.resize import resize_to_side
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.confusion import confusion, dice, headline, held, overlap
+from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
 from src.model.export.formats import Run
 from src.model.inference.predictor import Image, Labels, Predictor, enlarge_logits
 from src.progress import progress
@@ -67,7 +67,7 @@ class AgreementCheck:
         _check_classes(predictor.project, images.store)
         self.predictor, self.images, self.folder = predictor, images, folder
         pixels = np.array([record.pixels for record in images.records])
-        self.foreground = held(pixels, images.store.dataset.foreground)
+        self.foreground = classes_present(pixels, images.store.dataset.foreground)
 
     def check_reference(self, path: Path) -> Agreement:
         """Run the Keras model in float32, the reference of all others; it must come first. path: the model file."""
@@ -115,8 +115,8 @@ class AgreementCheck:
             difference = float(np.maximum(difference, np.abs(predicted - reference).max()))
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
-            counts.append(confusion(truth, classes, predicted.shape[-1]))
-        score = headline(dice(overlap(np.stack(counts))), self.foreground)
+            counts.append(confusion_matrix(truth, classes, predicted.shape[-1]))
+        score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 
     def _reference(self, number: int) -> Path:
@@ -150,7 +150,7 @@ def predict_with_export(run: Run, project: Project) -> Predict:
     """
 
     def predict(image: Image) -> Probabilities:
-        predicted = run(resized(image, project.resize)[None])[0]
+        predicted = run(resize_to_side(image, project.resize)[None])[0]
         if not project.resize:
             return predicted
         height, width = image.shape[:2]

@@ -10,18 +10,18 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops.normalise import UNLIKE, other_range
-from src.data.predictions.inputs import Input, pixels_of
+from src.data.crops.normalise import UNLIKE, has_other_range
+from src.data.predictions.inputs import Input, pixel_count
 from src.data.predictions.prediction_files import (
-    Place,
-    inside,
+    Georeference,
+    allocate,
+    check_inside,
     mask_suffix,
-    place_of,
-    room,
+    read_georeference,
     write_mask,
     write_probabilities,
 )
-from src.data.predictions.resume_log import Finished, State
+from src.data.predictions.resume_log import FileState, ResumeLog
 from src.data.reading.images import read_image
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import Dataset
@@ -32,7 +32,7 @@ from src.model.inference.predictor import Labels, Logits, Predictor, classes_fro
 from src.progress import MegapixelProgress, parallel_map
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
-Pixels = NDArray[np.number]
+Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
 Draw = Callable[[Path, Pixels, Labels, Dataset], None]
 
 
@@ -75,7 +75,10 @@ class Outputs:
         suffixes = {"masks": suffix} | ({"overlays": ".png"} if self.draw else {})
         suffixes |= {"probabilities": ".tif"} if self.probability_type else {}
         folder = self.folder
-        return {kind: inside(folder, folder / kind / name.with_name(name.name + end)) for kind, end in suffixes.items()}
+        return {
+            kind: check_inside(folder, folder / kind / name.with_name(name.name + end))
+            for kind, end in suffixes.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Image:
     """
 
     pixels: Pixels
-    state: State
-    place: Place
+    state: FileState
+    place: Georeference
     paths: Mapping[str, Path]
 
 
@@ -118,23 +121,23 @@ class Prediction:
         outputs: the results to write.
         finished: the images that are done, also by earlier runs.
         failed: one finding for each image without a result.
-        other_range: images whose intensities are in another range than those of the training images.
+        has_other_range: images whose intensities are in another range than those of the training images.
     """
 
-    def __init__(self, predictor: Predictor, outputs: Outputs, finished: Finished) -> None:
+    def __init__(self, predictor: Predictor, outputs: Outputs, finished: ResumeLog) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
-        self.other_range: list[str] = []
+        self.has_other_range: list[str] = []
 
     @property
     def warning(self) -> str:
         """The warning about images in another range than the training images; empty if there are none."""
-        if not self.other_range:
+        if not self.has_other_range:
             return ""
         return (
-            f"{len(self.other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
+            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
             "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
-            f"{some(self.other_range, show=str)}"
+            f"{some(self.has_other_range, show=str)}"
         )
 
     def run(self, inputs: Sequence[Input]) -> MegapixelProgress:
@@ -147,7 +150,7 @@ class Prediction:
             OSError: the disk is full, or cannot be written.
         """
         self.outputs.folder.mkdir(parents=True, exist_ok=True)
-        sizes = [pixels_of(one.path) for one in inputs]
+        sizes = [pixel_count(one.path) for one in inputs]
         with MegapixelProgress("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
             writing: Future[Finding | None] | None = None
             images = parallel_map(self._read, inputs, threads=1, waiting=2)
@@ -168,10 +171,10 @@ class Prediction:
     def _read(self, one: Input) -> Image | Finding:
         channels, folder, values = self.predictor.project.channels, self.outputs.folder, self.outputs.values
         try:
-            state = State.of(one.path)
+            state = FileState.of(one.path)
             pixels = read_image(one.path, channels, folder)
             paths = self.outputs.paths(one.name, mask_suffix(values, one.path, pixels.shape[:2]))
-            return Image(pixels, state, place_of(one.path, channels), paths)
+            return Image(pixels, state, read_georeference(one.path, channels), paths)
         except Unreadable as error:
             return _failure(one, str(error), error.setting)
         except OSError as error:
@@ -183,10 +186,10 @@ class Prediction:
         predictor, size, scratch = self.predictor, image.pixels.shape[:2], self.outputs.folder
         try:
             windows = predictor.tiles(image.pixels)
-            classes = room(size, np.uint8, scratch)
+            classes = allocate(size, np.uint8, scratch)
             probability_type, stored = self.outputs.probability_type, None
             if probability_type:
-                stored = room((*size, predictor.outputs), probability_type, scratch)
+                stored = allocate((*size, predictor.outputs), probability_type, scratch)
             for window, logits in windows:
                 classes[window] = classes_from_logits(logits, predictor.logit_threshold)
                 release(classes)
@@ -194,8 +197,8 @@ class Prediction:
                     stored[window] = self._stored_probabilities(logits)
                     release(stored)
                 meter.add(logits.shape[0] * logits.shape[1])
-            if predictor.project.normalise == "dataset" and other_range(image.pixels, predictor.project.mean):
-                self.other_range.append(printable(str(one.path)))
+            if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
+                self.has_other_range.append(printable(str(one.path)))
             return Predicted(image, predictor.postprocess(classes), stored)
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"

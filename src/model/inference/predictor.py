@@ -12,12 +12,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
-from src.data.crops.normalise import Normalisation, usable
-from src.data.crops.resize import resized
-from src.data.store.store import release, strips
+from src.data.crops.normalise import Normalisation, has_usable_values
+from src.data.crops.resize import resize_to_side
+from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.remove_small_components import absorbed
+from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model
@@ -27,7 +27,7 @@ from src.plan.tiles import HALO, TILE
 
 MOST_CHANNELS_RESIZED = 64  # channels in one call of OpenCV, which takes 128 at most
 Window = tuple[slice, slice]  # rows and columns of an image
-Image = NDArray[np.number]  # [height, width, channels]
+Image = Pixels  # [height, width, channels]
 Logits = NDArray[np.float32]  # [height, width, n]; n = 1 for two classes, else one for each class
 Labels = NDArray[np.uint8]  # class indices [height, width]
 
@@ -129,9 +129,9 @@ class Predictor:
         """Give small components, then small holes, the class around them."""
         decisions, background = self.project.decisions, self.project.background
         if decisions.min_object:
-            classes = absorbed(classes, self.project.foreground, decisions.min_object)
+            classes = remove_small_components(classes, self.project.foreground, decisions.min_object)
         if decisions.fill_holes and background is not None:
-            classes = absorbed(classes, [background], decisions.fill_holes, inside=True)
+            classes = remove_small_components(classes, [background], decisions.fill_holes, inside=True)
         return classes
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
@@ -164,7 +164,7 @@ class Predictor:
         if not self.project.resize:
             yield from self._tiles(image, normalisation)
             return
-        small = resized(image, self.project.resize)
+        small = resize_to_side(image, self.project.resize)
         logits = np.empty((*small.shape[:2], self.outputs), np.float32)
         for window, part in self._tiles(small, normalisation):
             logits[window] = part
@@ -179,7 +179,7 @@ class Predictor:
         if wanted != found:
             message = "{} channel(s) of type {}".format
             raise UserError(f"the image has {message(*found)}, the model was trained on {message(*wanted)}")
-        if not usable(image):
+        if not has_usable_values(image):
             raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
     def _tiles(self, image: Image, normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:

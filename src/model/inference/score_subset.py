@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
 from src.evaluation.scoring.measure import Predicted, Results, measure_all
-from src.evaluation.scoring.save_predictions import keep
+from src.evaluation.scoring.save_predictions import save_predictions
 from src.model.inference.predictor import Logits, Predictor, Window
 from src.progress import progress
 
@@ -37,7 +37,7 @@ def score_subset(
             yield index, predictor(store.image(index), _collector(calibration, store.mask(index)))
             store.release()
 
-    predicted = keep(save_to, predictions()) if save_to else predictions()
+    predicted = save_predictions(save_to, predictions()) if save_to else predictions()
     return measure_all(subset, predicted, tolerance), calibration
 
 

@@ -103,7 +103,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         mean=patches.normalisation.mean,
         std=patches.normalisation.std,
         normalise=plan.data.normalise,
-        dtype=patches.store.dtype.name,
+        dtype=patches.store.dtype_name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
         plan=dict(plan.choices),

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.evaluation.metrics.running_scores import Tally
+from src.evaluation.metrics.running_scores import RunningScores
 from src.model.network.device import Arithmetic
 from src.model.training.adam import Adam
 from src.model.training.checkpoints import Checkpoint
@@ -56,10 +56,10 @@ class Training:
     best_weights: list[NDArray[np.generic]] = field(default_factory=list)
     seconds: float = 0.0
     timed_steps: int = 0
-    tally: Tally = field(init=False)
+    tally: RunningScores = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tally = Tally(len(self.project.classes))
+        self.tally = RunningScores(len(self.project.classes))
 
     @property
     def best(self) -> Row:
@@ -69,7 +69,7 @@ class Training:
     def finish_epoch(self, row: Row) -> bool:
         """Add an epoch to the history; keep its weights and return True if it is the best so far."""
         self.history.append(row)
-        self.losses, self.tally = [], Tally(len(self.project.classes))
+        self.losses, self.tally = [], RunningScores(len(self.project.classes))
         better = self.best is row
         if better:
             self.best_weights = self.model.get_weights()

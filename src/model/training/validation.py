@@ -7,15 +7,17 @@ import tensorflow as tf
 
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.evaluation.metrics.confusion import accuracy, confusion, overlap
-from src.evaluation.metrics.running_scores import Tally
+from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
+from src.evaluation.metrics.running_scores import RunningScores
 from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.losses import LossSums, loss_sums, total_loss
 from src.model.training.state import Row
 from src.params import Loss
 
 
-def measure_images(predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss) -> tuple[float, Tally]:
+def measure_images(
+    predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss
+) -> tuple[float, RunningScores]:
     """Predict whole images at their own resolution.
 
     Args:
@@ -28,12 +30,12 @@ def measure_images(predictor: Predictor, store: Store, indices: Iterable[int], w
         The loss over all pixels together, and the running scores of the images.
     """
     classes, parts = len(store.dataset.names), []
-    tally = Tally(classes)
+    tally = RunningScores(classes)
     for index in indices:
         mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
             truth = mask[window]
-            count += confusion(truth, classes_from_logits(logits), classes)
+            count += confusion_matrix(truth, classes_from_logits(logits), classes)
             parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
         tally.add(count[None])
         store.release()
@@ -41,7 +43,7 @@ def measure_images(predictor: Predictor, store: Store, indices: Iterable[int], w
     return float(total_loss(sums, weights, store.dataset.foreground)), tally
 
 
-def epoch_measures(loss: float, tally: Tally, dataset: Dataset) -> Row:
+def epoch_measures(loss: float, tally: RunningScores, dataset: Dataset) -> Row:
     """Collect the measures of a set of images or patches.
 
     Args:

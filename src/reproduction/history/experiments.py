@@ -13,7 +13,7 @@ from dvc_data.index.index import DataIndexDirError
 
 from src.data.source.dataset import NAME, Dataset
 from src.errors import UserError, listing
-from src.evaluation.comparison.runs import SEED, Run, scoring_changes, sweeps
+from src.evaluation.comparison.runs import SEED, Run, find_sweeps, scoring_changes
 from src.files import flatten, parse_yaml, read_text, read_yaml
 from src.section import validate
 
@@ -110,7 +110,7 @@ def _derived(others: Sequence[str] = ()) -> dict[str, Mapping[str, Any]]:
 
 def _only_sweep() -> list[str]:
     params = _derived()
-    found = sweeps(params)
+    found = find_sweeps(params)
     if not found:
         raise UserError(
             f"no sweep of folds or seeds among the {len(params)} experiment(s) derived from HEAD; name some, or run\n"

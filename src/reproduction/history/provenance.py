@@ -39,7 +39,7 @@ def hash_in(stages: Stages, path: str) -> str:
     return next((entry["md5"] for entry in entries if Path(entry["path"]) == Path(path)), "")
 
 
-def refuse_strangers(root: Path, stages: Stages) -> None:
+def require_same_run(root: Path, stages: Stages) -> None:
     """`UserError` lists every file that is not the one its stage wrote, and every stage that read another."""
     if problems := [*_other_files(root, stages), *_other_inputs(stages)]:
         raise UserError(f"these files do not belong together: run dvc repro\n{listing(problems)}")

@@ -28,7 +28,7 @@ def read_lock(project: Path) -> dict[str, Any]:
     return lock["stages"]
 
 
-def examine(project: Path, committed: Sequence[str]) -> tuple[list[str], list[str]]:
+def check_revision(project: Path, committed: Sequence[str]) -> tuple[list[str], list[str]]:
     """The stages of dvc.yaml in their order, and all that is wrong with the copy of a revision as it stands.
 
     What DVC tracks and stages read is brought there first. committed: files that must be in Git.

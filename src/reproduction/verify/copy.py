@@ -47,13 +47,13 @@ def commit_of(name: str) -> str:
         raise UserError(f"{name}: no commit; {remedy}") from None
 
 
-def uncommitted() -> bool:
+def has_uncommitted_changes() -> bool:
     """Whether files that Git tracks differ from HEAD."""
     return bool(git("status", "--porcelain", "--untracked-files=no"))
 
 
 @contextmanager
-def copied(commit: str) -> Iterator[Path]:
+def isolated_copy(commit: str) -> Iterator[Path]:
     """The project at this commit in a temporary folder (TMPDIR), which is removed whatever happens inside."""
     top, prefix = Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
     if Path(tempfile.gettempdir()).resolve().is_relative_to(top.resolve()):  # checkpoints may be found from there

@@ -16,11 +16,11 @@ SCORES = ("metrics/test.json", "metrics/train.json")
 
 # Stages whose files may differ there; those of every other stage must be equal. augment draws crops that were warped in
 # floating point; the others follow from the model.
-FREE = ("augment", "train", "evaluate", "visualize")
+MAY_DIFFER = ("augment", "train", "evaluate", "visualize")
 
 
 @dataclass(frozen=True)
-class Rule:
+class ToleranceRule:
     """keys: a regular expression for the whole of a score's key; most: how far it may be off, None for not judged.
 
     times: most counts in tolerances, the one number that a user sets.
@@ -36,21 +36,21 @@ class Rule:
 
 RULES = (  # the first that fits
     # Counts and the plan hold no arithmetic of the device.
-    Rule(r"images|groups|images\.(train|validation)|empty\..+\.images|parameters|epochs|plan\..+", 0.0),
+    ToleranceRule(r"images|groups|images\.(train|validation)|empty\..+\.images|parameters|epochs|plan\..+", 0.0),
     # A forest on the processor: no luck of training, at most a rounding here or there.
-    Rule(r"baseline\..+", 0.001),
+    ToleranceRule(r"baseline\..+", 0.001),
     # What was chosen by a hair, or by the device.
-    Rule(r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas", None),
+    ToleranceRule(r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas", None),
     # Images that hold the class in truth or prediction: one false alarm of a pixel is one more.
-    Rule(r"classes\..+\.(images|groups)", None),
+    ToleranceRule(r"classes\..+\.(images|groups)", None),
     # One island of pixels moves them far; Dice, IoU and surface Dice, which are judged, weigh it.
-    Rule(r"hd95\..+|classes\..+\.(hd95|precision|recall)|empty\..+", None),
+    ToleranceRule(r"hd95\..+|classes\..+\.(hd95|precision|recall)|empty\..+", None),
     # The headline: over all classes and images.
-    Rule(r"(dice|iou)\.mean|accuracy|calibration\..+", 1.0, times=True),
+    ToleranceRule(r"(dice|iou)\.mean|accuracy|calibration\..+", 1.0, times=True),
     # Single classes, intervals and losses hang on fewer pixels.
-    Rule(r".+", 5.0, times=True),
+    ToleranceRule(r".+", 5.0, times=True),
 )
 
 
-def rule_of(key: str) -> Rule:
+def tolerance_rule(key: str) -> ToleranceRule:
     return next(rule for rule in RULES if re.fullmatch(rule.keys, key))

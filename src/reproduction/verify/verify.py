@@ -6,9 +6,9 @@ from typing import Any
 
 from src.errors import UserError
 from src.files import read_json
-from src.reproduction.verify.claims import examine, read_lock
-from src.reproduction.verify.compared import began, outs_compared, scores_compared
-from src.reproduction.verify.copy import commit_of, copied, reproduce, uncommitted
+from src.reproduction.verify.claims import check_revision, read_lock
+from src.reproduction.verify.compared import compare_outs, compare_scores, first_differing_stages
+from src.reproduction.verify.copy import commit_of, has_uncommitted_changes, isolated_copy, reproduce
 from src.reproduction.verify.environment import other_libraries
 from src.reproduction.verify.tolerances import SCORES
 
@@ -22,11 +22,11 @@ def verify(revision: str, other_hardware: bool, tolerance: float) -> dict[str, A
     commit, notes = commit_of(revision), list[str]()
     verified: dict[str, Any] = {"revision": revision, "commit": commit, "notes": notes}
     verified["hardware"] = "other" if other_hardware else "the same"
-    if uncommitted():
+    if has_uncommitted_changes():
         notes.append("Uncommitted changes in the workspace are no part of what is verified.")
-    with copied(commit) as project:
+    with isolated_copy(commit) as project:
         files = SCORES if other_hardware else ()
-        stages, problems = examine(project, files)
+        stages, problems = check_revision(project, files)
         if problems:
             return verified | {"failures": problems}
         if libraries := other_libraries(project / "requirements.txt"):
@@ -37,9 +37,9 @@ def verify(revision: str, other_hardware: bool, tolerance: float) -> dict[str, A
         if status := reproduce(project):
             return verified | {"failures": [f"the run ended with status {status}; what it printed says why"]}
         now, after = read_lock(project), _scores(project, files)
-    outs = outs_compared(then, now, stages, other_hardware)
-    scores = {name: scores_compared(before[name], after[name], tolerance) for name in files}
-    origins = began(then, now, [row for row in outs if not row["ok"]])
+    outs = compare_outs(then, now, stages, other_hardware)
+    scores = {name: compare_scores(before[name], after[name], tolerance) for name in files}
+    origins = first_differing_stages(then, now, [row for row in outs if not row["ok"]])
     failures = _outs_in_words(outs, origins, other_hardware) + _scores_in_words(scores)
     return verified | {"outs": outs, "scores": scores, "failures": failures}
 

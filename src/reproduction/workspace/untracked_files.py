@@ -20,11 +20,11 @@ COPIES = "experiments in a copy (--temp, --queue)"
 
 def warn_of_untracked(source: str) -> None:
     """Print what of the data set at `source` copies of this project would not find, if anything, and what helps."""
-    if files := left_behind(source, Path.cwd()):
+    if files := untracked_files(source, Path.cwd()):
         print(f"note: {_words(source, files, Path.cwd())}")
 
 
-def stop_in_copy(source: str) -> None:
+def stop_in_incomplete_copy(source: str) -> None:
     """Refuse to run in a copy of the project that lacks files of the data set.
 
     Every stage calls this, not prepare alone: DVC skips prepare in a copy, or restores it from its run cache, where the
@@ -39,12 +39,12 @@ def stop_in_copy(source: str) -> None:
         return
     made = Path("dvc.yaml").stat().st_ctime if Path("dvc.yaml").exists() else math.inf
     folder = project / os.path.normpath(source)
-    files = [name for name in left_behind(source, project) if not (Path(source) / name).exists()]
+    files = [name for name in untracked_files(source, project) if not (Path(source) / name).exists()]
     if any((folder / name).lstat().st_ctime <= made for name in files):
         raise UserError(_words(source, files, project))
 
 
-def left_behind(source: str, project: Path) -> list[str]:
+def untracked_files(source: str, project: Path) -> list[str]:
     """The files of the data set that neither Git nor DVC knows in the project, as paths below `source`, in order.
 
     The list is empty if the project is not a DVC project in a Git repository, and for a folder that is named by its
