@@ -18,7 +18,10 @@ from tests.dvc_project import dvc_project
 from tests.made_scores import DATASET, make_run
 from tests.test_commands import run
 from tests.test_comparison import OTHER, made, pair
+from tools import run_files
 from tools.compare import arguments, main
+
+FILES = run_files()
 
 
 @pytest.fixture(autouse=True)
@@ -154,12 +157,12 @@ def test_what_the_command_refuses(tmp_path, monkeypatch, given, words):
 def test_folders_of_every_kind(tmp_path):
     run = make_run("a", made(6), {})
     alone, project = folder_of(tmp_path / "scored", run), folder_of(tmp_path / "p", run, project=True)
-    read = read_runs([str(alone), str(project), str(project / "data/evaluation")])
+    read = read_runs([str(alone), str(project), str(project / "data/evaluation")], FILES)
     assert [dict(one.params) for one in read] == [{}, *[{"seed": 0, "train.lr": 0.002}] * 2]
     assert all(one.dataset == DATASET and list(one.rows) == run.rows for one in read)
     (alone / "dataset.yaml").unlink()
     with pytest.raises(UserError, match=r"dataset\.yaml: cannot be read"):
-        read_runs([str(alone)])
+        read_runs([str(alone)], FILES)
 
 
 STAGE = """
@@ -189,9 +192,11 @@ def test_revisions_experiments_and_the_workspace_are_compared(tmp_path, monkeypa
     main(arguments().parse_args(["f1", "s1", "--seeds"]))
     text = capsys.readouterr().out
     assert "f1,f2" in text and "s1,s2" in text and "left out: HEAD" in text and "worse" in text
-    assert compare(*read_runs(["s1", "s2"]))["dice"]["mean"]["verdict"] == SAME
-    assert compare(*read_runs(["f2", "."]))["dice"]["mean"]["verdict"] == EQUAL  # the last one lies in the workspace
-    runs, without = with_other_seeds("s2")
+    assert compare(*read_runs(["s1", "s2"], FILES))["dice"]["mean"]["verdict"] == SAME
+    assert (
+        compare(*read_runs(["f2", "."], FILES))["dice"]["mean"]["verdict"] == EQUAL
+    )  # the last one lies in the workspace
+    runs, without = with_other_seeds("s2", FILES)
     assert [run.name for run in runs] == ["s2", "s1"] and without == ["HEAD"]
     with pytest.raises(UserError, match=r"no scores .*\n  nope: unknown Git revision 'nope'\n  HEAD: "):
-        read_runs(["s1", "nope", "HEAD"])
+        read_runs(["s1", "nope", "HEAD"], FILES)

@@ -17,7 +17,9 @@ from src.report.text.cv_summary import joined_text
 from src.reproduction.history.experiments import read_runs
 from tests.closure import ROOT, closure
 from tests.dvc_project import dvc_project
+from tools import run_files
 
+FILES = run_files()
 DATASET = Dataset(classes={0: "sky", 1: "cell", 2: "debris"}, background="sky")
 PARAMS = {"seed": 0, "split.folds": 0, "split.fold": 0, "evaluate.resamples": 500, "train.lr": 0.002}
 
@@ -196,13 +198,13 @@ def test_summarize_finds_and_joins_the_folds_that_dvc_ran(tmp_path, monkeypatch)
     assert joined["unet"]["dice"]["mean"] == pytest.approx(np.mean([0.125, 0.225, 0.325]))
     assert joined["unet"]["dice"]["spread"] == pytest.approx(0.1)
     monkeypatch.chdir(tmp_path)
-    assert joined == json.loads(json.dumps(summarize_sweep(read_runs(["k2", "k0", "k1"]))))
+    assert joined == json.loads(json.dumps(summarize_sweep(read_runs(["k2", "k0", "k1"], FILES))))
     for names, words in ((["nope"], "unknown Git revision 'nope'"), (["k0", "HEAD"], "no scores .*\n  HEAD: ")):
         with pytest.raises(UserError, match=words):
-            read_runs(names)
+            read_runs(names, FILES)
     call("dvc", "exp", "remove", "-q", "k0", "k1", "k2")
     with pytest.raises(UserError, match=r"no sweep of folds or seeds among the 0 experiment\(s\)"):
-        read_runs([])
+        read_runs([], FILES)
 
 
 def test_help_loads_nothing_heavy():

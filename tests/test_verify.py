@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from src.report.text.verified import verified_markdown
-from src.reproduction.verify.compared import compare_outs, compare_scores, first_differing_stages
+from src.reproduction.verify.compared import OutRow, compare_outs, compare_scores, first_differing_stages
 from src.reproduction.verify.environment import other_libraries
 from src.reproduction.verify.tolerances import TOLERANCE
+from src.reproduction.verify.verify import Verified
 from src.reproduction.verify.verify import verify as verify_here
 from tests.closure import ROOT
 from tests.dvc_project import dvc_project
@@ -131,8 +132,8 @@ def problems(folder, monkeypatch, name="HEAD"):
     monkeypatch.setattr("src.reproduction.verify.verify.reproduce", lambda _: pytest.fail("it was run"))
     before = contents(folder)
     verified = verify_here(name, False, TOLERANCE)
-    assert contents(folder) == before and "outs" not in verified
-    return verified["failures"]
+    assert contents(folder) == before and verified.outs is None
+    return verified.failures
 
 
 OUTS = ["data/prepared", "models/unet.keras", "metrics/train.json", "metrics/test.json"]
@@ -344,11 +345,11 @@ def lock(**hashes):
 def test_where_it_began_and_what_may_differ():
     then, now = lock(prepare="aa", train="bb", evaluate="cc"), lock(prepare="aa", train="bx", evaluate="yy")
     rows = compare_outs(then, now, list(then), other_hardware=False)
-    assert [row["ok"] for row in rows] == [True, False, False] and first_differing_stages(then, now, rows) == ["train"]
-    assert all(row["ok"] for row in compare_outs(then, now, list(then), other_hardware=True))
+    assert [row.ok for row in rows] == [True, False, False] and first_differing_stages(then, now, rows) == ["train"]
+    assert all(row.ok for row in compare_outs(then, now, list(then), other_hardware=True))
     now = lock(prepare="ax", train="bb", mine="cc")
     rows = compare_outs(then, now, [*then, "mine"], other_hardware=True)
-    assert [row["ok"] for row in rows] == [False, True, True, False]  # an out that is missing, one of a stage unknown
+    assert [row.ok for row in rows] == [False, True, True, False]  # an out that is missing, one of a stage unknown
 
 
 @pytest.mark.parametrize(
@@ -379,7 +380,7 @@ def test_where_it_began_and_what_may_differ():
 )
 def test_how_far_a_score_may_be_off(key, limit):
     def ok(then, now):
-        return compare_scores(then, now, TOLERANCE)[0]["ok"]
+        return compare_scores(then, now, TOLERANCE)[0].ok
 
     if limit is None:
         assert ok({key: 0.1}, {key: 0.9}) and ok({key: 0.1}, {})
@@ -395,15 +396,14 @@ def test_the_committed_metrics_have_a_rule_for_every_number():
     for name, least in (("test", 40), ("train", 18)):
         content = json.loads((ROOT / f"metrics/{name}.json").read_text())
         rows = compare_scores(content, content, TOLERANCE)
-        assert all(row["ok"] for row in rows) and sum("limit" in row for row in rows) >= least
+        assert all(row.ok for row in rows) and sum(row.limit is not None for row in rows) >= least
 
 
 def test_names_mark_up_nothing_in_markdown():
-    outs = [{"stage": NASTY, "out": NASTY, "same": False, "ok": False}]
+    outs = [OutRow(NASTY, NASTY, same=False, ok=False)]
     scores = {NASTY: compare_scores({NASTY: 0.5, f"hd95.{NASTY}": 1}, {NASTY: NASTY}, 0.02)}
     page = verified_markdown(
-        {"revision": NASTY, "commit": "0" * 40, "hardware": "other", "notes": [NASTY], "failures": [NASTY]}
-        | {"outs": outs, "scores": scores}
+        Verified(NASTY, "0" * 40, "other", notes=[NASTY], failures=[NASTY], outs=outs, scores=scores)
     )
     assert "<script>" not in page and "@you" not in page and "](" not in page and "www.z" not in page
     table = [line for line in page.splitlines() if line.startswith("|")]

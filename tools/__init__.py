@@ -4,6 +4,11 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from src.reproduction.history.experiments import RunFiles
 
 
 def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -35,3 +40,14 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
         sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")
+
+
+def run_files() -> "RunFiles":
+    """Return where the stages of this project write the files of a run that `compare` and `summarize` read."""
+    from src.data.source.dataset import NAME
+    from src.reproduction.history.experiments import RunFiles
+    from stages import PREPARED, SCORES
+
+    return RunFiles(
+        scores=PurePosixPath(SCORES), dataset=PurePosixPath(PREPARED / NAME), params=PurePosixPath("params.yaml")
+    )

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools import parser, run
+from tools import parser, run, run_files
 
 if TYPE_CHECKING:
     from src.evaluation.comparison.runs import Run
@@ -60,14 +60,15 @@ def read(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
     """The runs of A, and of B if it is named; and the names of other seeds that have no scores at hand."""
     from src.reproduction.history.experiments import read_runs, with_other_seeds
 
+    files = run_files()
     texts = [text for text in (given.first, given.second) if text is not None]
     if not given.seeds:
-        first, second = read_runs(texts)
+        first, second = read_runs(texts, files)
         return [[first], [second]], []
     sides, without = [], []
     for text in texts:
         names = text.split(",")
-        runs, missing = with_other_seeds(text) if len(names) == 1 else (read_runs(names), [])
+        runs, missing = with_other_seeds(text, files) if len(names) == 1 else (read_runs(names, files), [])
         sides.append(runs)
         without += missing
     return sides, list(dict.fromkeys(without))

@@ -17,8 +17,8 @@ from src.report.card.data_section import data_section, findings_section, split_s
 from src.report.card.scores_section import calibration_section, decisions_section, failures_section, scores_section
 from src.report.text.markdown import code, markdown_table, names, prose
 from src.report.text.summary import number, score
+from src.reproduction.history.lock import Lock
 from src.reproduction.history.provenance import (
-    Stages,
     changed_since,
     hash_in,
     parameters,
@@ -54,7 +54,7 @@ class Sources:
     worst: Rows
     findings: Rows
     splits: Rows
-    stages: Stages
+    stages: Lock
     params: Mapping[str, Any]
     commit: str
     uncommitted: Sequence[str]
