@@ -1,4 +1,4 @@
-"""Measures, classes and pictures that are not there: every stage and tool says so, and none ends in a traceback."""
+"""Absent measures, classes and pictures: every stage and tool reports them, and none ends in a traceback."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,7 +57,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, case):
+def test_a_run_with_absent_classes_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, case):
     test, changes = CASES[case]
     monkeypatch.setattr("src.evaluation.scoring.baseline.TREES", 3)
     make_run(tmp_path, test, monkeypatch, **changes)

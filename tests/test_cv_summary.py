@@ -59,7 +59,7 @@ def headline(table: pd.DataFrame, method: str, measure: str) -> float:
 
 @pytest.mark.parametrize("method", ["unet", "colour"])
 @pytest.mark.parametrize("measure", ["dice", "iou"])
-def test_folds_are_joined_as_one_test(method, measure):
+def test_folds_are_summarised_as_one_test(method, measure):
     tables, runs = folds()
     joined, whole = summarize_sweep(runs), pd.concat(tables)
     assert joined["kind"] == "folds" and joined["images"] == 48 and joined["groups"] == 16
@@ -103,7 +103,7 @@ def test_seeds_that_draw_other_test_images_have_no_interval():
     assert joined["images"] == 30 and "no interval" in joined["note"]
 
 
-def test_the_text_says_it_all():
+def test_the_text_names_runs_means_and_classes():
     joined = summarize_sweep(folds()[1])
     text = joined_text(joined)
     assert text.splitlines()[0] == "4 runs, 48 test images in 16 groups"
@@ -149,7 +149,7 @@ def test_few_groups_and_absent_classes_are_left_out():
         ),
     ],
 )
-def test_what_is_no_sweep_is_refused(changed, words):
+def test_runs_that_are_no_sweep_are_refused(changed, words):
     with pytest.raises(UserError) as error:
         summarize_sweep(changed(folds()[1]))
     assert all(word in str(error.value) for word in words), error.value

@@ -23,7 +23,7 @@ def folder(tmp_path):
     return write_halves(tmp_path / "set")
 
 
-def test_an_out_folder_with_other_things_is_left_alone(tmp_path):
+def test_an_out_folder_with_other_files_is_refused(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
     (tmp_path / "dataset.yaml").write_text("")
