@@ -112,7 +112,9 @@ def _score(work: Path) -> None:
 
     store = Store(work / "prepared")
     image = Subset.ungrouped(store, [0])
-    network = Predictor(build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of(store.records)))
+    network = Predictor(
+        build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of_records(store.records))
+    )
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(image, 0)]
     for predict in methods:
         measure_all(image, save_predictions(work / "predictions.npz", iter([(0, predict(store.image(0)))])), 2.0)
@@ -122,13 +124,13 @@ def _predict(work: Path) -> None:
     """The default network, with its probabilities."""
     from src.data.crops.normalise import Normalisation
     from src.model.network.device import prepare_device
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
     from tools import predict
 
     prepare_device(0, "auto")
-    save(
+    write_model(
         work / "unet.keras",
         build_unet(PlannedModel(filters=16, depth=4), 3, 2),
         _project(Normalisation([10.0] * 3, [3.0] * 3)),

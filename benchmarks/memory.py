@@ -65,7 +65,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     from src.data.store.prepare import prepare
     from src.data.store.subsets import Subset
     from src.model.training.loop import train_unet
-    from src.model.training.setup import set_up
+    from src.model.training.setup import prepare_training
     from src.params import PlannedModel, Precision
     from src.plan.facts import Facts
     from src.plan.memory import Settings, peak_bytes
@@ -82,7 +82,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     facts, unet = Facts.of(trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
     plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
-    training, patches = set_up(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
+    training, patches = prepare_training(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
     train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak

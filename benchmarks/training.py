@@ -31,7 +31,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Prepare the crops' data set; measure, print, and write JSON; or with --profile only look at our own step."""
     settings = _settings(arguments)
     if arguments.profile:
-        import src.model  # noqa: F401  TensorFlow without its start-up notes
+        from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+        import_tensorflow_quietly()
         from benchmarks.profiling import profile
 
         for setting in settings:

@@ -167,13 +167,23 @@ def _replace_folder(path: Path, new: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text`, in UTF-8, with its line ends as they are."""
+    """Replace a file by a text.
+
+    Args:
+        path: The file.
+        text: Its new content, written in UTF-8 with its line ends as they are.
+    """
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_yaml(path: Path, content: Mapping[str, object]) -> None:
-    """Replace the file at `path` by `content` as YAML, in the order of its keys."""
+    """Replace a file by YAML.
+
+    Args:
+        path: The file.
+        content: Its new content; the keys stay in their order.
+    """
     write_text(path, yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from src.files import read_yaml
-from src.section import Auto, Section, given, refused, validate
+from src.section import Auto, Section, given_value, refusal, validate
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -275,7 +275,7 @@ def check_source(source: str, root: Path, path: Path, key: str = "data.source") 
             that was probably meant.
     """
     if problem := _source_problem(source, root):
-        raise refused(path, [f"{key}: {problem}{given(source)}"])
+        raise refusal(path, [f"{key}: {problem}{given_value(source)}"])
 
 
 def _source_problem(source: str, root: Path) -> str | None:

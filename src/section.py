@@ -46,10 +46,10 @@ def validate(model: type[Checked], content: object, path: Path) -> Checked:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise refused(path, problems(model, error)) from None
+        raise refusal(path, problems(model, error)) from None
 
 
-def refused(path: Path, lines: list[str]) -> UserError:
+def refusal(path: Path, lines: list[str]) -> UserError:
     """The error that lists refused settings.
 
     Args:
@@ -78,12 +78,12 @@ def problems(model: type[BaseModel], error: ValidationError, whole: str = "the f
         else:
             message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
             or_auto = ", or auto" if NUMBER in place else ""
-            value = "" if isinstance(problem["input"], dict | BaseModel) else given(problem["input"])
+            value = "" if isinstance(problem["input"], dict | BaseModel) else given_value(problem["input"])
             lines.append(f"{key}: {message}{or_auto}{value}")
     return lines
 
 
-def given(value: object) -> str:
+def given_value(value: object) -> str:
     """The end of a sentence that shows the refused value."""
     return f" (given: {SHORT.repr(value)})"
 

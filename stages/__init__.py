@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml: scripts that read params.yaml, call src, and write the declared outputs."""
+"""The stages of dvc.yaml: each reads parameters and files, calls src, and writes the declared outputs."""
 
 import argparse
 import signal
@@ -11,7 +11,6 @@ CHECKS = Path("data/checks.csv")
 SHEET = Path("data/contact-sheet.png")
 SPLITS = Path("data/splits.csv")
 EVALUATION = Path("data/evaluation")
-SCORES = EVALUATION / "scores.csv"
 PREDICTIONS = EVALUATION / "predictions.npz"
 MODEL = Path("models/unet.keras")
 METRICS = Path("metrics")
@@ -19,15 +18,15 @@ PLOTS = Path("plots")
 
 
 def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
-    """Run a stage as a script: answer --help, read params.yaml, and print a `UserError` as one message with status 1.
+    """Run a stage and exit. A `UserError` becomes one message and exit status 1.
 
     No stage runs in a copy of the project (`dvc exp run --temp`, `--queue`) that lacks files of the data set.
 
     Args:
-        name: The module's name in `stages`.
-        doc: The module's docstring, which --help shows.
-        main: The stage. It gets the settings, and imports what it needs itself, so that --help and a refused setting
-            answer at once.
+        name: Name of the stage.
+        doc: Docstring of its module; it becomes the description of --help.
+        main: Gets the parameters. It imports what it needs in its body, so that --help and a refused parameter answer
+            at once.
     """
     argparse.ArgumentParser(
         prog=f"python -m stages.{name}",
@@ -38,7 +37,7 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     from src.errors import UserError, describe_os_error
     from src.reproduction.workspace.untracked_files import stop_in_incomplete_copy
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves no temporary files, like Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # cleans up like Ctrl-C
     try:
         settings = params.load()
         stop_in_incomplete_copy(settings.data.source)

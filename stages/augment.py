@@ -1,4 +1,4 @@
-"""Draw what the network will see: training patches before and after augmentation, with their masks laid over."""
+"""Draw training patches before and after augmentation, with their masks as an overlay."""
 
 from src.params import Params
 from stages import PLOTS, PREPARED, SPLITS, run

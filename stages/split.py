@@ -1,11 +1,11 @@
-"""Divide the images into train, validation and test: whole groups, classes spread evenly, the same for a seed."""
+"""Divide the images into train, validation and test subsets. Groups stay whole, classes are spread evenly."""
 
 from src.params import Params
 from stages import PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.splits.divide import notes, split, subset_rows
+    from src.data.splits.divide import split, split_notes, subset_table, twin_note
     from src.data.splits.split_warnings import split_warning
     from src.data.store.store import Store
     from src.data.store.subsets import write_splits
@@ -13,13 +13,13 @@ def main(params: Params) -> None:
 
     store = Store(PREPARED)
     rows = split(store, params.split, params.split.seed)
-    table = subset_rows(store, rows)
+    table = subset_table(store, rows)
     write_splits(SPLITS, rows)
     write_csv(PLOTS / "splits.csv", table, list(table[0]))
     for row in table:
         size = f"{row['images']} images in {row['groups']} groups"
         print(f"{row['subset']:>10}: {size}, {row['class']} on {row['share']:.2%} of the pixels")
-    print(*notes(store, params.split, rows), sep="\n")
+    print(twin_note(store), *split_notes(store, params.split, rows), sep="\n")
     if warning := split_warning(store.records, rows):
         print(warning)
 

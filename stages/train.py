@@ -1,4 +1,4 @@
-"""Train the U-Net on random patches, keep the epoch with the best validation Dice, and decide how to use it."""
+"""Train the U-Net on random patches, keep the best epoch on validation images, and fit the decisions."""
 
 from pathlib import Path
 
@@ -11,15 +11,18 @@ def main(params: Params) -> None:
     from src.data.store.subsample import subsample
     from src.data.store.subsets import read_subset
     from src.files import round_scores, write_csv, write_json
-    from src.model.decisions.fit_decisions import decide
-    from src.model.inference.predictor import Predictor
-    from src.model.network.model_file import save
-    from src.model.training.checkpoints import checkpoints_of
-    from src.model.training.loop import train_unet
-    from src.model.training.setup import set_up
-    from src.model.training.state import HISTORY
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
+
+    import_tensorflow_quietly()
+    from src.model.decisions.fit_decisions import fit_decisions
+    from src.model.inference.predictor import Predictor
+    from src.model.network.model_file import write_model
+    from src.model.training.checkpoints import checkpoints_folder
+    from src.model.training.loop import train_unet
+    from src.model.training.setup import prepare_training
+    from src.model.training.state import HISTORY
 
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
@@ -27,14 +30,16 @@ def main(params: Params) -> None:
     plan = plan_training(facts, params.data, params.model, params.train)
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
-    checkpoints = checkpoints_of(Path.cwd())
-    training, patches = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    checkpoints = checkpoints_folder(Path.cwd())
+    training, patches = prepare_training(
+        trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
+    )
     train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
     tried, flipped = params.train.decisions, params.augment.flip == "both"
-    predictor, verdicts = decide(predictor, validated, tried, params.seed, flipped=flipped)
+    predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flipped=flipped)
     if training.workers.chief:
-        save(MODEL, training.model, predictor.project)
+        write_model(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}

@@ -1,30 +1,40 @@
-"""Draw curves, test images beside their truth and a page of all there is; close with what was trained and how good."""
-
-from pathlib import Path
+"""Draw the curves and test images, write the report page, and print a summary of the run."""
 
 from src.params import Params
-from stages import METRICS, PLOTS, PREDICTIONS, PREPARED, SCORES, run
+from stages import CHECKS, EVALUATION, METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
-    from src.data.store.store import Store
     from src.evaluation.scoring.baseline_gain import gain_over_colour
-    from src.files import read_csv, read_json, write_text
+    from src.evaluation.scoring.methods import NETWORK
+    from src.files import read_csv, write_text
     from src.report.figures.curves import draw_curves
     from src.report.figures.panels import draw_comparisons
-    from src.report.page.document import report
-    from src.report.page.sources import Sources
-    from src.report.text.summary import averages, terminal_summary
+    from src.report.page.document import report_page
+    from src.report.page.sources import read_page_sources
+    from src.report.run.run_files import RunFiles
+    from src.report.run.run_results import read_results
+    from src.report.text.summary import Wording, averages, terminal_summary
 
-    store, panels = Store(PREPARED), params.report.panels
-    train, test = (read_json(METRICS / f"{name}.json") for name in ("train", "test"))
-    draw_curves(PLOTS / "curves.png", PLOTS / "history.csv", train["best_epoch"])
-    draw_comparisons(PLOTS / "overlays", store, SCORES, PREDICTIONS, panels)
-    beside = gain_over_colour(read_csv(SCORES), store.dataset, params.evaluate.resamples, params.seed)
-    sources = Sources.read(Path(), store, beside, params.model_dump())
-    write_text(PLOTS / "report.html", report(sources, panels))
-    warnings = [averages(store.dataset), *([sources.warning] if sources.warning else [])]
-    print(terminal_summary(train, test, str(PLOTS / "report.html"), store.dataset.length_unit, warnings))
+    files = RunFiles(
+        prepared=PREPARED,
+        checks=CHECKS,
+        splits=SPLITS,
+        evaluation=EVALUATION,
+        model=MODEL,
+        metrics=METRICS,
+        plots=PLOTS,
+    )
+    results, panels, page = read_results(files), params.report.panels, PLOTS / "report.html"
+    dataset = results.store.dataset
+    draw_curves(PLOTS / "curves.png", files.history, results.train["best_epoch"])
+    draw_comparisons(PLOTS / "overlays", results.store, files.scores, files.predictions, panels, method=NETWORK)
+    gain = gain_over_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
+    sources = read_page_sources(results, files, gain, params.model_dump())
+    write_text(page, report_page(sources, panels))
+    warnings = [averages(dataset), *([results.warning] if results.warning else [])]
+    wording = Wording("test images", dataset.length_unit, warnings)
+    print(terminal_summary(results.train, results.test, str(page), wording))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small annotations in each format, and what tools.convert makes of them, for its tests."""
+"""Makes small annotations in each format, and converts them, for the tests of the converters."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from src.convert.annotations import Options
 from src.convert.formats.coco import read_coco
 from src.convert.formats.labelme import read_labelme
 from src.convert.formats.yolo import read_yolo
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.data.source.pairs import folder_pairs
 from tests.closure import ROOT
@@ -23,18 +23,18 @@ SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]  # 4 × 4 pixels
 
 
 def read_mask(path):
-    """The mask's values, as Pillow reads them."""
+    """The values of a mask file, uint8 [height, width]."""
     return np.asarray(Image.open(path))
 
 
 def paired(folder):
-    """The pairs of a data set, as the pipeline finds them."""
+    """The pairs of image and mask that the pipeline finds in a data set."""
     masks = {"read": "auto", "threshold": 0, "exif": read_dataset(folder).exif or "auto"}
     return folder_pairs(folder, data_section(folder, masks=masks), False, None).pairs
 
 
 def photo(path, width=12, height=10, orientation=1):
-    """A smooth image of which every corner differs."""
+    """Write a smooth image whose corners all differ."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows, columns = np.mgrid[:height, :width]
     exif = Image.Exif()
@@ -45,6 +45,7 @@ def photo(path, width=12, height=10, orientation=1):
 
 
 def picture(region, height, width):
+    """The pixels of a region in an image of this size, bool [height, width]."""
     mask = np.zeros((height, width), bool)
     rows, columns = region.inside.shape
     mask[region.top : region.top + rows, region.left : region.left + columns] = region.inside
@@ -52,7 +53,7 @@ def picture(region, height, width):
 
 
 def inside(x, y, points):
-    """Even-odd rule for one point: the crossings of a ray to the left, an edge holding its upper end only."""
+    """Whether a point is inside, by the even-odd rule: count the edges that a ray to the left crosses."""
     odd = False
     for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
         if (y0 <= y) != (y1 <= y) and x0 + (y - y0) * (x1 - x0) / (y1 - y0) <= x:
@@ -61,7 +62,7 @@ def inside(x, y, points):
 
 
 def coco(folder, annotations, images=None, categories=None, name="a.png"):
-    """A COCO source with one image of 12 × 10 pixels; annotations are (category, segmentation, more)."""
+    """Write a COCO source with one image of 12 × 10 pixels; annotations: (category, segmentation, more keys)."""
     if not (folder / "photos").exists():
         photo(folder / "photos" / name)
     images = [{"id": 7, "file_name": name, "width": 12, "height": 10}] if images is None else images
@@ -73,20 +74,24 @@ def coco(folder, annotations, images=None, categories=None, name="a.png"):
 
 
 def from_coco(folder, *annotations, options=None, out="out", ignore_crowds=True, **more):
+    """Write and convert a COCO source; return the summary."""
     path = coco(folder, annotations, **more)
     source = read_coco(path, folder / "photos", options or Options(), ignore_crowds=ignore_crowds)
-    return write(source, folder / out)
+    return write_data_set(source, folder / out)
 
 
 def stored(folder, name="a.png"):
+    """The values of a converted mask."""
     return read_mask(folder / "out" / "masks" / name)
 
 
 def box(left, top, right, bottom):
+    """A COCO segmentation of one rectangle."""
     return [[left, top, right, top, right, bottom, left, bottom]]
 
 
 def labelme(path, *shapes, image="a.png", size=(12, 10), **more):
+    """Write a labelme JSON; shapes: (label, type, points, more keys)."""
     content = {"imagePath": image, "imageWidth": size[0], "imageHeight": size[1], "imageData": "x" * 9} | more
     content["shapes"] = [
         {"label": label, "shape_type": kind, "points": points} | extra for label, kind, points, extra in shapes
@@ -102,10 +107,12 @@ def base64_png(pixels):
 
 
 def from_labelme(folder, out="out", **more):
-    return write(read_labelme(folder / "set", more.pop("options", Options()), **more), folder / out)
+    """Convert the labelme JSON files in folder/set; return the summary."""
+    return write_data_set(read_labelme(folder / "set", more.pop("options", Options()), **more), folder / out)
 
 
 def yolo(folder, lines, names="names: [cell, tree]", image="images/a.png"):
+    """Write a YOLO source with one image and its text file; return the folder."""
     photo(folder / image)
     label = (folder / image.replace("images", "labels")).with_suffix(".txt")
     label.parent.mkdir(parents=True, exist_ok=True)
@@ -115,9 +122,11 @@ def yolo(folder, lines, names="names: [cell, tree]", image="images/a.png"):
 
 
 def from_yolo(folder, **more):
-    return write(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
+    """Convert a YOLO source to the folder `out` next to it; return the summary."""
+    return write_data_set(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
 
 
 def run(*arguments):
+    """Run tools.convert as a command."""
     command = [sys.executable, "-m", "tools.convert", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from src.data.checks.dataset_checks import CheckResult
 from src.data.checks.findings import stop_on_errors, summary, write_findings
 from src.data.store.prepare import prepare
-from src.report.text.check_report import report
+from src.report.text.check_report import report_findings
 from tests.conftest import data_section, write_pair
 from tests.corpus import saved
 
@@ -22,7 +22,7 @@ def run(source: Path, folder: Path, sheet: bool = True, **changes):
 
     def shown(gate: CheckResult) -> None:
         if sheet:
-            return report(gate, folder / "checks.csv", folder / "sheet.png")
+            return report_findings(gate, folder / "checks.csv", folder / "sheet.png")
         print("\n".join(summary(gate)))
         write_findings(folder / "checks.csv", gate)
         return stop_on_errors(gate, folder / "checks.csv")

@@ -1,4 +1,4 @@
-"""The machine's own Chromium, headless, for tests of pages; without one they are skipped, and say so."""
+"""Opens pages in the installed Chromium, without a window. Tests of pages are skipped where there is none."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=f"none of {', '.join
 
 
 @contextmanager
-def opened(path: Path, width: int = 1280) -> Iterator[tuple[Page, list[str]]]:
-    """The page of a file, and what went wrong in it: errors, warnings, dialogs, requests for anything but files."""
+def opened(path: Path, width: int = 1280, height: int = 900) -> Iterator[tuple[Page, list[str]]]:
+    """Open a file; yields the page and its problems: console messages, errors, dialogs and requests to a network."""
     problems: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
+        page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(120_000)  # milliseconds: the machine may be busy
         page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))

@@ -1,4 +1,4 @@
-"""A made run for the report: its files, as the stages would write them, without a training."""
+"""Content of a run for tests of the report page, made without training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from src.archive.project import Project
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.evaluation.scoring.save_predictions import save_predictions
-from src.report.page.sources import Sources
+from src.report.page.sources import PageSources
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028'\"{{ 7 * 7 }}"
 CELL = "cell </script><img src=x onerror=alert(2)>"
@@ -19,8 +19,8 @@ CELL = "cell </script><img src=x onerror=alert(2)>"
 
 def made_sources(
     folder: Path, images: int = 12, side: int = 32, classes: tuple[str, ...] = ("ground", CELL)
-) -> Sources:
-    """`images` test images of noise, later ones predicted better; the first has a hostile name."""
+) -> PageSources:
+    """Sources with `images` test images of noise. Later ones are predicted better; the first has a hostile name."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     ids = [HOSTILE, *(f"image {number:04d}" for number in range(1, images))]
@@ -45,7 +45,7 @@ def made_sources(
     ]
     made = _tables(ids, classes, scores) | _rest(classes, images)
     files = {"predictions": folder / "predictions.npz", "augmentation": folder / "none"}
-    return Sources(store=cast(Store, store), scores=scores, **files, **made)
+    return PageSources(store=cast(Store, store), scores=scores, **files, **made)
 
 
 def _score(image: str, name: str, true: np.ndarray, found: np.ndarray) -> dict[str, str]:
@@ -89,8 +89,9 @@ def _rest(names: Sequence[str], images: int) -> dict[str, Any]:
         "project": Project.model_validate(content),
         "train": train,
         "test": test | {"images": images, "groups": images, "baseline": {"dice": {"mean": 0.5}, "classes": {}}},
-        "beside": {"difference": 0.2, "low": 0.1, "high": 0.3, "verdict": "better"},
+        "gain": {"difference": 0.2, "low": 0.1, "high": 0.3, "verdict": "better"},
         "settings": {"seed": 0, "train": {"initial": "none", "loss": {"dice": 1.0}}},
         "hashes": {"data/prepared": ("the images", "0" * 32)},
         "versions": {"python": "3.11"},
+        "keras": "3",
     }

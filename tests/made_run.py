@@ -1,4 +1,4 @@
-"""A whole run in a folder, as the stages leave it, whose test images are predicted as a test says: without training."""
+"""A whole run in a folder, with predictions that a test chooses, made without training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from src.archive.project import Project
 from src.data.store.subsets import write_splits
 from src.files import write_csv, write_json
-from src.model.network.model_file import save
+from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
 from src.model.training.state import HISTORY
 from src.params import PlannedModel
@@ -32,9 +32,16 @@ TRAIN = {
 
 
 def make_run(folder: Path, test: Mapping[str, Any], monkeypatch: Any, **changes: Any) -> Any:
-    """Evaluate and visualize, in this process: test: id → true class indices, and those that the network answers.
+    """Run evaluate and visualize in this process. There are eight training and two validation images besides.
 
-    changes: to `dataset.yaml`. Eight further images are trained on, two validate. Returns the parameters.
+    Args:
+        folder: Where the run is written; it becomes the current directory.
+        test: Id of a test image → its true class indices, and the prediction.
+        monkeypatch: Pytest's fixture.
+        changes: Changes of dataset.yaml.
+
+    Returns:
+        The parameters.
     """
     from src.files import write_yaml
     from stages import evaluate, visualize
@@ -64,36 +71,36 @@ def make_run(folder: Path, test: Mapping[str, Any], monkeypatch: Any, **changes:
 
 
 def network(store: Any, answers: Mapping[int, Any], classes: int) -> Any:
-    """What evaluate needs of a predictor: its answer to an image that it knows by its pixels."""
+    """A stand-in for the predictor: it knows the prediction of an image by the image's pixels."""
     known = {store.image(place).tobytes(): answer for place, answer in answers.items()}
 
-    def predict(image: Any, seen: Any = None) -> Any:
+    def predict(image: Any, on_window: Any = None) -> Any:
         answer = known[np.ascontiguousarray(image).tobytes()]
-        if seen:
+        if on_window:
             logits = 8 * (answer[..., None] == range(classes)).astype(np.float32) - 4
-            seen((slice(None), slice(None)), logits[..., 1:] if classes == 2 else logits)
+            on_window((slice(None), slice(None)), logits[..., 1:] if classes == 2 else logits)
         return answer
 
     class Network:
         project = SimpleNamespace(decisions=SimpleNamespace(temperature=1.0))
-        decided = {"threshold": 0.4}  # noqa: RUF012
+        changed_decisions = {"threshold": 0.4}  # noqa: RUF012
         __call__ = staticmethod(predict)
 
-        def undecided(self) -> Any:
+        def with_default_decisions(self) -> Any:
             return self
 
     return Network()
 
 
 def write_rest(store: Any, names: list[str]) -> None:
-    """The files of prepare, split and train that are not of interest here."""
-    from src.data.splits.divide import subset_rows
+    """Write the other files of prepare, split and train."""
+    from src.data.splits.divide import subset_table
     from src.files import read_csv
 
     dataset = store.dataset
     for name in ("metrics", "plots/augmentation", "models"):
         Path(name).mkdir(parents=True)
-    rows = subset_rows(store, read_csv(Path("data/splits.csv")))
+    rows = subset_table(store, read_csv(Path("data/splits.csv")))
     write_csv(Path("plots/splits.csv"), rows, list(rows[0]))
     epochs = [dict.fromkeys(HISTORY, 0.5) | {"epoch": epoch, "lr": 0.001} for epoch in (1, 2)]
     write_csv(Path("plots/history.csv"), epochs, HISTORY)
@@ -110,4 +117,4 @@ def write_rest(store: Any, names: list[str]) -> None:
         depth=1,
     )
     keras.utils.set_random_seed(0)
-    save(Path("models/unet.keras"), build_unet(PlannedModel(filters=2, depth=1), 3, len(names)), project)
+    write_model(Path("models/unet.keras"), build_unet(PlannedModel(filters=2, depth=1), 3, len(names)), project)

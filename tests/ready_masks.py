@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from src.data.labelled.folder import read_labelled
-from src.data.labelled.ready_masks import read_ready, take_out_undecided
+from src.data.labelled.ready_masks import ignore_undecided, read_ready_masks
 from src.evaluation.scoring.score import score_ready
 from tests.conftest import changed_params, write_pair
-from tools.score import report
+from tools.score import show_findings
 
 RESAMPLES = {"evaluate.resamples": 200}
 
@@ -42,7 +42,7 @@ def scored(folder, work, prediction=None, masks="masks", only=None, **changes):
     """Results of a ready folder, the labelled data, and the ready masks."""
     read = changed_params(**RESAMPLES, **changes)
     work.mkdir()
-    labelled = read_labelled(folder, read, work, report, masks, only)
-    ready = read_ready(prediction or folder / "other", labelled, read.data.masks, work)
-    taken = take_out_undecided(labelled.store, ready)
+    labelled = read_labelled(folder, read, work, show_findings, masks=masks, only=only)
+    ready = read_ready_masks(prediction or folder / "other", labelled, read.data.masks, work)
+    taken = ignore_undecided(labelled.store, ready)
     return score_ready(labelled, ready, 2.0), labelled, ready, taken

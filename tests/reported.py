@@ -1,4 +1,4 @@
-"""Small data sets for the tests of problems that people reported for other segmentation tools."""
+"""Small data sets for tests of problems that users reported for other segmentation tools."""
 
 import csv
 from pathlib import Path

@@ -27,22 +27,25 @@ def train_on(store, checkpoints: Path, params):
     """A training as the stage does it, on the first eight images of the store; the last four measure it."""
     from src.data.store.subsets import Subset
     from src.model.training.loop import train_unet
-    from src.model.training.setup import set_up
+    from src.model.training.setup import prepare_training
     from tests.conftest import planned
 
     trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
     plan = planned(params, trained, validated)
-    training, patches = set_up(trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints)
+    training, patches = prepare_training(
+        trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
+    )
     train_unet(training, patches, validated, plan.train)
     return training
 
 
 def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
-    import tensorflow as tf
-
-    import src.model  # noqa: F401
     from src.data.store.store import Store
     from src.errors import UserError
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    import tensorflow as tf
 
     changes = dict(_setting(text) for text in settings)
     devices = tf.config.list_physical_devices("CPU")

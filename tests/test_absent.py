@@ -1,4 +1,4 @@
-"""Absent measures, classes and pictures: every stage and tool reports them, and none ends in a traceback."""
+"""Missing scores, classes and pictures: every stage and tool handles them without a traceback."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,20 +12,22 @@ from src.evaluation.comparison.limits import check_gates
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 from src.evaluation.scoring.score import write_scores
-from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml, write_yaml
-from src.report.card.card import Sources, card
+from src.report.card.card import model_card
+from src.report.card.sources import read_card_sources
 from src.report.figures.figures import draw_figures
 from src.report.page import charts
-from src.report.page.document import report
+from src.report.page.document import report_page
 from src.report.text.comparison import comparison_markdown, comparison_text
 from src.report.text.cv_summary import joined_text
 from src.report.text.scored import scored_text
+from src.report.text.summary import Wording
 from tests.closure import ROOT
 from tests.conftest import changed_params, write_pair
 from tests.made_report import made_sources
 from tests.made_run import make_run
 from tests.ready_masks import RESAMPLES, scored, write_masks
+from tools.card import run_files
 
 SIDE = 24
 
@@ -65,8 +67,8 @@ def test_a_run_with_absent_classes_is_evaluated_shown_and_compared(tmp_path, mon
     told = [dice(*images, 1) for images in test.values()]
     shown = len([value for value in told if not np.isnan(value)])
     assert "Look at it: plots/report.html" in said
-    sources = Sources.read(Path(), Path("models/MODEL_CARD.md"))
-    assert "# Model card" in card(sources)
+    sources = read_card_sources(Path(), run_files(), Path("models/MODEL_CARD.md"))
+    assert "# Model card" in model_card(sources)
     names = sources.store.dataset.names
     if len(names) == 2:
         assert scores["classes"]["cell"].get("dice", np.nan) == pytest.approx(mean(told), abs=1e-6, nan_ok=True)
@@ -98,7 +100,7 @@ def mean(values):
     return float(np.mean(told)) if told else np.nan
 
 
-def test_an_overlay_of_an_earlier_run_does_not_stay(tmp_path):
+def test_an_overlay_of_an_earlier_run_is_deleted(tmp_path):
     for name in ("plots/overlays", "figures"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("plots/curves.png", "figures/overlay.png"):
@@ -116,7 +118,7 @@ def test_an_epoch_without_accuracy_leaves_a_gap_in_the_curve(tmp_path):
     sources = made_sources(tmp_path / "run")
     history = [dict(row) for row in sources.history]
     history[1]["accuracy"] = "nan"
-    assert len(report(replace(sources, history=history), 1)) > 10_000
+    assert len(report_page(replace(sources, history=history), 1)) > 10_000
     values = charts.curve(history, "accuracy", "Accuracy", 1)["layer"][0]["data"]["values"]
     assert len(values) == 2 * len(history) - 1
 
@@ -133,10 +135,8 @@ def test_ready_masks_are_scored_whatever_is_absent(tmp_path, case):
     write_yaml(tmp_path / "set/dataset.yaml", content)
     results, labelled, ready, _ = scored(tmp_path / "set", tmp_path / "work")
     params = changed_params(**RESAMPLES)
-    scores = write_scores(
-        tmp_path / "out", "prediction", results, None, Scoring(labelled.store.dataset, params.evaluate, params.seed)
-    )
-    assert "tables: " in scored_text(scores, ready.notes(), "pixels", tmp_path / "out")
+    scores = write_scores(tmp_path / "out", "prediction", results, None, labelled.store.dataset, params)
+    assert "tables: " in scored_text(scores, ready.notes(), tmp_path / "out", Wording())
     expected = mean([dice(*images, 1) for images in test.values()])
     found = scores["classes"][labelled.store.dataset.names[1]].get("dice", np.nan)
     assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)

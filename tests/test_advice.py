@@ -10,9 +10,9 @@ import yaml
 from src.data.checks.dataset_checks import check_dataset
 from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
-from src.data.splits.groups import groups_of
-from src.data.splits.sequences import one_sequence, proposals
-from src.data.store.prepare import described
+from src.data.splits.groups import groups_by_rule
+from src.data.splits.sequences import is_one_sequence, propose_rules
+from src.data.store.prepare import checked_dataset
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests import scenes
@@ -31,8 +31,9 @@ def write_scenes(folder, named):
 
 
 def checked(folder, split_params, **changes):
-    gate = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
-    return preview_split(described(gate), split_params)
+    result = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
+    preview = preview_split(checked_dataset(result), split_params)
+    return preview.lines, preview.error
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_the_line_that_groups_dependent_images_is_given(tmp_path, params, named,
     line = re.search(r"in dataset.yaml: (group: .*)", text)
     assert line and yaml.safe_load(line[1].split("   #")[0])["group"] == rule
     ids = [name for name, _ in named]
-    assert len(set(groups_of(folder, rule, ids).values())) == groups
+    assert len(set(groups_by_rule(folder, rule, ids).values())) == groups
     (folder / "dataset.yaml").write_text(line[1].split("   #")[0])
     lines, error = checked(folder, params().split)
     assert error is None and lines[0].startswith(f"{groups} group(s)") and not any("group:" in line for line in lines)
@@ -115,14 +116,16 @@ def test_names_that_begin_alike_are_pointed_at(tmp_path, params, ids, said):
     assert said in "\n".join(lines) and (len(lines) > 1) == bool(said)
     if said:
         group = yaml.safe_load(lines[2].rpartition("dataset.yaml: ")[2])["group"]
-        assert f"{len(set(groups_of(tmp_path, group, ids).values()))} beginnings" in lines[1]
+        assert f"{len(set(groups_by_rule(tmp_path, group, ids).values()))} beginnings" in lines[1]
 
 
 def test_rules_make_groups_of_several_images():
-    assert not list(proposals([])) and not list(proposals(["a"]))
-    found = {proposal.rule: (proposal.groups, proposal.images) for proposal in proposals([f"f{n}" for n in range(40)])}
+    assert not list(propose_rules([])) and not list(propose_rules(["a"]))
+    found = {
+        proposal.rule: (proposal.groups, proposal.images) for proposal in propose_rules([f"f{n}" for n in range(40)])
+    }
     assert found == {r"^(.*?)\d$": (4, 10)}  # f0 … f9 are of the group f
-    assert one_sequence(["f1", "f12"]) and one_sequence(["1", "2"]) and not one_sequence(["a1", "b1"])
+    assert is_one_sequence(["f1", "f12"]) and is_one_sequence(["1", "2"]) and not is_one_sequence(["a1", "b1"])
 
 
 def test_check_counts_groups_as_split_does(tmp_path, params):
@@ -166,7 +169,7 @@ def test_check_refuses_what_split_will_refuse_in_its_words(tmp_path, spoil):
     refused = run(tmp_path, "stages.split")
     assert found.returncode == refused.returncode == 1
     assert found.stderr.removeprefix("check: ") == refused.stderr.removeprefix("split: ") and found.stderr
-    assert "every finding:" in found.stdout and "next:" not in found.stdout
+    assert "all findings:" in found.stdout and "next:" not in found.stdout
 
 
 def test_split_says_that_images_depend(tmp_path):

@@ -13,7 +13,7 @@ from src.model.export.export import write_exports
 from src.model.inference import predictor as infer
 from src.model.inference.predictor import load_predictor
 from src.model.network.device import prepare_device
-from src.model.network.model_file import save
+from src.model.network.model_file import write_model
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.test_export import network, project
 
@@ -52,20 +52,20 @@ def test_float32_is_not_rounded_to_tensorfloat32_in_training(precision, expected
 )
 def test_a_model_trained_in_float32_predicts_in_float32(tmp_path, monkeypatch, trained, fastest, expected, earlier):
     monkeypatch.setattr(infer, "fastest_precision", lambda: fastest)
-    save(tmp_path / "unet.keras", network(2, 3, trained), project(2, 3))
+    write_model(tmp_path / "unet.keras", network(2, 3, trained), project(2, 3))
     enable(earlier)
     predictor = load_predictor(tmp_path / "unet.keras")
     assert enabled() == expected
-    assert infer.precision_of(predictor.model) == ("float32" if trained == "float32" else fastest)
+    assert infer.compute_precision(predictor.model) == ("float32" if trained == "float32" else fastest)
 
 
 def test_exports_are_compared_in_float32(tmp_path):
     store = prepared(write_data_set(tmp_path / "set", 4), tmp_path)
     content = project(2, 3, classes=store.dataset.names)
-    save(tmp_path / "unet.keras", network(2, 3), content)
+    write_model(tmp_path / "unet.keras", network(2, 3), content)
     enable(True)
-    rows, _, problems = write_exports(tmp_path / "unet.keras", [], tmp_path / "out", Subset.ungrouped(store, [0, 1]))
-    assert [row.name for row in rows] == ["Keras, float32"] and not problems and not enabled()
+    report = write_exports(tmp_path / "unet.keras", [], tmp_path / "out", Subset.ungrouped(store, [0, 1]))
+    assert [row.name for row in report.agreements] == ["Keras, float32"] and not report.problems and not enabled()
 
 
 def test_operations_that_cannot_be_repeated_are_errors_once_the_arithmetic_is_set():

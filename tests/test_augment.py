@@ -182,12 +182,12 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
 def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypatch):
     """Whoever asks, how often and in whatever order; and nothing is left lying about."""
     expected = [
-        (resize.averaged(store.image(position), 24, 24), resize.nearest(store.mask(position), 24, 24))
+        (resize.resize_image(store.image(position), 24, 24), resize.resize_mask(store.mask(position), 24, 24))
         for position in range(len(store))
     ]
-    averaged, calls, before = resize.averaged, [], set(tmp_path.iterdir())
-    monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
-    kept = resize.Resized(store, 24)
+    resize_image, calls, before = resize.resize_image, [], set(tmp_path.iterdir())
+    monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
+    kept = resize.ResizedPairs(store, 24)
     asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
     for position, found in zip(asked, parallel_map(kept.pair, asked, threads=4, waiting=16), strict=True):
         for array, wanted in zip(found, expected[position], strict=True):
@@ -196,8 +196,8 @@ def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypa
 
 
 def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
-    averaged, calls = resize.averaged, []
-    monkeypatch.setattr(resize, "averaged", lambda *arguments: calls.append(1) or averaged(*arguments))
+    resize_image, calls = resize.resize_image, []
+    monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
     patches = Patches(Subset.ungrouped(store, [2, 5]), chosen.data, chosen.augment, seed=0)
     assert len(list(patches.batches([(1, number) for number in range(20)], 4))) == 20
@@ -211,7 +211,7 @@ def test_a_full_disk_is_said_in_words(store, monkeypatch):
 
     monkeypatch.setattr(resize.tempfile, "TemporaryFile", lambda dir: Full())
     with pytest.raises(UserError, match=r"No space left on device; data\.resize keeps"):
-        resize.Resized(store, 24).pair(0)
+        resize.ResizedPairs(store, 24).pair(0)
 
 
 @pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])
@@ -237,7 +237,7 @@ def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**{"data.crop": 128, "data.oversample_rare": 0})
     patches = Patches(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
-    centres = np.array([patches.place(np.random.default_rng(seed))[1] for seed in range(2000)])
+    centres = np.array([patches.draw_centre(np.random.default_rng(seed))[1] for seed in range(2000)])
     assert centres.min() >= 64 and centres.max() <= 192
     np.testing.assert_allclose(np.histogram(centres, bins=4, range=(64, 192))[0] / centres.size, 0.25, atol=0.03)
 
@@ -287,7 +287,7 @@ def test_the_requested_share_of_patches_holds_a_rare_class(store, params):
 
 def test_normalisation_gives_mean_0_and_deviation_1(store):
     indices = range(len(store))
-    normalisation = Normalisation.of(store.records)
+    normalisation = Normalisation.of_records(store.records)
     pixels = np.concatenate([normalisation(store.image(index)).reshape(-1, 3) for index in indices])
     np.testing.assert_allclose(pixels.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(pixels.std(axis=0), 1, atol=1e-4)

@@ -1,11 +1,11 @@
-"""The report and the page of `dvc plots` in a browser: drawn, sorted, turned, and nothing asked of the network."""
+"""The report page and the page of `dvc plots` in a browser: charts, gallery and layers work without a network."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from src.report.page.document import report
+from src.report.page.document import report_page
 from src.report.page.plots_page import plots_page
 from tests.browser import needs_browser, opened, texts
 from tests.closure import ROOT
@@ -18,12 +18,12 @@ IDS = ".card h3"
 @pytest.fixture(scope="module")
 def page_at(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    (folder / "report.html").write_text(report(made_sources(folder, images=30), 2), encoding="utf-8")
+    (folder / "report.html").write_text(report_page(made_sources(folder, images=30), 2), encoding="utf-8")
     return folder / "report.html"
 
 
 @needs_browser
-def test_charts_are_drawn_and_nothing_is_asked_or_complained_of(page_at):
+def test_all_charts_are_drawn_without_requests_or_console_messages(page_at):
     with opened(page_at) as (page, problems):
         page.wait_for_selector("[data-chart=sizes][data-drawn]")  # the last
         assert len(page.query_selector_all("[data-chart]")) == len(page.query_selector_all("[data-drawn] svg")) == 9
@@ -73,7 +73,7 @@ def test_a_hostile_name_is_shown_as_text(page_at):
 
 
 @needs_browser
-def test_pictures_are_turned_by_slider_and_keys(page_at):
+def test_slider_and_keys_switch_the_layers_of_pictures(page_at):
     with opened(page_at) as (page, problems):
         assert texts(page, ".card output")[0] == f"errors: {CELL}"
         page.focus(".card input")
@@ -90,7 +90,7 @@ def test_pictures_are_turned_by_slider_and_keys(page_at):
 
 
 @needs_browser
-def test_a_phone_scrolls_down_only(page_at):
+def test_on_a_phone_the_page_does_not_scroll_sideways(page_at):
     with opened(page_at, width=360) as (page, problems):
         page.wait_for_selector("[data-chart=sizes][data-drawn]")  # the last
         assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -98,8 +98,10 @@ def test_a_phone_scrolls_down_only(page_at):
 
 
 @needs_browser
-def test_of_a_thousand_images_only_the_first_are_drawn(tmp_path):
-    (tmp_path / "report.html").write_text(report(made_sources(tmp_path, images=1000, side=128), 4), encoding="utf-8")
+def test_only_the_first_of_a_thousand_images_are_drawn(tmp_path):
+    (tmp_path / "report.html").write_text(
+        report_page(made_sources(tmp_path, images=1000, side=128), 4), encoding="utf-8"
+    )
     with opened(tmp_path / "report.html") as (page, problems):
         assert len(texts(page, IDS)) == 12 and texts(page, "#count") == ["1000 of 1000 images; 12 shown"]
         assert len(page.query_selector_all("img")) == 24 and len(page.query_selector_all("*")) < 3000
@@ -124,7 +126,7 @@ plots:
 
 
 @needs_browser
-def test_plots_of_two_runs_lie_over_and_beside_each_other_offline(tmp_path):
+def test_dvc_plots_diff_shows_curves_and_pictures_of_two_runs_offline(tmp_path):
     call = dvc_project(tmp_path, STAGE, "rate: 1")
     text = (
         (tmp_path / "dvc.yaml")
@@ -156,7 +158,7 @@ def test_plots_of_two_runs_lie_over_and_beside_each_other_offline(tmp_path):
     assert problems == []
 
 
-def test_the_page_of_the_plots_is_as_its_tool_writes_it():
+def test_the_committed_plots_page_equals_the_output_of_its_tool():
     assert (ROOT / ".dvc/plots/page.html").read_text(encoding="utf-8") == plots_page()
     assert not re.search(
         r"""(src|href)=["'](?!data:)""", re.sub("<script>.*?</script>", "", plots_page(), flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""The model card: the numbers of the files, names that mark up nothing, and files that do not belong together."""
+"""The model card: its numbers equal the files, names are escaped, and files of different runs are refused."""
 
 import hashlib
 import json
@@ -13,11 +13,12 @@ from markdown_it import MarkdownIt
 
 from src.errors import UserError
 from src.files import read_csv, read_json, write_csv, write_json, write_yaml
-from src.report.card.card import FILES, TO_FILL_IN, Sources, card
+from src.report.card.card import TO_FILL_IN, model_card
+from src.report.card.sources import read_card_sources, required_files
 from src.reproduction.history.provenance import hash_of, revision, versions
 from tests.closure import ROOT
 from tests.conftest import prepared, write_data_set
-from tools.card import arguments, main
+from tools.card import arguments, main, run_files
 
 HEADINGS = ["Intended use", "Data", "What the checks found", "Split", "Plan", "Training", "Scores", "Calibration"]
 HEADINGS += ["Decisions", "Where it fails", "Licence", "How to repeat it"]
@@ -33,7 +34,7 @@ DEPS["evaluate"] = ["data/prepared", "data/splits.csv", "models/unet.keras"]
 
 
 def md5(path):
-    """DVC's, worked out apart from the code under test; a folder's files lie side by side here."""
+    """The MD5 as DVC computes it, without the code under test; folders have no subfolders here."""
     if path.is_file():
         return hashlib.md5(path.read_bytes()).hexdigest()
     rows = [{"md5": md5(file), "relpath": file.name} for file in sorted(path.iterdir())]
@@ -41,7 +42,7 @@ def md5(path):
 
 
 def lock(folder):
-    """dvc.lock as after a run that left these files."""
+    """Write dvc.lock as after a run that wrote these files."""
 
     def entries(names):
         return [{"path": name, "md5": md5(folder / name)} for name in names]
@@ -58,7 +59,7 @@ def lock(folder):
 
 
 def made_scores(names, start, intervals):
-    """Scores that differ everywhere, so that none can stand in for another."""
+    """Scores that are all different, so that a mix-up is visible."""
     numbers = iter(value / 1000 for value in range(start, 1000, 3))
     low_high = (lambda mean: {"low": round(mean / 2, 6), "high": round(mean * 1.1, 6)}) if intervals else lambda _: {}
 
@@ -77,10 +78,9 @@ def made_scores(names, start, intervals):
 
 
 def make_run(folder, names, intervals=True):
-    """A finished run of 12 images with these classes; scores are made up, the files are as the stages write them."""
-    import src.model  # noqa: F401
+    """A finished run of 12 images with these classes. Scores are invented; the files are like those of the stages."""
     from src.archive.project import PlannedSetting
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
     from tests.test_predictor import project
@@ -118,14 +118,14 @@ def make_run(folder, names, intervals=True):
     decided = {"decisions": {"temperature": 1.37}, "plan": {k: v.model_dump() for k, v in plan.items()}}
     told = project().model_copy(update={}).model_dump() | outputs | decided
     network = build_unet(PlannedModel(filters=2, depth=2), 3, len(names))
-    save(folder / "models/unet.keras", network, type(project()).model_validate(told))
+    write_model(folder / "models/unet.keras", network, type(project()).model_validate(told))
     lock(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Runs by kind, made once."""
+    """Kind → folder of a run; made once."""
     kinds = {
         "binary": (["background", "cell"], True),
         "many": (["sky", "cell", "debris"], True),
@@ -137,33 +137,33 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def run_of(made, tmp_path):
-    """A copy of a run, to be spoilt."""
+    """Copies a run, so that a test can damage it."""
     return lambda kind: shutil.copytree(made[kind], tmp_path / "run")
 
 
 def written(folder, **how):
-    return card(Sources.read(folder, folder / "models/MODEL_CARD.md"), **how)
+    return model_card(read_card_sources(folder, run_files(), folder / "models/MODEL_CARD.md"), **how)
 
 
 def sections(text):
-    """Heading → what stands below it."""
+    """Heading → text below it."""
     parts = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def cells(section, first):
-    """The cells of the row that begins with this one."""
+    """The cells of the row whose first cell is this one."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
     return next(row for row in rows if row[0] == first)
 
 
 @pytest.mark.parametrize("kind", ["binary", "many", "hostile", "without intervals"])
-def test_every_section_is_there_in_order(made, kind):
+def test_the_card_has_all_sections_in_order(made, kind):
     assert [heading for heading in sections(written(made[kind])) if heading != "Model card"] == HEADINGS
 
 
 @pytest.mark.parametrize("kind", ["binary", "many"])
-def test_scores_are_those_of_the_files(made, kind):
+def test_scores_equal_those_in_the_files(made, kind):
     test, told = read_json(made[kind] / "metrics/test.json"), sections(written(made[kind]))["Scores"]
     mean, colour = cells(told, "mean"), test["baseline"]
     bounds = f"{test['dice']['low']:.3f} – {test['dice']['high']:.3f}"
@@ -176,13 +176,13 @@ def test_scores_are_those_of_the_files(made, kind):
         assert row[1:] == [*shown, str(scores["images"]), str(scores["groups"])]
 
 
-def test_missing_intervals_are_dashes(made):
+def test_missing_intervals_are_shown_as_dashes(made):
     told = sections(written(made["without intervals"]))["Scores"]
     assert {cells(told, name)[2] for name in ("mean", "<code>sky</code>", "<code>cell</code>")} == {"–"}
     assert "no interval" in told
 
 
-def test_all_else_is_of_the_files_too(made):
+def test_all_other_numbers_equal_those_in_the_files(made):
     folder = made["many"]
     told, train = sections(written(folder)), read_json(folder / "metrics/train.json")
     assert f"{train['parameters']:,} parameters" in told["Model card"]
@@ -202,20 +202,20 @@ def test_all_else_is_of_the_files_too(made):
     decided = cells(told["Decisions"], "<code>temperature</code>")
     assert decided[1:] == ["1.37", "yes", "+0.0456", "+0.0100 – +0.0800"]
     assert cells(told["Decisions"], "<code>mirror</code>")[1:] == ["false", "no", "–", "–"]
-    assert "1 of 2 test images" in told["Where it fails"] and "1.2 %" in told["Where it fails"]
+    assert "on 1 of 2 (1.2 % of their pixels)" in told["Where it fails"]
     assert "The worst of 2 test images" in told["Where it fails"]
     assert all(f"| {name} | {version} |" in told["How to repeat it"] for name, version in versions().items())
     for path in ("data/prepared", "data/splits.csv", "models/unet.keras"):
         assert f"`{md5(folder / path)}`" in told["How to repeat it"]
 
 
-def test_the_lowest_classes_come_first(made):
+def test_classes_with_the_lowest_dice_are_named_first(made):
     test, told = read_json(made["many"] / "metrics/test.json"), sections(written(made["many"]))["Where it fails"]
     order = sorted(test["classes"], key=lambda name: test["classes"][name]["dice"])
     assert re.findall(r"<code>(\w+)</code> \d", told.splitlines()[2]) == order
 
 
-def test_what_no_test_image_holds_is_said(run_of):
+def test_a_class_that_no_test_image_holds_is_named(run_of):
     folder = run_of("many")
     index = read_json(folder / "data/prepared/index.json")
     for record in index["images"][9:]:
@@ -233,7 +233,7 @@ def test_use_and_licence_are_to_be_filled_in(made):
     assert TO_FILL_IN not in text and "Counting *cells*." in text and "[CC0](https://e.org)" in text
 
 
-def test_hostile_names_mark_up_nothing(made):
+def test_hostile_names_do_not_act_as_markdown_or_html(made):
     text = written(made["hostile"])
     page = MarkdownIt("commonmark").enable("table").render(text)
     for forbidden in ("<script", "<i>", "<b>", "<a ", "<em>", "href"):
@@ -249,7 +249,7 @@ def test_hostile_names_mark_up_nothing(made):
     assert not re.search(r"(?i)www\.|https?://", text.replace("https://e.org", ""))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [str(path) for path in required_files(run_files())])
 def test_missing_files_are_refused(run_of, name):
     folder = run_of("many")
     (folder / name).unlink()
@@ -257,7 +257,7 @@ def test_missing_files_are_refused(run_of, name):
         written(folder)
 
 
-def test_files_of_another_run_are_refused_all_of_them(run_of):
+def test_all_files_of_another_run_are_listed_and_refused(run_of):
     folder = run_of("many")
     for name in ("metrics/test.json", "data/evaluation/worst.csv", "models/unet.keras", "data/prepared/images.bin"):
         (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
@@ -273,7 +273,7 @@ def test_files_of_another_run_are_refused_all_of_them(run_of):
 
 
 @pytest.mark.parametrize(("stage", "name"), [("evaluate", "models/unet.keras"), ("train", "data/splits.csv")])
-def test_a_stage_that_read_another_file_is_refused(run_of, stage, name):
+def test_a_stage_that_read_a_different_file_is_refused(run_of, stage, name):
     folder = run_of("many")
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     next(entry for entry in content["stages"][stage]["deps"] if entry["path"] == name)["md5"] = "0" * 32
@@ -282,7 +282,7 @@ def test_a_stage_that_read_another_file_is_refused(run_of, stage, name):
         written(folder)
 
 
-def test_stages_that_never_ran_are_named(run_of):
+def test_stages_missing_in_dvc_lock_are_named(run_of):
     folder = run_of("many")
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     del content["stages"]["evaluate"]
@@ -294,10 +294,10 @@ def test_stages_that_never_ran_are_named(run_of):
         written(folder)
 
 
-def test_the_revision_and_what_it_does_not_hold(run_of):
+def test_the_card_names_the_revision_and_uncommitted_files(run_of):
     folder = run_of("many")
     out = folder / "models/MODEL_CARD.md"
-    assert "**no Git commit holds**" in written(folder)
+    assert "**in no Git commit**" in written(folder)
 
     def git(*command):
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
@@ -313,22 +313,22 @@ def test_the_revision_and_what_it_does_not_hold(run_of):
     with (folder / "params.yaml").open("a") as file:
         file.write("\n")
     assert set(revision(folder, out)[1]) == {"new|file", "params.yaml"}
-    assert "with changes that it does not hold**: " in written(folder) and "new&#124;file" in written(folder)
+    assert "with uncommitted changes**: " in written(folder) and "new&#124;file" in written(folder)
 
 
-def test_code_and_settings_that_have_changed_are_named(run_of):
+def test_the_card_names_changed_code_and_settings(run_of):
     folder = run_of("many")
-    assert "Not as it was" not in written(folder)
+    assert "Changed since the stages ran" not in written(folder)
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     content["stages"]["train"]["deps"].append({"path": "src/model/network/unet.py", "md5": "0" * 32})
     content["stages"]["train"]["deps"].append({"path": "src/data/store", "md5": "0" * 32 + ".dir"})  # a package
     write_yaml(folder / "dvc.lock", content)
     write_yaml(folder / "params.yaml", yaml.safe_load((folder / "params.yaml").read_text()) | {"seed": 8})
     told = "<code>src/data/store</code>, <code>src/model/network/unet.py</code>, <code>params.yaml&#58; seed</code>"
-    assert f"**Not as it was when the stages ran**, so a repeat may differ: {told}." in written(folder)
+    assert f"**Changed since the stages ran**, so a repeat may differ: {told}." in written(folder)
 
 
-def test_hashes_of_folders_are_those_of_dvc(tmp_path):
+def test_hashes_of_folders_equal_those_of_dvc(tmp_path):
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "init", "-q"], cwd=tmp_path, check=True)
@@ -344,18 +344,20 @@ def test_hashes_of_folders_are_those_of_dvc(tmp_path):
 def test_a_caveat_stands_beside_the_scores(run_of, monkeypatch):
     folder = run_of("many")
     assert "Warning" not in written(folder)
-    monkeypatch.setattr("src.report.card.card.split_warning", lambda records, rows: f"Warning: {len(records)} frames.")
+    monkeypatch.setattr(
+        "src.report.run.run_results.split_warning", lambda records, rows: f"Warning: {len(records)} frames."
+    )
     parts = sections(written(folder))
     assert "**Warning&#58; 12 frames.**" in parts["Scores"] or "**Warning: 12 frames.**" in parts["Scores"]
     assert "see the warning below Scores" in parts["Model card"]
 
 
-def test_the_tool_writes_it_whole_and_loads_no_tensorflow(run_of):
+def test_the_tool_writes_the_card_without_loading_tensorflow(run_of):
     folder = run_of("many")
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tools.card import arguments, main
+from tools.card import arguments, main, run_files
 main(arguments().parse_args([]))
 assert not {{"tensorflow", "keras", "cv2", "sklearn", "matplotlib", "pandas"}} & set(sys.modules)
 """
@@ -365,7 +367,7 @@ assert not {{"tensorflow", "keras", "cv2", "sklearn", "matplotlib", "pandas"}} &
     assert {path.name for path in (folder / "models").iterdir()} == {"MODEL_CARD.md", "unet.keras"}
 
 
-def test_a_refusal_leaves_the_earlier_card(run_of, monkeypatch):
+def test_a_refused_run_keeps_the_earlier_card(run_of, monkeypatch):
     folder = run_of("many")
     monkeypatch.chdir(folder)
     main(arguments().parse_args([]))
@@ -376,6 +378,6 @@ def test_a_refusal_leaves_the_earlier_card(run_of, monkeypatch):
     assert (folder / "models/MODEL_CARD.md").read_bytes() == before
 
 
-def test_the_rows_of_tables_are_read_as_they_were_written(made):
+def test_a_line_break_in_a_finding_survives_the_table(made):
     rows = read_csv(made["hostile"] / "data/checks.csv")
     assert rows[0]["what"].count("\n") == 1

@@ -6,7 +6,7 @@ from PIL import Image
 
 from src.data.labelled.class_match import match_classes, match_names, match_values
 from src.data.labelled.folder import read_labelled
-from src.data.labelled.remap_classes import recoded
+from src.data.labelled.remap_classes import remap_classes
 from src.data.source.dataset import Dataset
 from src.data.store.subsets import Subset
 from src.errors import UserError
@@ -14,7 +14,7 @@ from src.evaluation.scoring.measure import measure_all
 from src.files import write_yaml
 from tests.conftest import changed_params
 from tests.ready_masks import scored
-from tools.score import report
+from tools.score import show_findings
 
 NAMES = ["background", "cell", "debris", "cell wall", "nucleus"]
 PERMUTATIONS = 40
@@ -53,14 +53,14 @@ def test_values_without_names_are_matched_by_value_or_by_order_or_refused(own, k
             match_values(own, described, "set/dataset.yaml")
         return
     match = match_values(own, described)
-    assert (match.places, match.how) == expected
+    assert (match.indices, match.how) == expected
 
 
 def test_names_decide_whatever_the_values_are():
     own, known = Dataset(classes={0: "cell", 255: "background"}), Dataset(classes={0: "background", 255: "cell"})
     match = match_classes(own, known, named=True)
-    assert (match.places, match.how) == ([1, 0], "name")
-    assert match.words(list(own.classes), known) == "0 as cell, 255 as background"
+    assert (match.indices, match.how) == ([1, 0], "name")
+    assert match.describe(list(own.classes), known) == "0 as cell, 255 as background"
 
 
 def test_a_name_that_is_not_known_is_refused_with_the_one_it_may_be():
@@ -72,7 +72,7 @@ def test_a_background_that_the_data_set_states_is_not_overridden_by_values():
     own = Dataset(classes={0: "background", 255: "foreground"}, background="foreground")  # names that nobody gave
     with pytest.raises(UserError, match="255 is the background, but by their values the classes are 0 as background"):
         match_classes(own, Dataset(classes={0: "background", 255: "cell"}), named=False)
-    assert match_classes(own, Dataset(classes={0: "cell", 255: "background"}), named=False).places == [0, 1]
+    assert match_classes(own, Dataset(classes={0: "cell", 255: "background"}), named=False).indices == [0, 1]
 
 
 def write_pairs(folder, truth, values):
@@ -117,12 +117,12 @@ def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_p
     if named:
         write_yaml(folder / "dataset.yaml", {"classes": described(of_folder, rng.permutation(classes))})
     try:
-        labelled = read_labelled(folder, changed_params(), tmp_path / "work", report)
+        labelled = read_labelled(folder, changed_params(), tmp_path / "work", show_findings)
         match = match_classes(labelled.store.dataset, known, named=labelled.named)
     except UserError as error:
         assert not named and "classes" in str(error)
         return
-    store = recoded(labelled.store, match.places, known.names, known.background_index, {})
+    store = remap_classes(labelled.store, match.indices, known.names, known.background_index, {})
     place = np.argsort(order)  # of the class at a position in NAMES, its index in the model
     perfect = ((index, place[truth[store.records[index].id]].astype(np.uint8)) for index in range(len(store)))
     results = measure_all(Subset(store, range(3), ["a"] * 3), perfect, None)

@@ -1,4 +1,4 @@
-"""The gate by its real commands: exit code, one message without traceback, and what is left behind."""
+"""The data set checks by their real commands: exit status, one message without traceback, and the files left."""
 
 import re
 import resource
@@ -54,7 +54,7 @@ EXPECTED = [
 ]
 
 
-def test_prepare_says_everything_in_one_message(folder):
+def test_prepare_lists_all_problems_in_one_message(folder):
     spoil(folder)
     found = run(folder, "stages.prepare")
     assert found.returncode == 1
@@ -65,7 +65,7 @@ def test_prepare_says_everything_in_one_message(folder):
     assert len(read_csv(folder / "data/checks.csv")) == 4
 
 
-def test_prepare_leaves_out_what_it_may(folder):
+def test_prepare_leaves_out_unreadable_files_with_on_error_skip(folder):
     spoil(folder)
     content = read_yaml(folder / "params.yaml")
     content["data"]["on_error"] = "skip"
@@ -76,7 +76,7 @@ def test_prepare_leaves_out_what_it_may(folder):
     assert (folder / "data/prepared/index.json").exists()
 
 
-def test_check_reads_as_prepare_does_and_writes_no_store(folder):
+def test_check_finds_the_same_as_prepare_and_writes_no_store(folder):
     found = run(folder, "tools.check", "data/set")
     assert found.returncode == 0 and "3 pairs" in found.stdout and found.stderr == ""
     assert {path.name for path in (folder / "logs/check").iterdir()} == {"checks.csv", "contact-sheet.png"}
@@ -95,7 +95,7 @@ def test_check_reads_as_prepare_does_and_writes_no_store(folder):
         ("classes: {0: a, 1: a}", "named twice: a"),
     ],
 )
-def test_a_broken_dataset_yaml(folder, text, words):
+def test_a_broken_dataset_yaml_is_refused_by_name(folder, text, words):
     (folder / "data/set/dataset.yaml").write_text(text)
     for command in (["stages.prepare"], ["tools.check", "data/set"]):
         found = run(folder, *command)
@@ -104,7 +104,7 @@ def test_a_broken_dataset_yaml(folder, text, words):
 
 
 @pytest.mark.parametrize(("most", "left"), [(20_000, set()), (35_000, {"checks.csv"})])
-def test_a_disk_that_fills_up_while_writing(folder, most, left):
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(folder, most, left):
     """The pixels take 34 kB, the contact sheet more."""
     found = run(folder, "stages.prepare", most=most)
     assert found.returncode == 1
@@ -114,7 +114,7 @@ def test_a_disk_that_fills_up_while_writing(folder, most, left):
     assert {path.name for path in (folder / "data").iterdir()} == {"set"} | left
 
 
-def test_a_folder_that_is_none_or_cannot_be_written(folder):
+def test_a_missing_folder_and_an_unwritable_one_are_reported(folder):
     found = run(folder, "tools.check", "data/nothing")
     assert found.returncode == 1 and found.stderr.startswith("check: data/nothing: no such folder")
     (folder / "file").write_text("in the way")
@@ -156,7 +156,7 @@ def test_check_refuses_what_prepare_refuses(folder, text):
     assert said[0] == said[1]
 
 
-def test_nothing_is_said_of_classes_that_are_not_known(folder):
+def test_shares_of_classes_are_printed_only_once_the_classes_are_known(folder):
     for number in range(3):
         mask = np.array([0, 128, 255], np.uint8).repeat(32)[None].repeat(64, axis=0)
         write_pair(folder / "data/other", str(number), np.full((64, 96, 3), 60 * number, np.uint8), mask)

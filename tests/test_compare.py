@@ -18,10 +18,10 @@ from tests.dvc_project import dvc_project
 from tests.made_scores import DATASET, make_run
 from tests.test_commands import run
 from tests.test_comparison import OTHER, made, pair
-from tools import run_files
+from tools import experiment_files
 from tools.compare import arguments, main
 
-FILES = run_files()
+FILES = experiment_files()
 
 
 @pytest.fixture(autouse=True)

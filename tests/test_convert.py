@@ -1,4 +1,4 @@
-"""tools.convert by its command."""
+"""The command tools.convert: output, help, errors and options."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_the_command_fails_with_one_message(tmp_path):
     assert "Traceback" not in found.stderr and not (tmp_path / "out").exists()
 
 
-def test_the_commands_options_reach_the_library(tmp_path):
+def test_the_options_of_the_command_reach_the_library(tmp_path):
     yolo(tmp_path / "set", "1 .5 .5 1 1\n0 -1 0 1 0 1 1")
     found = run("yolo", "--names", "a,b", "--boxes", "--clip", tmp_path / "set", "--out", tmp_path / "out")
     assert found.returncode == 0 and "1 shape(s) reach out" in found.stdout

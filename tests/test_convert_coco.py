@@ -1,14 +1,15 @@
-"""COCO to a data set: what it becomes, and what is refused."""
+"""Conversion of COCO: masks, and annotations that are refused."""
 
 import math
 
 import numpy as np
 import pytest
 
-from src.convert.annotations import Options, number
+from src.convert.annotations import Options
+from src.convert.classes import number_classes
 from src.convert.formats.coco import read_coco
 from src.convert.summary import describe
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import SQUARE, box, from_coco, photo, read_mask, stored
@@ -23,7 +24,7 @@ def test_coco_becomes_a_data_set_that_prepare_reads(tmp_path):
     photo(tmp_path / "photos/other.png")
     summary = from_coco(tmp_path, (9, box(0, 0, 4, 5), {}), (3, box(2, 2, 6, 6), {}), images=images)
     expected = np.zeros((10, 12), np.uint8)
-    expected[:5, :4], expected[2:6, 2:6] = 2, 1  # by category id; the smaller on top
+    expected[:5, :4], expected[2:6, 2:6] = 2, 1  # by category id; the smaller shape is drawn last
     np.testing.assert_array_equal(stored(tmp_path), expected)
     assert not stored(tmp_path, "sub/b.png").any()
     for name in ("a.png", "sub/b.png"):
@@ -37,7 +38,7 @@ def test_coco_becomes_a_data_set_that_prepare_reads(tmp_path):
     np.testing.assert_array_equal(store.mask(0), expected)
 
 
-def test_smaller_shapes_lie_on_top_and_crowds_below_all(tmp_path):
+def test_smaller_shapes_are_drawn_over_larger_ones_and_crowds_below_all(tmp_path):
     crowd = {"size": [10, 12], "counts": [0, 120]}
     shapes = [(3, box(3, 3, 5, 5), {}), (9, box(1, 1, 8, 8), {}), (3, crowd, {"iscrowd": 1})]
     from_coco(tmp_path, *shapes)
@@ -49,7 +50,7 @@ def test_smaller_shapes_lie_on_top_and_crowds_below_all(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "as-class/masks/a.png"), expected)
 
 
-def test_of_equal_areas_the_later_is_on_top(tmp_path):
+def test_of_two_shapes_of_equal_area_the_later_one_is_on_top(tmp_path):
     first, second, same = (9, box(0, 0, 4, 4), {}), (3, box(2, 2, 6, 6), {}), (3, box(5, 5, 9, 9), {})
     assert from_coco(tmp_path, first, second, same).overlaps == 4  # shapes of one class do not count
     assert stored(tmp_path)[3, 3] == 1
@@ -59,7 +60,7 @@ def test_classes_without_a_pixel_keep_their_value_but_no_name(tmp_path):
     summary = from_coco(tmp_path, (9, box(0, 0, 4, 4), {}), (3, box(0.1, 0.1, 0.3, 0.3), {}))
     assert read_dataset(tmp_path / "out").classes == {0: "background", 2: "tree"}
     assert summary.unused == ["cell"] and summary.invisible == 1
-    assert "does not name: 'cell'" in describe(summary) and "13.333% of the pixels" in describe(summary)
+    assert "left out of dataset.yaml: 'cell'" in describe(summary) and "13.333% of the pixels" in describe(summary)
 
 
 REFUSALS = [
@@ -68,7 +69,7 @@ REFUSALS = [
     ((3, [[*SQUARE[:7], "6"]], {}), "not a list of x, y, x, y"),
     ((3, [[*SQUARE[:7], math.nan]], {}), "not a finite number"),
     ((3, [[*SQUARE[:7], 10**400]], {}), "far too large"),
-    ((3, [[*SQUARE[:7], 12]], {}), "reaches 2 pixels out of the picture of 12 × 10"),
+    ((3, [[*SQUARE[:7], 12]], {}), "reaches 2 pixels out of the image of 12 × 10"),
     ((3, [], {}), "has no segmentation"),
     ((4, [SQUARE], {}), "category_id 4 is not among the categories"),
     ((3, [SQUARE], {"image_id": 8}), "image_id 8 is not among the images"),
@@ -78,7 +79,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("annotation", "why"), REFUSALS)
-def test_what_coco_may_not_hold(tmp_path, annotation, why):
+def test_invalid_coco_annotations_are_refused(tmp_path, annotation, why):
     with pytest.raises(UserError, match=rf"1 problem.*\n  'annotations\[1\].*{why}.* → "):
         from_coco(tmp_path, (3, [SQUARE], {}), annotation)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "photos"]
@@ -91,17 +92,17 @@ def test_one_message_lists_every_problem(tmp_path):
     assert all(f"'annotations[{position}]" in str(error.value) for position in range(len(REFUSALS)))
 
 
-def test_shapes_out_of_the_picture_are_cut_off_if_told_so(tmp_path):
+def test_shapes_that_reach_out_of_the_image_are_cut_off_with_clip(tmp_path):
     far = [-3, -2, 4, -2, 4, 500, -3, 500]
     summary = from_coco(tmp_path, (3, [far], {}), options=Options(clip=True))
     expected = np.zeros((10, 12), np.uint8)
     expected[:, :4] = 1
     np.testing.assert_array_equal(stored(tmp_path), expected)
-    assert summary.cut == 1 and "1 shape(s) reach out of the picture" in describe(summary)
+    assert summary.cut == 1 and "1 shape(s) reach out of the image" in describe(summary)
     assert from_coco(tmp_path, (3, [[-0.9, 0, 4, 0, 4, 10.9]], {}), out="near").cut == 0
 
 
-def test_boxes_are_filled_if_told_so(tmp_path):
+def test_boxes_are_filled_with_the_option_boxes(tmp_path):
     from_coco(tmp_path, (3, [], {"bbox": [1, 2, 3, 4]}), options=Options(boxes=True))
     expected = np.zeros((10, 12), np.uint8)
     expected[2:6, 1:4] = 1
@@ -126,8 +127,8 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("a\x7f.png", "control character"),
         ("\x1b[31m.png", "control character"),
         ("\ud800.png", "valid"),
-        ("passwd", "not of a kind that is read"),
-        ("a.gif", "not of a kind that is read"),
+        ("passwd", "an extension that the pipeline does not read"),
+        ("a.gif", "an extension that the pipeline does not read"),
         ("missing.png", "is missing in"),
         ("x" * 5000 + ".png", "is missing in"),
         ("folder.png", "is not a file"),
@@ -136,7 +137,7 @@ def test_boxes_are_filled_if_told_so(tmp_path):
         ("text.png", "cannot be read as an image"),
     ],
 )
-def test_names_that_are_refused(tmp_path, name, why):
+def test_unsafe_file_names_are_refused(tmp_path, name, why):
     photo(tmp_path / "photos/a.png")
     photo(tmp_path / "elsewhere/secret.png")
     (tmp_path / "photos/folder.png").mkdir()
@@ -152,7 +153,7 @@ def test_names_that_are_refused(tmp_path, name, why):
 
 
 @pytest.mark.parametrize("names", [["a.png", "a.png"], ["a.png", "a.jpg"], ["a.png", "A.png"], ["a.png", "./a.png"]])
-def test_two_images_of_one_mask_are_refused(tmp_path, names):
+def test_two_images_whose_masks_would_have_one_name_are_refused(tmp_path, names):
     for name in names:
         photo(tmp_path / "photos" / name)
     with pytest.raises(UserError, match=r"would have the mask of 'a\.png'"):
@@ -171,11 +172,11 @@ def test_two_images_of_one_mask_are_refused(tmp_path, names):
         ('{"images": [3], "annotations": [], "categories": [{"id": 1, "name": "a"}]}', r"'images\[0\]': "),
     ],
 )
-def test_files_that_are_not_coco(tmp_path, content, why):
+def test_files_that_are_not_coco_are_refused(tmp_path, content, why):
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match=why):
-        write(read_coco(tmp_path / "a.json", tmp_path / "photos", Options()), tmp_path / "out")
+        write_data_set(read_coco(tmp_path / "a.json", tmp_path / "photos", Options()), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -186,11 +187,11 @@ def test_files_that_are_not_coco(tmp_path, content, why):
         ([(k, str(k)) for k in range(255)], "255 classes; at most 254"),
     ],
 )
-def test_categories_that_cannot_be_classes(tmp_path, categories, why):
+def test_categories_that_cannot_be_classes_are_refused(tmp_path, categories, why):
     with pytest.raises(UserError, match=why):
         from_coco(tmp_path, categories=[{"id": identity, "name": name} for identity, name in categories])
 
 
-def test_the_most_classes_leave_255_to_ignore():
-    values = number([str(k) for k in range(254)], ROOT)
+def test_254_classes_are_the_most_since_255_means_ignore():
+    values = number_classes([str(k) for k in range(254)], ROOT)
     assert values["253"] == 254 and values["__ignore__"] == 255 and values["background"] == 0

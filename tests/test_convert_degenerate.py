@@ -23,7 +23,7 @@ def test_degenerate_polygons_are_refused_with_the_option_that_helps(tmp_path, se
         from_coco(tmp_path, (3, [SQUARE], {}), (3, segmentation, {}))
 
 
-def test_degenerate_polygons_are_left_out_and_listed_if_told_so(tmp_path):
+def test_degenerate_polygons_are_left_out_and_listed_with_the_option(tmp_path):
     summary = from_coco(tmp_path, *((3, shape, {"id": 10 + k}) for k, shape in enumerate(SHAPES)), options=SKIP)
     np.testing.assert_array_equal(stored(tmp_path), EXPECTED)
     assert summary.shapes == 1 and len(summary.skipped) == 5
@@ -51,12 +51,12 @@ def test_points_as_pairs_are_read_as_a_polygon(tmp_path):
     np.testing.assert_array_equal(stored(tmp_path), EXPECTED)
 
 
-def test_an_empty_segmentation_is_a_box_if_told_so(tmp_path):
+def test_an_empty_segmentation_is_drawn_as_a_box_with_the_option_boxes(tmp_path):
     from_coco(tmp_path, (3, [], {"bbox": [2, 2, 4, 4]}), options=Options(boxes=True))
     np.testing.assert_array_equal(stored(tmp_path), EXPECTED)
 
 
-def test_degenerate_shapes_of_labelme_and_yolo_are_left_out_if_told_so(tmp_path):
+def test_degenerate_shapes_of_labelme_and_yolo_are_left_out_with_the_option(tmp_path):
     photo(tmp_path / "set/a.png")
     good = ("cell", "polygon", [[2, 2], [6, 2], [6, 6], [2, 6]], {})
     bad = [("cell", "polygon", [[1, 1], [2, 2]], {}), ("cell", "circle", [[1, 1]], {}), ("cell", "polygon", [], {})]
@@ -80,7 +80,7 @@ def test_a_box_around_polygons_that_were_left_out_is_not_compared(tmp_path, drop
     assert "bbox and segmentation differ" in warning.what
 
 
-def test_what_to_check_if_no_pixel_belongs_to_a_class_follows_the_format(tmp_path):
+def test_the_hint_if_no_pixel_belongs_to_a_class_depends_on_the_format(tmp_path):
     shares = [0.1, 0.1, 0.4, 0.1, 0.4, 0.4]
     with pytest.raises(UserError, match=r"no pixel belongs to a class.* export them in pixels"):
         from_coco(tmp_path, (3, [shares], {}))
@@ -89,7 +89,7 @@ def test_what_to_check_if_no_pixel_belongs_to_a_class_follows_the_format(tmp_pat
         from_yolo(tmp_path / "yolo/set")
 
 
-def test_the_option_reaches_the_library(tmp_path):
+def test_the_command_has_the_option_skip_degenerate(tmp_path):
     yolo(tmp_path / "set", "0 0 0 1 0 1 1\n0 .5 .5")
     found = run("yolo", tmp_path / "set", "--skip-degenerate", "--out", tmp_path / "out")
     assert found.returncode == 0 and "1 degenerate polygon(s) were left out" in found.stdout
@@ -103,7 +103,7 @@ def labelled(path, encoding):
     path.write_bytes(json.dumps(content, ensure_ascii=False).encode(encoding))
 
 
-def test_json_files_of_other_encodings_are_read_or_named(tmp_path):
+def test_json_files_of_other_encodings_are_read_with_the_option_or_refused(tmp_path):
     for name, encoding in [("a", "utf-8-sig"), ("b", "utf-16"), ("c", "gbk"), ("d", "utf-8")]:
         photo(tmp_path / f"set/{name}.png")
         labelled(tmp_path / f"set/{name}.json", encoding)
@@ -116,7 +116,7 @@ def test_json_files_of_other_encodings_are_read_or_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["klingon", "hex", "rot13", "base64", "zip", "undefined", ""])
-def test_encodings_that_are_not_of_text_are_refused_as_arguments(name, capsys):
+def test_unknown_encodings_are_refused_as_arguments(name, capsys):
     with pytest.raises(SystemExit) as end:
         arguments().parse_args(["labelme", "set", "--encoding", name, "--out", "out"])
     assert end.value.code == 2 and f"--encoding: no such encoding: {name}" in capsys.readouterr().err

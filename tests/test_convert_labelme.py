@@ -1,4 +1,4 @@
-"""labelme to a data set: what it becomes, and what is refused."""
+"""Conversion of labelme: masks, and shapes that are refused."""
 
 import math
 
@@ -11,7 +11,7 @@ from src.errors import UserError
 from tests.annotated import base64_png, from_labelme, labelme, photo, read_mask, stored
 
 
-def test_labelme_shapes_lie_on_top_of_earlier_ones(tmp_path):
+def test_later_labelme_shapes_are_drawn_over_earlier_ones(tmp_path):
     patch = np.array([[255, 0], [255, 255]], np.uint8)
     photo(tmp_path / "set/sub/a.png")
     labelme(
@@ -35,7 +35,7 @@ def test_labelme_shapes_lie_on_top_of_earlier_ones(tmp_path):
     assert "'sub/a.json': shapes without an area are left out: 1 'line', 1 'point'" in describe(summary)
 
 
-def test_labelme_images_without_a_json(tmp_path):
+def test_labelme_images_without_a_json_are_left_out_or_background(tmp_path):
     photo(tmp_path / "set/a.png")
     photo(tmp_path / "set/b.png")
     labelme(tmp_path / "set/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}))
@@ -57,12 +57,12 @@ def test_labelme_labels_are_numbered_in_alphabetical_order(tmp_path):
     assert stored(tmp_path)[0, :5].tolist() == [4, 2, 5, 3, 1]
 
 
-def test_labelme_names_fix_the_values(tmp_path):
+def test_the_option_names_fixes_the_values_of_labelme_classes(tmp_path):
     photo(tmp_path / "photos/a.png")
     labelme(tmp_path / "set/session/a.json", ("cell", "rectangle", [[1, 1], [3, 3]], {}))
     from_labelme(tmp_path, images=tmp_path / "photos", names=["axon", "cell"])
     assert read_dataset(tmp_path / "out").classes == {0: "background", 2: "cell"} and stored(tmp_path).max() == 2
-    with pytest.raises(UserError, match=r"'shapes\[0\] in session/a.json': 'cell' is no class"):
+    with pytest.raises(UserError, match=r"'shapes\[0\] in session/a.json': 'cell' is not one of the classes"):
         from_labelme(tmp_path, "other", images=tmp_path / "photos", names=["axon"])
 
 
@@ -81,7 +81,7 @@ def test_labelme_names_fix_the_values(tmp_path):
         ((3, "polygon", [[1, 1]], {}), "shapes.0.label"),
     ],
 )
-def test_what_labelme_may_not_hold(tmp_path, shape, why):
+def test_invalid_labelme_shapes_are_refused(tmp_path, shape, why):
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", shape)
     with pytest.raises(UserError, match=rf"a\.json': .*{why}"):
@@ -90,7 +90,7 @@ def test_what_labelme_may_not_hold(tmp_path, shape, why):
 
 
 @pytest.mark.parametrize("image", ["..", "", "c:\\", "a.png/..", "../x/missing.png", "a\n.png"])
-def test_labelme_image_paths_that_are_refused(tmp_path, image):
+def test_unsafe_labelme_image_paths_are_refused(tmp_path, image):
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", ("a", "circle", [[1, 1], [2, 2]], {}), image=image)
     with pytest.raises(UserError, match=r"1 problem.*\n  'a\.json': "):

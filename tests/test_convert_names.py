@@ -1,4 +1,4 @@
-"""File names and class names in annotations: what they lead to, what is refused, what is warned of."""
+"""File names and class names in annotations: which file is found, refusals and warnings."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.annotated import SQUARE, coco, from_coco, from_labelme, from_yolo, la
 
 
 def found(folder, name, *files):
-    """The images that a file_name leads to, as names below images/ of the data set."""
+    """The images that are found for a file_name, as names below images/ of the data set."""
     for file in files:
         photo(folder / "photos" / file)
     path = coco(folder, [(3, [SQUARE], {})], images=[{"id": 7, "file_name": name}])
@@ -44,7 +44,7 @@ def test_names_of_other_programs_and_computers_lead_to_the_image(tmp_path, name,
     assert found(tmp_path, name, *files) == [files[0]]
 
 
-def test_a_name_that_is_there_as_it_is_comes_before_a_decoded_one(tmp_path):
+def test_a_name_that_matches_exactly_comes_before_a_decoded_one(tmp_path):
     assert found(tmp_path, "a%20b.png", "a b.png", "a%20b.png") == ["a%20b.png"]
     assert found(tmp_path, "one/0001.png", "one/0001.png", "two/0001.png") == ["one/0001.png"]
 
@@ -114,7 +114,7 @@ def test_messages_name_five_files_and_count_the_others(tmp_path, count, more):
         found(tmp_path, "a.png", *(f"d{number}/a.png" for number in range(count)))
 
 
-def test_base_names_never_lead_out_of_the_folder_of_images(tmp_path):
+def test_base_names_never_match_files_outside_the_folder_of_images(tmp_path):
     photo(tmp_path / "elsewhere/secret.png")
     photo(tmp_path / "photos/a.png")
     (tmp_path / "photos/linked.png").symlink_to(tmp_path / "elsewhere/secret.png")
@@ -145,7 +145,7 @@ def test_similar_names_differ_in_case_blanks_and_hyphens_only(names, pairs):
     assert similar_names(iter(names)) == pairs
 
 
-def test_similar_class_names_are_warned_of_in_every_format(tmp_path):
+def test_similar_class_names_add_a_warning_in_every_format(tmp_path):
     path = tmp_path / "coco"
     categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": "Cell"}, {"id": 5, "name": "tree"}]
     path.mkdir()
@@ -162,10 +162,12 @@ def test_similar_class_names_are_warned_of_in_every_format(tmp_path):
     assert "'Cell' (2 shape(s), first in 'b.json'), 'cell' (2 shape(s), first in 'a.json'), 'cell '" in warning.what
 
 
-def test_a_label_that_is_close_to_a_name_says_so(tmp_path):
+def test_an_unknown_label_is_refused_with_a_similar_name(tmp_path):
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", ("Cell", "rectangle", [[1, 1], [3, 3]], {}))
-    with pytest.raises(UserError, match=r"'shapes\[0\] in a\.json': 'Cell' is no class; did you mean 'cell'\?"):
+    with pytest.raises(
+        UserError, match=r"'shapes\[0\] in a\.json': 'Cell' is not one of the classes; did you mean 'cell'\?"
+    ):
         from_labelme(tmp_path, names=["cell", "tree"])
 
 
@@ -189,7 +191,7 @@ def test_a_class_called_background_in_any_case_is_the_background(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["void", "Unlabelled", "ignore", "Don't care", "not_annotated", "__IGNORE__"])
-def test_classes_that_may_mean_not_annotated_are_warned_of_in_every_format(tmp_path, name):
+def test_classes_that_may_mean_not_annotated_add_a_warning_in_every_format(tmp_path, name):
     (tmp_path / "coco").mkdir()
     categories = [{"id": 3, "name": "cell"}, {"id": 4, "name": name}]
     coco_source = from_coco(tmp_path / "coco", (3, [SQUARE], {}), (4, [SQUARE], {}), categories=categories)
@@ -233,8 +235,8 @@ def test_labels_of_labelme_that_mean_the_background_are_all_0(tmp_path):
         from_labelme(tmp_path, "more", names=["cell", "_background_", "BG"])
 
 
-def test_categories_without_annotations_do_not_count_as_doubles(tmp_path):
-    """As Roboflow writes them: category 0 is the project, and may have the name of a class."""
+def test_categories_without_annotations_are_left_out_if_their_name_occurs_twice(tmp_path):
+    """Roboflow writes category 0 for the project, which may have the name of a class."""
     categories = [
         {"id": 0, "name": "crack", "supercategory": "none"},
         {"id": 1, "name": "crack", "supercategory": "crack"},

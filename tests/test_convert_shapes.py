@@ -1,18 +1,18 @@
-"""Shapes to pixels: polygons, run lengths, discs and bitmaps, against references of their own."""
+"""Rasterised polygons, run lengths, discs and bitmaps agree with simple reference code."""
 
 import numpy as np
 import pytest
 
 from src.convert.formats.rle import read_rle
 from src.convert.problems import Refused
-from src.convert.regions import fill_disc, fill_polygons, fill_runs, place_bitmap
+from src.convert.regions import Region, fill_disc, fill_polygons, fill_runs, place_bitmap
 from tests.annotated import inside, picture
 
 
 @pytest.mark.parametrize("grid", [None, 2])
-def test_polygons_hold_the_pixels_whose_centres_they_hold(grid):
+def test_polygons_contain_the_pixels_whose_centres_they_contain(grid):
     rng = np.random.default_rng(0)
-    for _ in range(40):  # they cross themselves, and reach out of the picture; on the grid, edges run through centres
+    for _ in range(40):  # they cross themselves, and reach out of the image; on the grid, edges run through centres
         points = rng.uniform(-4, 20, (rng.integers(3, 9), 2))
         points = np.round(points * grid) / grid if grid else points
         expected = [[inside(c + 0.5, r + 0.5, points.tolist()) for c in range(15)] for r in range(13)]
@@ -35,7 +35,7 @@ def test_a_centre_on_an_edge_belongs_to_the_shape_right_of_it_or_below():
     np.testing.assert_array_equal(picture(fill_polygons([square], 7, 7), 7, 7), expected)
 
 
-def test_parts_add_up_and_a_hole_is_left_free():
+def test_parts_add_up_and_a_hole_is_not_filled():
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], float)
     hole = np.array([[0, 0], [10, 0], [10, 10], [0, 10], [0, 0], [3, 3], [3, 7], [7, 7], [7, 3], [3, 3]], float)
     assert fill_polygons([square, square / 2, square + 12], 30, 30).area == 200
@@ -43,16 +43,16 @@ def test_parts_add_up_and_a_hole_is_left_free():
     assert mask.sum() == 100 - 16 and not mask[3:7, 3:7].any()
 
 
-def test_discs_and_bitmaps_are_cut_off_at_the_picture():
+def test_discs_and_bitmaps_are_cut_off_at_the_border_of_the_image():
     rows, columns = np.mgrid[:11, :9]
     for x, y, radius in [(4.2, 5.1, 3.3), (0.0, 0.0, 4.0), (8.5, 10.5, 0.0), (-9.0, 3.0, 2.0), (4.0, 4.0, 40.0)]:
         expected = (rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2 <= radius**2
-        np.testing.assert_array_equal(picture(fill_disc(x, y, radius, 11, 9), 11, 9), expected)
+        np.testing.assert_array_equal(picture(fill_disc((x, y), radius, 11, 9), 11, 9), expected)
     pixels = np.array([[True, False, True], [True, True, False]])
     for top, left in [(0, 0), (-1, -2), (10, 7), (3, 4), (20, 20), (-5, -5)]:
         expected = np.zeros((40, 40), bool)
         expected[10 + top : 12 + top, 10 + left : 13 + left] = pixels
-        found = picture(place_bitmap(pixels, top, left, 11, 9), 11, 9)
+        found = picture(place_bitmap(Region(top, left, pixels), 11, 9), 11, 9)
         np.testing.assert_array_equal(found, expected[10:21, 10:19])
 
 
@@ -91,7 +91,7 @@ def test_run_lengths_are_read_as_pycocotools_writes_them(text):
         ("oooooooooooooooo0", "damaged"),
         ("0NT1", "no run lengths"),
         ([-1, 21], "no run lengths"),
-        ([5, 4], "covers 9 pixels, the picture has 20"),
+        ([5, 4], "covers 9 pixels, the image has 20"),
         ([20.0], "no run lengths"),
         ([True, 19], "no run lengths"),
         (None, "no run lengths"),

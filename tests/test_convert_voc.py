@@ -1,4 +1,4 @@
-"""Masks in the colours of a labelmap.txt to a data set: what they become, and what is refused."""
+"""Conversion of masks in the colours of a labelmap.txt: classes, official lists, and masks that are refused."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from PIL import Image
 from src.convert.annotations import Options
 from src.convert.formats.voc import read_voc
 from src.convert.summary import describe
-from src.convert.write import write
+from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
 from src.errors import UserError
 from tests.annotated import photo, read_mask, run, stored
@@ -41,7 +41,7 @@ def voc(folder, labels=LABELS, names=("a",), folders=("images", "masks"), labelm
 
 
 def from_voc(folder, **more):
-    return write(read_voc(folder, Options(**more)), folder.parent / "out")
+    return write_data_set(read_voc(folder, Options(**more)), folder.parent / "out")
 
 
 @pytest.mark.parametrize("folders", [("images", "masks"), ("JPEGImages", "SegmentationClass")])
@@ -78,7 +78,7 @@ def test_classes_are_numbered_in_the_order_of_the_labelmap_whatever_the_colours(
 
 @pytest.mark.parametrize("name", ["void", "Void", "ignore", "unlabelled", "Un-labeled", "don't care", "__ignore__"])
 @pytest.mark.parametrize("colour", ["224,224,192", "51,221,255"])
-def test_a_label_for_what_is_not_annotated_becomes_pixels_to_ignore(tmp_path, name, colour):
+def test_a_class_for_unannotated_pixels_becomes_pixels_to_ignore(tmp_path, name, colour):
     voc(tmp_path / "set", labelmap=LABELMAP.replace("dog:51,221,255", f"{name}:{colour}"), labels=LABELS % 2 * LABELS)
     if colour == "51,221,255":
         voc(tmp_path / "set", labelmap=LABELMAP.replace("dog", name))
@@ -113,13 +113,13 @@ def test_a_colour_that_the_labelmap_does_not_name_is_refused(tmp_path, labelmap,
         ("_background_:1,2,3::\ncat:4,5,6::", "several names mean the background"),
     ],
 )
-def test_labelmaps_that_are_refused(tmp_path, lines, why):
+def test_invalid_labelmaps_are_refused(tmp_path, lines, why):
     voc(tmp_path / "set", labelmap=f"background:0,0,0::\n{lines}\n")
     with pytest.raises(UserError, match=f"labelmap.txt: .*{why}"):
         from_voc(tmp_path / "set")
 
 
-def test_folders_without_a_labelmap_images_or_masks_are_named(tmp_path):
+def test_a_missing_labelmap_or_folder_is_named(tmp_path):
     voc(tmp_path / "set", folders=("JPEGImages", "SegmentationClass"))
     (tmp_path / "set/JPEGImages").rename(tmp_path / "set/pictures")
     with pytest.raises(UserError, match="neither JPEGImages/ with SegmentationClass/ or images/ with masks/"):
@@ -178,7 +178,7 @@ def test_masks_of_turned_images_lie_as_the_image_is_shown(tmp_path, orientation)
     np.testing.assert_array_equal(stored(tmp_path), np.rot90(EXPECTED, turns[orientation]))
 
 
-def test_lists_become_the_official_ones(tmp_path):
+def test_lists_of_images_become_the_official_division(tmp_path):
     voc(tmp_path / "set", names=("a", "b", "c"))
     lists = tmp_path / "set/ImageSets/Segmentation"
     lists.mkdir(parents=True)
@@ -218,7 +218,7 @@ def test_the_list_of_training_images_is_kept_only_if_every_image_is_on_one_list(
     assert [warned in finding.what for finding in source.findings.warnings] == [True] * (warned is not None)
 
 
-def test_masks_of_background_alone_are_refused_without_a_word_about_coordinates(tmp_path):
+def test_the_refusal_of_masks_without_a_class_does_not_mention_coordinates(tmp_path):
     voc(tmp_path / "set", labels=LABELS * 0)
     with pytest.raises(UserError, match=r"no pixel belongs to a class.* → check that labelmap\.txt gives") as error:
         from_voc(tmp_path / "set")

@@ -17,9 +17,9 @@ from src.report.text.cv_summary import joined_text
 from src.reproduction.history.experiments import read_runs
 from tests.closure import ROOT, closure
 from tests.dvc_project import dvc_project
-from tools import run_files
+from tools import experiment_files
 
-FILES = run_files()
+FILES = experiment_files()
 DATASET = Dataset(classes={0: "sky", 1: "cell", 2: "debris"}, background="sky")
 PARAMS = {"seed": 0, "split.folds": 0, "split.fold": 0, "evaluate.resamples": 500, "train.lr": 0.002}
 

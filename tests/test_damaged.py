@@ -1,4 +1,4 @@
-"""Damaged images of every kind: named with reason and remedy, or left out and counted."""
+"""Damaged images of every kind are refused with file, reason and remedy, or skipped and counted."""
 
 import struct
 
@@ -42,7 +42,7 @@ def floats(value):
     return tiff(image)
 
 
-DAMAGED = {  # of an image: content, what is said of it
+DAMAGED = {  # content of an image file, and the message about it
     "cut PNG": (lambda: whole_png()[:5000], "images/bad.png is cut off"),
     "cut JPEG": (lambda: jpeg()[:-900], "images/bad.png cannot be decoded: Premature end of JPEG file"),
     "bit in PNG": (
@@ -67,7 +67,7 @@ DAMAGED = {  # of an image: content, what is said of it
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_image_is_named_or_left_out(source, tmp_path, name, capfd):
+def test_a_damaged_image_is_refused_by_name_or_skipped(source, tmp_path, name, capfd):
     content, words = DAMAGED[name]
     put(source, "bad", content())
     before = state(source)
@@ -90,7 +90,7 @@ def test_a_damaged_image_is_named_or_left_out(source, tmp_path, name, capfd):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_floats_that_are_no_numbers(tmp_path, value):
+def test_nan_and_infinity_are_refused(tmp_path, value):
     source = tmp_path / "set"
     for stem in ("a", "b", "bad"):
         put(source, stem, floats(value if stem == "bad" else 3), png(np.eye(24, 20, dtype=np.uint8), 8, 0))

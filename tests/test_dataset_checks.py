@@ -153,10 +153,14 @@ def test_oddities_are_warned_of_and_stop_nothing(source, tmp_path, capfd):
     assert found["flat", "warning"] == "the image is of one colour"
     assert found["images/notes.txt", "warning"].startswith("is left out")
     assert "the mask holds a single value, 0" in {row["what"] for row in rows if row["file"] == "empty mask"}
-    assert "the very picture of 'empty mask', but its mask is another" in found["same one", "warning"]
-    assert "nearly the picture of 'large'" in found["large again", "warning"]
+    assert "identical to the image 'empty mask', but its mask differs" in found["same one", "warning"]
+    assert "nearly identical to the image 'large'" in found["large again", "warning"]
     out = capfd.readouterr().out
-    assert "11 pairs, 3 channel(s) of uint8" in out and "mask value 0: 'background'" in out and "5 with warnings" in out
+    assert (
+        "11 pairs, 3 channel(s) of uint8" in out
+        and "mask value 0: 'background'" in out
+        and "5 file(s) with warnings" in out
+    )
 
 
 def test_numbers_that_stand_for_no_data_are_warned_of(tmp_path):

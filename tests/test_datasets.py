@@ -1,4 +1,4 @@
-"""Real data sets from the folder that the environment variable SEG_DATASETS names; left out without it."""
+"""Real data sets below the folder in the environment variable SEG_DATASETS; skipped without it."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DA
 
 
 @pytest.mark.parametrize(("name", "count", "channels"), [("nuclei", 200, 3), ("vessels", 28, 3)])
-def test_prepares_without_a_word(tmp_path, name, count, channels):
+def test_real_data_sets_are_prepared_without_findings(tmp_path, name, count, channels):
     store = prepared(FOLDER / name, tmp_path)
     assert read_csv(tmp_path / "checks.csv") == []
     assert len(store) == count and store.channels == channels
@@ -25,7 +25,7 @@ def test_prepares_without_a_word(tmp_path, name, count, channels):
         assert sum(record.pixels) == record.height * record.width == store.mask(index).size
 
 
-def test_the_second_observer_scores_as_published(tmp_path):
+def test_the_dice_of_the_second_observer_equals_the_published_one(tmp_path):
     """0.7977 on the eight usual test images: the counts and the Dice agree with the figure given beside the data."""
     observers = []
     for masks in ("masks", "masks_2ndHO"):

@@ -12,7 +12,7 @@ from src.data.similarity.filled import thumbnail
 from src.data.similarity.thumbnails import LIMIT, SIDE, decode_thumbnails, encode_thumbnail
 from src.data.source.dataset import read_dataset
 from src.data.source.package import package_pairs
-from src.data.splits.dependence import find_dependence, natural
+from src.data.splits.dependence import find_dependence, natural_key
 from src.data.splits.split_warnings import split_warning
 from src.data.store.store import Record
 from tests import scenes
@@ -108,7 +108,7 @@ def test_of_many_images_runs_are_looked_at():
 
 
 def test_names_are_ordered_by_their_numbers():
-    assert sorted(["f10", "f9", "a2/3", "a10/1", "f"], key=natural) == ["a2/3", "a10/1", "f", "f9", "f10"]
+    assert sorted(["f10", "f9", "a2/3", "a10/1", "f"], key=natural_key) == ["a2/3", "a10/1", "f", "f9", "f10"]
 
 
 def test_thumbnails_survive_as_text():

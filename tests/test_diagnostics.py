@@ -29,12 +29,12 @@ def falling(epochs):
 
 
 def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
-    """The complaints of a training of 12 epochs; crops and images are confusions of one crop and one image."""
+    """The warnings of a training of 12 epochs; crops and images are confusions of one crop and one image."""
     chosen = params(
         **({"train.epochs": 12, "train.steps": 1200} | {f"train.{name}": value for name, value in changes.items()})
     ).train
     counted = (np.array(counts, np.int64) for counts in (crops, images))
-    return diagnostics.complaints(rows, *counted, dataset, chosen)
+    return diagnostics.training_warnings(rows, *counted, dataset, chosen)
 
 
 def test_nothing_is_said_of_a_training_that_goes_well(params):
@@ -87,11 +87,11 @@ def test_classes_never_predicted_are_listed_with_their_shares(params):
     assert said(falling(3), images, params) == {}
     found = said(falling(4), images, params)
     assert list(found) == ["never predicted"]
-    assert "\n  lake: 0.37% of their pixels, 1.81% of this epoch's crops" in found["never predicted"]
+    assert "\n  lake: 0.37% of their pixels, 1.81% of this epoch's patches" in found["never predicted"]
     assert "raise data.oversample_rare or train.steps (1200)" in found["never predicted"]
     assert "splits.csv" not in found["never predicted"]
     unseen = said(falling(4), images, params, crops=[[900, 20, 0], [30, 400, 0], [0, 0, 0]])["never predicted"]
-    assert "0.00% of this epoch's crops" in unseen and "plots/splits.csv" in unseen
+    assert "0.00% of this epoch's patches" in unseen and "plots/splits.csv" in unseen
 
 
 def test_more_crops_of_rare_classes_are_no_remedy_for_a_frequent_one(params):
@@ -138,17 +138,17 @@ def test_overfitting_is_told_at_the_end_alone(params):
 
 
 def test_kappa_by_hand():
-    assert diagnostics.kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
-    assert diagnostics.kappa(np.array([[50, 0], [50, 0]])) == 0
-    assert diagnostics.kappa(np.diag([5, 6, 7])) == pytest.approx(1)
-    assert np.isnan(diagnostics.kappa(np.array([[20, 5], [0, 0]]))) and np.isnan(
-        diagnostics.kappa(np.zeros((2, 2), int))
+    assert diagnostics.cohen_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+    assert diagnostics.cohen_kappa(np.array([[50, 0], [50, 0]])) == 0
+    assert diagnostics.cohen_kappa(np.diag([5, 6, 7])) == pytest.approx(1)
+    assert np.isnan(diagnostics.cohen_kappa(np.array([[20, 5], [0, 0]]))) and np.isnan(
+        diagnostics.cohen_kappa(np.zeros((2, 2), int))
     )
 
 
 def test_a_loss_that_is_not_finite_is_laid_to_the_rate_only_after_a_step(params):
     chosen = params().train
-    later = diagnostics.not_finite(float("nan"), 2, 1, chosen)
+    later = diagnostics.not_finite_message(float("nan"), 2, 1, chosen)
     assert later.startswith("the loss became nan in epoch 2, step 1: lower train.lr (0.002)")
-    first = diagnostics.not_finite(float("inf"), 1, 1, chosen)
+    first = diagnostics.not_finite_message(float("inf"), 1, 1, chosen)
     assert first.startswith("the loss became inf in epoch 1, step 1, before") and "train.lr" not in first

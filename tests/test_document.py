@@ -1,4 +1,4 @@
-"""The report without a browser: it stands alone, repeats, stays small, and shows foreign text as text."""
+"""The report page without a browser: one small file, equal for equal runs, in which names from a data set never act."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from src.evaluation.scoring.baseline_gain import gain_over_colour
 from src.report.figures.pictures import errors, picture
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
 from src.report.page import charts, tables
-from src.report.page.document import report
+from src.report.page.document import report_page
 from src.report.page.vega import inline, policy_hash
 from tests.made_report import CELL, HOSTILE, made_sources
 
@@ -25,7 +25,7 @@ VOID = {"meta", "link", "img", "input", "br"}
 
 
 class Reader(HTMLParser):
-    """The page's elements, their attributes and their text; elements that are not closed in order are an error."""
+    """The elements, attributes and texts of a page. Elements that are not closed in order are an error."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -61,10 +61,10 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(sources):
-    return report(sources, 2)
+    return report_page(sources, 2)
 
 
-def test_foreign_text_is_text_wherever_it_stands(page):
+def test_text_from_a_data_set_is_escaped_everywhere(page):
     read = Reader(page)
     assert {tag for tag, _ in read.elements} & {"img"} == set()  # the pictures are put in by the script
     texts = read.texts["th"] + read.texts["td"] + read.texts["option"]
@@ -73,7 +73,7 @@ def test_foreign_text_is_text_wherever_it_stands(page):
     assert "49" not in "".join(read.texts["td"])  # {{ 7 * 7 }} is no template
 
 
-def test_nothing_but_its_own_scripts_may_run_and_nothing_is_fetched(page):
+def test_the_policy_allows_only_the_pages_own_scripts_and_no_requests(page):
     read = Reader(page)
     policy = next(found["content"] for tag, found in read.elements if found.get("http-equiv"))
     scripts = [
@@ -89,7 +89,7 @@ def test_nothing_but_its_own_scripts_may_run_and_nothing_is_fetched(page):
     assert all(link.startswith(("data:", "#")) for link in links)
 
 
-def test_every_link_control_and_picture_has_its_words(page):
+def test_every_link_control_and_picture_is_labelled(page):
     read = Reader(page)
     ids = {found["id"] for _, found in read.elements if "id" in found}
     assert {found["href"][1:] for tag, found in read.elements if tag == "a"} <= ids
@@ -101,14 +101,14 @@ def test_every_link_control_and_picture_has_its_words(page):
     assert '<html lang="en">' in page
 
 
-def test_equal_inputs_are_equal_bytes(sources, page, tmp_path):
-    assert report(sources, 2) == page
-    assert report(made_sources(tmp_path), 2) == page
+def test_equal_runs_give_equal_pages(sources, page, tmp_path):
+    assert report_page(sources, 2) == page
+    assert report_page(made_sources(tmp_path), 2) == page
 
 
-def test_a_thousand_images_make_a_page_that_can_be_mailed(tmp_path):
+def test_a_page_of_a_thousand_images_stays_below_15_megabytes(tmp_path):
     many = made_sources(tmp_path, images=1000, side=128)
-    made = report(many, 33)
+    made = report_page(many, 33)
     data = Reader(made).data("images")
     assert len(made.encode()) < 15e6 and len(data["rows"]) == 1000 and 99 <= len(data["pictures"]) < 1000
     assert data["rows"][0]["dice"] <= data["rows"][1]["dice"] <= data["rows"][-1]["dice"]
@@ -116,16 +116,16 @@ def test_a_thousand_images_make_a_page_that_can_be_mailed(tmp_path):
     assert all(pictured[:33]) and all(pictured[-33:]) and "of them with a picture" in made
 
 
-def test_pictures_stop_at_their_limit_but_one_is_always_there(sources):
-    assert len(Reader(report(sources, 2, most=1)).data("images")["pictures"]) == 1
+def test_pictures_stop_at_their_limit_after_the_first(sources):
+    assert len(Reader(report_page(sources, 2, most=1)).data("images")["pictures"]) == 1
 
 
-def test_errors_are_hits_misses_and_false_alarms():
+def test_errors_mark_true_positives_false_negatives_and_false_positives():
     truth, found = np.array([[1, 1, 0, 0, IGNORE]], np.uint8), np.array([[1, 0, 1, 0, 1]], np.uint8)
     np.testing.assert_array_equal(errors(truth, found, 1, 2), [[1, 2, 3, 0, 0]])
 
 
-def test_layers_have_the_colours_of_the_classes_and_the_background_is_clear():
+def test_layers_have_the_colours_of_the_classes_and_a_transparent_background():
     dataset = Dataset(classes={0: "ground", 1: "cell"}, colors={"cell": "#D55E00"})
     truth = np.array([[0, 1, IGNORE]], np.uint8)
     made = picture(np.zeros((1, 3, 1), np.uint8), truth, truth, ["cell"], dataset)
@@ -139,14 +139,14 @@ def _rgba(uri: str) -> list[tuple[int, ...]]:
     return [tuple(map(int, pixel)) for pixel in drawn[0]]
 
 
-def test_large_images_are_thinned_out():
+def test_large_images_are_drawn_smaller():
     large = np.zeros((1300, 700), np.uint8)
     made = picture(large[..., None], large, large, [], Dataset(classes={0: "a", 1: "b"}))
     assert (made["width"], made["height"]) == (234, 434)
 
 
 @pytest.mark.parametrize(
-    ("beside", "words"),
+    ("gain", "words"),
     [
         ({"difference": 0.1, "low": 0.05, "high": 0.2, "verdict": "better"}, "The network is better than the colour"),
         ({"difference": -0.1, "low": -0.2, "high": -0.05, "verdict": "worse"}, "The network is worse than"),
@@ -154,16 +154,16 @@ def test_large_images_are_thinned_out():
         ({}, "The network reaches mean Dice 0.700 (95 % interval 0.600 – 0.800) on 12 test images in 12 groups."),
     ],
 )
-def test_the_verdict_is_one_sentence(sources, beside, words):
-    said = tables.verdict(sources.test, beside)
+def test_the_verdict_compares_network_and_colour_baseline_in_one_sentence(sources, gain, words):
+    said = tables.verdict_sentence(sources.test, gain)
     assert words in said and said.endswith(".") and "0.700 (95 % interval 0.600 – 0.800)" in said
 
 
-def test_without_a_score_the_verdict_says_so():
-    assert tables.verdict({"images": 3, "classes": {}}, {}) == "No class can be scored on the 3 test images."
+def test_the_verdict_says_that_no_class_can_be_scored():
+    assert tables.verdict_sentence({"images": 3, "classes": {}}, {}) == "No class can be scored on the 3 test images."
 
 
-def test_the_network_beside_colour_is_the_difference_of_the_means():
+def test_the_gain_over_colour_is_the_difference_of_the_mean_dice():
     dataset = Dataset(classes={0: "ground", 1: "cell"})
     rng = np.random.default_rng(0)
     dice = {"unet": rng.uniform(0.6, 0.9, 20), "colour": rng.uniform(0.3, 0.6, 20)}
@@ -181,13 +181,13 @@ def test_the_network_beside_colour_is_the_difference_of_the_means():
     assert gain_over_colour([row | {"true": "0"} for row in rows], dataset, 500, 0) == {}
 
 
-def test_a_scatter_of_many_points_is_thinned_out():
+def test_a_scatter_chart_draws_a_limited_number_of_points():
     rows = [{"id": "a", "class": "cell", "true": "1", "dice": "0.5"}] * 9001
     spec = charts.sizes(rows, ["cell"], {"cell": "#D55E00"})
     assert 2000 < len(spec["data"]["values"]) <= charts.MOST_POINTS
 
 
-def test_many_classes_have_a_confusion_without_numbers_in_it():
+def test_a_confusion_matrix_of_many_classes_shows_no_numbers():
     rows = [{"actual": str(a), "predicted": str(b), "pixels": "3"} for a in range(12) for b in range(12)]
     assert [layer["mark"]["type"] for layer in charts.confusion(rows)["layer"]] == ["rect"]
 
@@ -219,12 +219,12 @@ def lab(colour: str, sight: str) -> np.ndarray:
 @pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("colours", [(HIT, MISS, FALSE_ALARM), (TRAINING, VALIDATION), PALETTE])
 def test_colours_are_told_apart_by_colour_blind_readers(sight, colours):
-    """By 10 and more; 2.3 is what is just noticed."""
+    """Their distance in CIE L*a*b* is at least 10; 2.3 is just noticeable."""
     for first, second in combinations(colours, 2):
         assert np.linalg.norm(lab(first, sight) - lab(second, sight)) > 10, (first, second)
 
 
 def test_a_caveat_stands_below_the_headline_scores(sources):
-    page = report(replace(sources, warning="Warning: frames & slices"), 1)
+    page = report_page(replace(sources, warning="Warning: frames & slices"), 1)
     assert "<p>Warning: frames &amp; slices</p>" in page.partition('<section id="curves">')[0]
-    assert "Warning:" not in report(sources, 1)
+    assert "Warning:" not in report_page(sources, 1)

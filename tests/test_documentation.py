@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src.data.source.dataset import Dataset
-from src.files import flat, parse_yaml, read_yaml
+from src.files import flatten, parse_yaml, read_yaml
 from src.params import Params
 from tests.closure import ROOT
 from tools.export import ONNX_EXAMPLE
@@ -138,7 +138,7 @@ def test_the_page_of_settings_is_up_to_date():
 
 def test_every_setting_is_on_its_page_with_its_default():
     rows = re.findall(r"^\| `([\w.]+)` \| `([^`]*)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
-    defaults = flat(read_yaml(ROOT / "params.yaml"))
+    defaults = flatten(read_yaml(ROOT / "params.yaml"))
     assert {key: parse_yaml(value, Path("settings.md")) for key, value in rows} == defaults
     assert len(rows) == len(defaults)
 

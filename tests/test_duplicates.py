@@ -1,4 +1,4 @@
-"""Near duplicates: found after mild changes, and no others; real images behind SEG_DATASETS."""
+"""Near duplicates are found after mild changes, and different images are not. Real images need SEG_DATASETS."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def clouds(rng, height=300, width=260, channels=3):
     return np.repeat(grey[..., None], channels, axis=2).clip(0, 255).astype(np.uint8)
 
 
-def limited(image):
+def to_uint8(image):
     return np.round(image).clip(0, 255).astype(np.uint8)
 
 
@@ -34,7 +34,7 @@ def jpeg(image, quality):
 
 
 def noisy(image):
-    return limited(image + np.random.default_rng(0).normal(0, 5, image.shape))
+    return to_uint8(image + np.random.default_rng(0).normal(0, 5, image.shape))
 
 
 def resized(image, factor):
@@ -48,9 +48,9 @@ MILD = {
     "half": lambda image: resized(image, 0.5),
     "seven tenths": lambda image: resized(image, 0.7),
     "larger": lambda image: resized(image, 1.5),
-    "darker": lambda image: limited(image * 0.8),
-    "contrast": lambda image: limited((image - image.mean()) * 1.2 + image.mean()),
-    "gamma": lambda image: limited(255 * (image / 255) ** 0.8),
+    "darker": lambda image: to_uint8(image * 0.8),
+    "contrast": lambda image: to_uint8((image - image.mean()) * 1.2 + image.mean()),
+    "gamma": lambda image: to_uint8(255 * (image / 255) ** 0.8),
     "noise": noisy,
     "grey": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None],
 }
@@ -61,12 +61,12 @@ def similarity(one, other):
 
 
 @pytest.mark.parametrize("change", MILD)
-def test_mild_changes_are_seen_through(change):
+def test_copies_with_mild_changes_are_near_duplicates(change):
     image = clouds(np.random.default_rng(1))
     assert similarity(image, MILD[change](image)) > NEAR
 
 
-def test_what_a_set_has_in_common_makes_no_duplicates():
+def test_a_shared_vignette_or_a_moved_object_makes_no_near_duplicates():
     """The same vignette with blobs elsewhere; one object on an even ground, moved."""
     rng = np.random.default_rng(2)
     rows, columns = np.mgrid[:200, :200]
@@ -76,13 +76,13 @@ def test_what_a_set_has_in_common_makes_no_duplicates():
         image = ground.copy()
         for row, column in rng.uniform(10, 190, (count, 2)):
             image[np.hypot(rows - row, columns - column) < 8] += 40
-        images.append(limited(image + rng.normal(0, 3, image.shape))[..., None])
+        images.append(to_uint8(image + rng.normal(0, 3, image.shape))[..., None])
     assert not list(near_pairs([fingerprint(image) for image in images]))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16])
 @pytest.mark.parametrize(("height", "width"), [(300, 260), (64, 1000), (41, 37), (500, 3)])
-def test_the_type_of_the_pixels_does_not_matter(height, width, channels):
+def test_the_fingerprint_does_not_depend_on_number_type_scale_and_offset(height, width, channels):
     image = clouds(np.random.default_rng(3), height, width, channels)
     expected = fingerprint(image)
     assert expected.dtype == np.float16 and np.linalg.norm(expected.astype(float)) == pytest.approx(1, abs=1e-3)
@@ -91,17 +91,17 @@ def test_the_type_of_the_pixels_does_not_matter(height, width, channels):
 
 
 @pytest.mark.parametrize(("height", "width", "enough"), [(1, 1, 0), (2, 1, 0), (7, 9, 0), (8, 8, 1), (1, 64, 1)])
-def test_a_few_pixels_are_no_picture(height, width, enough):
+def test_images_of_fewer_than_64_pixels_have_no_fingerprint(height, width, enough):
     image = np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
     assert fingerprint(image).any() == enough
 
 
-def test_a_view_of_a_larger_array_is_like_a_copy():
+def test_the_fingerprint_of_a_view_equals_that_of_a_copy():
     image = np.concatenate([clouds(np.random.default_rng(4))] * 2, axis=2)[5:, 7:-9, ::-2]
     np.testing.assert_array_equal(fingerprint(image), fingerprint(image.copy()))
 
 
-def test_a_tall_image_is_read_in_part():
+def test_a_subsampled_tall_image_has_a_similar_fingerprint():
     image = clouds(np.random.default_rng(5), 300, 100)
     assert similarity(image, np.repeat(image, 50, axis=0)) > 0.99
 
@@ -120,7 +120,7 @@ def test_images_with_values_that_are_not_finite_match_nothing():
         assert not fingerprint(image).any()
 
 
-def test_pairs_are_those_of_a_comparison_one_by_one(monkeypatch):
+def test_blockwise_pairs_equal_those_of_a_direct_comparison(monkeypatch):
     monkeypatch.setattr(duplicates, "BLOCK", 16)
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(70, len(fingerprint(clouds(rng)))))
@@ -137,7 +137,7 @@ def test_pairs_are_those_of_a_comparison_one_by_one(monkeypatch):
             assert similar == pytest.approx(min(exact[i] @ exact[j], 1), abs=1e-5)
 
 
-def test_no_images_no_pairs():
+def test_without_images_there_are_no_pairs_and_no_clusters():
     assert not list(near_pairs([])) and clusters([], 0) == [] and clusters([], 3) == [0, 1, 2]
 
 

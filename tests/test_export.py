@@ -18,12 +18,12 @@ from src.errors import UserError
 from src.files import read_json
 from src.model.export import agreement
 from src.model.export import export as exporting
-from src.model.export.agreement import TOLERANCE, Check, export_way, megabytes, middle
+from src.model.export.agreement import TOLERANCE, AgreementCheck, centre_window, megabytes, predict_with_export
 from src.model.export.export import write_exports
 from src.model.export.exported_model import Export
 from src.model.export.formats import FORMATS, Format
-from src.model.inference.predictor import Predictor, classes_of
-from src.model.network.model_file import save
+from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
 from tests.conftest import prepared, write_data_set
@@ -135,14 +135,14 @@ def test_an_image_that_never_varies(case, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_around_an_export_images_are_resized_as_in_prediction(case, name):
     image = case.images(1, 45, 70)[0]
-    said = export_way(FORMATS[name].run(case.path(name)), case.predictor.project)(image)
+    said = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)(image)
     np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_metadata_is_in_the_file(case, name):
-    told, about = case.predictor.project, FORMATS[name].about(case.path(name))
-    assert about == case.export.about
+    told, about = case.predictor.project, FORMATS[name].metadata(case.path(name))
+    assert about == case.export.metadata
     size = [told.resize] * 2 if told.resize else ["height", "width"]
     assert about["input"]["shape"] == ["n", *size, case.predictor.channels]
     assert about["output"]["shape"] == ["n", *size, len(told.classes)]
@@ -159,7 +159,7 @@ def test_names_and_free_sizes(case):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    inside, outside = case.export.about["input"], case.export.about["output"]
+    inside, outside = case.export.metadata["input"], case.export.about["output"]
     session = onnxruntime.InferenceSession(case.path("onnx"))
     for value, told in ((session.get_inputs()[0], inside), (session.get_outputs()[0], outside)):
         assert (value.name, value.shape) == (told["name"], told["shape"])
@@ -195,7 +195,7 @@ def test_the_documented_example_needs_no_tensorflow(case, tmp_path):
     said = np.load(tmp_path / "said.npy")
     np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
     classes = np.asarray(Image.open(tmp_path / "classes.png"))
-    expected = classes_of(case.predictor.logits(image))
+    expected = classes_from_logits(case.predictor.logits(image))
     assert (classes != expected).mean() < 1e-3 and set(np.unique(expected)) == {0, 1}
 
 
@@ -213,7 +213,7 @@ np.save("said.npy", model(image=np.asarray(Image.open("image.png"))[None])["prob
     np.testing.assert_allclose(np.load(tmp_path / "said.npy"), case.said([image])[0], atol=2e-5)
 
 
-def test_what_an_export_cannot_see_is_refused():
+def test_a_model_that_cannot_be_exported_is_refused():
     told = project(3, 3, resize=32, normalise="image")
     with pytest.raises(UserError, match=r"cannot be exported: .* train with data.normalise: dataset"):
         Export.of(network(3, 3), told)
@@ -224,21 +224,21 @@ def answers(store, index):
     return np.where(np.eye(3, dtype=bool)[store.mask(index)], 0.8, 0.1).astype(np.float32)
 
 
-def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
+def test_agreement_equals_a_hand_calculation(labelled, tmp_path, monkeypatch):
     """A format that is right everywhere, beside a network that is not."""
     predictor, indices = Predictor(network(3, 3), project(3, 3)), [0, 1, 4]
-    check = Check(predictor, Subset.ungrouped(labelled, indices), tmp_path)
+    check = AgreementCheck(predictor, Subset.ungrouped(labelled, indices), tmp_path)
     expected = [predictor.probabilities(labelled.image(index)) for index in indices]
     given, truth = [answers(labelled, index) for index in indices], [labelled.mask(index) for index in indices]
     (tmp_path / "file").write_bytes(bytes(2_500_000))
-    reference = check.of_keras(tmp_path / "file")
+    reference = check.check_reference(tmp_path / "file")
     dice = [f1_score(t.ravel(), e.argmax(-1).ravel(), average=None) for t, e in zip(truth, expected, strict=True)]
     assert reference.dice == pytest.approx(np.mean(dice))
     assert (reference.difference, reference.changed, reference.megabytes) == (0, 0, 2.5) and reference.pace > 0
 
     said = iter([given[0], *given])  # the first image is run twice, for its time
     monkeypatch.setattr(agreement, "TOLERANCE", 1.0)
-    found = check.of_export("made", lambda images: next(said)[None], tmp_path / "file")
+    found = check.check_export("made", lambda images: next(said)[None], tmp_path / "file")
     assert found.dice == 1
     assert found.difference == pytest.approx(max(np.abs(g - e).max() for g, e in zip(given, expected, strict=True)))
     changed = sum((t != e.argmax(-1)).sum() for t, e in zip(truth, expected, strict=True))
@@ -248,28 +248,28 @@ def test_agreement_by_hand(labelled, tmp_path, monkeypatch):
 def test_the_threshold_counts_for_two_classes(tmp_path):
     store = prepared(write_data_set(tmp_path / "set", count=2), tmp_path)
     told = project(2, 3, classes=store.dataset.names, decisions=Decisions(threshold=0.9))
-    check = Check(Predictor(network(2, 3), told), Subset.ungrouped(store, [0]), tmp_path)
+    check = AgreementCheck(Predictor(network(2, 3), told), Subset.ungrouped(store, [0]), tmp_path)
     np.testing.assert_array_equal(check._classes(np.array([[[0.2, 0.8], [0.05, 0.95]]], np.float32)), [[0, 1]])
 
 
 @pytest.mark.parametrize("error", [2 * TOLERANCE, float("nan")])
-def test_one_that_differs_is_refused(labelled, tmp_path, error):
+def test_an_export_that_differs_is_refused(labelled, tmp_path, error):
     predictor = Predictor(network(3, 3), project(3, 3))
-    check = Check(predictor, Subset.ungrouped(labelled, [0]), tmp_path)
-    check.of_keras(tmp_path)
+    check = AgreementCheck(predictor, Subset.ungrouped(labelled, [0]), tmp_path)
+    check.check_reference(tmp_path)
     right = predictor.probabilities(labelled.image(0))[None]
-    assert check.of_export("made", lambda images: right + np.float32(TOLERANCE / 2), tmp_path).changed == 0
+    assert check.check_export("made", lambda images: right + np.float32(TOLERANCE / 2), tmp_path).changed == 0
     wrong = right.copy()
     wrong[0, 40, 3, 1] += error
     with pytest.raises(UserError, match=r"differ from the Keras model's by up to (0\.002|nan), more than 0\.001"):
-        check.of_export("made", lambda images: wrong, tmp_path)
+        check.check_export("made", lambda images: wrong, tmp_path)
 
 
-def test_of_large_images_the_middle(labelled, tmp_path, monkeypatch):
-    assert middle(1501, 512) == (slice(494, 1006), slice(0, 512))
+def test_only_the_middle_of_large_images_is_compared(labelled, tmp_path, monkeypatch):
+    assert centre_window(1501, 512) == (slice(494, 1006), slice(0, 512))
     monkeypatch.setattr(agreement, "SIDE", 40)
-    check = Check(Predictor(network(3, 3), project(3, 3)), Subset.ungrouped(labelled, range(6)), tmp_path)
-    for index, (image, truth) in enumerate(check._parts("")):
+    check = AgreementCheck(Predictor(network(3, 3), project(3, 3)), Subset.ungrouped(labelled, range(6)), tmp_path)
+    for index, (image, truth) in enumerate(check._images("")):
         assert image.shape == (40, 40, 3) and truth.shape == (40, 40)
         height, width = labelled.mask(index).shape
         top, left = (height - 40) // 2, (width - 40) // 2
@@ -279,7 +279,7 @@ def test_of_large_images_the_middle(labelled, tmp_path, monkeypatch):
 def test_other_classes_are_refused(labelled, tmp_path):
     told = project(3, 3, classes=["sky", "sea", "land"])
     with pytest.raises(UserError, match=r"has the classes .*, the model sky, sea, land: run `dvc repro`"):
-        Check(Predictor(network(3, 3), told), Subset.ungrouped(labelled, [0]), tmp_path)
+        AgreementCheck(Predictor(network(3, 3), told), Subset.ungrouped(labelled, [0]), tmp_path)
 
 
 @pytest.fixture
@@ -289,12 +289,12 @@ def here(labelled, tmp_path, monkeypatch):
     rows = [{"id": record.id, "group": record.id, "subset": "test", "fold": ""} for record in labelled.records]
     write_splits(tmp_path / "data/splits.csv", [rows[0] | {"subset": "train"}, *rows[1:]])
     told = project(3, 3)
-    save(tmp_path / "models/unet.keras", network(3, 3, "mixed_bfloat16"), told)
+    write_model(tmp_path / "models/unet.keras", network(3, 3, "mixed_bfloat16"), told)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_tool_writes_and_tells_all(here, capsys):
+def test_the_tool_writes_all_formats_and_prints_the_table(here, capsys):
     assert main(arguments().parse_args([])) == 0
     table = (here / "exports/export.md").read_text()
     assert table in capsys.readouterr().out
@@ -344,14 +344,14 @@ def test_one_failing_format_leaves_the_others(here, capsys, monkeypatch):
         ("models/unet.keras", "no such file; dvc repro makes it"),
     ],
 )
-def test_what_is_missing_is_said_before_any_work(here, gone, words):
+def test_missing_files_are_reported_before_anything_is_exported(here, gone, words):
     (here / gone).unlink()
     with pytest.raises(UserError, match=words):
         main(arguments().parse_args([]))
     assert not (here / "exports").exists()
 
 
-def test_no_test_images(here):
+def test_a_split_without_test_images_is_refused(here):
     text = (here / "data/splits.csv").read_text()
     (here / "data/splits.csv").write_text(text.replace(",test,", ",train,"))
     with pytest.raises(UserError, match="has no test images to check an export on"):

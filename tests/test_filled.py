@@ -76,7 +76,7 @@ def twins_in(folder, images):
 
 
 @pytest.mark.parametrize(("dtype", "fill", "kind"), VARIANTS)
-def test_a_common_area_without_data_makes_no_twins(tmp_path, params, dtype, fill, kind):
+def test_a_shared_area_without_data_makes_no_near_duplicates(tmp_path, params, dtype, fill, kind):
     store, twins = twins_in(tmp_path, chips(dtype, fill, area_of(kind)))
     assert not twins
     assert len({row["group"] for row in split(store, params().split, 0)}) == 8
@@ -96,8 +96,8 @@ def test_copies_with_an_area_without_data_are_found(tmp_path, dtype, fill, kind)
 
 
 @pytest.mark.parametrize("bright", [0, 100])
-def test_a_round_field_of_view_makes_no_twins(bright):
-    """Their fingerprints are alike; what is inside is not, whatever the light."""
+def test_a_shared_round_field_of_view_makes_no_near_duplicates(bright):
+    """The fingerprints are similar, the contents are not, with and without a bright gradient."""
     images = [image for _, image in scenes.framed(0, bright=bright)]
     prints = np.array([fingerprint(image) for image in images], np.float32)
     pairs = np.argwhere(np.triu(prints @ prints.T >= NEAR, 1))
@@ -112,8 +112,8 @@ def alike(one, other):
     return bool(same_content(first, filled, second[None], also[None])[0])
 
 
-def test_empty_ground_of_two_images_with_things_elsewhere_is_not_compared():
-    """Dots on black: the ground is filled, and the shapes still tell the images apart."""
+def test_shapes_on_an_empty_background_tell_images_apart():
+    """Dots on black: the background is filled, and fingerprints still differ. Noisy copies are still found."""
     images = [image for _, image in scenes.dots(0, 10)]
     assert not any(np.array_equal(fingerprint(images[0]), fingerprint(other)) for other in images[1:])
     rng = np.random.default_rng(0)
@@ -146,7 +146,7 @@ def real_images(name):
 
 @pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
 @pytest.mark.parametrize("name", ["nuclei", "vessels", "map tiles"])
-def test_copies_of_real_images_pass(name):
+def test_copies_of_real_images_have_the_same_content(name):
     """Of one in three, every mild change leaves the content alike in 19 of 20."""
     images = real_images(name)[::3]
     for change in MILD.values():

@@ -9,10 +9,10 @@ from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.confusion import confusion_matrix
 from src.evaluation.metrics.remove_small_components import remove_small_components
-from src.model.decisions.fit_decisions import decide
-from src.model.decisions.postprocess_search import CUTS, TEMPERATURES, confusions_at, thresholds
-from src.model.inference.predictor import Predictor, classes_of
-from src.model.network.model_file import load, save
+from src.model.decisions.fit_decisions import fit_decisions
+from src.model.decisions.postprocess_search import LOGIT_THRESHOLDS, TEMPERATURES, confusions_at, usable_thresholds
+from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet
 from src.params import Decide, PlannedModel
 from tests.conftest import prepared, write_data_set
@@ -28,10 +28,6 @@ class Made(Predictor):
     def __init__(self, model, project, logits=None):
         super().__init__(model, project)
         self.made = logits
-
-    def deciding(self, **changes):
-        other = super().deciding(**changes)
-        return Made(other.model, other.project, self.made)
 
     def _padded(self, pixels, normalisation):
         grey = pixels.astype(np.float32).mean(axis=2)
@@ -52,7 +48,7 @@ def decided(store, logits, capsys=None, groups=None, **tried):
     network = Made(build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), logits)
     names = groups or [str(number) for number in range(24)]
     wanted = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | tried)
-    predictor, verdicts = decide(network, Subset(store, range(24), names), wanted, seed=0)
+    predictor, verdicts = fit_decisions(network, Subset(store, range(24), names), wanted, seed=0)
     return predictor, verdicts
 
 
@@ -64,7 +60,7 @@ def specks(grey, share=0.01):
 
 def test_a_good_network_stays_as_it_is(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
-    assert predictor.project.decisions == Decisions(mirror=True) and predictor.decided == {"mirror": 1.0}
+    assert predictor.project.decisions == Decisions(mirror=True) and predictor.changed_decisions == {"mirror": 1.0}
     assert set(verdicts) == set(EVERYTHING) and all(verdict.selection.low <= 0 for verdict in verdicts.values())
 
 
@@ -74,8 +70,8 @@ def test_an_overconfident_network_gets_its_temperature(store):
         return 4 * (SLOPE / 40 * (grey - LEVEL) + rng.normal(0, 1.5, grey.shape))
 
     predictor, verdicts = decided(store, noisy, temperature=True)
-    assert predictor.decided == {"temperature": verdicts["temperature"].value}
-    assert 2 < predictor.decided["temperature"] < 6 and verdicts["temperature"].selection.gain > 0
+    assert predictor.changed_decisions == {"temperature": verdicts["temperature"].value}
+    assert 2 < predictor.changed_decisions["temperature"] < 6 and verdicts["temperature"].selection.gain > 0
 
 
 def test_a_biased_network_gets_its_threshold(store):
@@ -92,21 +88,21 @@ def test_a_biased_network_gets_its_threshold(store):
 
 
 def test_thresholds_are_probabilities_at_every_temperature():
-    """At an eighth the highest cut would round to 1, which no logit reaches."""
+    """At an eighth the highest threshold would round to 1, which no logit reaches."""
     for temperature in TEMPERATURES:
-        kept, levels = thresholds(temperature)
+        kept, levels = usable_thresholds(temperature)
         assert levels[0] > 0.01 - 1e-6 and levels[-1] < 0.99 + 1e-6 and levels[len(levels) // 2] == 0.5
-        cuts = temperature * np.log(np.array(levels) / (1 - np.array(levels)))
-        np.testing.assert_allclose(cuts, CUTS[kept], atol=1e-6)
+        thresholds = temperature * np.log(np.array(levels) / (1 - np.array(levels)))
+        np.testing.assert_allclose(thresholds, LOGIT_THRESHOLDS[kept], atol=1e-6)
 
 
 def test_specks_and_holes_are_cleared_up_where_that_helps(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
     kept = predictor.project.decisions
     assert kept.min_object >= 4 and kept.fill_holes >= 4
-    assert verdicts["min_object"].selection.gain > 0 and verdicts["fill_holes"].choice.gain > 0
+    assert verdicts["min_object"].selection.gain > 0 and verdicts["fill_holes"].selection.gain > 0
     image = store.image(3)
-    plain = predictor.undecided()(image)
+    plain = predictor.with_default_decisions()(image)
     cleared = remove_small_components(
         remove_small_components(plain, [1], kept.min_object), [0], kept.fill_holes, inside=True
     )
@@ -119,7 +115,7 @@ def test_too_few_groups_decide_nothing(store, capsys):
     for mirror in (True, False):
         tried = EVERYTHING | {"mirror": mirror}
         predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **tried)
-        assert predictor.decided == ({"mirror": 1.0} if mirror else {}) and verdicts == {}
+        assert predictor.changed_decisions == ({"mirror": 1.0} if mirror else {}) and verdicts == {}
         assert ("mirrored copies are averaged; nothing is decided" in capsys.readouterr().out) == mirror
 
 
@@ -142,12 +138,12 @@ def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
             return mask
 
     predictor, verdicts = decided(Rows(), upright, mirror=True)
-    assert predictor.decided == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].selection.high < 0
+    assert predictor.changed_decisions == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].selection.high < 0
 
 
 def test_nothing_is_tried_that_is_switched_off(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL))
-    assert predictor.decided == {} and verdicts == {}
+    assert predictor.changed_decisions == {} and verdicts == {}
 
 
 def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
@@ -156,8 +152,8 @@ def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
     )
     tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
     for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
-        predictor, verdicts = decide(network, Subset(store, range(24), groups), tried, seed=0, flipped=False)
-        assert predictor.decided == {} and verdicts == {}
+        predictor, verdicts = fit_decisions(network, Subset(store, range(24), groups), tried, seed=0, flipped=False)
+        assert predictor.changed_decisions == {} and verdicts == {}
 
 
 def test_verdicts_are_told_in_words_and_numbers(store, capsys):
@@ -174,16 +170,16 @@ def test_confusions_at_every_cut(outputs):
     classes = max(outputs, 2)
     truth = rng.integers(0, classes, (20, 30)).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.2] = IGNORE
-    cuts = CUTS if outputs == 1 else CUTS[:1]
-    expected = [confusion_matrix(truth, classes_of(logits, cut), classes) for cut in cuts]
-    np.testing.assert_array_equal(confusions_at(cuts, logits, truth, classes), expected)
+    thresholds = LOGIT_THRESHOLDS if outputs == 1 else LOGIT_THRESHOLDS[:1]
+    expected = [confusion_matrix(truth, classes_from_logits(logits, threshold), classes) for threshold in thresholds]
+    np.testing.assert_array_equal(confusions_at(thresholds, logits, truth, classes), expected)
 
 
 def test_the_model_file_keeps_what_was_decided(tmp_path):
     model = build_unet(PlannedModel(filters=2, depth=2), 1, 2)
     decisions = Decisions(mirror=True, temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
-    save(tmp_path / "unet.keras", model, project(decisions=decisions))
-    assert load(tmp_path / "unet.keras")[1].decisions == decisions
+    write_model(tmp_path / "unet.keras", model, project(decisions=decisions))
+    assert read_model(tmp_path / "unet.keras")[1].decisions == decisions
 
 
 def test_mirrored_logits_are_the_mean_of_the_four_mirror_images():

@@ -1,6 +1,6 @@
-"""Damaged files by the thousand: each is refused in words or read, soon, and never silently as something else.
+"""Thousands of damaged files: each is refused with a message or read, quickly, and never silently as something else.
 
-What is not noticed: damage to uncompressed pixels, to WebP, JPEG, LZW, PackBits, Zstandard and LZMA data that still
+Not detected: damage to uncompressed pixels, to WebP, JPEG, LZW, PackBits, Zstandard and LZMA data that still
 decodes (their decoders have or use no checksum), and to the headers of BMP and TIFF. PNG is covered as a whole, Deflate
 in TIFF where the pixels are.
 """
@@ -22,11 +22,11 @@ from tests.conftest import prepared, write_data_set
 from tests.corpus import corpus
 
 AUTO = Masks(read="auto", threshold=0)
-SECONDS = 5  # within which each file is done with, by far
+SECONDS = 5  # the limit for one file; most take milliseconds
 
 
 def damaged(content, rng):
-    """One bit or byte changed, the end cut off, or a few bytes put in; and where that begins."""
+    """Change one bit or byte, cut off the end, or insert a few bytes; also return the position of the change."""
     at = int(rng.integers(len(content)))
     kind = rng.integers(4)
     if kind == 0:
@@ -48,7 +48,7 @@ def pixel_bytes(path):
 
 
 def attempt(read, path):
-    """What `read` returns, or None if it refuses; anything but a refusal in words fails the test."""
+    """The result of `read`, or None if it refuses the file; any other exception fails the test."""
     start = time.monotonic()
     try:
         return read(path)
@@ -59,7 +59,7 @@ def attempt(read, path):
 
 
 def fuzz(folder, cases, seed):
-    """Damage the corpus `cases` times; how many came out as what, for each file of it."""
+    """Damage files of the corpus `cases` times; count the outcomes per file."""
     rng = np.random.default_rng(seed)
     samples = list(corpus())
     whole, covered = [], []
@@ -121,7 +121,7 @@ PIECES = [
 ]
 
 
-def test_a_damaged_dataset_yaml_is_refused_in_words_or_read(tmp_path):
+def test_a_damaged_dataset_yaml_is_refused_with_a_message_or_read(tmp_path):
     rng = np.random.default_rng(0)
     outcomes = Counter()
     for _ in range(500):
@@ -147,7 +147,7 @@ def test_a_file_that_is_cut_off_is_refused_wherever_it_ends(tmp_path):
             assert attempt(read_image, path) is None, (sample.name, length)
 
 
-def test_damage_to_some_files_of_a_set_never_changes_what_is_kept_of_the_others(tmp_path):
+def test_damage_to_some_files_never_changes_what_is_read_of_the_others(tmp_path):
     rng = np.random.default_rng(0)
     source = write_data_set(tmp_path / "set", count=8, classes=3)
     whole = prepared(source, tmp_path / "whole")

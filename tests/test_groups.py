@@ -5,7 +5,7 @@ import os
 import pytest
 
 from src.data.source.dataset import Dataset, read_lists
-from src.data.splits.groups import clusters, copy_tables, groups_of, merged, read_column
+from src.data.splits.groups import copy_tables, groups_by_rule, merge_groups, read_column, twin_clusters
 from src.errors import UserError
 from src.params import Split
 from tests.conftest import prepared, write_data_set
@@ -26,18 +26,18 @@ def test_three_forms(tmp_path, group, expected):
     (tmp_path / "t.csv").write_text(
         '\ufeffimage, patient,note\n1,x,\n\na/2, y,"one, two"\nb/2,y\n3,z,\n4,z,\nelsewhere,z,\n'
     )
-    assert list(groups_of(tmp_path, group, IDS).values()) == expected
+    assert list(groups_by_rule(tmp_path, group, IDS).values()) == expected
 
 
 def test_names_that_do_not_match_are_listed(tmp_path):
     with pytest.raises(UserError, match=r"finds nothing in 2 of 5 names") as error:
-        groups_of(tmp_path, r"^([ab])/\d", IDS)
+        groups_by_rule(tmp_path, r"^([ab])/\d", IDS)
     assert str(error.value).endswith("\n  'b/c/3'\n  '4'")
 
 
 def test_an_empty_capture_is_no_group(tmp_path):
     with pytest.raises(UserError, match="finds nothing in 4 of 5 names"):
-        groups_of(tmp_path, r"^(\d*)", IDS)
+        groups_by_rule(tmp_path, r"^(\d*)", IDS)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_empty_capture_is_no_group(tmp_path):
 def test_every_wrong_row_is_listed(tmp_path, rows, words):
     (tmp_path / "t.csv").write_text(f"image,patient\n{rows}")
     with pytest.raises(UserError) as error:
-        groups_of(tmp_path, "t.csv:patient", IDS)
+        groups_by_rule(tmp_path, "t.csv:patient", IDS)
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -74,7 +74,7 @@ def test_files_and_columns_are_named_with_what_there_is(tmp_path, rule, words):
     (tmp_path / "latin.csv").write_bytes("image,patient\nMüller,1\n".encode("latin-1"))
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(UserError, match=words):
-        groups_of(tmp_path, rule, IDS)
+        groups_by_rule(tmp_path, rule, IDS)
 
 
 def test_blank_cells_are_a_value_where_they_may_be(tmp_path):
@@ -102,8 +102,8 @@ def test_groups_with_common_twins_are_one_whatever_the_order():
     }  # 0 1: f, 2 3: d, 4 5: b, 6 7: a, 8 9: e, 10 11: c
     twins = [["1", "2"], ["4", "11"], ["3", "5"]]
     for order in (twins, twins[::-1], [twins[1], twins[0], twins[2]]):
-        assert "".join(merged(groups, order).values()) == "bbbbbbaaeebb"
-    assert merged(groups, []) == groups
+        assert "".join(merge_groups(groups, order).values()) == "bbbbbbaaeebb"
+    assert merge_groups(groups, []) == groups
 
 
 def test_a_first_image_may_name_itself_or_nothing(store):
@@ -111,7 +111,7 @@ def test_a_first_image_may_name_itself_or_nothing(store):
     for own in ("", first.id):
         object.__setattr__(first, "twin", own)
         object.__setattr__(second, "twin", first.id)
-        assert clusters(store.records) == [[first.id, second.id]]
+        assert twin_clusters(store.records) == [[first.id, second.id]]
 
 
 def test_tables_and_lists_are_copied_and_other_files_left(tmp_path, monkeypatch):
@@ -139,4 +139,4 @@ def test_prepare_refuses_a_table_that_misses_an_image_and_copies_one_that_does_n
     with (source / "t.csv").open("a") as file:
         file.write("case 1-2,y\n")
     store = prepared(source, tmp_path)
-    assert set(groups_of(store.folder, store.dataset.group, list(store.position)).values()) == {"x", "y"}
+    assert set(groups_by_rule(store.folder, store.dataset.group, list(store.position)).values()) == {"x", "y"}

@@ -1,4 +1,4 @@
-"""Image files to arrays: every format and mode against another reader, EXIF orientation, channels, intensities."""
+"""Reading image files: every format and mode compared with another reader, EXIF orientation, channels, values."""
 
 import struct
 import zlib
@@ -29,7 +29,7 @@ def written(path, content):
 
 
 def modes():
-    """Name → an image of each of Pillow's modes."""
+    """One image for each mode of Pillow, by name."""
     alpha = pixels(4, seed=2)
     return {
         "grey": Image.fromarray(pixels()),
@@ -63,20 +63,20 @@ def test_lossless_formats_give_the_pixels_that_were_saved(tmp_path, format, mode
 
 @pytest.mark.parametrize("mode", ["grey", "rgb"])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
-def test_jpeg_is_what_another_decoder_makes_of_it(tmp_path, mode, options):
+def test_jpeg_agrees_with_another_decoder(tmp_path, mode, options):
     path = written(tmp_path / "a.jpg", saved(modes()[mode], "JPEG", **options))
     theirs = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE if mode == "grey" else cv2.IMREAD_COLOR_RGB)
     found = read_image(path)
-    np.testing.assert_allclose(found.astype(int), theirs.reshape(found.shape), atol=3)  # decoders may round apart
+    np.testing.assert_allclose(found.astype(int), theirs.reshape(found.shape), atol=3)  # decoders may round differently
 
 
-def test_lossy_webp_is_what_pillow_makes_of_it(tmp_path):
+def test_lossy_webp_agrees_with_pillow(tmp_path):
     path = written(tmp_path / "a.webp", saved(modes()["rgb"], "WEBP", quality=70))
     np.testing.assert_allclose(read_image(path).astype(int), np.array(Image.open(path).convert("RGB")), atol=2)
 
 
 @pytest.mark.parametrize("channels", [0, 3])
-def test_png_of_16_bits(tmp_path, channels):
+def test_png_of_16_bits_keeps_its_values(tmp_path, channels):
     image = pixels(*[channels][: channels > 0], dtype=np.uint16)
     path = written(tmp_path / "a.png", png(image, 16, 2 if channels else 0))
     found = read_image(path)
@@ -89,7 +89,7 @@ def test_grey_with_alpha_of_16_bits_is_grey(tmp_path):
     np.testing.assert_array_equal(read_image(written(tmp_path / "a.png", png(image, 16, 4))), image[..., :1])
 
 
-def test_interlaced_png_and_one_with_a_transparent_colour(tmp_path):
+def test_interlacing_and_a_transparent_colour_do_not_change_png_pixels(tmp_path):
     grey = pixels()
     plain = read_image(written(tmp_path / "a.png", png(grey, 8, 0)))
     clear = png(grey, 8, 0, chunk(b"tRNS", bytes([0, grey[0, 0]])))
@@ -111,7 +111,7 @@ def test_broken_colour_profiles_and_text_change_nothing_and_print_nothing(tmp_pa
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_alpha_is_a_channel_if_four_are_asked_for(tmp_path, format):
+def test_alpha_is_returned_if_four_channels_are_requested(tmp_path, format):
     options = {"lossless": True, "exact": True} if format == "WEBP" else {}
     path = written(tmp_path / "a", saved(modes()["rgba"], format, **options))
     np.testing.assert_array_equal(read_image(path, 4), np.array(modes()["rgba"]))
@@ -120,7 +120,7 @@ def test_alpha_is_a_channel_if_four_are_asked_for(tmp_path, format):
         read_image(written(tmp_path / "b", saved(modes()["rgb"], format, **options)), 4)
 
 
-def test_bmp_of_32_bits_whose_fourth_byte_is_nothing(tmp_path):
+def test_the_unused_fourth_byte_of_a_32_bit_bmp_is_ignored(tmp_path):
     rows = np.dstack([pixels(3)[::-1, :, ::-1], np.zeros_like(pixels())]).tobytes()
     header = b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54)
     header += struct.pack("<IiiHHIIiiII", 40, 20, 24, 1, 32, 0, len(rows), 0, 0, 0, 0)
@@ -140,14 +140,14 @@ def test_exif_orientation_turns_image_and_mask_alike(tmp_path, format, orientati
     content = saved(Image.fromarray(array), format if format != "TIFF" else "PNG", exif=exif, **lossless)
     path = written(tmp_path / "a", content)
     wanted = np.array(ImageOps.exif_transpose(Image.open(path)).convert("L"))
-    if format == "TIFF":  # Pillow's own turns of TIFF are not to be trusted
+    if format == "TIFF":  # Pillow does not apply the orientation of TIFF reliably
         written(path, tiff(array, extratags=[(0x0112, "H", 1, orientation, True)]))
     np.testing.assert_allclose(read_image(path)[..., 0].astype(int), wanted, atol=12 if format == "JPEG" else 0)
     labels = read_mask(path, Masks(read="auto", threshold=90), False, None)
     np.testing.assert_array_equal(labels.codes == labels.values.codes[1], wanted >= 90)
 
 
-def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
+def test_exif_after_the_pixels_of_a_png_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     content = png(pixels(3), 8, 2)
@@ -156,7 +156,7 @@ def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
-def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path, orientation):
+def test_an_invalid_exif_orientation_is_ignored(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = written(tmp_path / "a.png", saved(modes()["rgb"], "PNG", exif=exif))
@@ -171,7 +171,7 @@ def test_animations_are_refused(tmp_path, format):
         read_image(path)
 
 
-def test_what_cameras_add_to_a_jpeg_is_passed_over(tmp_path):
+def test_previews_and_trailing_bytes_of_a_jpeg_are_ignored(tmp_path):
     image = modes()["rgb"]
     several = saved(image, "MPO", save_all=True, append_images=[image.rotate(90)])
     plain = saved(image, "JPEG")
@@ -180,7 +180,7 @@ def test_what_cameras_add_to_a_jpeg_is_passed_over(tmp_path):
     )
 
 
-def test_conversion_of_channels():
+def test_channels_are_repeated_averaged_or_dropped_as_requested():
     rgb, grey = pixels(3), pixels(1)
     np.testing.assert_array_equal(convert_channels(grey, 3), grey.repeat(3, axis=2))
     np.testing.assert_allclose(
@@ -200,7 +200,7 @@ def test_conversion_of_channels():
 
 
 def data_set(folder, images):
-    """Images by name with content; a mask of two halves for each."""
+    """Write images by name, each with a mask of two halves."""
     for name, content in images.items():
         written(folder / "images" / name, content)
         mask = np.zeros_like(pixels())
@@ -209,7 +209,7 @@ def data_set(folder, images):
     return folder
 
 
-def test_the_minority_of_channels_and_number_types_is_listed(tmp_path):
+def test_images_whose_channels_or_number_type_differ_from_the_majority_are_listed(tmp_path):
     images = {f"{number}.png": saved(modes()["rgb"], "PNG") for number in range(5)}
     images |= {"grey.png": saved(modes()["grey"], "PNG"), "deep.png": png(pixels(3, dtype=np.uint16), 16, 2)}
     source = data_set(tmp_path / "set", images)
@@ -227,7 +227,7 @@ def test_the_minority_of_channels_and_number_types_is_listed(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.int16])
 @pytest.mark.parametrize("channels", [1, 3, 7])
-def test_statistics_and_normalisation_of_every_number_type(tmp_path, dtype, channels):
+def test_statistics_and_normalisation_agree_with_numpy_for_every_number_type(tmp_path, dtype, channels):
     arrays = [pixels(channels, dtype=np.int32, seed=seed) * 20 - 900 * (dtype == np.int16) for seed in range(3)]
     arrays = [(array // (40 if dtype == np.uint8 else 1)).astype(dtype) for array in arrays]
     images = {f"{n}.tif": tiff(array, photometric="minisblack") for n, array in enumerate(arrays)}
@@ -245,13 +245,13 @@ def test_statistics_and_normalisation_of_every_number_type(tmp_path, dtype, chan
     mean, std = pooled_moments(store.records)
     np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(std, values.std(axis=0), rtol=1e-5)
-    normalise = Normalisation.of(store.records)
+    normalise = Normalisation.of_records(store.records)
     there = normalise(np.array(store.image(1)))
     assert abs(np.mean([normalise(np.array(store.image(index))) for index in range(3)])) < 1e-3
     np.testing.assert_allclose(normalise.undo(there, kept), arrays[1], atol=1 if kept != np.float32 else 1e-2)
 
 
-def test_images_of_many_channels_go_through_whatever_their_size(tmp_path):
+def test_images_of_16_channels_are_stored_unchanged(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (300, 260, 16), np.uint8)
     written(tmp_path / "set/images/a.tif", tiff(image, photometric="minisblack", planarconfig="contig"))
     written(tmp_path / "set/masks/a.png", saved(Image.fromarray(image[..., 0] > 99), "PNG"))
@@ -259,7 +259,7 @@ def test_images_of_many_channels_go_through_whatever_their_size(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -3.4028235e38])
-def test_values_that_are_no_intensities_are_refused(tmp_path, value):
+def test_nan_infinite_and_absurdly_large_values_are_refused(tmp_path, value):
     image = pixels(dtype=np.float32)
     image[3, 4] = value
     source = data_set(tmp_path / "set", {"a.tif": tiff(image), "b.tif": tiff(pixels(dtype=np.float32))})

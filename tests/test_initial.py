@@ -13,8 +13,8 @@ from src.archive.members import PROJECT
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import write_yaml
-from src.model.network.model_file import load, save
-from src.model.training.setup import set_up
+from src.model.network.model_file import read_model, write_model
+from src.model.training.setup import prepare_training
 from src.plan.initial import initial_network
 from src.plan.plan import THAT_OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
@@ -37,7 +37,7 @@ def earlier(tmp_path_factory):
     store = prepared(write_data_set(folder / "set", classes=3), folder)
     training = train_small(store, **{"train.epochs": 8})
     training.checkpoint.discard()
-    save(folder / "unet.keras", training.model, training.project)
+    write_model(folder / "unet.keras", training.model, training.project)
     return SimpleNamespace(store=store, training=training, path=folder / "unet.keras")
 
 
@@ -59,7 +59,7 @@ def begun(store, folder, **changes):
     """A training before its first step."""
     chosen = small_params(**changes)
     plan = planned(chosen, *subsets(store))
-    return set_up(*subsets(store), plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
+    return prepare_training(*subsets(store), plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
 
 
 def weights_of(training):
@@ -185,9 +185,9 @@ def test_the_checkpoint_knows_the_earlier_model(earlier, initial, tmp_path):
 
     first = key(**INITIAL)
     assert key(**INITIAL) == first != key()
-    network, project = load(initial)
+    network, project = read_model(initial)
     network.weights[0].assign(network.weights[0] + 1)
-    save(initial, network, project)
+    write_model(initial, network, project)
     assert key(**INITIAL) != first
 
 

@@ -1,4 +1,4 @@
-"""What is to be predicted: files, folders and lists; the names of results; parts for many machines."""
+"""The inputs of a prediction: files, folders and lists; names of the results; shards for several machines."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.predictions.inputs import find_inputs, pixels_of, shard
+from src.data.predictions.inputs import find_inputs, pixel_count, shard
 from src.errors import UserError
 
 
@@ -24,20 +24,20 @@ def names(given, out="out") -> list[str]:
     return [one.name.as_posix() for one in find_inputs(given, Path(out))[0]]
 
 
-def test_a_folders_results_are_called_as_in_it(tmp_path):
+def test_results_of_one_folder_are_named_as_in_the_folder(tmp_path):
     make(tmp_path / "set", "b.png", "sub/a.v2.TIF", ".hidden.png", "notes.md", "Thumbs.db")
     inputs, findings = find_inputs([tmp_path / "set"], tmp_path / "out")
     assert [one.name.as_posix() for one in inputs] == ["b", "sub/a.v2"]
     assert [(Path(one.file).name, one.severity) for one in findings] == [("notes.md", "warning")]
 
 
-def test_several_folders_results_begin_with_them(tmp_path):
+def test_results_of_several_folders_begin_with_the_folder(tmp_path):
     make(tmp_path, "day1/x.png", "day2/x.png", "day2/y.png")
     assert names([tmp_path / "day2", tmp_path / "day1"]) == ["day1/x", "day2/x", "day2/y"]
     assert names([tmp_path / "day1/x.png", tmp_path / "day2"]) == ["day1/x", "day2/x", "day2/y"]
 
 
-def test_files_of_one_folder_have_their_own_name_once(tmp_path, monkeypatch):
+def test_a_file_that_is_given_twice_is_predicted_once(tmp_path, monkeypatch):
     make(tmp_path, "a.png", "b")
     monkeypatch.chdir(tmp_path)
     assert names([Path("a.png"), Path("b"), tmp_path / "sub/../a.png"]) == ["a", "b"]
@@ -52,7 +52,7 @@ def test_a_list_names_files_and_folders(tmp_path, monkeypatch):
     assert [finding.file for finding in findings] == ["-rf", "x" * 300 + ".png"]
 
 
-def test_what_would_be_mixed_up_is_left_out_and_all_of_it_named(tmp_path):
+def test_images_with_the_same_result_name_are_left_out_and_listed(tmp_path):
     make(tmp_path / "set", "a.png", "a.jpg", "B.png", "b.tif", "c.png")
     inputs, findings = find_inputs([tmp_path / "set"], tmp_path / "out")
     assert [one.name.as_posix() for one in inputs] == ["c"]
@@ -60,7 +60,7 @@ def test_what_would_be_mixed_up_is_left_out_and_all_of_it_named(tmp_path):
     assert "a.png" in next(finding.what for finding in findings if finding.file.endswith("a.jpg"))
 
 
-def test_odd_names_and_links_are_noted(tmp_path):
+def test_odd_names_and_broken_links_are_reported(tmp_path):
     make(tmp_path / "set", "a.png", "line\nbreak.png")
     make(tmp_path, "elsewhere.png")
     (tmp_path / "set/link.png").symlink_to(tmp_path / "elsewhere.png")
@@ -69,10 +69,10 @@ def test_odd_names_and_links_are_noted(tmp_path):
     assert len(findings) == 2 and all("\n" not in finding.file for finding in findings)
 
 
-def test_results_are_no_inputs(tmp_path):
+def test_files_in_the_output_folder_are_not_inputs(tmp_path):
     make(tmp_path, "a.png", "out/masks/a.png")
     assert names([tmp_path], tmp_path / "out") == ["a"]
-    with pytest.raises(UserError, match="the inputs lie in it"):
+    with pytest.raises(UserError, match="the inputs are in this folder"):
         find_inputs([tmp_path / "out/masks"], tmp_path / "out")
 
 
@@ -82,35 +82,35 @@ def test_a_folder_without_images_is_refused(tmp_path):
         find_inputs([tmp_path / "set"], tmp_path / "out")
 
 
-def test_a_link_on_the_way_leads_where_the_system_says(tmp_path):
+def test_parent_of_a_linked_folder_is_resolved_as_the_system_does(tmp_path):
     make(tmp_path, "here/a.png", "there/deep/b.png", "there/a.png")
     (tmp_path / "here/link").symlink_to(tmp_path / "there/deep")
     inputs, _ = find_inputs([tmp_path / "here/link/../a.png"], tmp_path / "out")
     assert [one.path for one in inputs] == [tmp_path / "there/a.png"]
     (tmp_path / "out").symlink_to(tmp_path / "there")  # results are no inputs, whatever name they go by
     assert names([tmp_path / "here/a.png", tmp_path], tmp_path / "out") == ["here/a"]
-    with pytest.raises(UserError, match="the inputs lie in it"):
+    with pytest.raises(UserError, match="the inputs are in this folder"):
         find_inputs([tmp_path / "there"], tmp_path / "out")
 
 
-def test_the_parts_are_all_images_once():
+def test_shards_together_hold_each_image_once():
     everything = list(range(23))
     for parts in (1, 2, 7, 30):
         taken = [one for part in range(1, parts + 1) for one in shard(everything, part, parts)]
         assert sorted(taken) == everything
 
 
-def test_pixels_are_those_of_the_header(tmp_path):
+def test_pixel_count_comes_from_the_header(tmp_path):
     Image.new("L", (30, 20)).save(tmp_path / "a.png")
     tifffile.imwrite(
         tmp_path / "b.tif", np.zeros((20, 31, 7), np.float32), photometric="minisblack", planarconfig="contig"
     )
     (tmp_path / "c.png").write_bytes(b"no image")
-    assert [pixels_of(tmp_path / name) for name in ("a.png", "b.tif", "c.png", "d.png")] == [600, 620, 0, 0]
+    assert [pixel_count(tmp_path / name) for name in ("a.png", "b.tif", "c.png", "d.png")] == [600, 620, 0, 0]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_closed_folder_is_noted(tmp_path):
+def test_a_folder_without_read_permission_is_reported(tmp_path):
     make(tmp_path / "set", "a.png", "closed/b.png")
     (tmp_path / "set/closed").chmod(0)
     try:

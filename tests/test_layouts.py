@@ -1,4 +1,4 @@
-"""Folders that are not one mask per image are named as what they are; files that are no images say what they are."""
+"""Layouts other than one mask per image, and files that are not images, are recognised and named in the message."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ SEVERAL_MASKS = {
 
 @pytest.mark.parametrize("name", SEVERAL_MASKS)
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_several_masks_of_an_image_are_named_and_never_skipped(tmp_path, name, on_error):
+def test_several_masks_of_an_image_stop_the_run_with_one_message(tmp_path, name, on_error):
     images, masks = SEVERAL_MASKS[name]
     source = write(tmp_path / "set", images, masks)
     with pytest.raises(
@@ -61,41 +61,41 @@ def test_several_masks_of_an_image_are_named_and_never_skipped(tmp_path, name, o
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_channels_in_files_of_their_own_are_named(tmp_path, channels):
+def test_channels_in_separate_files_stop_the_run_with_one_message(tmp_path, channels):
     images = [f"{name}_{number:04d}" for name in NAMES for number in range(channels)]
     with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images.*channels of one image") as error:
         prepared(write(tmp_path / "set", images, NAMES), tmp_path)
     assert str(error.value).count("\n") == 1 and "'scan_00_0000', 'scan_00_0001'" in str(error.value)
 
 
-def test_channels_before_the_names_are_named(tmp_path):
+def test_channels_as_a_prefix_are_recognised(tmp_path):
     images = [f"{channel}_{name}" for name in NAMES for channel in ("dapi", "gfp")]
     with pytest.raises(UserError, match=r"6 mask\(s\) in masks have several images, as 'scan_00' has 'dapi_scan_00'"):
         prepared(write(tmp_path / "set", images, NAMES), tmp_path)
 
 
-def test_a_layout_of_other_images_does_not_stop_what_is_wanted_of_the_rest(tmp_path):
+def test_several_masks_of_an_unwanted_image_do_not_stop_the_run(tmp_path):
     source = write(tmp_path / "set", NAMES, [*NAMES, "scan_00_1"])
     for only, several in ((frozenset(NAMES[2:]), False), (frozenset(NAMES[:2]), True)):
         findings = folder_pairs(source, data_section(source), False, None, View(only=only)).findings
         assert [finding.whole for finding in findings] == [True] * several
 
 
-def test_a_mask_of_no_image_is_not_explained_by_an_image_that_begins_alike(tmp_path):
+def test_a_mask_without_an_image_is_not_assigned_to_an_image_with_a_similar_name(tmp_path):
     names = [f"scan_{number:02d}_{view}" for number in range(4) for view in ("a", "b")]
     with pytest.raises(UserError, match="'masks/scan_03_c': has no image") as error:
         prepared(write(tmp_path / "set", names, [*names, "scan_03_c"]), tmp_path)
     assert "several" not in str(error.value)
 
 
-def test_what_else_the_names_say_are_the_classes(tmp_path):
+def test_the_message_names_the_classes_in_the_file_names(tmp_path):
     masks = [f"{name}{tail}" for name in NAMES for tail in ("OD", "OC")]
     with pytest.raises(UserError, match=r"if each file is a class \('OC', 'OD'\)"):
         prepared(write(tmp_path / "set", NAMES, masks), tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["scan_12", "scan_1", "scan_03"])
-def test_names_that_begin_alike_are_no_layout(tmp_path, missing):
+def test_a_missing_mask_is_reported_although_names_begin_alike(tmp_path, missing):
     names = [f"scan_{number}" for number in range(1, 13)] + ["scan_03"]
     with pytest.raises(UserError, match=rf"'images/{missing}': has no mask") as error:
         prepared(write(tmp_path / "set", names, [name for name in names if name != missing]), tmp_path)
@@ -107,7 +107,7 @@ def test_a_single_modality_is_paired_by_its_suffix(tmp_path):
     assert len(store) == 6
 
 
-def test_a_mask_without_an_image_is_still_its_own_finding(tmp_path):
+def test_a_mask_without_an_image_is_reported_by_itself(tmp_path):
     with pytest.raises(UserError, match="'masks/other': has no image"):
         prepared(write(tmp_path / "set", NAMES, [*NAMES, "other"]), tmp_path)
 
@@ -126,7 +126,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_is_no_image_says_what_it_is_and_what_helps(tmp_path, name, kind):
+def test_a_file_that_is_not_an_image_is_identified_with_a_remedy(tmp_path, name, kind):
     content, words = OTHERS[name]
     source = write(tmp_path / "set", NAMES, NAMES)
     for path in sorted((source / kind).iterdir())[:2]:

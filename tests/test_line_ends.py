@@ -1,4 +1,4 @@
-"""Files have the same bytes in every clone, whatever Git is told about line ends: DVC hashes them."""
+"""Files have the same bytes in every clone for every line-end setting of Git, since DVC hashes them."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from src.data.reading.images import SUFFIXES
 from tests.conftest import ROOT
 
-TABLE = b"id,patient\r\na,1\r\n"  # as Excel writes it
+TABLE = b"id,patient\r\na,1\r\n"  # line ends as Excel writes them
 
 
 def git(folder, *words, **options):
@@ -51,6 +51,6 @@ def test_no_text_of_the_project_has_other_line_ends():
 
 
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES | {".keras", ".npz", ".onnx", ".tflite"}))
-def test_images_and_models_are_binary_wherever_they_are(suffix):
-    told = git(ROOT, "check-attr", "text", f"models/initial/x{suffix}").decode()
-    assert told.strip().endswith("text: unset")
+def test_git_treats_images_and_models_as_binary_in_every_folder(suffix):
+    answer = git(ROOT, "check-attr", "text", f"models/initial/x{suffix}").decode()
+    assert answer.strip().endswith("text: unset")

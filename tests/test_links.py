@@ -1,4 +1,4 @@
-"""Links in a data set: those that DVC looks behind are followed, those that hide changes from it are refused."""
+"""Links in a data set: those that DVC follows are followed, those that hide changes from it are refused."""
 
 import shutil
 import subprocess
@@ -50,7 +50,7 @@ def shell(folder, *command):
 
 
 def moved(place):
-    """Move it to another disk, as it were, and leave a link."""
+    """Move a file or folder out of the project and leave a link to it."""
     disk = place.parents[len(place.parents) - 1 - place.parts.index("project")].parent / "disk"
     target = disk / place.name
     target.parent.mkdir(exist_ok=True)
@@ -60,12 +60,12 @@ def moved(place):
 
 
 def stored_masks(folder):
-    """The first mask's pixels, from the end of the store's file, as prepare wrote it."""
+    """Pixels of all prepared masks, one mask after the other."""
     return np.fromfile(folder / "data/prepared/masks.bin", np.uint8)
 
 
 @pytest.mark.parametrize("parts", [["images"], ["masks"], ["images", "masks"]])
-def test_linked_folders_are_refused_with_a_way_out_that_works(project, parts):
+def test_linked_folders_are_refused_and_the_suggested_solution_works(project, parts):
     source = project / "data/set"
     for part in parts:
         moved(source / part)
@@ -87,7 +87,7 @@ def test_linked_folders_are_refused_with_a_way_out_that_works(project, parts):
     assert (stored_masks(project)[: pixels.size] == pixels.ravel()).all()
 
 
-def test_the_way_out_forgets_no_file(project):
+def test_the_suggested_solution_names_every_file_to_move(project):
     source = project / "data/set"
     (source / "dataset.yaml").write_text("classes: {0: a, 1: b}")
     target = moved(source / "masks")
@@ -134,7 +134,7 @@ def test_links_that_hide_something_are_refused(project, change, words):
         check_folder(project / "data/set")
 
 
-def test_each_folder_on_the_way_to_other_masks_is_looked_at(project):
+def test_every_folder_above_the_masks_is_checked_for_links(project):
     source = project / "data/set"
     shutil.copytree(source / "masks", source / "readers/second")
     check_folder(source, "readers/second")
@@ -143,7 +143,7 @@ def test_each_folder_on_the_way_to_other_masks_is_looked_at(project):
         check_folder(source, "readers/second")
 
 
-def test_a_linked_folder_below_images_is_an_error_of_its_own(project):
+def test_a_linked_sub_folder_is_reported_as_an_error(project):
     source = project / "data/set"
     for kind in ("images", "masks"):
         (source / kind / "sub").mkdir()
@@ -154,7 +154,7 @@ def test_a_linked_folder_below_images_is_an_error_of_its_own(project):
 
 
 @pytest.mark.parametrize("link", ["", "..", "dataset.yaml", "test.txt", "ids.csv"])
-def test_links_that_dvc_looks_behind_are_followed(project, link):
+def test_links_that_dvc_follows_are_followed(project, link):
     source = project / "sets/set"
     shutil.move(project / "data", project / "sets")
     (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("data/set", "sets/set"))
@@ -189,8 +189,8 @@ def test_links_into_the_cache_of_dvc_are_followed(project, tmp_path, where):
     assert len(inputs) == 3 and not findings
 
 
-def test_links_into_the_cache_of_another_project_are_no_reason_to_leave_the_folder(project, tmp_path):
-    """Nor is a folder that is only called cache."""
+def test_links_into_the_cache_of_another_project_are_refused(project, tmp_path):
+    """The link leads out of the data set, and not into the cache of its own project."""
     image = project / "data/set/images/case 0-0.png"
     place = tmp_path / "other/.dvc/cache/files/md5/ab/cdef"
     place.parent.mkdir(parents=True)

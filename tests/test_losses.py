@@ -6,8 +6,8 @@ import tensorflow as tf
 from scipy.special import log_expit, log_softmax
 
 from src.data.source.dataset import IGNORE
-from src.model.inference.predictor import classes_of
-from src.model.network.losses import SMOOTH, Sums, confusions, loss_sums, predicted_classes, total_loss
+from src.model.inference.predictor import classes_from_logits
+from src.model.network.losses import SMOOTH, LossSums, confusions, loss_sums, predicted_classes, total_loss
 from src.params import Loss
 
 
@@ -71,7 +71,7 @@ def test_sums_of_parts_are_those_of_the_whole():
     logits, truth = rng.normal(size=(6, 5, 5, 3)).astype(np.float32), rng.integers(0, 3, (6, 5, 5), dtype=np.uint8)
     parts = [loss_sums(tf.constant(logits[k : k + 2]), tf.constant(truth[k : k + 2])) for k in (0, 2, 4)]
     whole = loss_sums(tf.constant(logits), tf.constant(truth))
-    for part, together in zip(Sums(*(sum(values) for values in zip(*parts, strict=True))), whole, strict=True):
+    for part, together in zip(LossSums(*(sum(values) for values in zip(*parts, strict=True))), whole, strict=True):
         np.testing.assert_allclose(part, together, rtol=1e-5)
 
 
@@ -83,7 +83,7 @@ def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
     logits = rng.integers(-2, 3, (3, 16, 16, outputs)).astype(np.float32)  # small integers: many ties
     truth = rng.integers(0, max(outputs, 2), (3, 16, 16), dtype=np.uint8)
     truth[0, :4] = IGNORE
-    predicted = np.stack([classes_of(image) for image in logits])
+    predicted = np.stack([classes_from_logits(image) for image in logits])
     np.testing.assert_array_equal(predicted_classes(tf.constant(logits)), predicted)
     counts = [confusion_matrix(t, p, max(outputs, 2)) for t, p in zip(truth, predicted, strict=True)]
     np.testing.assert_array_equal(confusions(tf.constant(logits), tf.constant(truth)), counts)

@@ -202,7 +202,7 @@ def test_markers_among_numbered_objects_are_asked_about(tmp_path, marker, dtype)
     for array in arrays:
         array[0] = marker
     source = data_set(tmp_path / "set", [tiff(array) for array in arrays])
-    with pytest.raises(UserError, match=rf"masks hold {marker} \(as in 'm00'\).*ignore: {marker}, if nobody"):
+    with pytest.raises(UserError, match=rf"masks hold {marker} \(as in 'm00'\).*ignore: {marker}, if they are"):
         prepared(source, tmp_path, masks=settings("instances"))
     wanted = [(array != 0).astype(np.uint8) for array in arrays]
     (source / "dataset.yaml").write_text("ignore: none\n")

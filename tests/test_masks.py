@@ -1,4 +1,4 @@
-"""One mask file to labels: every way to store them, alpha, instances, thresholds, and what is refused."""
+"""Reading mask files: every way to store them, alpha, instances, thresholds, and what is refused."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ COLOURS = np.array([[0, 0, 0], [200, 30, 90], [10, 220, 30], [255, 255, 255]], n
 
 
 def values_of(tmp_path, content, colours=False, ignore=None, read="auto", threshold=0.0):
-    """Each pixel's value as the file says it, and the kind."""
+    """Stored value of each pixel, and the kind of value."""
     path = tmp_path / "mask"
     path.write_bytes(content)
     labels = read_mask(path, Masks(read=read, threshold=threshold), colours, ignore)
@@ -31,7 +31,7 @@ def as_numbers(rgb):
 
 @pytest.mark.parametrize("stored", [[0, 255, 128], [0, 1, 2], [7, 200, 30]])
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF"])
-def test_grey_values(tmp_path, format, stored):
+def test_grey_values_are_read_as_stored(tmp_path, format, stored):
     grey = np.array(stored, np.uint8)[LABELS]
     found, kind = values_of(tmp_path, saved(Image.fromarray(grey), format))
     np.testing.assert_array_equal(found, grey)
@@ -51,7 +51,7 @@ def test_palettes_are_indices_unless_colours_are_named(tmp_path, format):
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF"])
 @pytest.mark.parametrize("inverted", [False, True])
-def test_single_bits(tmp_path, format, inverted):
+def test_single_bits_are_read_as_two_values(tmp_path, format, inverted):
     bits = (LABELS > 0) ^ inverted
     content = saved(Image.fromarray(bits), format)
     found, kind = values_of(tmp_path, content)
@@ -71,7 +71,7 @@ def test_grey_of_few_bits_is_read_as_stored(tmp_path, bits):
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "BMP", "TIFF"])
-def test_colours_and_grey_saved_as_rgb(tmp_path, format):
+def test_rgb_is_read_as_colours_and_equal_channels_as_grey(tmp_path, format):
     options = {"lossless": True, "exact": True} if format == "WEBP" else {}
     found, kind = values_of(tmp_path, saved(Image.fromarray(COLOURS[LABELS]), format, **options))
     np.testing.assert_array_equal(found, as_numbers(COLOURS[LABELS]))
@@ -84,7 +84,7 @@ def test_colours_and_grey_saved_as_rgb(tmp_path, format):
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_alpha(tmp_path, format):
+def test_alpha_is_the_mask_if_the_setting_or_the_pixels_say_so(tmp_path, format):
     options = {"lossless": True, "exact": True} if format == "WEBP" else {}
     alpha = LABELS * np.uint8(127)
 
@@ -98,7 +98,7 @@ def test_alpha(tmp_path, format):
         assert kind == "alpha"
     assert values_of(tmp_path, rgba(plain, alpha))[1] == "alpha"
     assert values_of(tmp_path, rgba(COLOURS[LABELS], full))[1] == "colour"
-    assert values_of(tmp_path, rgba(COLOURS[LABELS], alpha))[1] == "colour"  # both say the same
+    assert values_of(tmp_path, rgba(COLOURS[LABELS], alpha))[1] == "colour"  # both distinguish the same classes
     with pytest.raises(Unreadable, match="differs in colour and in alpha"):
         values_of(tmp_path, rgba(COLOURS[LABELS], alpha[::-1]))
     with pytest.raises(Unreadable, match="no alpha channel"):
@@ -106,7 +106,7 @@ def test_alpha(tmp_path, format):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64])
-def test_wide_numbers_and_instances(tmp_path, dtype):
+def test_numbers_beyond_8_bits_are_kept_and_instances_become_foreground(tmp_path, dtype):
     objects = (LABELS.astype(np.int64) * 20000).clip(0, 32767).astype(dtype)
     objects[0, :4] = 30000
     np.testing.assert_array_equal(values_of(tmp_path, tiff(objects))[0], objects)
@@ -115,7 +115,7 @@ def test_wide_numbers_and_instances(tmp_path, dtype):
     np.testing.assert_array_equal(found, np.where(objects == 30000, 30000, objects > 0))
 
 
-def test_instances_in_more_numbers_than_codes(tmp_path):
+def test_more_instances_than_codes_become_foreground(tmp_path):
     objects = np.arange(480, dtype=np.uint16).reshape(24, 20)
     for content in (tiff(objects), png(objects, 16, 0)):
         np.testing.assert_array_equal(values_of(tmp_path, content, read="instances")[0], objects > 0)
@@ -128,7 +128,7 @@ def test_negative_values_can_be_ignored(tmp_path):
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.25])
-def test_probabilities(tmp_path, threshold):
+def test_probabilities_need_a_threshold(tmp_path, threshold):
     soft = np.random.default_rng(0).random((24, 20), np.float32)
     np.testing.assert_array_equal(values_of(tmp_path, tiff(soft), threshold=threshold)[0], soft >= threshold)
     with pytest.raises(Unreadable, match="holds fractions") as error:
@@ -142,7 +142,7 @@ def test_probabilities(tmp_path, threshold):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_a_threshold_is_of_brightness_however_it_is_stored(tmp_path, format, mode):
+def test_a_threshold_is_applied_to_brightness_in_every_format(tmp_path, format, mode):
     shape = np.zeros((24, 20), np.uint8)
     shape[:, 11:] = 220
     image = Image.fromarray(shape)
@@ -153,7 +153,7 @@ def test_a_threshold_is_of_brightness_however_it_is_stored(tmp_path, format, mod
     np.testing.assert_array_equal(found, shape > 0)
 
 
-def test_lossy_formats_are_told(tmp_path):
+def test_lossy_compression_is_recognised(tmp_path):
     grey, rgb = Image.fromarray(LABELS), Image.fromarray(COLOURS[LABELS])
     cases = {
         (saved(grey, "JPEG"), True),
@@ -180,6 +180,16 @@ def test_lossy_formats_are_told(tmp_path):
         (b"", "is empty"),
     ],
 )
-def test_what_is_no_mask(tmp_path, content, words):
+def test_files_that_are_not_masks_are_refused_with_the_reason(tmp_path, content, words):
     with pytest.raises(Unreadable, match=words):
         values_of(tmp_path, content)
+
+
+def test_a_threshold_is_applied_to_rgb_of_single_bits(tmp_path):
+    shape = np.zeros((24, 20), bool)
+    shape[:, 11:] = True
+    found, kind = values_of(
+        tmp_path, tiff(np.stack([shape] * 3), photometric="rgb", planarconfig="separate"), threshold=128
+    )
+    np.testing.assert_array_equal(found, shape)
+    assert kind == "foreground"

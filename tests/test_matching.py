@@ -1,4 +1,4 @@
-"""Which mask belongs to which image: rules of naming that hold for a set, and files that must stay alone."""
+"""Pairing images and masks by name: naming rules that hold for a data set, and files that must not be paired."""
 
 import subprocess
 import sys
@@ -59,7 +59,7 @@ def test_names_without_anything_in_common_pair_nothing():
     assert rule == NamingRule() and rule.count_pairs(["a1", "b2", "c3"], ["x", "y", "z"]) == 0
 
 
-def test_several_masks_of_one_kind_each_are_told_apart_by_their_suffix():
+def test_of_two_kinds_of_masks_the_one_that_pairs_all_images_is_chosen():
     images = STEMS
     masks = [f"{stem}_mask" for stem in STEMS] + [f"{stem}_edges" for stem in STEMS[:4]]
     rule = find_rule(images, masks)
@@ -103,7 +103,7 @@ def test_numbers_and_letters_inside_a_name_are_no_affix(images, masks):
 
 
 def test_long_names_pair_whatever_the_hash_seed():
-    """More cuts than are tried: the longest that all names share must be among them, in every process."""
+    """Names with more cut positions than are tried: every process must try the longest shared affix."""
     code = """
 from src.data.source.matching import find_rule
 stem = "exp-2021-03-04-plate-1-well-2-site-3-channel-1-"
@@ -138,7 +138,7 @@ def test_masks_with_a_suffix_give_the_same_store(tmp_path):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
 
 
-def test_what_a_rule_leaves_alone_is_listed(tmp_path):
+def test_files_that_the_rule_does_not_pair_are_listed(tmp_path):
     source = write_data_set(tmp_path / "set", count=6)
     rename(source, "masks", lambda stem: f"{stem}_mask")
     write_pair(source, "new", np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))  # a mask without the suffix
@@ -148,7 +148,7 @@ def test_what_a_rule_leaves_alone_is_listed(tmp_path):
     assert len(prepared(source, tmp_path, on_error="skip")) == 6
 
 
-def test_capital_letters_are_pointed_at(tmp_path):
+def test_a_difference_in_capital_letters_is_named(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "masks/case 0-0.png").rename(source / "masks/Case 0-0.png")
     with pytest.raises(
@@ -166,11 +166,11 @@ def test_composed_and_decomposed_letters_are_one_name(tmp_path):
     for form in ("NFC", "NFD"):
         path = source / "images" / unicodedata.normalize(form, "größe Å.png")
         path.write_bytes((source / "images/case 0-1.png").read_bytes())
-    with pytest.raises(UserError, match="has the stem of"):
+    with pytest.raises(UserError, match="has the same name as"):
         prepared(source, tmp_path)
 
 
-def test_sub_folders_capital_extensions_and_awkward_names(tmp_path):
+def test_sub_folders_capital_extensions_and_unusual_names_are_paired_and_system_files_ignored(tmp_path):
     image, mask = np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)
     stems = ["übung/a b", "übung/<b>c", "img1", "img10", "v1.2 final", "日本/写真"]
     for stem in stems:

@@ -14,7 +14,7 @@ from benchmarks.memory import measured
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.network.unet import build_unet
-from src.model.training.available_memory import machine_bytes
+from src.model.training.available_memory import available_bytes
 from src.params import PlannedModel
 from src.plan.facts import Facts
 from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
@@ -139,7 +139,7 @@ def test_without_a_container_the_machine_is_the_limit(tmp_path):
         "sys/fs/cgroup/user/memory.max": "max\n",
         "sys/fs/cgroup/user/memory.current": "2048000\n",
     }
-    assert machine_bytes(kernel(tmp_path, {})) == machine_bytes(kernel(tmp_path, unlimited)) == 9000 * 1024
+    assert available_bytes(kernel(tmp_path, {})) == available_bytes(kernel(tmp_path, unlimited)) == 9000 * 1024
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_a_container_leaves_its_limit_less_its_use(tmp_path, group, place, files
         f"{place}/memory.{usage}": "4000000\n",
         f"{place}/memory.stat": f"anon 3900000\n{inactive} 100000\n",
     }
-    assert machine_bytes(kernel(tmp_path, written)) == 5000000 - 4000000 + 100000 + 1000 * 1024
+    assert available_bytes(kernel(tmp_path, written)) == 5000000 - 4000000 + 100000 + 1000 * 1024
 
 
 def test_other_systems_are_not_checked(tmp_path):
-    assert machine_bytes(tmp_path) is None
+    assert available_bytes(tmp_path) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from the Linux kernel")

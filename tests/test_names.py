@@ -1,12 +1,12 @@
-"""Lists and tables as people and programs write them: read where it is clear, and said; else listed, in quotes."""
+"""Lists and tables as people and programs write them: read with a note if they are clear, else refused."""
 
 import pytest
 
 from src.data.source.dataset import Dataset, read_lists, write_dataset
 from src.data.source.names import Names
 from src.data.source.tables import read_table
-from src.data.splits.divide import notes, split
-from src.data.splits.groups import groups_of
+from src.data.splits.divide import split, split_notes
+from src.data.splits.groups import groups_by_rule
 from src.data.splits.lists import listed_images
 from src.errors import UserError
 from tests.conftest import prepared, write_data_set
@@ -42,11 +42,11 @@ IDS = ["a/1", "a/2", "b/2", "4", "c/x/7", "scan.1"]
         ("", []),
     ],
 )
-def test_an_image_has_several_names_and_none_is_guessed(written, found):
+def test_an_image_is_found_by_every_name_that_identifies_it(written, found):
     assert Names(IDS).find(written) == found
 
 
-def test_an_id_comes_before_all_other_readings():
+def test_an_exact_id_takes_precedence_over_other_forms():
     names = Names(["1", "1.png", "b/1", "images/1"])
     assert [names.find(name) for name in ("1", "1.png", "images/1")] == [["1"], ["1.png"], ["images/1"]]
     assert names.find("c/1") == []  # of folders that no image has, while there are several 1
@@ -70,19 +70,19 @@ LISTS = [
 
 
 @pytest.mark.parametrize("content", LISTS)
-def test_lists_with_extensions_and_paths_are_read_and_that_is_said(tmp_path, params, content):
+def test_lists_with_extensions_and_paths_are_read_with_a_note(tmp_path, params, content):
     store = listed_store(tmp_path, content)
     rows = split(store, params().split, 0)
     assert [row["id"] for row in rows if row["subset"] == "test"] == ["case 0-0", "case 3-7"]
-    said = "\n".join(notes(store, params().split, rows))
+    said = "\n".join(split_notes(store, params().split, rows))
     assert "list of test: 2 line(s) such as" in said and "were read as 'case 0-0'" in said
 
 
-def test_nothing_is_said_of_lists_of_ids_and_groups(tmp_path, params):
+def test_lists_of_ids_and_groups_are_read_without_a_note(tmp_path, params):
     store = listed_store(tmp_path, b"case 0-0\r\n3\r\n", group=r"^case (\d+)-")
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"0", "3"}
-    assert not any("were read as" in line for line in notes(store, params().split, rows))
+    assert not any("were read as" in line for line in split_notes(store, params().split, rows))
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_nothing_is_said_of_lists_of_ids_and_groups(tmp_path, params):
         ("case 0-0 ; x", "one name a line: name an image by its path below images/, without extension"),
     ],
 )
-def test_other_lines_are_listed_with_the_form_that_is_wanted(tmp_path, params, line, words):
+def test_unknown_lines_are_listed_with_an_example(tmp_path, params, line, words):
     store = listed_store(tmp_path, line.encode())
     with pytest.raises(UserError) as error:
         split(store, params().split, 0)
     assert words in str(error.value) and "such as 'case 0-0'" in str(error.value)
 
 
-def test_a_line_that_may_be_several_images_is_refused(tmp_path):
+def test_an_ambiguous_line_is_refused(tmp_path):
     groups = {image: image for image in IDS}
     (tmp_path / "list.txt").write_text("2.png\n")
     with pytest.raises(UserError, match=r"'2.png': may be 'a/2' or 'b/2'"):
@@ -123,12 +123,12 @@ TABLES = [
 
 @pytest.mark.parametrize("content", TABLES)
 @pytest.mark.parametrize("file", ["t.csv", "t.tsv"])
-def test_tables_of_any_separator_are_read(tmp_path, content, file):
+def test_tables_with_every_separator_are_read(tmp_path, content, file):
     (tmp_path / file).write_bytes(content)
-    assert list(groups_of(tmp_path, f"{file}:patient", IDS).values()) == ["x", "y", "y", "z", "z", "z"]
+    assert list(groups_by_rule(tmp_path, f"{file}:patient", IDS).values()) == ["x", "y", "y", "z", "z", "z"]
 
 
-def test_a_table_without_commas_is_told(tmp_path, params):
+def test_a_note_names_a_separator_other_than_commas(tmp_path, params):
     source = write_data_set(tmp_path / "set", 6)
     write_dataset(source, Dataset(group="t.csv:patient"))
     lines = [f"case {n // 2}-{n};p{n // 2}" for n in range(6)]
@@ -136,26 +136,26 @@ def test_a_table_without_commas_is_told(tmp_path, params):
     store = prepared(source, tmp_path)
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows} == {"p0", "p1", "p2"}
-    assert "t.csv: read with semicolons between the columns" in notes(store, params().split, rows)
+    assert "t.csv: read with semicolons between the columns" in split_notes(store, params().split, rows)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("image;patient\n", r"the column 'sex' is not there; columns are 'image', 'patient' \(read with semicolons"),
-        ("image,sex;sex\n", r"the column 'sex' is not there|commas or semicolons|in no line"),
+        ("image,sex;sex\n", "the first column must name every image once"),  # read with semicolons
         ("image,x;sex;x,sex\n", r"columns may be separated by commas or semicolons"),
         ("image,sex,sex\n", r"the column 'sex' is named twice"),
         ("", r"the column 'sex' is not there; columns are none"),
     ],
 )
-def test_what_is_wrong_with_a_table_is_said_with_its_columns(tmp_path, content, words):
+def test_a_wrong_table_is_refused_with_its_columns(tmp_path, content, words):
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(UserError, match=words):
-        groups_of(tmp_path, "t.csv:sex", IDS)
+        groups_by_rule(tmp_path, "t.csv:sex", IDS)
 
 
-def test_rows_keep_their_line_numbers(tmp_path):
+def test_table_rows_keep_their_line_numbers(tmp_path):
     (tmp_path / "t.csv").write_text("sep=;\nimage;a\n\nx;1\ny\n")
     table = read_table(tmp_path / "t.csv", "a")
     assert table.rows == [(4, ["x", "1"]), (5, ["y", ""])]

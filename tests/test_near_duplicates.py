@@ -1,4 +1,4 @@
-"""From files to the split: images that are the same, or nearly so, end in one subset."""
+"""Equal and nearly equal images are found and stay in one subset, from files to the split."""
 
 import tracemalloc
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from src.data.similarity.duplicates import clusters, near_pairs
-from src.data.splits.divide import notes, split
+from src.data.splits.divide import split, split_notes, twin_note
 from src.files import read_csv
 from tests.conftest import prepared, write_pair
 
@@ -34,33 +34,33 @@ def source(tmp_path):
     return tmp_path / "set"
 
 
-def test_twins_are_told_and_stay_together(source, tmp_path, params):
+def test_near_duplicates_are_reported_and_stay_in_one_subset(source, tmp_path, params):
     store = prepared(source, tmp_path)
     twins = {record.id: record.twin for record in store.records if record.twin}
     assert twins == {
         one: min(pair) for pair in (("0", "copy"), ("1", "saved"), ("2", "small"), ("3", "other")) for one in pair
     }
-    told = {row["file"]: row["what"] for row in read_csv(tmp_path / "checks.csv")}
-    assert told["copy"] == "is the very picture of '0'"
-    assert told["other"] == "is the very picture of '3', but its mask is another"
-    assert told["saved"].startswith("is nearly the picture of '1'") and told["small"].startswith(
-        "is nearly the picture"
+    reported = {row["file"]: row["what"] for row in read_csv(tmp_path / "checks.csv")}
+    assert reported["copy"] == "is identical to the image '0'"
+    assert reported["other"] == "is identical to the image '3', but its mask differs"
+    assert reported["saved"].startswith("is nearly identical to the image '1'") and reported["small"].startswith(
+        "is nearly identical to"
     )
     for seed in range(10):
         rows = split(store, params().split, seed)
         subset = {row["id"]: row["subset"] for row in rows}
         assert all(subset[one] == subset[first] for one, first in twins.items())
-    assert "8 of 13 images are equal or nearly equal" in notes(store, params().split, rows)[0]
+    assert "8 of 13 images are equal or nearly equal" in twin_note(store)
 
 
-def test_twins_apart_are_reported(source, tmp_path, params):
+def test_near_duplicates_in_different_subsets_are_reported(source, tmp_path, params):
     store = prepared(source, tmp_path)
     apart = params(**{"split.duplicates": "apart"}).split
-    lines = ["\n".join(notes(store, apart, split(store, apart, seed))) for seed in range(10)]
+    lines = ["\n".join(split_notes(store, apart, split(store, apart, seed))) for seed in range(10)]
     assert any("across subsets" in line for line in lines)
 
 
-def test_twins_are_found_whatever_is_ignored_in_their_masks(tmp_path):
+def test_equal_images_are_found_although_their_masks_ignore_different_pixels(tmp_path):
     """Equal images whose masks leave out different pixels; too small for a fingerprint."""
     image = np.random.default_rng(0).integers(0, 256, (7, 7, 3), dtype=np.uint8)
     for name, row in (("a", 0), ("b", 6)):
@@ -72,8 +72,8 @@ def test_twins_are_found_whatever_is_ignored_in_their_masks(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_film_of_like_frames_takes_no_memory_for_its_pairs():
-    """2,000 frames make 2 million pairs, which are told one by one."""
+def test_millions_of_pairs_take_little_memory():
+    """2,000 equal frames make 2 million pairs, which are processed one by one."""
     prints = np.tile(np.eye(1, 832, dtype=np.float16), (2000, 1))
     tracemalloc.start()
     assert clusters(near_pairs(prints), 2000) == [0] * 2000

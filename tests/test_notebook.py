@@ -1,4 +1,4 @@
-"""notebooks/explore.ipynb: committed clean, short, and executed in a copy of the project with a small data set."""
+"""notebooks/explore.ipynb is committed without outputs, is short, and runs in a copy of the project."""
 
 import ast
 import hashlib
@@ -29,14 +29,14 @@ print(json.dumps(facts | {"checkpoints": [str(path) for path in scratch.rglob("s
 """
 
 
-def test_it_is_committed_without_what_a_run_leaves():
+def test_it_is_committed_without_outputs():
     nbformat.validate(NOTEBOOK)
     assert [cell.id for cell in CODE if cell.outputs or cell.execution_count is not None] == []
     assert [cell.id for cell in NOTEBOOK.cells if cell.metadata] == []
     assert set(NOTEBOOK.metadata) <= {"kernelspec", "language_info"} and NOTEBOOK.metadata.kernelspec.name == "python3"
 
 
-def test_it_is_short_and_says_before_each_cell_what_is_seen():
+def test_it_is_short_and_each_code_cell_has_an_explanation_before_it():
     kinds = [cell.cell_type for cell in NOTEBOOK.cells]
     assert len(kinds) <= 12 and kinds == ["markdown", "code"] * len(CODE)
     assert max(len(cell.source.splitlines()) for cell in CODE) <= 18
@@ -109,7 +109,7 @@ def files_of(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_its_cells_run_in_order_and_leave_nothing_behind(project):
+def test_its_cells_run_in_order_and_change_no_file(project):
     with_data(project)
     before = files_of(project)
     *cells, check = execute(project, CHECK)
@@ -124,6 +124,6 @@ def test_its_cells_run_in_order_and_leave_nothing_behind(project):
     assert sum(facts["pooled"]) / 3 > 0.6  # discs in a grey of their own: it learned, in steps that take seconds
 
 
-def test_without_prepared_data_it_says_what_to_run(project):
+def test_without_prepared_data_it_names_the_command_to_run(project):
     with pytest.raises(CellExecutionError, match=r"no data/prepared and no data/splits\.csv: run `dvc repro split`"):
         execute(project)

@@ -20,7 +20,7 @@ def asked(held, coloured=False):
     masks = {f"m{number:03d}": {0, *values} for number, values in enumerate(held)}
     pixels = {value: 100 for values in masks.values() for value in values}
     found = interpretations(Counter(pixels), masks, coloured, Hints())
-    return any("numbered objects" in reading.words for reading in found)
+    return any("numbered objects" in one.description for one in found)
 
 
 def counted(rng, masks, least, most, dropped=0.0, numbers=None):

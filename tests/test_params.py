@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 
 from src.errors import UserError
 from src.files import parse_yaml
-from src.params import Params, load
+from src.params import Params, check_source, load
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()
@@ -127,6 +127,13 @@ def test_a_source_that_is_a_url_an_output_or_a_circular_link_is_refused(project,
     (project / "data/circle").symlink_to(project / "data/circle")
     with pytest.raises(UserError, match=rf"data\.source: .*{words}"):
         load_source(project, source)
+
+
+def test_the_message_about_a_source_names_the_given_file_and_key(project):
+    with pytest.raises(
+        UserError, match=r"^some/folder: 1 setting\(s\) refused\n  source: .*\(given: 'data/prepared'\)$"
+    ):
+        check_source("data/prepared", project, Path("some/folder"), "source")
 
 
 def test_the_models_never_look_at_the_file_system(monkeypatch):

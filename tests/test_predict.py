@@ -19,12 +19,12 @@ import src.model.inference.predict_files as predict
 from src.archive.project import Decisions, Project
 from src.data.predictions.inputs import find_inputs
 from src.data.predictions.prediction_files import mask_values
-from src.data.predictions.resume_log import Finished
+from src.data.predictions.resume_log import ResumeLog
 from src.errors import UserError
 from src.files import read_csv
 from src.model.inference.predict_files import Outputs, Prediction
 from src.model.inference.predictor import Predictor, load_predictor
-from src.model.network.model_file import save
+from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
 from src.report.figures.overlay import write_overlay
@@ -53,7 +53,7 @@ def model(tmp_path_factory) -> Path:
     network = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
     network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
     path = tmp_path_factory.mktemp("model") / "unet.keras"
-    save(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))
+    write_model(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))
     return path
 
 
@@ -79,9 +79,9 @@ def images(tmp_path) -> Path:
 
 def run(predictor, images, out, **wanted) -> Prediction:
     inputs, _ = find_inputs([images], out)
-    outputs, finished = Outputs(out, mask_values([0, 255], 2), **wanted), Finished(out, "model")
+    outputs, finished = Outputs(out, mask_values([0, 255], 2), **wanted), ResumeLog(out, "model")
     prediction = Prediction(predictor, outputs, finished)
-    prediction.run([one for one in inputs if not finished.has(one, outputs.kinds)])
+    prediction.run([one for one in inputs if not finished.is_finished(one, outputs.kinds)])
     return prediction
 
 
@@ -90,7 +90,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_every_good_image_gets_its_mask_and_every_bad_one_a_reason(predictor, images, tmp_path):
+def test_every_good_image_gets_a_mask_and_every_bad_one_a_reason(predictor, images, tmp_path):
     prediction = run(predictor, images, tmp_path / "out")
     masks = {"a.png": (40, 61), "c.tif": (100, 90), "sub/b.png": (30, 20)}  # turned as it is looked at
     assert digests(tmp_path / "out").keys() == {f"masks/{name}" for name in masks}
@@ -108,7 +108,7 @@ def test_every_good_image_gets_its_mask_and_every_bad_one_a_reason(predictor, im
 @pytest.mark.parametrize(("kind", "one"), [("float32", 1), ("uint8", 255)])
 def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path, kind, one):
     out = tmp_path / "out"
-    run(predictor, images, out, shares=kind, draw=write_overlay)
+    run(predictor, images, out, probability_type=kind, draw=write_overlay)
     stored = tifffile.imread(out / "probabilities/a.tif")
     with Image.open(images / "a.png") as image:
         picture = np.array(image)
@@ -119,7 +119,7 @@ def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path
     assert ((stored > 0.4 * one) == (mask > 0)).mean() > 0.99  # but for rounding to 8 bits
 
 
-def test_what_is_finished_is_not_made_again_unless_its_image_has_changed(predictor, images, tmp_path):
+def test_finished_images_are_not_predicted_again_unless_they_changed(predictor, images, tmp_path):
     out = tmp_path / "out"
     run(predictor, images, out)
     made = {path: path.stat().st_mtime_ns for path in (out / "masks").rglob("*.*")}
@@ -132,43 +132,43 @@ def test_what_is_finished_is_not_made_again_unless_its_image_has_changed(predict
     run(predictor, images, out)
     changed = {path.name for path, when in made.items() if path.stat().st_mtime_ns != when}
     assert changed == {"a.png", "b.png"} and np.array(Image.open(out / "masks/a.png")).shape == (22, 33)
-    run(predictor, images, out, shares="uint8")
+    run(predictor, images, out, probability_type="uint8")
     assert len(list((out / "probabilities").rglob("*.tif"))) == 3
-    run(predictor, images, out, shares="float32")  # another number type: made anew
+    run(predictor, images, out, probability_type="float32")  # another number type: made anew
     assert tifffile.imread(out / "probabilities/a.tif").dtype == np.float32
 
 
-def test_masks_that_nobody_predicted_are_not_written_over(tmp_path):
+def test_masks_of_no_prediction_are_not_overwritten(tmp_path):
     (tmp_path / "set/masks").mkdir(parents=True)
     with pytest.raises(UserError, match="of no prediction: choose another folder"):
-        Finished(tmp_path / "set", "model")
+        ResumeLog(tmp_path / "set", "model")
     (tmp_path / "set/finished.jsonl").write_text("")
-    Finished(tmp_path / "set", "model")
+    ResumeLog(tmp_path / "set", "model")
 
 
-def test_a_line_that_is_cut_off_is_an_image_to_predict(predictor, images, tmp_path):
+def test_an_image_whose_log_line_is_cut_off_is_predicted_again(predictor, images, tmp_path):
     run(predictor, images, tmp_path / "out")
     path = tmp_path / "out/finished.jsonl"
     path.write_text(path.read_text()[:-30] + "\n[]\n{}\n")
     inputs, _ = find_inputs([images], tmp_path / "out")
-    finished = Finished(tmp_path / "out", "model")
-    assert [one.name.as_posix() for one in inputs if finished.has(one, ["masks"])] == ["a", "c"]
+    finished = ResumeLog(tmp_path / "out", "model")
+    assert [one.name.as_posix() for one in inputs if finished.is_finished(one, ["masks"])] == ["a", "c"]
 
 
-def test_results_that_cannot_be_written_stop_no_other(predictor, images, tmp_path):
+def test_a_result_that_cannot_be_written_does_not_stop_the_others(predictor, images, tmp_path):
     picture = (images / "a.png").read_bytes()
     (images / f"{'n' * 250}.png").write_bytes(picture)  # as long as names may be
     (images / "d.jpg").write_bytes(picture)
     (images / "d.png").mkdir()
     (images / "d.png/e.png").write_bytes(picture)
-    prediction = run(predictor, images, tmp_path / "out", shares="uint8")
+    prediction = run(predictor, images, tmp_path / "out", probability_type="uint8")
     failed = {Path(finding.file).name for finding in prediction.failed}
     assert failed >= {"damaged.png", "grey.png"} and len(failed) == 3
     assert (tmp_path / f"out/masks/{'n' * 250}.png").exists()
     assert failed & {"d.jpg", "e.png"}  # the one's mask would be the other's folder
 
 
-def test_an_image_that_holds_no_numbers_is_refused(model):
+def test_an_image_with_nan_is_refused(model):
     floats = Predictor(load_predictor(model).model, Project(**PROJECT | {"dtype": "float32", "normalise": "image"}))
     image = np.random.default_rng(0).random((20, 30, 3), np.float32)
     image[3, 4, 0] = np.nan
@@ -178,7 +178,7 @@ def test_an_image_that_holds_no_numbers_is_refused(model):
         floats(image[..., 0])
 
 
-def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(predictor, images, tmp_path, monkeypatch):
+def test_a_full_disk_stops_the_run_and_keeps_finished_results(predictor, images, tmp_path, monkeypatch):
     def full(path, *rest):
         if path.name == "c.tif":
             raise OSError(28, "No space left on device", str(path))
@@ -204,7 +204,7 @@ def tool(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-def test_images_in_another_range_than_the_training_are_named(model, tmp_path):
+def test_images_in_another_range_than_the_training_images_are_named(model, tmp_path):
     """Another bit depth or scale, as 10 bits in place of 16 (aiff22/PyNET#2)."""
     rng, folder = np.random.default_rng(0), tmp_path / "images"
     folder.mkdir()
@@ -218,7 +218,7 @@ def test_images_in_another_range_than_the_training_are_named(model, tmp_path):
     assert line.startswith("1 image(s) are at least") and line.endswith("dark.png") and "usual.png" not in line
 
 
-def test_the_tool_and_its_parts(model, images, tmp_path):
+def test_tool_predicts_all_images_in_shards(model, images, tmp_path):
     """The union of two parts is the single run, byte for byte; another model's results are not mixed in."""
     whole = tool(images, "--model", model, "--out", tmp_path / "whole", "--overlay")
     assert whole.returncode == 1 and "2 could not be predicted" in whole.stdout
@@ -235,7 +235,7 @@ def test_the_tool_and_its_parts(model, images, tmp_path):
     assert refused.returncode == 1 and "holds results of another model" in refused.stderr
 
 
-def test_a_run_that_is_stopped_goes_on(model, tmp_path):
+def test_an_interrupted_run_continues(model, tmp_path):
     rng, images, out = np.random.default_rng(0), tmp_path / "images", tmp_path / "out"
     images.mkdir()
     for number in range(12):
@@ -255,6 +255,6 @@ def test_a_run_that_is_stopped_goes_on(model, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["0/4", "5/4", "1", "a/b", "-1/2"])
-def test_a_part_that_is_none_is_refused(part):
+def test_an_impossible_shard_is_refused(part):
     refused = tool("x", "--out", "y", f"--shard={part}")
-    assert refused.returncode == 2 and "is no part such as" in refused.stderr
+    assert refused.returncode == 2 and "is not a part such as" in refused.stderr

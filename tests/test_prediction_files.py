@@ -8,13 +8,13 @@ import tifffile
 from PIL import Image
 
 import src.data.predictions.prediction_files as results
-from src.data.predictions.inputs import pixels_of
+from src.data.predictions.inputs import pixel_count
 from src.data.predictions.prediction_files import (
-    inside,
+    allocate,
+    check_inside,
     mask_suffix,
     mask_values,
-    place_of,
-    room,
+    read_georeference,
     write_mask,
     write_probabilities,
 )
@@ -53,7 +53,7 @@ def test_masks_hold_the_values_of_the_training_masks(tmp_path, values, expected,
     assert len(labels.values.pixels) == 3
 
 
-def test_what_is_too_long_for_png_is_tiff(tmp_path):
+def test_masks_too_long_for_png_are_tiff(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.bmp")
     path = tmp_path / f"mask{mask_suffix(mask_values([], 2), tmp_path / 'a.bmp', (1, 1_000_001))}"
     write_mask(path, np.ones((1, 1_000_001), np.uint8), mask_values([0, 255], 2))
@@ -62,7 +62,7 @@ def test_what_is_too_long_for_png_is_tiff(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("kind", [np.float32, np.uint8])
-def test_probabilities_come_back(tmp_path, channels, kind):
+def test_probabilities_are_read_back_as_written(tmp_path, channels, kind):
     shares = (np.random.default_rng(0).random((530, 40, channels)) * (255 if kind == np.uint8 else 1)).astype(kind)
     names = ["ocean", "<lake>", "Straße", "d"][:channels]
     write_probabilities(tmp_path / "p.tif", shares, names)
@@ -84,7 +84,7 @@ def test_a_tiffs_georeference_and_resolution_are_kept(tmp_path, order):
     image, mask = tmp_path / "image.tif", tmp_path / "mask.tif"
     pixels = np.zeros((40, 50, 3), np.uint8)
     tifffile.imwrite(image, pixels, byteorder=order, extratags=GEO, resolution=(300, 150), resolutionunit="CENTIMETER")
-    write_mask(mask, np.zeros((40, 50), np.uint8), mask_values([], 2), place_of(image))
+    write_mask(mask, np.zeros((40, 50), np.uint8), mask_values([], 2), read_georeference(image))
     with tifffile.TiffFile(image) as before, tifffile.TiffFile(mask) as after:
         for code in (33550, 33922, 34735, 34737, 282, 283, 296):
             assert after.pages.first.tags[code].value == before.pages.first.tags[code].value, code
@@ -98,29 +98,29 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_odd_tags_stop_nothing(tmp_path, odd):
+def test_odd_tags_do_not_stop_a_prediction(tmp_path, odd):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), **ODD[odd])
-    write_mask(tmp_path / "mask.tif", CLASSES[:4, :5], mask_values([], 3), place_of(tmp_path / "a.tif"))
+    write_mask(tmp_path / "mask.tif", CLASSES[:4, :5], mask_values([], 3), read_georeference(tmp_path / "a.tif"))
     assert tifffile.imread(tmp_path / "mask.tif").shape == (4, 5)
 
 
-def test_a_thumbnail_before_the_image_has_no_say(tmp_path):
+def test_georeference_is_not_read_from_a_thumbnail(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(np.zeros((4, 5), np.uint8), subfiletype=1)
         file.write(np.zeros((40, 50), np.uint8), extratags=GEO)
-    assert [tag[0] for tag in place_of(tmp_path / "a.tif").tags] == [tag[0] for tag in GEO]
-    assert pixels_of(tmp_path / "a.tif") == 2000
+    assert [tag[0] for tag in read_georeference(tmp_path / "a.tif").tags] == [tag[0] for tag in GEO]
+    assert pixel_count(tmp_path / "a.tif") == 2000
 
 
-def test_a_turned_tiffs_georeference_is_not(tmp_path):
+def test_georeference_of_a_rotated_tiff_is_dropped(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint8), extratags=[*GEO, (274, "H", 1, 6, True)])
-    assert place_of(tmp_path / "a.tif") == results.NOWHERE
+    assert read_georeference(tmp_path / "a.tif") == results.NO_GEOREFERENCE
 
 
-def test_what_is_large_lies_on_disk_without_a_name(tmp_path, monkeypatch):
-    assert not isinstance(room((10, 10), np.uint8, tmp_path), np.memmap)
+def test_large_arrays_are_on_disk_in_a_file_without_a_name(tmp_path, monkeypatch):
+    assert not isinstance(allocate((10, 10), np.uint8, tmp_path), np.memmap)
     monkeypatch.setattr(results, "LARGE", 99)
-    large = room((10, 10), np.uint8, tmp_path)
+    large = allocate((10, 10), np.uint8, tmp_path)
     large[:] = 7
     assert isinstance(large, np.memmap) and (large == 7).all() and not list(tmp_path.iterdir())
 
@@ -128,16 +128,16 @@ def test_what_is_large_lies_on_disk_without_a_name(tmp_path, monkeypatch):
 def test_a_disk_that_is_too_small_is_an_error(tmp_path):
     """Where the map would only be promised, writing to it would end the process."""
     with pytest.raises(OSError, match=r"\[Errno"):
-        room((2**58,), np.uint8, tmp_path)
+        allocate((2**58,), np.uint8, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_no_result_leaves_its_folder(tmp_path):
+def test_results_outside_the_output_folder_are_refused(tmp_path):
     out = tmp_path / "out"
     (out / "masks").mkdir(parents=True)
-    assert inside(out, out / "masks/sub/a.png") == out / "masks/sub/a.png"
+    assert check_inside(out, out / "masks/sub/a.png") == out / "masks/sub/a.png"
     (out / "masks/away").symlink_to(tmp_path)
     (out / "masks/circle").symlink_to(out / "masks/circle")
     for path in (out / "masks/circle/a.png", out / "masks/away/a.png", out / "../a.png", Path("/a.png")):
         with pytest.raises(UserError, match="leads out of"):
-            inside(out, path)
+            check_inside(out, path)

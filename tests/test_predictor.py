@@ -15,8 +15,8 @@ from src.archive.members import PROJECT
 from src.archive.project import Decisions, Project
 from src.errors import UserError
 from src.model.inference.predictor import Predictor, load_predictor
-from src.model.network.layer_folding import folded, precision_of
-from src.model.network.model_file import load, save
+from src.model.network.layer_folding import compute_precision, fold_normalisation
+from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
 from src.plan.tiles import HALO
@@ -94,7 +94,7 @@ def test_folded_is_the_same_function(classes):
         if "_norm_" in layer.name:
             layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
     images = rng.normal(size=(2, 32, 48, 3)).astype(np.float32)
-    less = folded(network, "float32")
+    less = fold_normalisation(network, "float32")
     np.testing.assert_allclose(less(images), network(images), atol=1e-4 * np.abs(network(images)).max())
     assert not any("_norm_" in layer.name for layer in less.layers)
     assert np.abs(network(images)).max() > 0.1
@@ -102,8 +102,8 @@ def test_folded_is_the_same_function(classes):
 
 def test_folded_in_another_arithmetic_leaves_the_usual_one_alone(model):
     before = keras.mixed_precision.global_policy().name
-    less = folded(model, "bfloat16")
-    assert precision_of(less) == "bfloat16" and keras.mixed_precision.global_policy().name == before
+    less = fold_normalisation(model, "bfloat16")
+    assert compute_precision(less) == "bfloat16" and keras.mixed_precision.global_policy().name == before
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 1), dtype=np.uint8)
     exact, rough = (Predictor(network, project()).logits(image) for network in (model, less))
     assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
@@ -156,13 +156,13 @@ def test_an_image_of_another_kind_is_refused(model, image, words):
 def test_logits_are_enlarged_as_opencv_does_it():
     logits = np.random.default_rng(0).normal(size=(16, 16, 3)).astype(np.float32)
     whole = cv2.resize(logits, (53, 41))
-    parts = [infer.enlarged(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
+    parts = [infer.enlarge_logits(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
 def test_logits_of_all_classes_that_there_can_be_are_enlarged():
     logits = np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32)
-    found = infer.enlarged(logits, slice(0, 41), 41, 53)
+    found = infer.enlarge_logits(logits, slice(0, 41), 41, 53)
     assert found.shape == (41, 53, 255)
     np.testing.assert_allclose(found[..., 200], cv2.resize(logits[..., 200], (53, 41)), atol=1e-5)
 
@@ -170,9 +170,9 @@ def test_logits_of_all_classes_that_there_can_be_are_enlarged():
 def test_equal_models_are_equal_files_and_load_back(model, tmp_path):
     paths = [tmp_path / name for name in ("a.keras", "b.keras")]
     for path in paths:
-        save(path, model, project())
+        write_model(path, model, project())
     assert len({hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}) == 1
-    loaded, told = load(paths[0])
+    loaded, told = read_model(paths[0])
     assert told == project()
     for before, after in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -190,6 +190,6 @@ def test_what_is_no_model_is_refused(tmp_path, content):
     else:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"unet\.keras: not a model of this project"):
-        load(path)
+        read_model(path)
     with pytest.raises(UserError, match="not a model"):
-        load(tmp_path / "missing.keras")
+        read_model(tmp_path / "missing.keras")

@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_more_than_the_headers_said_stops_nothing(monkeypatch, terminal):
+def test_more_pixels_than_expected_raise_the_total(monkeypatch, terminal):
     shown = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)
@@ -29,7 +29,7 @@ def test_more_than_the_headers_said_stops_nothing(monkeypatch, terminal):
     assert "10.0/13.0 MP" in shown.getvalue() if terminal else "10.0 of 10.0 megapixels" in shown.getvalue()
 
 
-def test_without_a_terminal_the_time_left_is_said(monkeypatch):
+def test_without_a_terminal_the_remaining_time_is_printed(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from src.data.labelled.remap_classes import recoded
+from src.data.labelled.remap_classes import remap_classes
 
 
 def test_a_store_in_the_classes_of_a_model(store):
     before = [np.array(store.mask(index)) for index in range(len(store))]
     names = ["lake", "sea", "land", "nothing"]
-    after = recoded(store, [2, 0, 1], names, 1, {"sea": "#0000FF"})
+    after = remap_classes(store, [2, 0, 1], names, 1, {"sea": "#0000FF"})
     assert after.dataset.names == names and after.dataset.background_index == 1 and after.dataset.ignore is None
     assert after.dataset.class_colours["sea"] == "#0000FF"
     for index, mask in enumerate(before):

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from src.data.crops.normalise import other_range, scaled
+from src.data.crops.normalise import has_other_range, scaled_intensities
 from src.data.reading.images import read_image
 from tests.corpus import chunk, png, saved
 from tests.reported import (
@@ -208,12 +208,12 @@ def test_floats_of_another_scale_are_named(tmp_path):
 
 
 def test_a_prediction_notices_another_bit_depth():
-    usual = [float(scaled(sixteen_bits(1, 16)).mean())] * 3
-    assert other_range(sixteen_bits(2, 12), usual) and other_range(sixteen_bits(2, 10), usual)
-    assert not other_range(sixteen_bits(2, 16), usual) and not other_range(sixteen_bits(2, 15), usual)
+    usual = [float(scaled_intensities(sixteen_bits(1, 16)).mean())] * 3
+    assert has_other_range(sixteen_bits(2, 12), usual) and has_other_range(sixteen_bits(2, 10), usual)
+    assert not has_other_range(sixteen_bits(2, 16), usual) and not has_other_range(sixteen_bits(2, 15), usual)
     floats = (picture(1) / 255).astype(np.float32)
-    assert other_range(picture(2).astype(np.float32), [float(floats.mean())])
-    assert not other_range(floats, [float(floats.mean())]) and not other_range(floats, [-3.0])
+    assert has_other_range(picture(2).astype(np.float32), [float(floats.mean())])
+    assert not has_other_range(floats, [float(floats.mean())]) and not has_other_range(floats, [-3.0])
 
 
 @pytest.mark.parametrize("size", [(HEIGHT - 1, WIDTH), (HEIGHT + 1, WIDTH + 1), (HEIGHT // 2, WIDTH // 2)])
@@ -234,4 +234,4 @@ def test_one_image_with_two_masks_is_named(tmp_path):
     save(source / "images/twice.png", picture(0))
     save(source / "masks/twice.png", index_mask(1) * 255)
     _, rows = findings(tmp_path, source)
-    assert any("the very picture of 'c0', but its mask is another" in row["what"] for row in rows)
+    assert any("identical to the image 'c0', but its mask differs" in row["what"] for row in rows)

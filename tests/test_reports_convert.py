@@ -1,4 +1,4 @@
-"""Problems that people reported for other segmentation tools, rebuilt: annotations."""
+"""Problems with annotations that people reported for other segmentation tools, rebuilt."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_empty_label_files_move_no_mask_to_another_image(tmp_path, empty, conten
         np.testing.assert_array_equal(read_mask(tmp_path / f"out/masks/a{number}.png"), wanted)
 
 
-def test_coordinates_out_of_the_picture_by_rounding_are_cut_off_there(tmp_path):
+def test_coordinates_outside_by_a_rounding_error_are_cut_off(tmp_path):
     """1.0021 in place of 1 (ultralytics/yolov5#10632)."""
     from_yolo(yolo(tmp_path / "set", "0 0.5 0.1 1.0021 0.1 1.0021 0.6 0.5 0.6\n", names="names: [cell]"))
     wanted = np.zeros((10, 12), np.uint8)
@@ -53,7 +53,7 @@ def test_coordinates_out_of_the_picture_by_rounding_are_cut_off_there(tmp_path):
         {"imageHeight": None},
     ],
 )
-def test_labelme_sizes_that_a_program_did_not_know_are_read_from_the_image(tmp_path, size):
+def test_unknown_labelme_sizes_are_read_from_the_image(tmp_path, size):
     """A JSON without imageWidth (CVHub520/X-AnyLabeling#477)."""
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", ("1", "polygon", OUTER, {}), **size)
@@ -90,18 +90,18 @@ def test_labelme_background_after_a_shape_is_a_hole(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["_background_", "nucleus"])
-def test_shapes_wholly_beneath_others_are_counted(tmp_path, below):
-    """A hole or a part that was drawn before the shape around it leaves nothing in the mask."""
+def test_shapes_that_are_covered_completely_are_counted(tmp_path, below):
+    """A hole or a part that is drawn before the shape around it is not visible in the mask."""
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", (below, "polygon", INNER, {}), ("cell", "polygon", OUTER, {}))
     words = describe(from_labelme(tmp_path))
-    assert "1 shape(s) lie wholly beneath shapes of other classes and leave no pixel, in 'a.png'" in words
+    assert "1 shape(s) are completely covered by shapes of other classes, in 'a.png'" in words
     assert "draw them after the shapes that cover them" in words
     np.testing.assert_array_equal(stored(tmp_path), FULL)
 
 
 @pytest.mark.parametrize("more", [{"group_id": 0}, {"group_id": 0, "difficult": True}])
-def test_holes_by_group_are_told_how_to_be_drawn(tmp_path, more):
+def test_the_summary_says_how_holes_are_drawn(tmp_path, more):
     """Both contours in one group, the inner one `difficult` (wkentaro/labelme#813, CVHub520/X-AnyLabeling#991)."""
     photo(tmp_path / "set/a.png")
     labelme(tmp_path / "set/a.json", ("cell", "polygon", OUTER, {"group_id": 0}), ("cell", "polygon", INNER, more))

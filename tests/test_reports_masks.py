@@ -128,7 +128,9 @@ def test_equal_grey_levels_in_all_masks_are_not_called_stretched(tmp_path):
 def test_different_images_with_the_very_same_mask_are_named(tmp_path, names):
     """The mask of another image (xingyuansun/pix3d#18)."""
     source = data_set(tmp_path / "set", lambda number: index_mask(9 if number in names else number) * 255)
-    warned(tmp_path, source, f"{len(names)} different images share their masks, as 'c{names[0]}', 'c{names[1]}'")
+    warned(
+        tmp_path, source, f"{len(names)} different images share their masks: the masks of 'c{names[0]}', 'c{names[1]}'"
+    )
 
 
 def test_empty_masks_may_be_the_same(tmp_path):

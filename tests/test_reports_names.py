@@ -1,4 +1,4 @@
-"""Problems that people reported for other segmentation tools, rebuilt: which mask belongs to which image."""
+"""Problems that users of other segmentation tools reported, rebuilt: pairing images and masks by name."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_names_decide_whatever_the_order_of_the_files(tmp_path):
     same_pixels(unremarked(tmp_path, tmp_path / "set"), masks)
 
 
-def test_files_of_macos_and_windows_are_passed_over(tmp_path):
+def test_system_files_of_macos_and_windows_are_ignored(tmp_path):
     """._c0.png beside c0.png (OpenNeuroOrg/openneuro#2520)."""
     source = data_set(tmp_path / "set")
     for folder in ("images", "masks"):

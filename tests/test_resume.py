@@ -11,7 +11,7 @@ import pytest
 
 import src.model.training.loop as train
 from src.errors import UserError
-from src.model.training.checkpoints import FORGOTTEN, Checkpoint, checkpoints_of, key_of
+from src.model.training.checkpoints import ABANDONED, Checkpoint, checkpoint_key, checkpoints_folder
 from tests.test_train import float32, train_small  # noqa: F401
 
 LONG = {"train.epochs": 4}  # 4 steps each
@@ -61,8 +61,8 @@ def test_ends_with_the_same_bits_however_often_it_is_killed(store, interrupted):
         break
     interrupted(1000, kill)
     training = train_small(store, **LONG)
-    assert training.content() == reference.content()
-    assert training.timed < 16  # it did go on, not begin anew
+    assert training.to_bytes() == reference.to_bytes()
+    assert training.timed_steps < 16  # it did go on, not begin anew
 
 
 @pytest.mark.parametrize("number", [2, 7])
@@ -70,13 +70,13 @@ def test_epochs_of_unequal_length_go_on_as_well(store, interrupted, number):
     """After the last step of an epoch, and within the one that is longer."""
     reference = train_small(store, **UNEVEN)
     reference.checkpoint.discard()
-    assert [row["epoch"] for row in reference.history] == [1, 2, 3] and reference.step == reference.timed == 10
+    assert [row["epoch"] for row in reference.history] == [1, 2, 3] and reference.step == reference.timed_steps == 10
     interrupted(number, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(UserError, match=rf"after step {number + 1};"):
         train_small(store, **UNEVEN)
     interrupted(1000, kill)
     training = train_small(store, **UNEVEN)
-    assert training.timed == 9 - number and training.content() == reference.content()
+    assert training.timed_steps == 9 - number and training.to_bytes() == reference.to_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -92,7 +92,7 @@ def test_a_stop_loses_no_step(store, interrupted, number):
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
     interrupted(1000, kill)
     training = train_small(store, **LONG)
-    assert training.timed == 10 and training.content() == reference.content()
+    assert training.timed_steps == 10 and training.to_bytes() == reference.to_bytes()
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypatch):
@@ -110,17 +110,17 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypa
         train_small(store, **LONG)
     monkeypatch.undo()
     training = train_small(store, **LONG)
-    assert training.timed == 11 and training.content() == reference.content()
+    assert training.timed_steps == 11 and training.to_bytes() == reference.to_bytes()
     assert not list(training.checkpoint.folder.glob(".tmp-*"))
 
 
 def test_two_trainings_never_share_a_checkpoint(tmp_path):
-    with Checkpoint(tmp_path / "one").held():
+    with Checkpoint(tmp_path / "one").locked():
         with pytest.raises(UserError, match=rf"process {os.getpid()} is training .* kill {os.getpid()}, which loses"):
-            Checkpoint(tmp_path / "one").held().__enter__()
-        with Checkpoint(tmp_path / "other").held():
+            Checkpoint(tmp_path / "one").locked().__enter__()
+        with Checkpoint(tmp_path / "other").locked():
             pass
-    with Checkpoint(tmp_path / "one").held():
+    with Checkpoint(tmp_path / "one").locked():
         pass
 
 
@@ -141,7 +141,9 @@ def test_a_changed_setting_begins_anew(store, interrupted):
 def test_the_key_knows_settings_files_and_nothing_of_their_place(tmp_path):
     for name, content in (("a", "1"), ("b", "1"), ("c", "2")):
         (tmp_path / name).write_text(content)
-    keys = [key_of({"seed": seed}, [tmp_path / name]) for seed, name in ((0, "a"), (0, "b"), (0, "c"), (1, "a"))]
+    keys = [
+        checkpoint_key({"seed": seed}, [tmp_path / name]) for seed, name in ((0, "a"), (0, "b"), (0, "c"), (1, "a"))
+    ]
     assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
@@ -153,7 +155,7 @@ def test_changed_data_begins_anew(store, interrupted):
     content[0] ^= 1
     (store.folder / "masks.bin").write_bytes(content)
     interrupted(1000, kill)
-    assert train_small(store, **LONG).timed == 16
+    assert train_small(store, **LONG).timed_steps == 16
 
 
 def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys):
@@ -179,8 +181,8 @@ def test_forgotten_checkpoints_are_swept(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/.tmp-1-state").write_bytes(b"half")
     for name in ("old", "mine"):
-        os.utime(tmp_path / name, (0, time.time() - FORGOTTEN - 60))
-    with Checkpoint(tmp_path / "mine").held():
+        os.utime(tmp_path / name, (0, time.time() - ABANDONED - 60))
+    with Checkpoint(tmp_path / "mine").locked():
         assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "new"]
         assert not (tmp_path / "mine/.tmp-1-state").exists()
 
@@ -188,7 +190,7 @@ def test_forgotten_checkpoints_are_swept(tmp_path):
 def test_experiments_in_a_copy_find_the_checkpoints_of_their_repository():
     home = Path("/home/me/project")
     assert (
-        checkpoints_of(home)
-        == checkpoints_of(home / ".dvc/tmp/exps/standalone/tmpabc")
+        checkpoints_folder(home)
+        == checkpoints_folder(home / ".dvc/tmp/exps/standalone/tmpabc")
         == home / ".dvc/tmp/checkpoints"
     )

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from src.data.predictions.inputs import Input, find_inputs, shard
-from src.data.predictions.resume_log import Finished, State
+from src.data.predictions.resume_log import FileState, ResumeLog
 from src.errors import UserError
 from tests.test_predict import digests, model, tool  # noqa: F401  (model is a fixture)
 
@@ -26,19 +26,19 @@ def folders(tmp_path):
 
 def finish(out, *given, part=""):
     """As if these had been predicted; returns the names of what was not finished before."""
-    finished = Finished(out, "model", part)
+    finished = ResumeLog(out, "model", part)
     inputs, _ = find_inputs(list(given), out)
     finished.refuse_others(inputs)
-    waiting = [one for one in inputs if not finished.has(one, ["masks"])]
+    waiting = [one for one in inputs if not finished.is_finished(one, ["masks"])]
     for one in waiting:
         result = out / "masks" / f"{one.name}.png"
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_bytes(one.path.read_bytes())
-        finished.add(one, State.of(one.path), ["masks"], [result])
+        finished.add(one, FileState.of(one.path), ["masks"], [result])
     return [one.name.as_posix() for one in waiting]
 
 
-def test_another_image_of_the_same_name_is_refused_and_both_are_named(folders):
+def test_replacing_the_result_of_another_image_is_refused_and_both_are_named(folders):
     out = folders / "out"
     assert finish(out, folders / "A") == ["x", "y"]
     before = digests(out)
@@ -50,7 +50,7 @@ def test_another_image_of_the_same_name_is_refused_and_both_are_named(folders):
     assert finish(out, folders / "B/z.png") == ["z"]  # of a name of its own
 
 
-def test_an_image_that_has_changed_in_its_place_is_predicted_again(folders):
+def test_an_image_that_has_changed_is_predicted_again(folders):
     out = folders / "out"
     finish(out, folders / "A")
     shutil.copy(folders / "B/z.png", folders / "A/x.png")
@@ -58,7 +58,7 @@ def test_an_image_that_has_changed_in_its_place_is_predicted_again(folders):
     assert (out / "masks/x.png").read_bytes() == (folders / "B/z.png").read_bytes()
 
 
-def test_names_that_some_systems_take_for_one_are_refused(folders):
+def test_names_that_differ_in_case_only_are_refused(folders):
     out = folders / "out"
     finish(out, folders / "A/x.png")
     for name in ("X.png", "x.tif"):
@@ -67,7 +67,7 @@ def test_names_that_some_systems_take_for_one_are_refused(folders):
             finish(out, folders / "B" / name)
 
 
-def test_parts_refuse_what_any_part_has_of_another_image(folders):
+def test_a_shard_refuses_to_replace_results_of_any_other_shard(folders):
     out = folders / "out"
     finish(out, folders / "A", part="-1-of-2")
     for part in ("", "-1-of-2", "-2-of-2"):
@@ -84,7 +84,7 @@ def test_the_same_file_by_another_path_is_the_same_image(folders):
     assert finish(out, folders / "link") == finish(out, folders / "C") == []
 
 
-def test_images_that_were_moved_are_still_finished_and_other_ones_refused(folders):
+def test_moved_images_are_still_finished(folders):
     out = folders / "out"
     finish(out, folders / "A")
     (folders / "A").rename(folders / "moved")
@@ -93,18 +93,18 @@ def test_images_that_were_moved_are_still_finished_and_other_ones_refused(folder
         finish(out, folders / "B")
 
 
-def test_lines_without_a_path_are_of_the_image_that_has_not_changed(folders):
-    """An earlier version did not note the paths."""
+def test_log_lines_without_a_path_belong_to_the_unchanged_image(folders):
+    """An earlier version did not record the paths."""
     out = folders / "out"
     finish(out, folders / "A")
     lines = [json.loads(line) for line in (out / "finished.jsonl").read_text().splitlines()]
     assert [line.pop("source") for line in lines] == [str(folders / "A/x.png"), str(folders / "A/y.png")]
     (out / "finished.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert finish(out, folders / "A") == []
-    with pytest.raises(UserError, match=r"B/x.png: would replace a result whose image was not noted .*, 'x'"):
+    with pytest.raises(UserError, match=r"B/x.png: would replace the result of an image that an earlier .*, 'x'"):
         finish(out, folders / "B")
     shutil.copy(folders / "B/z.png", folders / "A/x.png")  # nobody can tell that this is the one that was predicted
-    with pytest.raises(UserError, match=r"A/x.png: would replace a result whose image was not noted"):
+    with pytest.raises(UserError, match=r"A/x.png: would replace the result of an image that an earlier"):
         finish(out, folders / "A")
 
 
@@ -118,29 +118,29 @@ def test_a_path_that_cannot_be_followed_is_another_image(folders):
             finish(out, folders / "A")
 
 
-def test_two_images_of_one_call_with_one_name_are_both_left_out_and_named(folders):
+def test_two_inputs_with_the_same_result_name_are_both_left_out_and_named(folders):
     shutil.copy(folders / "A/x.png", folders / "A/x.bmp")
     inputs, findings = find_inputs([folders / "A"], folders / "out")
     assert [one.name for one in inputs] == [Path("y")]
     said = {Path(finding.file).name: finding.what for finding in findings}
     assert said == {
-        "x.bmp": "its result would have the name of that of x.png",
-        "x.png": "its result would have the name of that of x.bmp",
+        "x.bmp": "its result would have the same name as that of x.png",
+        "x.png": "its result would have the same name as that of x.bmp",
     }
     inputs, findings = find_inputs([folders / "A/y.png", folders / "B"], folders / "out")
     assert [one.name.as_posix() for one in inputs] == ["A/y", "B/x", "B/z"] and not findings
 
 
-def test_parts_of_one_call_do_not_refuse_each_other(folders):
+def test_shards_of_one_call_do_not_refuse_each_other(folders):
     inputs = [Input(folders / "A/x.png", Path("x")), Input(folders / "A/y.png", Path("y"))]
     for part in (1, 2):
-        finished = Finished(folders, "model", f"-{part}-of-2")
+        finished = ResumeLog(folders, "model", f"-{part}-of-2")
         finished.refuse_others(inputs)
         for one in shard(inputs, part, 2):
-            finished.add(one, State.of(one.path), ["masks"], [one.path])
+            finished.add(one, FileState.of(one.path), ["masks"], [one.path])
 
 
-def test_the_tool_predicts_nothing_if_one_result_would_be_replaced(model, folders):  # noqa: F811
+def test_tool_predicts_nothing_if_one_result_would_be_replaced(model, folders):  # noqa: F811
     out = folders / "out"
     assert tool(folders / "A/x.png", "--model", model, "--out", out).returncode == 0
     before = digests(out)

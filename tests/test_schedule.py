@@ -5,7 +5,7 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from src.model.training.schedule import learning_rate, steps_from, steps_of
+from src.model.training.schedule import learning_rate, remaining_steps, steps_of_epoch
 from tests.conftest import changed_params
 
 
@@ -16,7 +16,7 @@ def course(steps, epochs, **changes):
 @pytest.mark.parametrize(("steps", "epochs"), [(1600, 20), (10, 3), (997, 20), (7, 7), (13, 1)])
 def test_epochs_share_out_the_steps(steps, epochs):
     params = course(steps, epochs)
-    parts = [steps_of(epoch, params) for epoch in range(1, epochs + 1)]
+    parts = [steps_of_epoch(epoch, params) for epoch in range(1, epochs + 1)]
     assert list(chain(*parts)) == list(range(steps))
     assert {len(part) for part in parts} <= {steps // epochs, -(-steps // epochs)}
 
@@ -24,7 +24,7 @@ def test_epochs_share_out_the_steps(steps, epochs):
 @pytest.mark.parametrize("first", [0, 3, 5, 9, 10])
 def test_every_step_has_a_place_in_its_epoch(first):
     places = [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3)]
-    assert list(steps_from(first, course(10, 3))) == places[first:]
+    assert list(remaining_steps(first, course(10, 3))) == places[first:]
 
 
 def test_the_rate_warms_up_and_falls_to_nothing():

@@ -13,6 +13,7 @@ from src.evaluation.scoring.score import check_out, write_scores
 from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml
 from src.report.text.scored import scored_text
+from src.report.text.summary import Wording
 from tests.conftest import ROOT, changed_params
 from tests.ready_masks import RESAMPLES, scored, write_halves
 from tests.test_commands import run
@@ -50,7 +51,7 @@ def test_write_scores_replaces_the_folder_and_the_text_shows_the_scores(folder, 
     assert read_json(tmp_path / "out/scores.json") == written and written["dice"]["mean"] == 0.4
     content = read_yaml(tmp_path / "out/dataset.yaml")
     assert content == {"classes": {0: "background", 255: "foreground"}, "background": "background"}
-    text = scored_text(written, ["a note"], "mm", tmp_path / "out")
+    text = scored_text(written, ["a note"], tmp_path / "out", Wording(unit="mm"))
     assert "mean Dice 0.400" in text and "a note" in text and "tools.compare" in text and "colour" not in text
     header = next(line for line in text.splitlines() if line.startswith("class "))
     assert header.split() == ["class", "Dice", "IoU", "surface", "Dice", "HD95", "pooled", "Dice", "images"]
@@ -61,7 +62,7 @@ def test_the_command_from_end_to_end(folder):
     shutil.copy(ROOT / "params.yaml", home)
     found = run(home, "tools.score", "--data", "set", "--prediction", "other")
     assert found.returncode == 0 and found.stderr == ""
-    assert "mean Dice 0.400" in found.stdout and "scored are the masks in set/other" in found.stdout
+    assert "mean Dice 0.400" in found.stdout and "scored: the masks in set/other" in found.stdout
     assert {path.name for path in (home / "logs").iterdir()} == {"score"}  # the temporary store is gone
     assert [row["dice"] for row in read_csv(home / "logs/score/scores.csv")] == ["0.0", "0.4"] * 4
     (folder / "other/p0-0.png").unlink()

@@ -73,7 +73,7 @@ def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_pa
     label = labelled.store.dataset.names.index("cell")
     np.testing.assert_allclose(results.values["dice"][:, label], expected(truth, seen))
     assert taken == 0 and results.pixels.counted[:, 0].tolist() == [144 - 12, 144, 144, 144]
-    note = f"others than in the masks, and are matched by order: {low} as background, {high} as cell"
+    note = f"differ from those in the masks, and are matched by order: {low} as background, {high} as cell"
     assert (note in "".join(ready.notes())) == ({low, high} != set(classes))
 
 
@@ -241,7 +241,10 @@ def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
         scored(tmp_path / "set", tmp_path / "work")
     said = str(error.value)
     assert "'Scan_mask1': has no prediction; scan_mask1.png differs in capital letters only" in said
-    assert "has the stem of Scan_mask2.bmp → keep one of the two" in said and "on_error" not in said
+    assert (
+        "has the same name as Scan_mask2.bmp but for the extension → keep one of the two" in said
+        and "on_error" not in said
+    )
 
 
 def test_palettes_that_differ_are_refused_even_where_the_order_of_the_values_would_decide(tmp_path):

@@ -16,7 +16,7 @@ def model(tmp_path_factory):
     import keras
 
     from src.archive.project import Project
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
 
@@ -35,7 +35,7 @@ def model(tmp_path_factory):
         resize=0,
         depth=1,
     )
-    save(path, network, project)
+    write_model(path, network, project)
     return path
 
 
@@ -119,7 +119,7 @@ def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsy
 
     from src.archive.project import Project
     from src.model.inference.predictor import load_predictor
-    from src.model.network.model_file import save
+    from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
     from src.params import PlannedModel
 
@@ -128,7 +128,7 @@ def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsy
     content = load_predictor(model).project.model_dump()
     content |= {"classes": ["cell", "background"], "background": 1, "values": values, "colors": {}}
     path = tmp_path / "unet.keras"
-    save(path, build_unet(PlannedModel(filters=4, depth=1), 1, 2), Project.model_validate(content))
+    write_model(path, build_unet(PlannedModel(filters=4, depth=1), 1, 2), Project.model_validate(content))
     predictor, rng = load_predictor(path), np.random.default_rng(3)
     for number in range(5):
         image = cv2.GaussianBlur(rng.integers(0, 255, (16, 16), np.uint8), (5, 5), 2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from src.data.source.dataset import Dataset, write_dataset
-from src.data.splits.divide import group_contents, notes, split, subset_rows
-from src.data.splits.stratify import completed, spread
+from src.data.splits.divide import group_contents, split, split_notes, subset_table, twin_note
+from src.data.splits.stratify import assign_groups, cover_classes
 from src.data.store.store import Store
 from src.data.store.subsets import read_subset, write_splits
 from src.errors import UserError
@@ -55,7 +55,7 @@ def test_repeats_from_the_seed_and_changes_with_it(store, params):
 def test_shares_and_classes_are_spread_evenly():
     rng = np.random.default_rng(0)
     contents = {str(number): np.array([1, *rng.exponential([1000, 10])]) for number in range(200)}
-    position = spread(contents, np.array([0.6, 0.2, 0.2]), seed=0)
+    position = assign_groups(contents, np.array([0.6, 0.2, 0.2]), seed=0)
     total = sum(contents.values())
     for subset, share in enumerate([0.6, 0.2, 0.2]):
         held = sum(content for group, content in contents.items() if position[group] == subset) / total
@@ -65,7 +65,7 @@ def test_shares_and_classes_are_spread_evenly():
 @pytest.mark.parametrize(("groups", "folds"), [(12, 5), (24, 10), (14, 10), (3, 3), (100, 7)])
 def test_folds_are_of_even_size(groups, folds):
     contents = {str(number): np.array([1.0, 5.0]) for number in range(groups)}
-    sizes = np.bincount(list(spread(contents, np.full(folds, 1 / folds), 0).values()), minlength=folds)
+    sizes = np.bincount(list(assign_groups(contents, np.full(folds, 1 / folds), 0).values()), minlength=folds)
     assert sizes.sum() == groups and sizes.min() >= 1 and np.ptp(sizes) <= 1
 
 
@@ -101,7 +101,7 @@ def test_with_folds_a_list_of_test_stays_the_test_subset(tmp_path, params):
 def test_lists_of_train_or_validation_are_refused_with_folds(tmp_path, params):
     store = grouped_store(tmp_path, {"a.txt": ["4"], "b.txt": ["3"]}, test="a.txt", validation="b.txt")
     with pytest.raises(
-        UserError, match=r"list of test alone, and dataset\.yaml names one of validation.*\n  split.folds: 0"
+        UserError, match=r"list of test images only, but dataset\.yaml also names one of validation.*\n  split.folds: 0"
     ):
         split(store, params(**{"split.folds": 3}).split, 0)
 
@@ -174,7 +174,7 @@ def test_neither_groups_nor_twins_are_ever_torn(tmp_path, params, folds):
         assert all(len(found) == 1 for found in subsets_of(cases, "case").values())
         subset_of = {row["id"]: row["subset"] for row in rows}
         assert all(not record.twin or subset_of[record.id] == subset_of[record.twin] for record in store.records)
-        assert not any("across" in line for line in notes(store, params().split, rows))
+        assert not any("across" in line for line in split_notes(store, params().split, rows))
 
 
 def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
@@ -184,19 +184,18 @@ def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
     apart = params(**{"split.duplicates": "apart"}).split
     rows = split(store, apart, 0)
     assert len({row["group"] for row in rows}) == 6
-    said = notes(store, apart, rows)
-    assert said[0].startswith("2 of 12 images") and "'case 0-0' (test) = 'case 5-11' (train)" in said[-1]
+    said = split_notes(store, apart, rows)
+    assert twin_note(store).startswith("2 of 12 images") and "'case 0-0' (test) = 'case 5-11' (train)" in said[-1]
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"0"} and rows[11]["group"] == "0"
-    said = "\n".join(notes(store, params().split, rows))
+    said = "\n".join(split_notes(store, params().split, rows))
     assert "6 groups became 5" in said and "so in its subset: 2\n  'case 5-10': test\n  'case 5-11': test" in said
     assert "across" not in said
 
 
-def test_without_twins_that_is_said(store, params):
-    assert notes(store, params().split, split(store, params().split, 0)) == [
-        "0 of 12 images are equal or nearly equal to another one"
-    ]
+def test_without_twins_there_is_nothing_to_report_but_their_number(store, params):
+    assert twin_note(store) == "0 of 12 images are equal or nearly equal to another one"
+    assert split_notes(store, params().split, split(store, params().split, 0)) == []
 
 
 def test_lists_that_tear_twins_are_refused_unless_apart(tmp_path, params):
@@ -277,22 +276,22 @@ def test_groups_are_exchanged_until_training_holds_every_class(single):
     rng = np.random.default_rng(single)
     pixels = np.hstack([np.eye(200)[:, :single], rng.integers(0, 2, (200, 10)), np.ones((200, 1))])
     contents = {str(group): np.array([1, *row]) for group, row in enumerate(rng.permutation(pixels))}
-    chosen = spread(contents, np.array([0.6, 0.2, 0.2]), 0)
-    made = completed(chosen, contents, 0)
+    chosen = assign_groups(contents, np.array([0.6, 0.2, 0.2]), 0)
+    made = cover_classes(chosen, contents, 0)
     assert np.all(np.any([contents[group] for group in made if made[group] == 0], axis=0))
     assert np.bincount(list(made.values())).tolist() == [120, 40, 40]
     moved = [group for group in made if made[group] != chosen[group]]
-    assert len(moved) <= 2 * single and completed(made, contents, 0) == made
+    assert len(moved) <= 2 * single and cover_classes(made, contents, 0) == made
 
 
 def test_no_class_is_given_up_for_another():
     contents = {group: np.array([1, group == "a", group == "b"]) for group in "ab"}
-    assert completed({"a": 0, "b": 1}, contents, 0) == {"a": 0, "b": 1}
+    assert cover_classes({"a": 0, "b": 1}, contents, 0) == {"a": 0, "b": 1}
 
 
 def test_a_group_makes_room_for_one_of_its_size():
     contents = {"large": np.array([900, 5, 0]), "small": np.array([2, 5, 0]), "rare": np.array([1, 0, 5])}
-    assert completed({"large": 0, "small": 0, "rare": 1}, contents, 0) == {"large": 0, "small": 1, "rare": 0}
+    assert cover_classes({"large": 0, "small": 0, "rare": 1}, contents, 0) == {"large": 0, "small": 1, "rare": 0}
 
 
 def test_validation_without_foreground_is_refused(tmp_path, params):
@@ -315,7 +314,7 @@ def test_table_of_shares_and_reading_back(tmp_path, params):
     for found in subsets.values():
         assert found.groups == [group_of[record.id] for record in found.records]
     assert sorted(index for found in subsets.values() for index in found.indices) == list(range(12))
-    table = subset_rows(store, rows)
+    table = subset_table(store, rows)
     for subset, found in subsets.items():
         masks = np.concatenate([store.mask(index).ravel() for index in found.indices])
         shares = [row["share"] for row in table if row["subset"] == subset]

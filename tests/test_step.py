@@ -36,7 +36,7 @@ def test_adam_is_that_of_keras():
 def test_a_gradient_that_overflows_is_left_out_and_halves_the_scale(monkeypatch):
     monkeypatch.setattr(Adam, "PATIENCE", 3)
     weight = keras.Variable(np.ones(4, "float32"))
-    adam = Adam([weight], scaled=True)
+    adam = Adam([weight], scale_loss=True)
     start = float(adam.scale.numpy())
     adam.apply([tf.constant([1.0, np.inf, 0.0, 0.0])], 0.1)
     assert (weight.numpy() == 1).all() and float(adam.scale.numpy()) == start / 2 and float(adam.updates.numpy()) == 0
@@ -54,7 +54,7 @@ def test_a_step_lowers_the_loss_and_reports_it(precision):
     model = build_unet(PlannedModel(filters=4, depth=1), 3, 3)
     keras.mixed_precision.set_global_policy(before)
     arithmetic = Arithmetic(precision, gpus=0)
-    adam = Adam(model.trainable_variables, arithmetic.scaled)
+    adam = Adam(model.trainable_variables, arithmetic.scales_loss)
     step = training_step(model, adam, params, [0, 1, 2], choose_workers("single"))
     masks = np.random.default_rng(0).integers(0, 3, (4, 16, 16), dtype=np.uint8)
     images = np.eye(3, dtype=np.float32)[masks]

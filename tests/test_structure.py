@@ -16,7 +16,7 @@ COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itse
 BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
     "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm"},
-    "src/data": BELOW | {"src.progress", "cv2", "PIL", "tifffile", "simplejpeg", "pydantic", "dvc"},
+    "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
@@ -27,6 +27,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
+        "src.evaluation",
         "src.reproduction",
         "src.archive",
         "src.data",

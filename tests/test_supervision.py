@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from src.model.network.losses import loss_sums, total_loss
-from src.model.network.supervision import deep_losses, supervised
+from src.model.network.supervision import add_supervision, deep_losses
 from src.model.network.unet import build_unet
 from src.params import Loss, PlannedModel
 from tests.test_losses import reference
@@ -18,7 +18,7 @@ WEIGHTS = Loss(cross_entropy=1.0, dice=0.5)
 def test_lower_resolutions_predict_as_well(classes, outputs):
     model = build_unet(PlannedModel(filters=4, depth=3), 3, classes)
     images = tf.random.stateless_normal([2, 32, 48, 3], [1, 2])
-    found = supervised(model, 2)(images)
+    found = add_supervision(model, 2)(images)
     assert [tuple(part.shape) for part in found] == [(2, 32, 48, outputs), (2, 16, 24, outputs), (2, 8, 12, outputs)]
     np.testing.assert_array_equal(found[0], model(images))
     assert all(part.dtype == tf.float32 for part in found)
@@ -26,7 +26,7 @@ def test_lower_resolutions_predict_as_well(classes, outputs):
 
 def test_without_levels_the_network_is_the_model():
     model = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
-    assert [weight.path for weight in supervised(model, 0).weights] == [weight.path for weight in model.weights]
+    assert [weight.path for weight in add_supervision(model, 0).weights] == [weight.path for weight in model.weights]
 
 
 def test_each_weighs_half_as_much_as_the_one_above():
@@ -46,7 +46,7 @@ def test_each_weighs_half_as_much_as_the_one_above():
 
 def test_its_gradient_reaches_the_heads_and_the_model():
     keras.utils.set_random_seed(0)
-    network = supervised(build_unet(PlannedModel(filters=4, depth=2), 1, 2), 1)
+    network = add_supervision(build_unet(PlannedModel(filters=4, depth=2), 1, 2), 1)
     images, masks = tf.random.stateless_normal([2, 16, 16, 1], [3, 4]), tf.ones([2, 16, 16], tf.uint8)
     with tf.GradientTape() as tape:
         loss, _ = deep_losses(network(images, training=True), masks, WEIGHTS, [1])

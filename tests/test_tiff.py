@@ -1,4 +1,4 @@
-"""TIFF: number types, channels, strips and tiles, compressions, whole and in bands; what other programs write."""
+"""Reading TIFF: number types, channels, strips and tiles, compression; as a whole and in bands."""
 
 import struct
 
@@ -22,7 +22,7 @@ TYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "float16
 
 @pytest.fixture(params=["whole", "in bands"])
 def way(request, monkeypatch):
-    """Every test of it twice: read into memory, and in bands to a memory map."""
+    """Run each test twice: reading into memory, and in bands to a memory map."""
     if request.param == "in bands":
         monkeypatch.setattr(tiff, "LARGE_IMAGE_PIXELS", 10)
     return request.param
@@ -43,7 +43,7 @@ def check(path, wanted, channels=0):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_number_types_byte_orders_and_predictors(tmp_path, way, dtype, layout):
+def test_every_number_type_byte_order_and_predictor_is_read(tmp_path, way, dtype, layout):
     values = pixels() / 3 - (0 if dtype.startswith("uint") else 20)
     array = values.astype(dtype) if dtype != "bool" else pixels() > 70
     for compression, predictor, order in [(None, False, ">"), ("deflate", True, "<"), ("deflate", False, ">")]:
@@ -64,7 +64,7 @@ def test_whole_numbers_that_float32_would_round_are_refused(tmp_path, dtype):
 @pytest.mark.parametrize("compression", [None, "deflate", "lzw", "zstd", "packbits", "lzma"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 5, 16])
-def test_channels_first_last_and_as_pages(tmp_path, way, channels, layout, compression):
+def test_channels_first_last_and_as_pages_give_the_same_image(tmp_path, way, channels, layout, compression):
     array = pixels(channels, dtype=np.uint16)
     options = LAYOUTS[layout] | {"compression": compression, "photometric": "rgb" if channels == 3 else "minisblack"}
     path = tmp_path / "a.tif"
@@ -84,7 +84,7 @@ def test_channels_first_last_and_as_pages(tmp_path, way, channels, layout, compr
 
 
 @pytest.mark.parametrize("kind", [{"bigtiff": True}, {"imagej": True}, {"ome": True}, {"metadata": None}])
-def test_flavours(tmp_path, way, kind):
+def test_bigtiff_imagej_and_ome_are_read(tmp_path, way, kind):
     tifffile.imwrite(tmp_path / "a.tif", pixels(), **kind)
     check(tmp_path / "a.tif", pixels())
     first = np.moveaxis(pixels(2, dtype=np.uint16), -1, 0).copy()
@@ -96,7 +96,7 @@ def test_flavours(tmp_path, way, kind):
             read_image(tmp_path / "a.tif")
 
 
-def test_white_is_zero_in_any_number_of_bits(tmp_path, way):
+def test_white_as_zero_is_inverted_for_any_number_of_bits(tmp_path, way):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, pixels(), photometric="miniswhite")
     check(path, 255 - pixels())
@@ -118,7 +118,7 @@ def few_bits(data, bits, photometric, count=None, height=24, width=20):
     return b"II*\0" + struct.pack("<I", start) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
-def test_palette_alpha_and_a_fourth_channel(tmp_path, way):
+def test_palettes_become_colours_and_alpha_is_dropped_but_a_fourth_channel_kept(tmp_path, way):
     path = tmp_path / "a.tif"
     colours = np.random.default_rng(0).integers(0, 2**16, (3, 256), np.uint16)
     tifffile.imwrite(path, pixels(), photometric="palette", colormap=colours)
@@ -136,7 +136,7 @@ def test_palette_alpha_and_a_fourth_channel(tmp_path, way):
         read_image(path)
 
 
-def test_reduced_copies_and_transparency_do_not_count(tmp_path, way):
+def test_reduced_copies_and_transparency_masks_are_ignored(tmp_path, way):
     image, path = pixels(3), tmp_path / "a.tif"
     for second, kind in ((image[::2, ::2], 1), (image[..., 0] > 70, 4)):
         with tifffile.TiffWriter(path) as file:
@@ -151,7 +151,7 @@ def test_reduced_copies_and_transparency_do_not_count(tmp_path, way):
 
 @pytest.mark.parametrize("nodata", [None, 7])
 @pytest.mark.parametrize("compression", [None, "deflate"])
-def test_tiles_that_were_left_out(tmp_path, way, nodata, compression):
+def test_missing_tiles_are_filled_with_nodata_or_zero(tmp_path, way, nodata, compression):
     path, image = tmp_path / "a.tif", pixels()
     tag = [(42113, "s", 0, str(nodata), True)] if nodata else None
     tifffile.imwrite(path, image, tile=(16, 16), compression=compression, metadata=None, extratags=tag)
@@ -164,7 +164,7 @@ def test_tiles_that_were_left_out(tmp_path, way, nodata, compression):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_jpeg_inside_is_read_and_marked(tmp_path, way, mode):
+def test_jpeg_compression_is_read_and_marked_as_lossy(tmp_path, way, mode):
     path = tmp_path / "a.tif"
     image = Image.fromarray(cv2.GaussianBlur(pixels(3), (7, 7), 0)).convert(mode)
     image.save(path, compression="jpeg")
@@ -174,7 +174,7 @@ def test_jpeg_inside_is_read_and_marked(tmp_path, way, mode):
     assert not read_mask(path, Masks(read="auto", threshold=9), False, None).values.lossy
 
 
-def test_what_a_header_promises_is_not_believed(tmp_path, way):
+def test_headers_that_promise_more_pixels_than_the_file_holds_are_refused(tmp_path, way):
     path, data = tmp_path / "a.tif", pixels().tobytes()
     path.write_bytes(few_bits(data, 8, 1))
     check(path, pixels())
@@ -196,7 +196,7 @@ def test_what_a_header_promises_is_not_believed(tmp_path, way):
         read_image(path)
 
 
-def test_numbers_that_are_no_intensities(tmp_path):
+def test_complex_numbers_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels().astype(np.complex64))
     with pytest.raises(Unreadable, match="unusual type"):
         read_image(tmp_path / "a.tif")

@@ -1,4 +1,4 @@
-"""tools.plan: what it prints and writes, and the number of steps that it makes from a pace."""
+"""tools.plan: what it prints and writes, and how many steps it derives from measured times."""
 
 import math
 import re
@@ -9,11 +9,11 @@ from argparse import Namespace
 
 import pytest
 
-import src.model.training.timing as pace
+import src.model.training.timing as timing
 import tools.plan
 from src.data.splits.divide import split
 from src.data.store.subsets import write_splits
-from src.model.training.timing import Pace
+from src.model.training.timing import Timing
 from src.params import PlannedData, PlannedModel, PlannedTrain, load
 from src.plan.plan import BY_HAND
 from tests.conftest import ROOT, prepared, write_data_set
@@ -62,7 +62,7 @@ def rows_of(printed):
     return {line[1]: (line[2], line[3]) for line in lines if line}
 
 
-def test_prints_every_setting_and_why(project):
+def test_the_plan_lists_every_setting_with_its_reason(project):
     before = (project / "params.yaml").read_bytes()
     found = run(project, "tools.plan")
     assert found.returncode == 0 and found.stderr == ""
@@ -74,7 +74,7 @@ def test_prints_every_setting_and_why(project):
     assert (project / "params.yaml").read_bytes() == before
 
 
-def test_loads_no_tensorflow_unless_it_measures(project):
+def test_tensorflow_is_loaded_only_for_measuring(project):
     code = """
 import runpy, sys
 sys.argv = ["plan"]
@@ -93,7 +93,7 @@ print("loaded:", *(name for name in ("tensorflow", "keras") if name in sys.modul
 @pytest.mark.parametrize(
     ("missing", "words"), [("splits.csv", "run `dvc repro split`"), ("prepared", "run `dvc repro`")]
 )
-def test_says_what_must_run_before(project, missing, words):
+def test_a_missing_split_or_store_names_the_command_to_run(project, missing, words):
     (project / "data" / missing).rename(project / "elsewhere")
     found = run(project, "tools.plan")
     assert found.returncode == 1 and found.stdout == ""
@@ -101,15 +101,17 @@ def test_says_what_must_run_before(project, missing, words):
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "five"])
-def test_minutes_that_are_none(project, minutes):
+def test_invalid_minutes_are_refused(project, minutes):
     found = run(project, "tools.plan", f"--minutes={minutes}")
     assert found.returncode == 2 and "argument --minutes: " in found.stderr
 
 
-def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
-    measured, measure = [], pace.measure_pace
-    monkeypatch.setattr(pace, "SECONDS", 0.1)
-    monkeypatch.setattr(pace, "measure_pace", lambda *arguments: measured.append(measure(*arguments)) or measured[0])
+def test_the_measured_number_of_steps_is_written_to_params(project, monkeypatch, capsys):
+    measured, measure = [], timing.measure_timing
+    monkeypatch.setattr(timing, "SECONDS", 0.1)
+    monkeypatch.setattr(
+        timing, "measure_timing", lambda *arguments: measured.append(measure(*arguments)) or measured[0]
+    )
     before, files = (project / "params.yaml").read_bytes().decode(), set(project.rglob("*"))
     tools.plan.main(Namespace(minutes=0.05))
     printed = capsys.readouterr().out
@@ -130,13 +132,13 @@ def test_minutes_are_measured_and_written(project, monkeypatch, capsys):
     [
         ("auto", 1, 2497, "fit into"),  # 1.03 s + 2497 × 0.01 s + 20 × 3 × 0.56 s = 60 s
         (5, 1, 5047, "fit into"),  # 1.03 s + 5047 × 0.01 s + 5 × 3 × 0.56 s = 60 s
-        (2000, 1, 2000, "are the fewest there can be, but take longer than"),
-        ("auto", 0.01, 1, "are the fewest there can be, but take longer than"),
+        (2000, 1, 2000, "are the smallest possible number, but take longer than"),
+        ("auto", 0.01, 1, "are the smallest possible number, but take longer than"),
     ],
 )
-def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
-    """Also anew: a number that stands there already counts for nothing."""
-    monkeypatch.setattr(pace, "measure_pace", lambda *_: Pace(1.03, 0.01, 1.7 / 3))
+def test_the_steps_that_fit_are_printed_and_written(project, monkeypatch, capsys, epochs, minutes, steps, words):
+    """An earlier number of steps in params.yaml has no influence."""
+    monkeypatch.setattr(timing, "measure_timing", lambda *_: Timing(1.03, 0.01, 1.7 / 3))
     path = project / "params.yaml"
     path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
     tools.plan.main(Namespace(minutes=minutes))
@@ -147,7 +149,7 @@ def test_what_fits_is_said_and_written(project, monkeypatch, capsys, epochs, min
 
 
 def growing(pixels, most=20):
-    """Epochs as src/plan/rules.py has them: one for so many steps, one at least and `most` at most."""
+    """Epochs as in src/plan/rules.py: one for every `pixels` steps, at least one and at most `most`."""
     return lambda steps: max(1, min(steps // pixels, most))
 
 
@@ -161,10 +163,12 @@ EPOCHS = {
 
 
 @pytest.mark.parametrize("epochs", EPOCHS.values(), ids=EPOCHS)
-@pytest.mark.parametrize("measured", [Pace(2, 0.1, 0.5), Pace(10, 0.05, 10), Pace(0, 1.5, 0.01), Pace(40, 3, 100)])
+@pytest.mark.parametrize(
+    "measured", [Timing(2, 0.1, 0.5), Timing(10, 0.05, 10), Timing(0, 1.5, 0.01), Timing(40, 3, 100)]
+)
 @pytest.mark.parametrize("seconds", [0.01, 30, 61, 200])
-def test_as_many_steps_as_fit(epochs, measured, seconds):
-    """Against trying all numbers of steps."""
+def test_the_number_of_steps_equals_an_exhaustive_search(epochs, measured, seconds):
+    """Compared with trying all numbers of steps."""
 
     def validations(steps):
         return epochs(steps), 1 + steps // 100
@@ -173,4 +177,4 @@ def test_as_many_steps_as_fit(epochs, measured, seconds):
         return measured.start + steps * measured.step + math.prod(validations(steps)) * measured.validation
 
     fitting = [steps for steps in range(1, 5000) if epochs(steps) <= steps and takes(steps) <= seconds]
-    assert measured.steps(seconds, validations) == max(fitting, default=epochs(1)) < 4900
+    assert measured.most_steps(seconds, validations) == max(fitting, default=epochs(1)) < 4900

@@ -10,10 +10,10 @@ import src.model.training.loop as train
 from src.archive.project import Project
 from src.errors import UserError
 from src.evaluation.metrics.confusion import confusion_matrix, dice, mean_over_classes, overlap
-from src.model.inference.predictor import Predictor, classes_of
+from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.unet import build_unet
 from src.model.training.state import Training
-from src.model.training.validation import measures, validate
+from src.model.training.validation import epoch_measures, measure_images
 from tests.conftest import changed_params
 from tests.small_training import SMALL, small_params, train_on
 from tests.test_losses import reference
@@ -38,8 +38,8 @@ def test_keeps_the_weights_of_the_best_epoch(store):
     assert [row["epoch"] for row in training.history] == [1, 2, 3, 4, 5]
     assert training.best["val_dice"] == max(row["val_dice"] for row in training.history)
     predictor = Predictor(training.model, training.project)
-    loss, tally = validate(predictor, store, range(8, 12), changed_params().train.loss)
-    for name, value in measures(loss, tally, store.dataset).items():
+    loss, tally = measure_images(predictor, store, range(8, 12), changed_params().train.loss)
+    for name, value in epoch_measures(loss, tally, store.dataset).items():
         assert value == pytest.approx(training.best[f"val_{name}"], abs=1e-6)
 
 
@@ -68,13 +68,13 @@ def test_validation_is_measured_over_whole_images(store, params):
         depth=2,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)
-    loss, tally = validate(predictor, store, range(5), chosen.train.loss)
-    found = measures(loss, tally, store.dataset)
+    loss, tally = measure_images(predictor, store, range(5), chosen.train.loss)
+    found = epoch_measures(loss, tally, store.dataset)
     logits = [predictor.logits(store.image(index)) for index in range(5)]
     flat_logits = np.concatenate([part.reshape(1, -1, 1, 3) for part in logits], axis=1)
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, chosen.train.loss, [0, 1, 2]), rel=1e-4)
-    counts = np.stack([confusion_matrix(store.mask(i), classes_of(part), 3) for i, part in enumerate(logits)])
+    counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
     assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
     assert found["accuracy"] == pytest.approx(np.trace(counts.sum(axis=0)) / counts.sum())
 
@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, word
 
 
 def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch):
-    monkeypatch.setattr(train, "validate", lambda *_: (np.nan, np.ones((4, 3, 3), np.int64)))
+    monkeypatch.setattr(train, "measure_images", lambda *_: (np.nan, np.ones((4, 3, 3), np.int64)))
     with pytest.raises(
         UserError, match=r"the validation loss became nan in epoch 1, step \d+: lower train\.lr .* float16"
     ):
@@ -103,12 +103,15 @@ def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch)
 def test_of_equal_epochs_the_first_is_kept():
     model, project = SimpleNamespace(get_weights=lambda: []), SimpleNamespace(classes=["a", "b"])
     training = Training(model, None, project, *[None] * 4)
-    kept = [training.add({"epoch": epoch, "val_dice": value}) for epoch, value in enumerate([0.1, 0.3, 0.3, 0.2], 1)]
+    kept = [
+        training.finish_epoch({"epoch": epoch, "val_dice": value})
+        for epoch, value in enumerate([0.1, 0.3, 0.3, 0.2], 1)
+    ]
     assert kept == [True, True, False, False] and training.best["epoch"] == 2
 
 
 def test_trouble_is_told_when_it_begins_and_at_the_end(store, monkeypatch, capsys):
     found = iter([{}, {"constant": "all grey"}, {"constant": "all grey"}, {"constant": "all grey"}])
-    monkeypatch.setattr(train, "complaints", lambda *_: next(found))
+    monkeypatch.setattr(train, "training_warnings", lambda *_: next(found))
     train_small(store, **{"train.epochs": 4})
     assert [line for line in capsys.readouterr().out.splitlines() if "warning" in line] == ["warning: all grey"] * 2

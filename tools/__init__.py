@@ -1,4 +1,4 @@
-"""Tools for people, outside the DAG: thin scripts over src like the stages, with arguments instead of params.yaml."""
+"""Command-line programs for people. Like the stages they are thin, but they are not part of the pipeline."""
 
 import argparse
 import signal
@@ -8,11 +8,17 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from src.reproduction.history.experiments import RunFiles
+    from src.reproduction.history.experiments import ExperimentFiles
 
 
 def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
-    """The parser of `python -m tools.NAME`; the module's docstring is its description, with line breaks kept."""
+    """Create the parser of `python -m tools.NAME`.
+
+    Args:
+        name: Name of the tool.
+        doc: Docstring of its module; it becomes the description, line breaks included.
+        epilog: Text below the list of options, such as examples.
+    """
     return argparse.ArgumentParser(
         prog=f"python -m tools.{name}",
         description=doc,
@@ -22,16 +28,18 @@ def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.Ar
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], int | None]) -> None:
-    """Run a tool as a script: answer --help, show a `UserError` as one message and exit with 1.
+    """Run a tool and exit. A `UserError` becomes one message and exit status 1.
 
-    main: gets the arguments; what it returns is the exit status, None for 0. It imports what it needs itself, so that
-        --help and a mistyped argument answer at once.
+    Args:
+        parser: Parser of the tool's arguments.
+        main: Gets the parsed arguments and returns the exit status, or None for 0. It imports what it needs in its
+            body, so that --help and a wrong argument answer at once.
     """
     arguments = parser.parse_args()
     name = parser.prog.rpartition(".")[2]
     from src.errors import UserError, describe_os_error
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # leaves as Ctrl-C does: nothing behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: terminated"))  # cleans up like Ctrl-C
     try:
         sys.exit(main(arguments))
     except UserError as error:
@@ -42,12 +50,14 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
         sys.exit(f"{name}: interrupted")
 
 
-def run_files() -> "RunFiles":
+def experiment_files() -> "ExperimentFiles":
     """Return where the stages of this project write the files of a run that `compare` and `summarize` read."""
     from src.data.source.dataset import NAME
-    from src.reproduction.history.experiments import RunFiles
-    from stages import PREPARED, SCORES
+    from src.reproduction.history.experiments import ExperimentFiles
+    from stages import EVALUATION, PREPARED
 
-    return RunFiles(
-        scores=PurePosixPath(SCORES), dataset=PurePosixPath(PREPARED / NAME), params=PurePosixPath("params.yaml")
+    return ExperimentFiles(
+        scores=PurePosixPath(EVALUATION / "scores.csv"),
+        dataset=PurePosixPath(PREPARED / NAME),
+        params=PurePosixPath("params.yaml"),
     )

@@ -1,38 +1,59 @@
-"""Write models/MODEL_CARD.md: data and split, plan, scores with intervals, where the model fails, what it is for.
+"""Write the model card: intended use, data, split, plan, scores with intervals, and where the model fails.
 
-All of it comes from the files of the last run, and the card names the Git revision and the data that it was made from;
-files that are not of one run are refused. Commit the card with them, then tag the version: docs/deploying.md.
+The card is made from the files of the last run. It names the Git revision and the hashes of data and model. Files that
+do not belong to one run are refused. Commit the card with these files, then tag the version: docs/deploying.md.
 """
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools import parser, run
+
+if TYPE_CHECKING:
+    from src.report.run.run_files import RunFiles
 
 EXAMPLES = """\
 examples:
   python -m tools.card
-  python -m tools.card --use "Outlines of lakes in satellite images; Jane Doe answers for it." --licence "CC BY 4.0"
+  python -m tools.card --use "Outlines of lakes in satellite images; responsible: Jane Doe." --licence "CC BY 4.0"
 """
 OUT = Path("models/MODEL_CARD.md")
 
 
 def main(given: argparse.Namespace) -> None:
     from src.files import write_text
-    from src.report.card.card import Sources, card
+    from src.report.card.card import model_card
+    from src.report.card.sources import read_card_sources
 
-    sources = Sources.read(Path(), given.out)
-    write_text(given.out, card(sources, given.use, given.licence))
-    print(f"{given.out}: of revision {sources.commit or 'none'}")
-    for name, words in ((sources.uncommitted, "not committed"), (sources.changed, "changed since the run")):
-        if name:
-            print(f"{words}: {', '.join(map(repr, name))}")
+    sources = read_card_sources(Path(), run_files(), given.out)
+    write_text(given.out, model_card(sources, given.use, given.licence))
+    print(f"{given.out}: {f'of Git revision {sources.commit}' if sources.commit else 'of files in no Git commit'}")
+    for files, words in ((sources.uncommitted, "not committed"), (sources.changed, "changed since the run")):
+        if files:
+            print(f"{words}: {', '.join(map(repr, files))}")
+
+
+def run_files() -> "RunFiles":
+    """Where the stages write the files that the card is made from."""
+    from src.report.run.run_files import RunFiles
+    from stages import CHECKS, EVALUATION, METRICS, MODEL, PLOTS, PREPARED, SPLITS
+
+    return RunFiles(
+        prepared=PREPARED,
+        checks=CHECKS,
+        splits=SPLITS,
+        evaluation=EVALUATION,
+        model=MODEL,
+        metrics=METRICS,
+        plots=PLOTS,
+    )
 
 
 def arguments() -> argparse.ArgumentParser:
     card = parser("card", __doc__, EXAMPLES)
     card.add_argument("--use", metavar="TEXT", help="what the model is meant for, in Markdown")
-    card.add_argument("--licence", metavar="TEXT", help="the licence of the model, in Markdown")
+    card.add_argument("--licence", metavar="TEXT", help="licence of the model, in Markdown")
     card.add_argument("--out", type=Path, default=OUT, metavar="FILE", help=f"default: {OUT}")
     return card
 

@@ -1,6 +1,6 @@
-"""Check a data set before anything is trained on it: pairs, sizes, values of masks, damaged and doubled images, groups.
+"""Check a data set before training: pairs, image sizes, mask values, damaged files, duplicates, groups.
 
-Reads every file once, as the prepare stage does, and changes nothing in FOLDER. Takes its settings from params.yaml.
+The checks are those of the prepare stage, with the settings of params.yaml. Nothing in FOLDER is changed.
 """
 
 import argparse
@@ -13,27 +13,28 @@ def main(arguments: argparse.Namespace) -> None:
     from src import params
     from src.data.checks.dataset_checks import check_dataset
     from src.data.splits.advice import preview_split
-    from src.data.store.prepare import described
-    from src.report.text.check_report import report
+    from src.data.store.prepare import checked_dataset
+    from src.report.text.check_report import report_findings
     from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
 
     read = params.load()
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
-    gate = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
-    report(gate, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
-    lines, error = preview_split(described(gate), read.split)
-    print(*lines, sep="\n")
+    result = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
+    report_findings(result, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
+    preview = preview_split(checked_dataset(result), read.split)
+    print(*preview.lines, sep="\n")
     warn_of_untracked(arguments.folder)
-    print(f"every finding: {arguments.out / 'checks.csv'}", flush=True)
-    if error:
-        raise error
+    print(f"all findings: {arguments.out / 'checks.csv'}", flush=True)
+    if preview.error:
+        raise preview.error
     print(f"next: set data.source to {arguments.folder}, then dvc repro")
 
 
 if __name__ == "__main__":
     check = parser("check", __doc__)
-    check.add_argument("folder", help="folder with images/, masks/ and, if wanted, a dataset.yaml")
-    check.add_argument("--out", type=Path, default=Path("logs/check"), help="where the table and the contact sheet go")
+    check.add_argument("folder", metavar="FOLDER", help="a folder with images/, masks/ and, optionally, dataset.yaml")
+    out = "where checks.csv and contact-sheet.png are written (default: logs/check)"
+    check.add_argument("--out", type=Path, default=Path("logs/check"), metavar="FOLDER", help=out)
     run(check, main)

@@ -123,7 +123,7 @@ def main(given: argparse.Namespace) -> None:
     from src.convert.formats.voc import read_voc
     from src.convert.formats.yolo import read_yolo
     from src.convert.summary import describe
-    from src.convert.write import write
+    from src.convert.write import write_data_set
 
     options = Options(
         coordinates=given.coordinates,
@@ -145,7 +145,7 @@ def main(given: argparse.Namespace) -> None:
         annotations = read_yolo(given.source, options, given.names)
     else:
         annotations = read_voc(given.source, options)
-    print(describe(write(annotations, given.out)))
+    print(describe(write_data_set(annotations, given.out)))
     print(f"\nCheck it: python -m tools.check {given.out}")
 
 

@@ -1,17 +1,18 @@
-"""Write the model for programs that do not have this project: SavedModel, ONNX, LiteRT.
+"""Export the model for programs that do not have this project: SavedModel, ONNX, LiteRT.
 
-Each is one function from pixels as stored, uint8 or what the model was trained on, to probabilities: scaling,
-normalisation, padding to any height and width, mirrored copies and temperature are inside; names of the classes and
-all else that is known of the model are in the file, as JSON. All arithmetic is in float32. What is left to do is named
-in that JSON, too: thresholds, small objects and holes.
+Each export is one function from pixels in the number type of the training images, such as uint8, to probabilities.
+Scaling, normalisation, padding to any height and width, mirroring and temperature are included. All arithmetic is in
+float32. The file also contains the names of the classes and the other metadata, as JSON. The JSON names the steps that
+are not included: threshold, small objects and holes.
 
-Each format is run at once on the test images and set beside the Keras model; one that differs by more than 0.001 in
-any probability is not written. The table is printed, and written as export.md.
+Each export is run on the test images and compared with the Keras model. An export that differs by more than 0.001 in
+any probability is not written. The comparison is printed, and written as export.md.
 """
 
 import argparse
 from pathlib import Path
 
+from stages import MODEL
 from tools import parser, run
 
 TABLE = "export.md"
@@ -27,15 +28,15 @@ Image.fromarray(probabilities.argmax(-1).astype('uint8')).save('classes.png'); p
 """
 EPILOG = f"""\
 what is written, for models/unet.keras:
-  exports/unet/1/       SavedModel, laid out as TensorFlow Serving wants it; the JSON is assets.extra/project.json
+  exports/unet/1/       SavedModel in the folder layout of TensorFlow Serving; the JSON is assets.extra/project.json
   exports/unet.onnx     ONNX, opset 18; the JSON is in metadata_props, under "project"
   exports/unet.tflite   LiteRT; the JSON is project.json in the zip archive at its end (unzip -p)
   exports/export.md     the table
 
-in all of them: input "image" [n, height, width, channels], output "probabilities" float32 [n, height, width, classes];
-of two classes, both have theirs. The signature in SavedModel and LiteRT is "serving_default". The number of images,
-height and width are free; with data.resize, height and width are that side. LiteRT: get_signature_runner() sets them.
-It keeps what it computes for each of the mirrored copies: large images are better shown to it in parts.
+all formats: input "image" [n, height, width, channels], output "probabilities" float32 [n, height, width, classes],
+also for two classes. The signature in SavedModel and LiteRT is "serving_default". The number of images, height and
+width are free; with data.resize, height and width are that number. LiteRT: get_signature_runner() sets the shape. Its
+memory grows with the number of mirrored copies, so pass large images in parts.
 
 ONNX without TensorFlow (pip install onnxruntime pillow):
 {ONNX_EXAMPLE}
@@ -43,7 +44,7 @@ TensorFlow Serving:
 docker run -p 8501:8501 -v "$PWD/exports/unet:/models/unet" -e MODEL_NAME=unet tensorflow/serving
 curl http://localhost:8501/v1/models/unet/metadata
 curl http://localhost:8501/v1/models/unet:predict -d '{{"signature_name": "serving_default", "instances": [IMAGE, …]}}'
-with an IMAGE as numbers nested as rows, columns, channels; the answer's "predictions" are the probabilities likewise.
+IMAGE is nested lists: rows, columns, channels. "predictions" in the answer are the probabilities in the same nesting.
 """
 
 
@@ -52,28 +53,31 @@ def main(given: argparse.Namespace) -> int:
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.files import write_text
-    from src.model.export.export import write_exports
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.report.text.exported import exported_markdown
     from stages import PREPARED, SPLITS
+
+    import_tensorflow_quietly()
+    from src.model.export.export import write_exports
 
     store = Store(PREPARED)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro`")
     if not (test := read_subset(SPLITS, store, "test")):
-        raise UserError(f"{SPLITS}: has no test images to check an export on")
-    rows, notes, problems = write_exports(given.model, given.format, given.out, test)
-    text = exported_markdown(str(given.model), [vars(row) for row in rows], [*notes, *problems])
+        raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
+    report = write_exports(given.model, given.format, given.out, test)
+    text = exported_markdown(str(given.model), report.agreements, [*report.notes, *report.problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")
-    return 1 if problems else 0
+    return 1 if report.problems else 0
 
 
 def arguments() -> argparse.ArgumentParser:
     export = parser("export", __doc__, EPILOG)
-    formats = f"some of {', '.join(FORMATS)}; default: all"
+    formats = f"one or more of {', '.join(FORMATS)} (default: all)"
     export.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, metavar="FORMAT", help=formats)
-    model = "default: models/unet.keras"
-    export.add_argument("--model", type=Path, default=Path("models/unet.keras"), metavar="FILE", help=model)
+    model = f"default: {MODEL}"
+    export.add_argument("--model", type=Path, default=MODEL, metavar="FILE", help=model)
     export.add_argument("--out", type=Path, default=Path("exports"), metavar="FOLDER", help="default: exports")
     return export
 

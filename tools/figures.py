@@ -1,4 +1,4 @@
-"""Draw the figures of README.md and docs into plots/figures, from the last run: pipeline, scores, curves, overlay."""
+"""Draw the figures of the documentation into plots/figures, from the last run: pipeline, scores, curves, overlay."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ def main(_: argparse.Namespace) -> None:
     from src.report.figures.figures import draw_figures
 
     if not TEST.exists() or not (PLOTS / "curves.png").exists():
-        raise UserError("no run to draw figures from: dvc repro")
+        raise UserError(f"{TEST} or {PLOTS / 'curves.png'} is missing: run dvc repro")
     names = draw_figures(FOLDER, read_yaml(Path("dvc.yaml")), read_json(TEST), PLOTS)
     print(*(FOLDER / name for name in names), sep="\n")
 

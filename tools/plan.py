@@ -1,9 +1,9 @@
-"""Print the plan: which settings training starts with, and why; and find how many steps fit into some minutes.
+"""Print the plan: the settings of training and their reasons. With --minutes, find how many steps fit into a time.
 
-Settings that are `auto` in params.yaml are worked out from the training images, as in training itself. With --minutes
-a few steps and a validation are timed here, and the number of steps that fit is written into params.yaml, since
-training never measures anything itself: what is repeated is the number, on any machine. What training decides at its
-end (train.decisions), about a dozen more passes over the validation images, comes on top.
+Settings that are `auto` in params.yaml are derived from the training images, as in training. With --minutes, a few
+steps and a validation are timed on this machine, and train.steps in params.yaml is set to the number of steps that fit.
+Training itself never measures time, so it can be repeated with the same number of steps on any machine. The decisions
+at its end (train.decisions) come on top: about a dozen more passes over the validation images.
 """
 
 import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from src.plan.facts import Facts
     from src.plan.plan import Plan
 
-EXAMPLES = """dvc repro split must have run.
+EXAMPLES = """Run dvc repro split before.
 
 examples:
   python -m tools.plan
@@ -50,14 +50,29 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
+    """Time a few steps and a validation, and print how many steps fit.
+
+    Args:
+        minutes: Time for training and its validations.
+        read: The parameters; train.steps is ignored.
+        facts: Facts about the training images.
+        trained: The training images.
+        validated: The validation images.
+
+    Returns:
+        The number of steps.
+    """
     from src.data.store.subsample import subsample
-    from src.model.training.timing import measure_pace
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan import rules
+
+    import_tensorflow_quietly()
+    from src.model.training.timing import measure_timing
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     timed = subsample(validated, MEASURED)
-    pace = measure_pace(trained, timed, plan, read.augment, read.seed)
+    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
@@ -70,12 +85,12 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
         epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
         return epochs, images
 
-    steps = pace.steps(60 * minutes, validations)
+    steps = timing.most_steps(60 * minutes, validations)
     epochs, images = validations(steps)
-    times = f"a step takes {1000 * pace.step:.0f} ms, an image of validation {1000 * pace.validation:.0f} ms"
-    fit = pace.training(steps, epochs, images) <= 60 * minutes
-    words = "fit into" if fit else "are the fewest there can be, but take longer than"
-    print(f"{times}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
+    durations = f"a step takes {1000 * timing.step:.0f} ms, an image of validation {1000 * timing.validation:.0f} ms"
+    fit = timing.seconds(steps, epochs, images) <= 60 * minutes
+    words = "fit into" if fit else "are the smallest possible number, but take longer than"
+    print(f"{durations}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
     return steps
 
 
@@ -88,7 +103,7 @@ def plan_of(read: "Params", facts: "Facts") -> "Plan":
 def positive(text: str) -> float:
     minutes = float(text)
     if not 0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
+        raise argparse.ArgumentTypeError("must be a number above 0")
     return minutes
 
 
@@ -98,6 +113,6 @@ if __name__ == "__main__":
         "--minutes",
         type=positive,
         metavar="M",
-        help="measure here, and write as many train.steps as fit into M minutes, validations included",
+        help="measure, and set train.steps so that training and its validations fit into M minutes",
     )
     run(arguments, main)

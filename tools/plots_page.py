@@ -1,4 +1,7 @@
-"""Write .dvc/plots/page.html, which `dvc plots show` and `diff` fill; to be run again after vl-convert has changed."""
+"""Write .dvc/plots/page.html, the template of `dvc plots show` and `dvc plots diff`.
+
+Run it again after an update of vl-convert, whose scripts the template contains.
+"""
 
 import argparse
 from pathlib import Path

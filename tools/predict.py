@@ -1,11 +1,12 @@
-"""Predict images of any size: masks in the values of the training masks, and if wanted pictures and probabilities.
+"""Predict images of any size. The masks hold the values of the training masks.
 
-INPUT is an image, a folder with all images below it, or a text file (.txt) that names such, one in each line, from the
-current folder on. Of each image FOLDER/masks gets a mask of its size, under its path below the folder that all of INPUT
-have in common: PNG, or TIFF with the georeference of a TIFF. Images that have not changed since they were predicted are
-not predicted again (FOLDER/finished.jsonl lists them), so that an interrupted run goes on where it stopped. If a result
-would replace that of another image, from an earlier call, nothing is predicted. Images that cannot be predicted are
-listed at the end and in FOLDER/failed.csv, and the exit status is 1 if there are any.
+INPUT is an image, a folder that is searched for images, or a text file (.txt) that names images and folders, one per
+line, relative to the current folder. For each image, a mask of its size is written to FOLDER/masks, under the image's
+path below the common folder of all INPUT. It is a PNG; for a TIFF, a TIFF with the same georeference.
+
+An interrupted run continues where it stopped: FOLDER/finished.jsonl lists the predicted images, and unchanged images
+are not predicted again. If a result would replace the result of another image, nothing is predicted. Images that cannot
+be predicted are listed at the end and in FOLDER/failed.csv; then the exit status is 1.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stages import MODEL
 from tools import parser, run
 
 if TYPE_CHECKING:
@@ -20,63 +22,74 @@ if TYPE_CHECKING:
     from src.model.inference.predict_files import Draw
 
 EXAMPLES = """\
-probabilities are TIFF: of two classes one channel, that of the second; of more a channel for each class.
+Probabilities are TIFF files with a channel for each class; for two classes, with one channel for the second class.
 
 examples:
   python -m tools.predict photo.jpg --out predicted
   python -m tools.predict scans more/scans list.txt --out predicted --overlay --probabilities 8-bit
-  python -m tools.predict scans --out predicted --shard 3/16        the third of sixteen equal parts
+  python -m tools.predict scans --out predicted --shard 3/16        part 3 of 16
 """
 SHARES = {"float": "float32", "8-bit": "uint8"}
-LARGE_TILE = 1536  # pixels: faster on large images than the tiles of validation, for half a GiB more
+LARGE_TILE = 1536  # pixels: faster on large images than the tiles of validation; needs half a GiB more memory
 
 
 def main(given: argparse.Namespace) -> int:
     import hashlib
 
     from src.data.predictions.inputs import find_inputs, shard
-    from src.data.predictions.resume_log import Finished
+    from src.data.predictions.resume_log import ResumeLog
     from src.errors import UserError
 
     if not given.model.is_file():
-        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
+        raise UserError(f"{given.model}: no such file; dvc repro makes {MODEL}")
     inputs, findings = find_inputs(given.input, given.out)
     part, parts = given.shard or (1, 1)
     name = f"-{part}-of-{parts}" if given.shard else ""
     with given.model.open("rb") as file:
-        finished = Finished(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
-    finished.refuse_others(inputs)  # of all parts: none of them begins
+        finished = ResumeLog(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
+    finished.refuse_others(inputs)  # in all parts, so that none of them starts
     inputs = shard(inputs, part, parts)
     from src.data.predictions.prediction_files import mask_values
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
     from src.model.inference.predict_files import Outputs, Prediction
     from src.model.inference.predictor import load_predictor
 
     predictor = load_predictor(given.model, LARGE_TILE)
     values = mask_values(predictor.project.values, len(predictor.project.classes))
     outputs = Outputs(given.out, values, SHARES.get(given.probabilities), draw(given.overlay))
-    waiting = [one for one in inputs if not finished.has(one, outputs.kinds)]
+    waiting = [one for one in inputs if not finished.is_finished(one, outputs.kinds)]
     if len(waiting) < len(inputs):
         print(f"{len(inputs) - len(waiting)} of {len(inputs)} images are predicted already", flush=True)
     prediction = Prediction(predictor, outputs, finished)
-    prediction.failed += findings if part == 1 else []  # of the whole list; once is enough
+    prediction.failed += findings if part == 1 else []  # findings of the whole list: report them once
     try:
         meter = prediction.run(waiting)
         if prediction.warning:
             print(prediction.warning)
         print(f"{meter.done / 1e6:.1f} megapixels, {meter.rate:.1f} a second; masks are in {given.out / 'masks'}")
     finally:
-        failed = report(prediction.failed, given.out / f"failed{name}.csv")
+        failed = report_failures(prediction.failed, given.out / f"failed{name}.csv")
     return 1 if failed else 0
 
 
-def report(findings: "list[Finding]", table: Path) -> int:
-    """Print what could not be predicted, and write all of it to `table`; how many that are."""
+def report_failures(findings: "list[Finding]", table: Path) -> int:
+    """Print the images that could not be predicted, and write them to a table.
+
+    Args:
+        findings: All findings; those of severity "error" are failures.
+        table: The CSV file; it is deleted if there are no failures.
+
+    Returns:
+        The number of failures.
+    """
     from src.errors import listing
     from src.files import write_csv
 
     failed = [finding for finding in findings if finding.severity == "error"]
     if left_out := len(findings) - len(failed):
-        print(f"{left_out} file(s) in the folders are no images by their extensions, and left out")
+        print(f"{left_out} file(s) in the folders do not have the extension of an image, and were left out")
     table.unlink(missing_ok=True)
     if failed:
         lines = listing(f"{one.file}: {one.what} → {one.setting}" for one in failed)
@@ -95,24 +108,24 @@ def draw(wanted: bool) -> "Draw | None":
 
 
 def part(text: str) -> tuple[int, int]:
-    """I/N, from 1/N to N/N."""
+    """Parse I/N, from 1/N to N/N."""
     found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 1/4, 2/4, 3/4 or 4/4")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a part such as 1/4, 2/4, 3/4 or 4/4")
     return int(found[1]), int(found[2])
 
 
 def arguments() -> argparse.ArgumentParser:
     predict = parser("predict", __doc__, EXAMPLES)
-    predict.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="an image, a folder, or a list")
-    predict.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
-    default = Path("models/unet.keras")
+    predict.add_argument("input", nargs="+", type=Path, metavar="INPUT", help="an image, a folder, or a text file")
+    predict.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results are written")
+    default = MODEL
     predict.add_argument("--model", type=Path, default=default, metavar="FILE", help=f"default: {default}")
-    overlay = "also FOLDER/overlays: the classes in their colours over the image, at most 2048 pixels wide or high"
+    overlay = "also write FOLDER/overlays: the classes in colours over the image, at most 2048 pixels wide or high"
     predict.add_argument("--overlay", action="store_true", help=overlay)
-    shares = "also FOLDER/probabilities: from 0 to 1, or from 0 to 255"
+    shares = "also write FOLDER/probabilities: numbers from 0 to 1 (float), or from 0 to 255 (8-bit)"
     predict.add_argument("--probabilities", choices=["float", "8-bit"], help=shares)
-    predict.add_argument("--shard", type=part, metavar="I/N", help="only this part of the images, for many machines")
+    predict.add_argument("--shard", type=part, metavar="I/N", help="predict only part I of N, for several machines")
     return predict
 
 

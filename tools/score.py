@@ -1,11 +1,12 @@
-"""Score the model on another labelled folder, or ready masks of a second annotator or another program.
+"""Score the model, or ready masks of a second annotator or another program, on a labelled folder.
 
-Both by the same measures as the evaluate stage, so that the human level stands beside the network's. The folder is read
-and checked as the prepare stage does, with the settings of params.yaml and the folder's own dataset.yaml.
+The measures are those of the evaluate stage, so that the scores of people and network can be compared. The folder is
+read and checked as in the prepare stage, with the settings of params.yaml and the dataset.yaml of the folder.
 """
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,11 @@ from tools import parser, run
 
 if TYPE_CHECKING:
     from src.data.checks.dataset_checks import CheckResult
-    from src.data.labelled.folder import Labelled
+    from src.data.labelled.folder import LabelledFolder
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
     from src.evaluation.scoring.measure import Results
     from src.params import Params
-
-    Scored = tuple[Results, Calibration | None, Dataset, list[str]]  # the last are notes
 
 EXAMPLES = """\
 examples:
@@ -28,41 +27,56 @@ examples:
 """
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What was scored: counts of each image, the calibration of a model, the classes, and notes for the terminal."""
+
+    results: "Results"
+    calibration: "Calibration | None"
+    dataset: "Dataset"
+    notes: list[str]
+
+
 def main(given: argparse.Namespace) -> None:
     from src import params
-    from src.data.labelled.folder import found, read_labelled
+    from src.data.labelled.folder import find_path, read_labelled
     from src.errors import UserError
+    from src.evaluation.scoring.methods import NETWORK, PREDICTION
     from src.evaluation.scoring.score import check_out, write_scores
     from src.evaluation.scoring.scores import Scoring
     from src.report.text.scored import scored_text
-    from src.report.text.summary import averages
+    from src.report.text.summary import Wording, averages
+    from stages import MODEL
 
     read = params.load()
     check_out(given.out)
     if given.model and not given.model.is_file():
-        raise UserError(f"{given.model}: no such file; dvc repro makes models/unet.keras")
-    ready = found(given.prediction, given.data) if given.prediction else None
+        raise UserError(f"{given.model}: no such file; dvc repro makes {MODEL}")
+    ready = find_path(given.prediction, given.data) if given.prediction else None
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-score-", dir=given.out.parent) as work:
-        labelled = read_labelled(given.data, read, Path(work), report, given.masks, given.only)
-        scored = (
-            of_masks(ready, labelled, read, Path(work)) if ready else of_model(given.model, given.data, labelled, read)
+        labelled = read_labelled(given.data, read, Path(work), show_findings, masks=given.masks, only=given.only)
+        if ready:
+            scored = score_masks(ready, labelled, read, Path(work))
+        else:
+            scored = score_model(given.model, given.data, labelled, read)
+        method = PREDICTION if ready else NETWORK
+        scores = write_scores(
+            given.out, method, scored.results, scored.calibration, Scoring(scored.dataset, read.evaluate, read.seed)
         )
-        results, calibration, dataset, notes = scored
-        method = "prediction" if ready else "unet"
-        scores = write_scores(given.out, method, results, calibration, Scoring(dataset, read.evaluate, read.seed))
-    warnings = [averages(dataset), *warnings_of(labelled)]
-    print(scored_text(scores, notes, dataset.length_unit, given.out, warnings))
+    wording = Wording("images", scored.dataset.length_unit, [averages(scored.dataset), *warnings_of(labelled)])
+    print(scored_text(scores, scored.notes, given.out, wording))
 
 
-def report(gate: "CheckResult") -> None:
+def show_findings(result: "CheckResult") -> None:
+    """Print a summary of the findings; raises `UserError` if one is an error."""
     from src.data.checks.findings import raise_errors, summary
 
-    print(*summary(gate), sep="\n", flush=True)
-    raise_errors(gate.errors, "in the data set")
+    print(*summary(result), sep="\n", flush=True)
+    raise_errors(result.errors, "in the data set")
 
 
-def warnings_of(labelled: "Labelled") -> list[str]:
+def warnings_of(labelled: "LabelledFolder") -> list[str]:
     from src.data.splits.split_warnings import split_warning
 
     records = labelled.images.records
@@ -71,55 +85,60 @@ def warnings_of(labelled: "Labelled") -> list[str]:
     return [words] if words else []
 
 
-def of_masks(folder: Path, labelled: "Labelled", read: "Params", work: Path) -> "Scored":
-    from src.data.labelled.ready_masks import read_ready, take_out_undecided
+def score_masks(folder: Path, labelled: "LabelledFolder", read: "Params", work: Path) -> Scored:
+    from src.data.labelled.ready_masks import ignore_undecided, read_ready_masks
     from src.evaluation.scoring.score import score_ready
 
-    ready = read_ready(folder, labelled, read.data.masks, work)
-    notes = [f"scored are the masks in {folder}", *ready.notes()]
-    if taken := take_out_undecided(labelled.store, ready):
-        notes.append(f"{taken:,} pixels are undecided in the predictions and count nowhere: it is a test of its own")
-    return score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes
+    ready = read_ready_masks(folder, labelled, read.data.masks, work)
+    notes = [f"scored: the masks in {folder}", *ready.notes()]
+    if taken := ignore_undecided(labelled.store, ready):
+        words = "are undecided in the predictions and were not scored, so scores of other masks are on more pixels"
+        notes.append(f"{taken:,} pixels {words}")
+    return Scored(score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes)
 
 
-def of_model(path: Path, folder: Path, labelled: "Labelled", read: "Params") -> "Scored":
+def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Params") -> Scored:
     from src.data.labelled.class_match import match_classes
-    from src.data.labelled.remap_classes import recoded
+    from src.data.labelled.remap_classes import remap_classes
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    import_tensorflow_quietly()
+    from src.evaluation.scoring.methods import NETWORK
     from src.model.inference.predictor import load_predictor
     from src.model.inference.score_subset import score_subset
 
     network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
-    store = recoded(labelled.store, match.places, project.classes, project.background, project.colors)
+    store = remap_classes(labelled.store, match.indices, project.classes, project.background, project.colors)
     images = Subset(store, labelled.images.indices, labelled.images.groups)
-    results, calibration = score_subset(network, images, "unet", tolerance=read.evaluate.tolerance)
-    notes = [f"scored is {path}"]
+    results, calibration = score_subset(network, images, NETWORK, tolerance=read.evaluate.tolerance)
+    notes = [f"scored: {path}"]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"
-        words = match.words(list(dataset.classes), project.dataset)
-        notes.append(f"classes are matched by {how}, as no {NAME} names them: {words}")
+        words = match.describe(list(dataset.classes), project.dataset)
+        notes.append(f"classes are matched by {how}, because no {NAME} names them: {words}")
     if Path(read.data.source).resolve() == folder.resolve():
         notes.append(
             "this is data.source: the model was trained and validated on some of these images (data/splits.csv)"
         )
-    return results, calibration, store.dataset, notes
+    return Scored(results, calibration, store.dataset, notes)
 
 
 def arguments() -> argparse.ArgumentParser:
     score = parser("score", __doc__, EXAMPLES)
     one = score.add_mutually_exclusive_group(required=True)
     one.add_argument("--model", type=Path, metavar="FILE", help="a model, such as models/unet.keras")
-    masks = "ready masks named as in the data set: a folder in the current one, else in the data set's"
+    masks = "ready masks with the names of the data set: a folder below the current folder, else below --data"
     one.add_argument("--prediction", type=Path, metavar="FOLDER", help=masks)
-    labels = "with images/, masks/ and, if wanted, a dataset.yaml"
+    labels = "a folder with images/, masks/ and, optionally, dataset.yaml"
     score.add_argument("--data", type=Path, required=True, metavar="FOLDER", help=labels)
     score.add_argument(
-        "--masks", default="masks", metavar="NAME", help="the folder beside images/ to take as the truth"
+        "--masks", default="masks", metavar="NAME", help="name of the folder next to images/ with the true masks"
     )
-    only = "score the images alone that this text file names, an id or a group in each line; found as a prediction is"
+    only = "score only the images that this text file names, one id or group per line; looked up like --prediction"
     score.add_argument("--only", type=Path, metavar="FILE", help=only)
     score.add_argument("--out", type=Path, default=Path("logs/score"), metavar="FOLDER", help="default: logs/score")
     return score

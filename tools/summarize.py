@@ -1,9 +1,9 @@
-"""Join the experiments of a sweep into mean, spread and one interval: the folds of a cross-validation, or seeds."""
+"""Summarize the experiments of a sweep: mean, spread and one interval over folds of a cross-validation, or seeds."""
 
 import argparse
 from pathlib import Path
 
-from tools import run, run_files
+from tools import experiment_files, run
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src.report.text.cv_summary import joined_text
     from src.reproduction.history.experiments import read_runs
 
-    joined = summarize_sweep(read_runs(arguments.experiments, run_files()))
+    joined = summarize_sweep(read_runs(arguments.experiments, experiment_files()))
     print(joined_text(joined))
     if arguments.json:
         write_json(arguments.json, joined)
@@ -22,13 +22,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m tools.summarize",
         description=__doc__,
-        epilog="dvc exp run --queue -S split.folds=5 -S 'split.fold=range(0,5)' && dvc queue start makes such a sweep.",
+        epilog="Such a sweep: dvc exp run --queue -S split.folds=5 -S 'split.fold=range(0,5)' && dvc queue start",
     )
     parser.add_argument(
         "experiments",
         nargs="*",
         metavar="EXPERIMENT",
-        help="experiments or Git revisions; none: those derived from HEAD that differ in split.fold alone, or in seed",
+        help="experiments or Git revisions; default: those of HEAD that differ only in split.fold, or in seed",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
     run(parser, main)

@@ -1,9 +1,9 @@
-"""Is a revision reproducible? Runs it again in a temporary copy, and compares every file that it says it wrote.
+"""Is a revision reproducible? Run it again in a temporary copy, and compare all outputs with dvc.lock.
 
-First dvc.lock is held against the files of the commit: a stale lock, and committed metrics that are not those of the
-run, are named at once. Then all stages run in the copy, whatever any cache holds. On the same hardware (and as many
-cores) every file must have the hash that dvc.lock states; on other hardware what comes before training must, and the
-scores must agree within tolerances. The repository, its workspace, cache and checkpoints are left alone.
+First, dvc.lock is compared with the files of the commit. A stale lock, and committed metrics of another run, are
+reported at once. Then all stages run in the copy, without using any cache. On the same hardware, with the same number
+of cores, all outputs must have the hashes in dvc.lock. On other hardware, only the outputs before training must; the
+scores must agree within tolerances. The repository, its workspace, cache and checkpoints are not changed.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from tools import parser, run
 
 EXAMPLES = """\
 examples:
-  python -m tools.verify                                 what is committed, made on this machine
+  python -m tools.verify                                 the current commit, made on this machine
   python -m tools.verify slower                          a branch, a tag, a commit or an experiment
   python -m tools.verify HEAD --other-hardware --markdown verified.md
-                                                         what was made elsewhere, for a pull request
-  TMPDIR=/scratch python -m tools.verify                 with the copy, and all that it writes, there
+                                                         made on another machine, for a pull request
+  TMPDIR=/scratch python -m tools.verify                 write the copy and its outputs to /scratch
 """
 
 
@@ -29,7 +29,7 @@ def main(given: argparse.Namespace) -> None:
     from src.reproduction.verify.verify import verify
 
     if given.tolerance is not None and not (given.other_hardware and 0 <= given.tolerance <= 1):
-        raise UserError("--tolerance is a number from 0 to 1, and goes with --other-hardware")
+        raise UserError("--tolerance needs a number from 0 to 1, and --other-hardware")
     tolerance = TOLERANCE if given.tolerance is None else given.tolerance
     verified = verify(given.revision, given.other_hardware, tolerance)
     print(verified_text(verified))
@@ -41,12 +41,18 @@ def main(given: argparse.Namespace) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     verify = parser("verify", __doc__, EXAMPLES)
-    verify.add_argument("revision", metavar="REV", nargs="?", default="HEAD", help="what to verify (default: HEAD)")
-    other = "it was made on another machine: compare scores where training comes in, hashes before"
+    verify.add_argument(
+        "revision",
+        metavar="REV",
+        nargs="?",
+        default="HEAD",
+        help="what to verify (default: HEAD)",
+    )
+    other = "the revision was made on another machine: compare hashes before training, and scores after it"
     verify.add_argument("--other-hardware", action="store_true", help=other)
-    most = "how far mean Dice and IoU may be off there (default: 0.02; scores of single classes five times as far)"
+    most = "largest difference of mean Dice and IoU there (default: 0.02; five times as much for single classes)"
     verify.add_argument("--tolerance", type=float, metavar="NUMBER", help=most)
-    verify.add_argument("--markdown", type=Path, metavar="FILE", help="write it there for a pull request, too")
+    verify.add_argument("--markdown", type=Path, metavar="FILE", help="also write it as Markdown, for a pull request")
     return verify
 
 

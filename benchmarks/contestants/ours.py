@@ -33,7 +33,7 @@ def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any]
     numbers = {"steps": 1, "validation_images": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
     train = PlannedTrain.model_validate(read.train.model_dump() | numbers)
     model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
-    adam = Adam(model.trainable_variables, arithmetic.scaled)
+    adam = Adam(model.trainable_variables, arithmetic.scales_loss)
     step = training_step(model, adam, train, [1], workers)
     return model, lambda images, masks: step(images, masks, RATE)[0]
 

@@ -12,11 +12,11 @@ from benchmarks.worker import CHANNELS, Setting, rate
 from src.archive.project import Project
 from src.data.predictions.inputs import find_inputs
 from src.data.predictions.prediction_files import mask_values
-from src.data.predictions.resume_log import Finished
+from src.data.predictions.resume_log import ResumeLog
 from src.model.inference.predict_files import Outputs, Prediction
 from src.model.inference.predictor import Predictor
 from src.model.network.device import fastest_precision, set_arithmetic
-from src.model.network.layer_folding import folded
+from src.model.network.layer_folding import fold_normalisation
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
 
@@ -28,7 +28,7 @@ class Contestant:
         self.setting, self.folder, self.precision = setting, Path(setting.store), fastest_precision()
         set_arithmetic(self.precision)
         self.model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
-        network = folded(self.model, self.precision)
+        network = fold_normalisation(self.model, self.precision)
         self.predictor = Predictor(network, project(setting.depth), setting.side)
         self.make_images()
         side = setting.side
@@ -63,7 +63,7 @@ class Contestant:
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         inputs, _ = find_inputs([self.folder / "images"], out)
-        prediction = Prediction(self.predictor, Outputs(out, mask_values([0, 255], 2)), Finished(out, ""))
+        prediction = Prediction(self.predictor, Outputs(out, mask_values([0, 255], 2)), ResumeLog(out, ""))
         prediction.run(inputs)
         assert not prediction.failed
 

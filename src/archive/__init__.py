@@ -1,1 +1,1 @@
-"""What models/unet.keras holds, and the door that every archive goes through before use; without TensorFlow."""
+"""The model file: what it holds, and its validation before anything in it is used."""

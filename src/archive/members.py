@@ -1,4 +1,4 @@
-"""The members of an archive, read without trusting what the zip file says of them."""
+"""The members of a model file, read without trusting what its zip directory says of them."""
 
 import stat
 import zipfile
@@ -9,22 +9,29 @@ from src.errors import listing
 
 PROJECT, CONFIG, METADATA, WEIGHTS = "project.json", "config.json", "metadata.json", "model.weights.h5"
 MEMBERS = (CONFIG, METADATA, WEIGHTS, PROJECT)
-MOST_TEXT = 2**24  # bytes of a member that is JSON
-MOST = 2**32  # bytes of all
-ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags: encrypted, strongly so, its header too; APPNOTE.TXT 4.4.4
+MOST_TEXT = 2**24  # bytes of a JSON member
+MOST = 2**32  # bytes of the whole file
+ENCRYPTED = 0x1 | 0x40 | 0x2000  # flag bits: encrypted, strongly encrypted, encrypted header; APPNOTE.TXT 4.4.4
 
 
 def read_members(path: Path) -> dict[str, bytes]:
-    """Name → content of exactly `MEMBERS`; `ValueError` or an error of zipfile lists what is not as we save it.
+    """Read exactly the members `MEMBERS`.
 
-    Members are stored, never compressed: then no file is larger inside than outside, which no limit on ratios can
-    promise. Contents that overlap in the file are refused by their sum.
+    Members must be stored without compression. Then no member is larger than the file, which no limit on compression
+    ratios can promise. Members that overlap in the file are refused because the sum of their sizes is too large.
+
+    Returns:
+        The name of each member → its content.
+
+    Raises:
+        ValueError: a member is missing, foreign, compressed, encrypted or too large; the message lists all of them.
+        OSError, zipfile.BadZipFile: the file cannot be read, or is not a zip file.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("no plain file")
     if status.st_size > MOST:
-        raise ValueError(f"{status.st_size} bytes; no archive has more than {MOST}")
+        raise ValueError(f"it has {status.st_size} bytes; a model file has at most {MOST}")
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         problems = [problem for member in members for problem in _problems(member)]
@@ -32,14 +39,14 @@ def read_members(path: Path) -> dict[str, bytes]:
         problems += [f"{name}: missing" for name in MEMBERS if name not in names]
         problems += [f"{name}: {names.count(name)} times" for name in MEMBERS if names.count(name) > 1]
         if sum(member.file_size for member in members) > status.st_size:
-            problems.append("the members say that they are larger than the file")
+            problems.append("its members together are larger than the file")
         if problems:
             raise ValueError(f"its members\n{listing(problems)}")
         return {name: archive.read(name) for name in MEMBERS}
 
 
 def _problems(member: zipfile.ZipInfo) -> Iterator[str]:
-    """What is not as we save it, in words; names are of anyone's making and shown as Python would write them."""
+    """Yield what is wrong with a member. A foreign name can hold anything, so it is shown as Python writes it."""
     if member.filename not in MEMBERS:
         yield f"{member.filename!r}: none of {', '.join(MEMBERS)}"
         return

@@ -1,4 +1,4 @@
-"""project.json of an archive: what the network's inputs and outputs mean."""
+"""project.json of a model file: the meaning of the network's inputs and outputs."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,15 +12,18 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Spread = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR.pattern}$")]
 Side = Annotated[int, Field(ge=0, le=16384)]
-MOST_CHANNELS = 16
+MOST_CHANNELS, MOST_CLASSES = 16, 255
 
 
 class Decisions(Section):
-    """How probabilities become classes, as decided on the validation images by src/model/decisions/fit_decisions.py.
+    """How logits become classes; src/model/decisions/fit_decisions.py chooses this on the validation images.
 
-    mirror: logits are averaged over the image and its three mirror images. temperature: what they are divided by.
-    threshold: probability above which a pixel is foreground, of two classes. min_object, fill_holes: connected pixels
-    of a class, and holes in the foreground, that are fewer than this take the class around them; 0 leaves them.
+    Attributes:
+        mirror: average the logits over the image and its three mirror images (test-time augmentation).
+        temperature: the logits are divided by it before they become probabilities.
+        threshold: with two classes, a pixel is foreground if its probability is above this.
+        min_object: components of fewer pixels take the class around them; 0: none.
+        fill_holes: holes in the foreground of fewer pixels take the class around them; 0: none.
     """
 
     mirror: bool = False
@@ -31,26 +34,37 @@ class Decisions(Section):
 
 
 class PlannedSetting(Section):
-    """A setting of the plan, and why it has this value."""
+    """A setting of the plan.
+
+    Attributes:
+        value: what the training used.
+        why: the reason for this value.
+    """
 
     value: int | Finite | str
     why: str
 
 
 class Project(Section):
-    """What the network's inputs and outputs mean; stored beside Keras's own members as project.json.
+    """The meaning of the network's inputs and outputs; stored beside Keras's own members as project.json.
 
-    classes: names in the order of the class indices; background: the index that means leave out, if any.
-    values: what stands for each class in the training masks, a number or "#RRGGBB"; the index itself if left out.
-    colors: class name → "#RRGGBB". channels: what data.channels made of the images, see `read_image`.
-    mean, std: of the training pixels' scaled intensities, for each channel (see src/data/crops/normalise.py).
-    normalise: dataset, by that mean and std; image, each image by its own. dtype: the images' number type.
-    resize: side in pixels that images are brought to, 0 for none; depth: how often the network halves them.
-    plan: the settings that it was trained with, each with the reason for it (see src/plan/plan.py).
-    decisions: see `Decisions`.
+    Attributes:
+        classes: names in the order of the class indices.
+        background: index of the class that averages exclude; None: no such class.
+        values: the stored value of each class in the training masks, a number or "#RRGGBB"; empty: the class index.
+        colors: class name → "#RRGGBB".
+        channels: data.channels of the training, see `read_image`.
+        mean: of the training pixels' scaled intensities, one number for each channel (src/data/crops/normalise.py).
+        std: their standard deviation, one number for each channel.
+        normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation.
+        dtype: number type of the images.
+        resize: the network sees each image as a square with this side in pixels; 0: images keep their size.
+        depth: how often the network halves the resolution.
+        plan: setting → its value in training and the reason (src/plan/plan.py).
+        decisions: how logits become classes.
     """
 
-    classes: Annotated[list[ClassName], Field(min_length=2, max_length=255)]
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=MOST_CLASSES)]
     background: Annotated[int, Field(ge=0)] | None
     values: list[StoredValue] = Field(default_factory=list)
     colors: dict[str, Colour]
@@ -81,17 +95,17 @@ class Project(Section):
 
     @property
     def dataset(self) -> Dataset:
-        """The classes as a data set describes them."""
+        """The classes, as dataset.yaml would describe them."""
         known = dict(zip(self.values or range(len(self.classes)), self.classes, strict=True))
         background = NONE if self.background is None else self.classes[self.background]
         return Dataset(classes=known, background=background, colors=self.colors)
 
     @property
     def foreground(self) -> list[int]:
-        """The indices of all classes but the background."""
+        """Indices of all classes except the background."""
         return [index for index in range(len(self.classes)) if index != self.background]
 
     @property
     def outputs(self) -> int:
-        """Logits of each pixel: one for two classes, else one for each."""
+        """Number of logits of each pixel: 1 for two classes, else one for each class."""
         return 1 if len(self.classes) == 2 else len(self.classes)

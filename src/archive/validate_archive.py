@@ -1,48 +1,65 @@
-"""The door: an archive from anywhere is looked through, sizes and structure, before anything in it is used."""
+"""Is a model file one that this project saved? Members, sizes, structure and weights are checked before any use."""
 
 import json
 import math
 import struct
 import zipfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from src.archive.members import CONFIG, METADATA, PROJECT, WEIGHTS, read_members
-from src.archive.network import Network, network_of
+from src.archive.network import Json, Network, read_network
 from src.archive.project import Project
 from src.archive.weights import stored_shapes
 from src.errors import UserError, printable
 from src.section import validate
 
 NOT_OURS = "not a model of this project"
-REFUSED = (  # what foreign content can raise: RuntimeError stands for encryption and endless depth, too
+REFUSED = (  # what foreign content can raise; RuntimeError: encrypted members and unlimited depth
     *(OSError, LookupError, AttributeError, TypeError, ValueError, EOFError, RuntimeError),
     *(struct.error, zipfile.BadZipFile),
 )
 
 
-def checked(path: Path) -> Project:
-    """The project of the archive at `path`, all of which is as this project saves it; else `UserError` says what not.
+@dataclass(frozen=True)
+class Archive:
+    """What a valid model file says of its network.
 
-    Nothing in it is run, and no array is made: neither by the size that a config names nor by the one that HDF5 tells.
+    Attributes:
+        project: the content of project.json.
+        network: the numbers from which the U-Net is built.
+    """
+
+    project: Project
+    network: Network
+
+
+def validate_archive(path: Path) -> Archive:
+    """Check a model file that may come from anywhere.
+
+    Nothing in the file is run. No array is made, whatever size the config or the HDF5 file names.
+
+    Raises:
+        UserError: the file is not one that this project saves; the message says what differs.
     """
     try:
         members = read_members(path)
         _json(members, METADATA)
-        network = network_of(_json(members, CONFIG))
+        network = read_network(_json(members, CONFIG))
         project = validate(Project, _json(members, PROJECT), Path(PROJECT))
-        _refuse_misfits(project, network)
-        _refuse_other_weights(network, members[WEIGHTS])
+        _compare_project(project, network)
+        _compare_weights(network, members[WEIGHTS])
     except (UserError, *REFUSED) as error:
-        what = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
-        lines = f"{what}{error}".split("\n")
-        words = "\n".join(map(printable, lines))  # some are foreign, and a terminal might obey them
-        raise UserError(f"{path}: {NOT_OURS}: {words}") from None
-    return project
+        kind = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
+        lines = f"{kind}{error}".split("\n")
+        message = "\n".join(map(printable, lines))  # foreign text could control the terminal
+        raise UserError(f"{path}: {NOT_OURS}: {message}") from None
+    return Archive(project, network)
 
 
-def _json(members: dict[str, bytes], name: str) -> dict[str, Any]:
+def _json(members: dict[str, bytes], name: str) -> Json:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number")
 
@@ -55,27 +72,27 @@ def _json(members: dict[str, bytes], name: str) -> dict[str, Any]:
     return content
 
 
-def _refuse_misfits(project: Project, network: Network) -> None:
-    """`ValueError` lists where project.json and the network tell different things."""
-    told: dict[str, tuple[Any, Any]] = {
-        "channels": (len(project.mean), network.inputs),
-        "outputs": (project.outputs, network.outputs),
-        "depth": (project.depth, network.pools),
-    }
-    for key, has in (("model.depth", network.pools), ("model.filters", network.filters)):
-        if key in project.plan:
-            told[key] = project.plan[key].value, has
-    wrong = [f"{key}: {said!r}, the network has {has}" for key, (said, has) in told.items() if said != has]
+def _compare_project(project: Project, network: Network) -> None:
+    """Raise `ValueError` with every number in which project.json and the network differ."""
+    numbers: list[tuple[str, object, int]] = [
+        ("channels", len(project.mean), network.channels),
+        ("outputs", project.outputs, network.outputs),
+        ("depth", project.depth, network.depth),
+    ]
+    for name, number in (("model.depth", network.depth), ("model.filters", network.filters)):
+        if name in project.plan:
+            numbers.append((name, project.plan[name].value, number))
+    wrong = [f"{name}: {stated!r}, the network has {number}" for name, stated, number in numbers if stated != number]
     if wrong:
         raise ValueError(f"project.json: {'; '.join(wrong)}")
 
 
-def _refuse_other_weights(network: Network, content: bytes) -> None:
-    """`ValueError` if the weights are not those of the network; a file that cannot hold them is not opened."""
-    numbers = sum(map(math.prod, network.shapes))
+def _compare_weights(network: Network, content: bytes) -> None:
+    """Raise `ValueError` unless these are the network's weights. A file too small for them is not opened."""
+    numbers = sum(map(math.prod, network.weight_shapes))
     if 4 * numbers > len(content):
         raise ValueError(f"model.weights.h5: {len(content)} bytes; the network has {numbers} weights of 4 bytes")
-    wanted, found = Counter(network.shapes), Counter(stored_shapes(content))
-    if wanted != found:
-        missing, more = (sorted((a - b).elements())[:9] for a, b in ((wanted, found), (found, wanted)))
-        raise ValueError(f"model.weights.h5: arrays missing: {missing}; not of the network: {more}")
+    wanted, stored = Counter(network.weight_shapes), Counter(stored_shapes(content))
+    if wanted != stored:
+        missing, extra = (sorted((a - b).elements())[:9] for a, b in ((wanted, stored), (stored, wanted)))
+        raise ValueError(f"model.weights.h5: arrays missing: {missing}; not of the network: {extra}")

@@ -1,7 +1,7 @@
-"""model.weights.h5 of an archive: the shapes of its arrays, and that they are plain ones in this very file.
+"""model.weights.h5 of an archive: the shapes of its arrays, and the check that it holds plain arrays only.
 
-HDF5 can point to other files, declare arrays of any size without storing them, and nest without end: none of that is
-let through, as Keras reads arrays before it compares their shapes.
+HDF5 can point to other files, declare arrays of any size without storing them, and nest without end. All of that is
+refused, because Keras reads arrays before it compares their shapes.
 """
 
 import io
@@ -15,7 +15,11 @@ PLAIN = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
 
 
 def stored_shapes(content: bytes) -> list[Shape]:
-    """The shapes of all arrays in order of size; `ValueError` names the first object that is not as Keras saves it."""
+    """Read the shapes of all arrays, sorted.
+
+    Raises:
+        ValueError: names the first object that is not stored as Keras stores weights.
+    """
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return sorted(_shapes(file, "", set()))
@@ -36,12 +40,12 @@ def _shapes(group: h5py.Group, place: str, seen: set[int]) -> Iterator[Shape]:
         if isinstance(member, h5py.Group):
             yield from _shapes(member, path, seen)
         else:
-            _refuse_others(member, path)
+            _refuse_unless_plain(member, path)
             yield tuple(member.shape)
 
 
-def _refuse_others(member: object, path: str) -> None:
-    """`ValueError` unless it is an array of float32 whose numbers are all there."""
+def _refuse_unless_plain(member: object, path: str) -> None:
+    """Raise `ValueError` unless it is a float32 array that is stored completely in this file."""
     if not isinstance(member, h5py.Dataset) or member.dtype != "float32" or member.shape is None:
         raise ValueError(f"model.weights.h5: {path!r} is no array of float32")
     plain = member.id.get_create_plist().get_layout() in PLAIN and not member.external

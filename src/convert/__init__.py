@@ -1,1 +1,1 @@
-"""Annotations in foreign formats (COCO, labelme, YOLO, VOC) to a data set of images/, masks/ and dataset.yaml."""
+"""Converts annotations of other formats (COCO, labelme, YOLO, VOC) to a data set: images/, masks/ and dataset.yaml."""

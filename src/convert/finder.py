@@ -1,4 +1,4 @@
-"""File names in annotations that are not paths below the folder of images: URLs, paths of another computer."""
+"""Finds files that annotations name by a URL or by a path of another computer."""
 
 import re
 import unicodedata
@@ -13,18 +13,19 @@ from src.errors import quoted, some
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/?#]*(?P<path>[^?#]*)")  # scheme, server, path, query
 LOCAL_FILES = "?d="  # Label Studio: /data/local-files/?d=PATH
-UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
+UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # the prefix that Label Studio adds to the name of an uploaded file
 
 
 class Finder:
     """Finds the files that annotations name.
 
-    A name is tried as it is, then URL-decoded, then by the longest end of its path that is the end of a single file's
-    path: at least the base name. So `/data/upload/1/a%20b.png` and `C:\\photos\\a b.png` both lead to `a b.png`.
+    A name is tried as it is, then URL-decoded. Then the longest end of its path that matches the end of exactly one
+    file's path decides; at least the base name must match. For example, `/data/upload/1/a%20b.png` and
+    `C:\\photos\\a b.png` both lead to `a b.png`.
 
     Args:
         root: The folder of images.
-        files: Every image below it.
+        files: The paths of all images below it.
     """
 
     def __init__(self, root: Path, files: Sequence[PurePosixPath]) -> None:
@@ -36,7 +37,11 @@ class Finder:
             self.by_stem[_composed(file.stem).casefold()].append(file)
 
     def find(self, text: str) -> PurePosixPath:
-        """The path below the root of the file that is named; raises `Refused` if none fits, or several do."""
+        """Return the path below the root of the file that `text` names.
+
+        Raises:
+            Refused: No file matches, or several do.
+        """
         try:
             name = safe_name(text)
             locate(self.root, name)
@@ -60,7 +65,7 @@ class Finder:
         raise Refused(f"{refused}{self._hint(variants)}", refused.remedy)
 
     def _hint(self, variants: Sequence[tuple[str, ...]]) -> str:
-        """A file of a similar name, in words; empty if there is none."""
+        """The end of a message that names a file of a similar name; empty if there is none."""
         for base in (parts[-1] for parts in variants if parts):
             for stem in (PurePosixPath(base).stem, PurePosixPath(UPLOAD.sub("", base)).stem):
                 if close := self.by_stem.get(stem.casefold()):
@@ -69,12 +74,12 @@ class Finder:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """The parts of a path or URL, without a drive, a server, and what leads upwards; composed unicode."""
+    """The parts of a path or URL after its drive, its server and its last `..`; composed Unicode."""
     if LOCAL_FILES in text:
         text = text.partition(LOCAL_FILES)[2]
     elif url := URL.match(text):  # not urlsplit: it raises ValueError for a server name such as "[x"
         text = url["path"]
-    path = PureWindowsPath(text)  # knows both separators
+    path = PureWindowsPath(text)  # splits at both separators
     parts = path.parts[1:] if path.anchor else path.parts
     last = max((position for position, part in enumerate(parts, 1) if part == ".."), default=0)
     return tuple(_composed(part) for part in parts[last:])
@@ -85,5 +90,5 @@ def _ends(file: PurePosixPath, ends: set[tuple[str, ...]]) -> bool:
 
 
 def _composed(text: str) -> str:
-    """Composed unicode: macOS stores some names decomposed."""
+    """The text in composed Unicode; macOS stores some names decomposed."""
     return unicodedata.normalize("NFC", text)

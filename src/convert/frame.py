@@ -1,4 +1,4 @@
-"""Which way up the coordinates of an image are meant: the pixels as stored, or as shown after EXIF turned them."""
+"""Finds whether coordinates refer to the pixels of an image as stored, or as shown after EXIF turned them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +11,10 @@ from src.convert.problems import Refused
 from src.data.reading import images
 from src.data.reading.unreadable import MAX_PIXELS
 
-FORMATS = (*images.FORMATS, "TIFF")  # not all that Pillow knows: for EPS it starts Ghostscript
+FORMATS = (*images.FORMATS, "TIFF")  # a subset of what Pillow knows: for EPS it starts Ghostscript
 
 ORIENTATION = 0x0112  # the EXIF tag
-TURNS = {  # EXIF orientation: what turns the pixels as stored into those shown
+TURNS = {  # EXIF orientation → the operation that turns the stored pixels into the shown ones
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,7 +28,13 @@ Size = tuple[int, int]  # width, height
 
 @dataclass(frozen=True)
 class Header:
-    """Width and height of an image as stored and as shown, and its EXIF orientation: 1 if it is not turned."""
+    """What the header of an image file says.
+
+    Attributes:
+        stored: Width and height of the stored pixels.
+        shown: Width and height after EXIF turned them.
+        orientation: EXIF orientation, 1 … 8; 1: the image is not turned.
+    """
 
     stored: Size
     shown: Size
@@ -36,21 +42,43 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The picture that coordinates refer to, in pixels, and the EXIF orientation that is left to apply to its mask.
+class Alternative:
+    """The other way that coordinates could be meant.
 
-    alternative: what the coordinates would be the other way up ("shown" or "stored"), and the width and height then;
-        None if the annotations or a lack of an EXIF turn leave no choice.
+    Attributes:
+        coordinates: "shown" or "stored".
+        width: Width of the picture then, in pixels.
+        height: Height of the picture then, in pixels.
+    """
+
+    coordinates: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture that coordinates refer to.
+
+    Attributes:
+        width: Its width in pixels.
+        height: Its height in pixels.
+        orientation: The EXIF orientation that must still be applied to a mask that is drawn in it.
+        alternative: The other way that coordinates could be meant; None if there is no choice.
     """
 
     width: int
     height: int
     orientation: int = 1
-    alternative: tuple[str, int, int] | None = None
+    alternative: Alternative | None = None
 
 
 def read_header(path: Path) -> Header:
-    """Size and orientation of an image file; raises `Refused`."""
+    """Read the size and the orientation of an image file.
+
+    Raises:
+        Refused: The file is not a readable image, is too large, or holds several images.
+    """
     try:
         Image.MAX_IMAGE_PIXELS = None  # the limit below replaces Pillow's
         with Image.open(path, formats=FORMATS) as image:
@@ -64,21 +92,24 @@ def read_header(path: Path) -> Header:
         raise Refused("cannot be read as an image", "save it again as PNG") from None
     orientation = orientation if orientation in TURNS else 1
     other = (height, width) if orientation >= 5 else (width, height)
-    stored, shown = (other, (width, height)) if tiff else ((width, height), other)  # Pillow names TIFFs as shown
+    stored, shown = (other, (width, height)) if tiff else ((width, height), other)  # Pillow gives TIFF sizes as shown
     return Header(stored, shown, orientation)
 
 
-def decide(header: Header, stated: Size | None, coordinates: str | None, annotated: bool = True) -> Frame:
-    """The frame of an image's coordinates; raises `Refused` if the sizes differ, cannot tell, or contradict the user.
+def resolve_frame(header: Header, stated: Size | None, coordinates: str | None, annotated: bool = True) -> Frame:
+    """Decide which picture the coordinates of an image refer to.
 
     Args:
         header: Size and orientation of the image file.
-        stated: Width and height as the annotations give them, if they do. For an image on its side, they tell which way
-            the coordinates are meant; for one that is turned without a change of size, they cannot.
-        coordinates: "shown" or "stored" where the user decides, else None.
+        stated: Width and height in the annotations; None if they have none. For an image that is turned by 90°, they
+            tell how the coordinates are meant; for one that is turned without a change of size, they cannot.
+        coordinates: "shown" or "stored" if the user decides, else None.
         annotated: Whether the image has any shape; an empty mask needs no decision.
+
+    Raises:
+        Refused: The sizes differ, leave the question open, or contradict the user.
     """
-    if stated is not None and min(stated) <= 0:  # some programs write 0 or -1 for a size that they do not know
+    if stated is not None and min(stated) <= 0:  # some programs write 0 or -1 for an unknown size
         stated = None
     if stated is not None and stated not in (header.stored, header.shown):
         sizes = " or ".join(f"{width} × {height}" for width, height in sorted({header.stored, header.shown}))
@@ -95,7 +126,7 @@ def decide(header: Header, stated: Size | None, coordinates: str | None, annotat
         raise Refused(
             f"its annotations say {stated[0]} × {stated[1]} pixels, which is the image as {proved}, "
             f"but --coordinates says {coordinates}",
-            f"leave --coordinates out, so that the sizes decide, or say --coordinates {proved}",
+            f"leave --coordinates out, so that the sizes decide, or use --coordinates {proved}",
         )
     shown, stored = Frame(*header.shown), Frame(*header.stored, header.orientation)
     if proved:
@@ -103,17 +134,22 @@ def decide(header: Header, stated: Size | None, coordinates: str | None, annotat
     if coordinates is None:
         raise Refused(
             f"is turned by its EXIF orientation {header.orientation}, and no size tells which way it was annotated",
-            "compare the two, then say --coordinates shown or stored",
+            "compare the two, then use --coordinates shown or stored",
         )
     if header.stored == header.shown:
         return shown if coordinates == "shown" else stored
     if coordinates == "shown":
-        return replace(shown, alternative=("stored", *header.stored))
-    return replace(stored, alternative=("shown", *header.shown))
+        return replace(shown, alternative=Alternative("stored", *header.stored))
+    return replace(stored, alternative=Alternative("shown", *header.shown))
 
 
-def turn(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """A mask drawn over the pixels as stored, uint8 [height, width], the way the image is shown."""
+def apply_orientation(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn a mask of the stored pixels the way the image is shown.
+
+    Args:
+        mask: uint8 [height, width].
+        orientation: EXIF orientation, 1 … 8.
+    """
     if orientation == 1:
         return mask
     return np.asarray(Image.fromarray(mask).transpose(TURNS[orientation]))

@@ -1,29 +1,31 @@
-"""A polygon inside another polygon of one annotation: is it a hole?
+"""Decides whether a polygon inside another polygon of the same annotation is a hole.
 
-COCO adds up the polygons of an annotation, so that an inner one changes nothing. Some exporters nevertheless write a
-ring as its outer and its inner contour. The `area` of the annotation tells the two apart.
+COCO adds up the polygons of an annotation, so that an inner polygon changes nothing. Some exporters nevertheless write
+a ring as its outer and its inner contour. The `area` of the annotation tells the two cases apart.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from src.convert.regions import Points, Region, fill_polygons, overlap, same
 
-INSIDE = 0.98  # share of a polygon's pixels that lie in another one: the rest is rounding of coordinates
-ROUNDED = 0.51  # pixels by which an area differs at most if it was rounded to a whole number
-MOST_HELD = 2**28  # pixels (bytes) of filled polygons that are kept at a time: all of them may not fit into memory
-TOLERANCE = 0.03  # of the filled area: how far `area` may be from a reading, since exporters simplify polygons
+INSIDE = 0.98  # share of a polygon's pixels that lie in the other one; the rest is rounding of coordinates
+ROUNDED = 0.51  # pixels: the largest difference that rounding an area to a whole number makes
+MOST_CACHED = 2**28  # pixels (bytes) of filled polygons that are kept in memory; all of them may not fit
+TOLERANCE = 0.03  # share of the filled area: how much `area` may differ, since exporters simplify polygons
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What an area says about inner polygons.
+class AreaCheck:
+    """What the area of an annotation says about its inner polygons.
 
-    holes: whether they are holes; None if the area fits neither reading, or both. cut, filled: the area of the
-    polygons in pixels, with and without holes.
+    Attributes:
+        holes: Whether they are holes; None if the area fits neither case, or both.
+        cut: Area in pixels if they are holes.
+        filled: Area in pixels if they are not.
     """
 
     holes: bool | None
@@ -32,8 +34,15 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Nested:
-    """Polygons of which some lie in others: float64 [points, 2] each, in how many others it lies, and the picture."""
+class NestedPolygons:
+    """Polygons of one annotation, at least one of which lies in another.
+
+    Attributes:
+        parts: The polygons, float64 [points, 2] each.
+        depths: For each polygon, the number of other polygons that it lies in.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+    """
 
     parts: Sequence[Points]
     depths: Sequence[int]
@@ -41,10 +50,7 @@ class Nested:
     width: int
 
     def cut(self) -> Region:
-        """The region with holes: polygons are filled and cut out in turn from the outermost inwards.
-
-        So an island in a hole stays.
-        """
+        """The region with holes. Polygons are filled and cut out in turn from the outside, so islands in holes stay."""
         whole = self.fill()
         inside = np.zeros_like(whole.inside)
         for depth, part in sorted(zip(self.depths, self.parts, strict=True), key=lambda pair: pair[0]):
@@ -58,12 +64,13 @@ class Nested:
         """The region without holes."""
         return fill_polygons(self.parts, self.height, self.width)
 
-    def reading(self, area: float) -> Reading:
-        """Tell holes from filled polygons by the area that an annotation gives.
+    def check_area(self, area: float) -> AreaCheck:
+        """Tell holes from filled polygons by the area that an annotation states, in pixels.
 
         Exporters compute the area from the coordinates, or count the pixels of the mask that they traced. Contours run
-        along the outer edges of the border pixels or through their centres; the areas then differ by half the length
-        of the contour. The reading is the one that the area fits clearly better, and within `TOLERANCE`.
+        along the outer edges of the border pixels or through their centres. The two areas then differ by half the
+        length of the contour (Pick's theorem). The decision is for the case that the area fits clearly better, and
+        within `TOLERANCE`.
         """
         areas, outlines = (np.array([measure(part) for part in self.parts]) for measure in (_area, _outline))
         levels = np.array(self.depths)
@@ -80,28 +87,26 @@ class Nested:
         clear = near <= slack and far >= 2 * near + 1
         if far_filled <= far_cut and near > ROUNDED and min(as_cut) - slack <= area <= max(as_cut) + slack:
             clear = False  # a ring with a small hole, counted in pixels, can come close to the filled area by chance
-        return Reading(bool(far_cut < far_filled) if clear else None, float(cut), float(filled))
+        return AreaCheck(bool(far_cut < far_filled) if clear else None, float(cut), float(filled))
 
 
-def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
-    """The polygons and how they lie in each other; None if none lies in another. Of equal ones, one is kept.
+def find_nested(parts: Sequence[Points], height: int, width: int) -> NestedPolygons | None:
+    """Find polygons that lie in others. Of equal polygons, one is kept.
 
     Only polygons whose bounding boxes overlap are compared as pixels.
+
+    Args:
+        parts: The polygons of one annotation, float64 [points, 2] each.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        The polygons and how they lie in each other; None if none lies in another.
     """
     low, high = (np.array([limit(part, axis=0) for part in parts]) for limit in (np.min, np.max))
     if not _any_surrounds(low, high):
         return None
-
-    held: dict[int, Region] = {}
-
-    @functools.lru_cache(maxsize=2)  # the pair that is compared
-    def region(index: int) -> Region:
-        if index in held:
-            return held[index]
-        filled = fill_polygons([parts[index]], height, width)
-        if filled.inside.size + sum(other.inside.size for other in held.values()) <= MOST_HELD:
-            held[index] = filled
-        return filled
+    region = _cached_regions(parts, height, width)
 
     def overlapping(index: int) -> list[int]:
         return [int(i) for i in np.flatnonzero(((low < high[index]) & (high > low[index])).all(axis=1)) if i != index]
@@ -119,26 +124,42 @@ def nested(parts: Sequence[Points], height: int, width: int) -> Nested | None:
                 depths[inner] += overlap(region(outer), region(inner)) >= INSIDE * areas[inner]
     kept = [index for index in range(len(parts)) if index not in doubles]
     levels = [depths[index] for index in kept]
-    return Nested([parts[index] for index in kept], levels, height, width) if any(levels) else None
+    return NestedPolygons([parts[index] for index in kept], levels, height, width) if any(levels) else None
+
+
+def _cached_regions(parts: Sequence[Points], height: int, width: int) -> Callable[[int], Region]:
+    """A function that fills the polygon of an index, and keeps `MOST_CACHED` pixels of them in memory."""
+    cache: dict[int, Region] = {}
+
+    @functools.lru_cache(maxsize=2)  # the pair that is compared
+    def region(index: int) -> Region:
+        if index in cache:
+            return cache[index]
+        filled = fill_polygons([parts[index]], height, width)
+        if filled.inside.size + sum(other.inside.size for other in cache.values()) <= MOST_CACHED:
+            cache[index] = filled
+        return filled
+
+    return region
 
 
 def _any_surrounds(low: Points, high: Points) -> bool:
-    """Whether a bounding box holds another one, to a pixel: a quick test before pixels are filled.
+    """Whether a bounding box contains another one, to a pixel: a quick test before pixels are filled.
 
-    low, high: float64 [polygons, 2], the corners of the boxes.
+    low, high: Corners of the boxes, float64 [polygons, 2].
     """
     return any(
-        np.count_nonzero(((first <= low + 1) & (last >= high - 1)).all(axis=1)) > 1  # each box holds itself
+        np.count_nonzero(((first <= low + 1) & (last >= high - 1)).all(axis=1)) > 1  # each box contains itself
         for first, last in zip(low, high, strict=True)
     )
 
 
 def _area(points: Points) -> float:
-    """The area that a polygon encloses (shoelace formula), in pixels."""
+    """The area that a polygon encloses, in pixels (shoelace formula)."""
     (x, y), (next_x, next_y) = points.T, np.roll(points, -1, axis=0).T
     return abs(float((x * next_y - next_x * y).sum())) / 2
 
 
 def _outline(points: Points) -> float:
-    """How many pixels a closed polygon runs through: diagonal steps count once."""
+    """The number of pixels that a closed polygon runs through; a diagonal step counts once."""
     return float(np.abs(np.roll(points, -1, axis=0) - points).max(axis=1).sum())

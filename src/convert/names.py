@@ -1,4 +1,4 @@
-"""File names that come from outside: what is accepted, and where it leads. Nothing else turns a name into a path."""
+"""Checks file names in annotations, and finds the files. No other module turns such a name into a path."""
 
 import os
 from collections.abc import Iterable
@@ -13,12 +13,13 @@ INSIDE = "name it by its path below the folder of images, without links that lea
 
 
 def safe_name(text: str) -> PurePosixPath:
-    """A name as a path below the folder of images; both / and \\ separate folders, as names written on Windows do.
+    """Turn a file name into a path below the folder of images; both / and \\ separate folders.
 
-    Raises `Refused` for an absolute path, a drive, a part that is hidden or leads upwards, a control character, or an
-    extension that the pipeline does not read.
+    Raises:
+        Refused: The name is an absolute path, has a drive, a hidden part, a part that leads upwards or a control
+            character, or an extension that the pipeline does not read.
     """
-    path = PureWindowsPath(text)  # knows both separators, drives and network shares
+    path = PureWindowsPath(text)  # splits at both separators, and finds drives and network shares
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise Refused("the name holds a control character", "rename the file")
     if not _encodable(text):
@@ -28,12 +29,25 @@ def safe_name(text: str) -> PurePosixPath:
     if not path.parts or any(part.startswith(".") or ":" in part for part in path.parts):
         raise Refused("the name leads upwards, or a part of it is hidden, empty or holds a colon", INSIDE)
     if path.suffix.lower() not in SUFFIXES:
-        raise Refused("is not of a kind that is read", f"save it as one of {', '.join(sorted(SUFFIXES))}")
+        raise Refused(
+            "has an extension that the pipeline does not read", f"save it as one of {', '.join(sorted(SUFFIXES))}"
+        )
     return PurePosixPath(*path.parts)
 
 
 def locate(root: Path, name: PurePosixPath) -> Path:
-    """The file `name` below `root`; raises `Refused` if it is none, or a link leads out of `root`."""
+    """Find a file below a folder.
+
+    Args:
+        root: The folder.
+        name: The path of the file below it, from `safe_name`.
+
+    Returns:
+        The file, with links resolved.
+
+    Raises:
+        Refused: It is missing or not a file, or a link leads out of `root`.
+    """
     try:
         path = (root / name).resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: links in a circle
@@ -45,10 +59,19 @@ def locate(root: Path, name: PurePosixPath) -> Path:
     return path
 
 
-def walk(folder: Path, suffixes: Iterable[str] | None, findings: Findings) -> list[PurePosixPath]:
-    """Every file below `folder` with one of these extensions (None: any), sorted; hidden ones are left out.
+def list_files(folder: Path, suffixes: Iterable[str] | None, findings: Findings) -> list[PurePosixPath]:
+    """List the files below a folder; hidden files and files of the operating system are left out.
 
-    A folder that is a link is an error: it may lead anywhere, in a circle too.
+    Args:
+        folder: The folder.
+        suffixes: The extensions to list, in lower case with a dot; None: all files.
+        findings: Gets an error for each link to a folder, since it may lead anywhere, also in a circle.
+
+    Returns:
+        The paths below `folder`, sorted.
+
+    Raises:
+        UserError: There is no such folder.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")

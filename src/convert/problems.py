@@ -1,19 +1,24 @@
-"""What stands in the way of a conversion: collected over the whole source, shown as one message."""
+"""Collects the problems of a conversion over the whole source, so that one message can list all of them."""
 
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from src.data.reading.unreadable import Finding
 from src.errors import UserError, listing, quoted
+from src.files import Content
 
 
 class Refused(Exception):
-    """An entry that cannot be converted; the message says why, the remedy what helps."""
+    """An entry cannot be converted. The message says why.
+
+    Args:
+        what: The reason.
+        remedy: What the user can do.
+    """
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -21,17 +26,17 @@ class Refused(Exception):
 
 
 class Degenerate(Refused):
-    """A polygon that encloses nothing: fewer than three points, or a list of coordinates that is not complete."""
+    """A polygon encloses nothing: it has fewer than three points, or an incomplete list of coordinates."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, "draw it again, or leave all such polygons out with --skip-degenerate")
 
 
 class Findings(list[Finding]):
-    """The problems found so far: errors stop the conversion once all are known, the rest is shown at its end.
+    """The problems found so far: errors, warnings, and polygons that were skipped.
 
     Args:
-        skip_degenerate: A `Degenerate` polygon is left out and recorded as skipped, instead of an error.
+        skip_degenerate: Record a `Degenerate` polygon as skipped instead of as an error.
     """
 
     def __init__(self, skip_degenerate: bool = False) -> None:
@@ -39,11 +44,18 @@ class Findings(list[Finding]):
         self.skip_degenerate = skip_degenerate
 
     def warn(self, file: str, what: str, remedy: str) -> None:
+        """Add a warning.
+
+        Args:
+            file: The file, or the place in it.
+            what: What is unusual.
+            remedy: What the user can check or do.
+        """
         self.append(Finding(file, "warning", what, remedy))
 
     @contextlib.contextmanager
     def collect(self, file: str) -> Iterator[None]:
-        """Turn what the block refuses into an error about `file`."""
+        """Record an exception of the block as a problem of `file`: `Refused`, or a validation error of Pydantic."""
         try:
             yield
         except Refused as error:
@@ -59,14 +71,16 @@ class Findings(list[Finding]):
 
     @property
     def warnings(self) -> list[Finding]:
+        """The warnings, in the order they were added."""
         return [finding for finding in self if finding.severity == "warning"]
 
     @property
     def skipped(self) -> list[Finding]:
+        """The polygons that were skipped, in the order they were added."""
         return [finding for finding in self if finding.severity == "skipped"]
 
     def stop_on_errors(self) -> None:
-        """`UserError` with every error, if there is one."""
+        """Raise `UserError` with a list of all errors, if there are any."""
         errors = [finding for finding in self if finding.severity == "error"]
         if errors:
             lines = lines_of(errors)
@@ -74,8 +88,8 @@ class Findings(list[Finding]):
 
 
 @contextlib.contextmanager
-def placed(place: str) -> Iterator[None]:
-    """Put the place inside a file before what the block refuses."""
+def located(place: str) -> Iterator[None]:
+    """Add a place inside a file to the message of a `Refused` that the block raises."""
     try:
         yield
     except Refused as error:
@@ -84,15 +98,19 @@ def placed(place: str) -> Iterator[None]:
 
 
 def lines_of(findings: Iterable[Finding]) -> str:
+    """List findings for a message, one line each: file, reason and remedy."""
     return listing(f"{quoted(finding.file)}: {finding.what} → {finding.setting}" for finding in findings)
 
 
-def parse_json(path: Path, encoding: str | None = None) -> Any:
-    """The content of a JSON file from outside; raises `Refused`.
+def parse_json(path: Path, encoding: str | None = None) -> Content:
+    """Return the content of a JSON file from another program.
 
     Args:
         path: The file.
-        encoding: How its text is encoded if it is not UTF-8, nor the UTF-16 or UTF-32 that its first bytes prove.
+        encoding: The encoding to try if the file is not UTF-8, nor the UTF-16 or UTF-32 that its first bytes prove.
+
+    Raises:
+        Refused: The file cannot be read, decoded or parsed.
     """
     try:
         data = path.read_bytes()
@@ -102,7 +120,7 @@ def parse_json(path: Path, encoding: str | None = None) -> Any:
             text = data.decode(encoding or "ascii")
         return json.loads(text)
     except OSError as error:
-        raise Refused(f"cannot be read: {error.strerror}", "check the file and its rights") from None
+        raise Refused(f"cannot be read: {error.strerror}", "check the file and its permissions") from None
     except UnicodeDecodeError:
         what = (
             f"is neither UTF-8 nor {encoding}"

@@ -1,9 +1,9 @@
-"""Geometry to pixels, by one rule: a pixel belongs to a shape if the pixel's centre lies inside it.
+"""Rasterises shapes by one rule: a pixel belongs to a shape if the centre of the pixel lies inside it.
 
-Coordinates are in pixels from the picture's top left corner: the pixel in row r and column c spans c … c + 1 and
-r … r + 1, and its centre is (c + 0.5, r + 0.5). A centre exactly on an edge belongs to the shape right of it or below
-it: of two shapes that share an edge, every pixel gets exactly one. No outline is drawn, unlike OpenCV's fillPoly and
-Pillow's polygon, which make every shape half a pixel larger all round.
+Coordinates are in pixels from the top left corner of the image. The pixel in row r and column c covers c … c + 1 and
+r … r + 1, and its centre is (c + 0.5, r + 0.5). A centre exactly on an edge belongs to the shape right of the edge or
+below it, so that each pixel goes to exactly one of two shapes that share an edge. No outline is drawn, unlike in
+OpenCV's fillPoly and Pillow's polygon, which enlarge every shape by half a pixel on all sides.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,13 @@ Points = NDArray[np.float64]  # [points, 2]: x, y
 
 @dataclass(frozen=True)
 class Region:
-    """A window of the picture at row `top` and column `left`, and which of its pixels belong: bool [rows, columns]."""
+    """The pixels of a shape, in a window of the image.
+
+    Attributes:
+        top: Row of the window's first pixel in the image.
+        left: Column of the window's first pixel in the image.
+        inside: Which pixels of the window belong to the shape, bool [rows, columns].
+    """
 
     top: int
     left: int
@@ -25,16 +31,37 @@ class Region:
 
     @property
     def area(self) -> int:
+        """The number of pixels."""
         return int(np.count_nonzero(self.inside))
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Rows top … bottom - 1 and columns left … right - 1 of the image."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
 def same(one: Region, other: Region) -> bool:
-    """Whether two regions hold the same pixels."""
+    """Whether two regions contain the same pixels.
+
+    Args:
+        one: A region of an image.
+        other: A region of the same image.
+    """
     return one.area == other.area == overlap(one, other)
 
 
 def overlap(one: Region, other: Region) -> int:
-    """How many pixels two regions share."""
+    """Count the pixels that two regions share.
+
+    Args:
+        one: A region of an image.
+        other: A region of the same image.
+    """
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom = min(region.top + region.inside.shape[0] for region in (one, other))
     right = min(region.left + region.inside.shape[1] for region in (one, other))
@@ -48,28 +75,35 @@ def overlap(one: Region, other: Region) -> int:
 
 
 def fill_polygons(parts: Sequence[Points], height: int, width: int) -> Region:
-    """The union of closed polygons, cut off at the picture. Inside one polygon, the even-odd rule holds.
+    """Fill the union of closed polygons; what lies outside the image is cut off.
 
-    So a polygon that runs into its hole and back leaves the hole free, and one that crosses itself is free where it
-    overlaps; a part that lies in another adds nothing.
+    Within one polygon, the even-odd rule holds: a polygon that runs into a hole and back leaves the hole free, and one
+    that crosses itself is free where it overlaps itself. A polygon that lies inside another one adds nothing.
+
+    Args:
+        parts: One or more polygons, each float64 [points, 2] with at least one point.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
     """
-    top, left, bottom, right = _window(np.concatenate(parts), height, width)
-    inside = np.zeros((bottom - top, right - left), bool)
+    window = _bounds(np.concatenate(parts), height, width)
+    inside = np.zeros((window.bottom - window.top, window.right - window.left), bool)
     for part in parts:
-        first, start, last, end = _window(part, height, width)  # its own: a thousand small parts may lie far apart
-        inside[first - top : last - top, start - left : end - left] |= _fill(part, first, start, last, end)
-    return Region(top, left, inside)
+        own = _bounds(part, height, width)  # a small window each, since a thousand small parts may lie far apart
+        rows = slice(own.top - window.top, own.bottom - window.top)
+        inside[rows, own.left - window.left : own.right - window.left] |= _fill(part, own)
+    return Region(window.top, window.left, inside)
 
 
-def _window(points: Points, height: int, width: int) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of the pixels around a polygon, inside the picture."""
+def _bounds(points: Points, height: int, width: int) -> _Window:
+    """The pixels around a polygon that lie in the image."""
     left, top = (int(value) for value in np.clip(np.floor(points.min(axis=0)), 0, (width, height)))
     right, bottom = (int(value) for value in np.clip(np.ceil(points.max(axis=0)), (left, top), (width, height)))
-    return top, left, bottom, right
+    return _Window(top, left, bottom, right)
 
 
-def _fill(points: Points, top: int, left: int, bottom: int, right: int) -> NDArray[np.bool_]:
-    """bool [rows, columns] of the window: where a ray from the left has crossed an odd number of edges."""
+def _fill(points: Points, window: _Window) -> NDArray[np.bool_]:
+    """Fill by the even-odd rule: pixels that a ray from the left reaches after an odd number of edges."""
+    top, left, bottom, right = window.top, window.left, window.bottom, window.right
     ends = np.stack([points, np.roll(points, -1, axis=0)])
     ends = np.where(ends[0, :, 1] <= ends[1, :, 1], ends.transpose(2, 0, 1), ends[::-1].transpose(2, 0, 1))
     (x0, x1), (y0, y1) = ends  # every edge runs downwards, so that its crossings are the same for both neighbours
@@ -84,8 +118,16 @@ def _fill(points: Points, top: int, left: int, bottom: int, right: int) -> NDArr
     return np.bitwise_xor.accumulate(crossings, axis=1)[:, :-1].astype(bool)
 
 
-def fill_disc(x: float, y: float, radius: float, height: int, width: int) -> Region:
-    """A disc around (x, y), its rim included, cut off at the picture."""
+def fill_disc(center: tuple[float, float], radius: float, height: int, width: int) -> Region:
+    """Fill a disc, its rim included; what lies outside the image is cut off.
+
+    Args:
+        center: x and y of the centre in pixels.
+        radius: Radius in pixels.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+    """
+    x, y = center
     left, right = (int(value) for value in np.clip([np.floor(x - radius), np.ceil(x + radius)], 0, width))
     top, bottom = (int(value) for value in np.clip([np.floor(y - radius), np.ceil(y + radius)], 0, height))
     rows, columns = np.mgrid[top:bottom, left:right]
@@ -93,7 +135,17 @@ def fill_disc(x: float, y: float, radius: float, height: int, width: int) -> Reg
 
 
 def fill_runs(counts: NDArray[np.int64], height: int, width: int) -> Region:
-    """COCO's run lengths: pixels outside and inside in turn, down the columns, from the left; they add up to all."""
+    """Decode COCO's run lengths.
+
+    Args:
+        counts: Lengths of the runs outside and inside the shape in turn, int64 [runs]. They go down the columns from
+            the left, and their sum is `height` × `width`.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        The region; it is empty (0 × 0) if there is no run inside.
+    """
     ends = np.cumsum(counts)
     if len(ends) < 2:
         return Region(0, 0, np.zeros((0, 0), bool))
@@ -105,7 +157,14 @@ def fill_runs(counts: NDArray[np.int64], height: int, width: int) -> Region:
     return Region(0, left, inside.reshape(right - left, height).T)
 
 
-def place_bitmap(pixels: NDArray[np.bool_], top: int, left: int, height: int, width: int) -> Region:
-    """A mask of its own, bool [rows, columns], whose first pixel lies at (`top`, `left`), cut off at the picture."""
+def place_bitmap(bitmap: Region, height: int, width: int) -> Region:
+    """Cut off what lies outside the image of a region whose `top` and `left` may be negative.
+
+    Args:
+        bitmap: The region.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+    """
+    top, left = bitmap.top, bitmap.left
     rows, columns = slice(max(-top, 0), max(height - top, 0)), slice(max(-left, 0), max(width - left, 0))
-    return Region(max(top, 0), max(left, 0), pixels[rows, columns])
+    return Region(max(top, 0), max(left, 0), bitmap.inside[rows, columns])

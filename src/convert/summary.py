@@ -1,4 +1,4 @@
-"""The closing words of a conversion."""
+"""The text that a conversion prints at its end."""
 
 import numpy as np
 
@@ -9,35 +9,35 @@ from src.errors import quoted, some
 
 
 def describe(summary: Summary) -> str:
-    """The text that says what was written and what was not."""
+    """Describe what was written, what was left out, and the warnings."""
     lines = [f"{summary.images} images with {summary.shapes} shapes; {summary.unannotated} image(s) without any."]
     total = int(np.sum(summary.pixels))
     names = {value: repr(name) for value, name in summary.dataset.classes.items()}
     names |= {IGNORE: "(ignored)"} if summary.pixels[IGNORE] else {}
-    wide = max(map(len, names.values()))
+    width = max(map(len, names.values()))
     lines += [
-        f"  {value:3} {name:{wide}} {summary.pixels[stored_number(value)] / total:8.3%} of the pixels"
+        f"  {value:3} {name:{width}} {summary.pixels[stored_number(value)] / total:8.3%} of the pixels"
         for value, name in names.items()
     ]
     if summary.unused:
-        lines.append(f"Classes without a pixel, which {NAME} does not name: {', '.join(map(quoted, summary.unused))}.")
+        lines.append(f"Classes without a pixel, left out of {NAME}: {', '.join(map(quoted, summary.unused))}.")
     if summary.overlaps:
         lines.append(
             f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
         )
     if summary.invisible:
-        lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the picture.")
+        lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the image.")
     if summary.cut:
-        lines.append(f"{summary.cut} shape(s) reach out of the picture and were cut off there.")
-    if summary.inside:
+        lines.append(f"{summary.cut} shape(s) reach out of the image and were cut off there.")
+    if summary.redundant:
         lines.append(
-            f"{summary.inside} shape(s) lie inside others of their class and change nothing, in "
-            f"{some(summary.nested)}. If they are meant as holes: {summary.holes}."
+            f"{summary.redundant} shape(s) lie inside others of their class and change nothing, in "
+            f"{some(summary.with_redundant)}. If they are meant as holes: {summary.holes}."
         )
     if summary.hidden:
         lines.append(
-            f"{summary.hidden} shape(s) lie wholly beneath shapes of other classes and leave no pixel, in "
-            f"{some(summary.buried)}. If they are holes or parts: draw them after the shapes that cover them."
+            f"{summary.hidden} shape(s) are completely covered by shapes of other classes, in "
+            f"{some(summary.with_hidden)}. If they are holes or parts: draw them after the shapes that cover them."
         )
     if summary.skipped:
         lines.append(f"{len(summary.skipped)} degenerate polygon(s) were left out:\n{lines_of(summary.skipped)}")

@@ -1,4 +1,4 @@
-"""Annotations to a data set: images copied as they are, a mask drawn for each, and dataset.yaml."""
+"""Writes annotations as a data set: copies of the images, a mask drawn for each, and dataset.yaml."""
 
 import shutil
 from collections import Counter
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.convert.annotations import Annotations, Item, Shape
-from src.convert.frame import turn
+from src.convert.frame import apply_orientation
 from src.convert.problems import Findings, Refused
 from src.convert.regions import Region
 from src.data.reading.unreadable import Finding
@@ -22,39 +22,60 @@ from src.progress import progress
 
 @dataclass
 class Summary:
-    """What was written: counts of images, shapes and pixels.
+    """What a conversion wrote.
 
-    unannotated: images without a shape. pixels: of each stored value. invisible: shapes that cover no pixel's centre.
-    cut: shapes that reach out of the picture. overlaps: pixels that a shape took from another class's. inside: shapes
-    whose pixels all belonged to their class already. nested: images with such shapes. hidden: shapes of which later
-    ones of other classes leave no pixel. buried: images with such shapes. skipped: polygons left out. holes: how to
-    draw a hole, in words.
+    Attributes:
+        dataset: The content of dataset.yaml.
+        warnings: The warnings of reading.
+        skipped: Polygons that were left out.
+        holes: How to draw a hole in this format, in words.
+        images: Number of images.
+        unannotated: Number of images without a shape.
+        shapes: Number of shapes.
+        invisible: Number of shapes that cover no pixel's centre.
+        cut: Number of shapes that reach out of the image.
+        redundant: Number of shapes whose pixels all belonged to their class already.
+        with_redundant: Images with such shapes.
+        hidden: Number of shapes of which no pixel is left, since later shapes of other classes cover them.
+        with_hidden: Images with such shapes.
+        overlaps: Number of pixels that a shape took from another class's shape.
+        pixels: Number of pixels of each stored value, int64 [256].
+        unused: Classes without a pixel.
+        subsets: Subset → number of its images, where the source has an official division.
     """
 
     dataset: Dataset
     warnings: list[Finding]
     skipped: list[Finding] = field(default_factory=list)
     holes: str = ""
-    nested: list[str] = field(default_factory=list)
-    buried: list[str] = field(default_factory=list)
     images: int = 0
     unannotated: int = 0
     shapes: int = 0
     invisible: int = 0
     cut: int = 0
-    inside: int = 0
+    redundant: int = 0
+    with_redundant: list[str] = field(default_factory=list)
     hidden: int = 0
+    with_hidden: list[str] = field(default_factory=list)
     overlaps: int = 0
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     unused: list[str] = field(default_factory=list)
     subsets: dict[str, int] = field(default_factory=dict)
 
 
-def write(annotations: Annotations, out: Path) -> Summary:
-    """Write the data set to the new or empty folder `out`, whole or not at all.
+def write_data_set(annotations: Annotations, out: Path) -> Summary:
+    """Write a data set to a new or empty folder, as a whole or not at all.
 
     Classes without a pixel keep their value but are not named in dataset.yaml, since the split refuses a class that no
-    training image holds. `UserError` lists every problem that was found while reading.
+    training image contains.
+
+    Args:
+        annotations: Everything that was read from the source.
+        out: The folder.
+
+    Raises:
+        UserError: There are errors among the findings (the message lists all of them), there is nothing to write, the
+            folder cannot be used, or a file cannot be written.
     """
     _refuse_folder(out, annotations.sources)
     _refuse_doubles(annotations.items, annotations.findings)
@@ -66,7 +87,7 @@ def write(annotations: Annotations, out: Path) -> Summary:
         with atomic(out) as folder:
             for item in progress(annotations.items, len(annotations.items), "write"):
                 _write_item(item, folder, annotations.by_size, summary)
-            _describe(annotations, summary)
+            _complete(annotations, summary)
             write_dataset(folder, summary.dataset)
             for subset, names in annotations.subsets.items():
                 write_text(folder / f"{subset}.txt", "".join(f"{name.with_suffix('')}\n" for name in names))
@@ -75,54 +96,65 @@ def write(annotations: Annotations, out: Path) -> Summary:
     return summary
 
 
-def draw(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
-    """The mask of stored values, uint8 [height, width] as the image is shown, and counts of what `Summary` names.
+def draw_mask(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
+    """Draw the mask of an image. Later shapes cover earlier ones.
 
-    Shapes are painted over each other: those `below_others` first, then by falling area if `by_size`, then in their
-    order.
+    Args:
+        item: The image with its shapes. Those with `below_others` are drawn first.
+        by_size: Draw larger shapes first; else shapes are drawn in their order.
+
+    Returns:
+        The mask of stored values, uint8 [height, width], as the image is shown; and the counts of `Summary` for this
+        image: shapes, cut, invisible, redundant, hidden, overlaps.
     """
     mask, counts = np.zeros((item.frame.height, item.frame.width), np.uint8), Counter[str]()
     drawn = [(shape, shape.draw()) for shape in item.shapes]
     drawn.sort(key=lambda pair: (not pair[0].below_others, -pair[1].area if by_size else 0))  # a stable sort
     for shape, region in drawn:
-        rows, columns = region.inside.shape
-        window = mask[region.top : region.top + rows, region.left : region.left + columns]
+        window = _window(mask, region)
         taken = region.inside & (window != 0) & (window != IGNORE) & (window != shape.value)
-        visible = bool(region.inside.any())
+        visible, is_class = bool(region.inside.any()), shape.value not in (0, IGNORE)
         counts.update(shapes=1, cut=shape.cut, invisible=not visible, overlaps=int(np.count_nonzero(taken)))
-        counts.update(
-            inside=visible and shape.value not in (0, IGNORE) and bool((window[region.inside] == shape.value).all())
-        )
+        counts.update(redundant=visible and is_class and bool((window[region.inside] == shape.value).all()))
         window[region.inside] = shape.value
-    counts["hidden"] = sum(_hidden(shape, region, mask) for shape, region in drawn if not shape.below_others)
-    return turn(mask, item.frame.orientation), counts
+    counts["hidden"] = sum(_is_hidden(shape, region, mask) for shape, region in drawn if not shape.below_others)
+    return apply_orientation(mask, item.frame.orientation), counts
 
 
-def _hidden(shape: Shape, region: Region, mask: NDArray[np.uint8]) -> bool:
-    """Whether no pixel of a shape is left in the finished mask."""
+def _window(mask: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
+    """A view of the mask at the place of a region."""
     rows, columns = region.inside.shape
-    left = mask[region.top : region.top + rows, region.left : region.left + columns][region.inside]
-    return left.size > 0 and bool((left != shape.value).all())
+    return mask[region.top : region.top + rows, region.left : region.left + columns]
+
+
+def _is_hidden(shape: Shape, region: Region, mask: NDArray[np.uint8]) -> bool:
+    """Whether no pixel of a shape is left in the finished mask."""
+    values = _window(mask, region)[region.inside]
+    return values.size > 0 and bool((values != shape.value).all())
 
 
 def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> None:
     image, target = folder / "images" / item.name, (folder / "masks" / item.name).with_suffix(".png")
     for path in (image, target):
         path.parent.mkdir(parents=True, exist_ok=True)
-    mask, counts = draw(item, by_size)
+    mask, counts = draw_mask(item, by_size)
     shutil.copyfile(item.path, image)
     Image.fromarray(mask).save(target)
     summary.images += 1
     summary.unannotated += not item.shapes
     summary.pixels += np.bincount(mask.ravel(), minlength=256)
-    summary.nested += [str(item.name)] * bool(counts["inside"])
-    summary.buried += [str(item.name)] * bool(counts["hidden"])
-    for name, count in counts.items():
-        setattr(summary, name, getattr(summary, name) + count)
+    summary.with_redundant += [str(item.name)] * bool(counts["redundant"])
+    summary.with_hidden += [str(item.name)] * bool(counts["hidden"])
+    summary.shapes += counts["shapes"]
+    summary.invisible += counts["invisible"]
+    summary.cut += counts["cut"]
+    summary.redundant += counts["redundant"]
+    summary.hidden += counts["hidden"]
+    summary.overlaps += counts["overlaps"]
 
 
-def _describe(annotations: Annotations, summary: Summary) -> None:
-    """Fill in what is known only after the last mask."""
+def _complete(annotations: Annotations, summary: Summary) -> None:
+    """Fill in the parts of the summary that are known only after the last mask."""
     used: dict[StoredValue, str] = {
         value: name for value, name in annotations.classes.items() if value == 0 or summary.pixels[value]
     }
@@ -139,7 +171,7 @@ def _describe(annotations: Annotations, summary: Summary) -> None:
 
 def _refuse_folder(out: Path, sources: list[Path]) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise UserError(f"{out}: is no folder; name a new one")
+        raise UserError(f"{out}: is not a folder; name a new one")
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out}: is not empty; nothing is overwritten, so name a new folder or remove this one")
     for source in sources:
@@ -148,7 +180,7 @@ def _refuse_folder(out: Path, sources: list[Path]) -> None:
 
 
 def _refuse_doubles(items: list[Item], findings: Findings) -> None:
-    """Two images whose masks would have one name, on a disk that does not tell a from A too."""
+    """Add an error for two images whose masks would have the same name, also on a disk that ignores case."""
     seen: dict[str, Item] = {}
     for item in items:
         with findings.collect(str(item.name)):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from src.archive.validate_archive import NOT_OURS, checked
+from src.archive.validate_archive import NOT_OURS, validate_archive
 from src.errors import UserError
 from src.params import PlannedModel
 
@@ -22,7 +22,7 @@ def initial_network(initial: str) -> Initial | None:
     if not Path(initial).exists():
         raise UserError(f"train.initial: {initial}: no such file; copy a models/unet.keras there")
     try:
-        project = checked(Path(initial))
+        project = validate_archive(Path(initial)).project
         plan = project.plan
         if not plan:
             raise UserError(f"{initial}: {NOT_OURS}: it was saved before models kept their plan: train it anew")

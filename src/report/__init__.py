@@ -1,1 +1,1 @@
-"""What people look at: curves, panels, one page. Matplotlib, pandas and HTML; never the model."""
+"""How are results shown? Pictures, the report page, the model card, and tables of text; it never loads the model."""

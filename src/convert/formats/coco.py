@@ -1,72 +1,81 @@
-"""COCO instances: one JSON with the lists images, annotations and categories."""
+"""Reads COCO instances: one JSON with the lists images, annotations and categories."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
-from src.convert.annotations import IN_PIXELS, Annotations, Item, Options, classes_of, number, warn_of_names
+from src.convert.annotations import IN_PIXELS, Annotations, Item, Options
+from src.convert.classes import classes_by_value, number_classes, warn_of_unclear_names
 from src.convert.finder import Finder
-from src.convert.formats.coco_shapes import Annotation, Reader
-from src.convert.frame import decide, read_header
-from src.convert.names import locate, walk
+from src.convert.formats.coco_shapes import AnnotationEntry, ShapeReader
+from src.convert.frame import read_header, resolve_frame
+from src.convert.names import list_files, locate
 from src.convert.problems import Findings, Refused, parse_json
 from src.data.reading.images import SUFFIXES
 from src.errors import UserError, quoted, some
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
-HOLES = "put both polygons into one annotation and say --holes cut, or export RLE"
+Key = TypeVar("Key", int, str)
+Placed = tuple[str, AnnotationEntry]  # the place of an annotation, for messages, and the annotation
+HOLES = "put both polygons into one annotation and use --holes cut, or export RLE"
 LISTS = ("images", "annotations", "categories")
 
 
-class Image(BaseModel):
-    """An entry of images; the size may be missing. path: where some programs keep the file, too."""
+class ImageEntry(BaseModel):
+    """An entry of images. The size may be missing; some programs also write the file into `path`."""
 
     id: int | str
     file_name: str
     width: int | None = None
     height: int | None = None
-    path: Any = None
-
-    @property
-    def key(self) -> str:
-        """The id as text: some programs write 7 here and "7" in the annotations."""
-        return str(self.id)
+    path: object = None
 
 
-class Category(BaseModel):
+class CategoryEntry(BaseModel):
     """An entry of categories."""
 
     id: int
     name: str
 
-    @property
-    def key(self) -> int:
-        return self.id
+
+Listed = TypeVar("Listed", ImageEntry, CategoryEntry)
 
 
 def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool = True) -> Annotations:
-    """Read the JSON at `path`, whose file names are below the folder `images`.
+    """Read COCO instances.
 
-    Classes are numbered by category id. Larger shapes lie beneath smaller ones, and crowds (unless `ignore_crowds` is
-    False: then they are shapes like others) beneath all, as pixels to ignore.
+    Classes are numbered by category id. Larger shapes are drawn below smaller ones.
+
+    Args:
+        path: The JSON.
+        images: The folder that file names start at.
+        options: The user's decisions.
+        ignore_crowds: Crowds become pixels to ignore, drawn below all shapes; else they are shapes like others.
+
+    Raises:
+        UserError: The file cannot be read or is not COCO instances, or its categories cannot be classes.
     """
     content, findings = _content(path), Findings(options.skip_degenerate)
-    files = walk(images, SUFFIXES, findings)
-    categories = _once(_entries(Category, content, "categories", findings), "category", findings)
-    entries = _once(_entries(Image, content, "images", findings), "image", findings)
-    placed = _entries(Annotation, content, "annotations", findings)
+    files = list_files(images, SUFFIXES, findings)
+    numbered = _entries(CategoryEntry, content["categories"], "categories", findings)
+    categories = _by_key(numbered, lambda entry: entry.id, "category", findings)
+    pictures = _entries(ImageEntry, content["images"], "images", findings)
+    # As text, since some programs write 7 here and "7" in the annotations.
+    entries = _by_key(pictures, lambda entry: str(entry.id), "image", findings)
+    placed = _entries(AnnotationEntry, content["annotations"], "annotations", findings)
     annotated = Counter(annotation.category_id for _, annotation in placed)
     categories = _without_unused_doubles(categories, annotated, path, findings)
-    values = number([categories[identity].name for identity in sorted(categories)], path)
-    warn_of_names([category.name for category in categories.values()], str(path), findings)
+    values = number_classes([categories[identity].name for identity in sorted(categories)], path)
+    warn_of_unclear_names([category.name for category in categories.values()], str(path), findings)
     value_of = {identity: values[category.name] for identity, category in categories.items()}
     annotations = _by_image(placed, entries, value_of, findings)
-    reader, finder = Reader(options, findings, ignore_crowds), Finder(images, files)
-    items, elsewhere = [], {}
+    reader, finder = ShapeReader(options, findings, ignore_crowds), Finder(images, files)
+    items: list[Item] = []
+    elsewhere: dict[str, PurePosixPath] = {}
     for identity, entry in progress(entries.items(), len(entries), "read"):
         with findings.collect(entry.file_name):
             item = _item(entry, finder, bool(annotations[identity]), options)
@@ -78,12 +87,12 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
             items.append(item)
             if item.name != PurePosixPath(PureWindowsPath(entry.file_name).as_posix()):
                 elsewhere[entry.file_name] = item.name
-    _warn_of_names(elsewhere, path, findings)
-    _warn_of_others(files, items, images, findings)
-    return Annotations(classes_of(values), items, True, [images], findings, HOLES, hint=IN_PIXELS)
+    _warn_of_found_names(elsewhere, path, findings)
+    _warn_of_unlisted(files, items, images, findings)
+    return Annotations(classes_by_value(values), items, True, [images], findings, HOLES, hint=IN_PIXELS)
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> dict[str, list[object]]:
     try:
         content = parse_json(path)
     except Refused as error:
@@ -94,10 +103,10 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _by_image(
-    placed: Iterable[tuple[str, Annotation]], entries: dict[Any, Image], value_of: dict[int, int], findings: Findings
-) -> dict[Any, list[tuple[str, Annotation]]]:
-    """Image id → its annotations with their places; an unknown image or category is an error."""
-    by_image: dict[Any, list[tuple[str, Annotation]]] = defaultdict(list)
+    placed: Iterable[Placed], entries: Mapping[str, ImageEntry], value_of: Mapping[int, int], findings: Findings
+) -> dict[str, list[Placed]]:
+    """Group annotations by image id; an unknown image or category is an error."""
+    by_image: dict[str, list[Placed]] = defaultdict(list)
     for place, annotation in placed:
         with findings.collect(place):
             if str(annotation.image_id) not in entries:
@@ -112,32 +121,34 @@ def _by_image(
     return by_image
 
 
-def _entries(model: type[Entry], content: Any, key: str, findings: Findings) -> list[tuple[str, Entry]]:
-    """Each valid entry of a list, with the place it stands at for messages."""
+def _entries(model: type[Entry], content: list[object], key: str, findings: Findings) -> list[tuple[str, Entry]]:
+    """The valid entries of the list `key`, each with its place for messages."""
     entries = []
-    for position, entry in enumerate(content[key]):
+    for position, entry in enumerate(content):
         with findings.collect(f"{key}[{position}]"):
             entries.append((f"{key}[{position}]", model.model_validate(entry)))
     return entries
 
 
-def _once(entries: Iterable[tuple[str, Any]], what: str, findings: Findings) -> dict[Any, Any]:
-    """id → entry; an id that occurs again is an error."""
-    by_id: dict[Any, Any] = {}
+def _by_key(
+    entries: Iterable[tuple[str, Listed]], key: Callable[[Listed], Key], what: str, findings: Findings
+) -> dict[Key, Listed]:
+    """The entries by their id; an id that occurs again is an error."""
+    by_key: dict[Key, Listed] = {}
     for place, entry in entries:
         with findings.collect(place):
-            if entry.key in by_id:
+            if key(entry) in by_key:
                 raise Refused(f"{what} id {quoted(entry.id)} occurs twice", "give every one an id of its own")
-            by_id[entry.key] = entry
-    return by_id
+            by_key[key(entry)] = entry
+    return by_key
 
 
 def _without_unused_doubles(
-    categories: dict[int, Category], annotated: Counter[int], path: Path, findings: Findings
-) -> dict[int, Category]:
-    """The categories, less those that share their name with another one and have no annotation.
+    categories: dict[int, CategoryEntry], annotated: Counter[int], path: Path, findings: Findings
+) -> dict[int, CategoryEntry]:
+    """Leave out categories that share their name with another one and have no annotation.
 
-    Roboflow writes a category 0 of the project's name, which is often that of a class, too.
+    Roboflow writes a category 0 with the name of the project, which often is also the name of a class.
     """
     by_name: dict[str, list[int]] = defaultdict(list)
     for identity in sorted(categories):
@@ -161,29 +172,30 @@ def _without_unused_doubles(
     return {identity: category for identity, category in categories.items() if identity not in left_out}
 
 
-def _item(entry: Image, finder: Finder, annotated: bool, options: Options) -> Item:
+def _item(entry: ImageEntry, finder: Finder, annotated: bool, options: Options) -> Item:
     name = finder.find(entry.file_name)
     path = locate(finder.root, name)
     _compare_paths(entry, name, finder)
     header = read_header(path)
     stated = None if entry.width is None or entry.height is None else (entry.width, entry.height)
-    return Item(name, path, decide(header, stated, options.coordinates, annotated), [])
+    return Item(name, path, resolve_frame(header, stated, options.coordinates, annotated), [])
 
 
-def _compare_paths(entry: Image, name: PurePosixPath, finder: Finder) -> None:
-    """Raise `Refused` if the field path, as some programs write, is another existing image than file_name."""
+def _compare_paths(entry: ImageEntry, name: PurePosixPath, finder: Finder) -> None:
+    """Raise `Refused` if the field path, which some programs write, names another existing image than file_name."""
     if not isinstance(entry.path, str) or PureWindowsPath(entry.path).name in ("", name.name):
         return
     try:
         other = finder.find(entry.path)
-    except Refused:  # a path of another computer, to nothing that is here
+    except Refused:  # a path of another computer, which matches no file here
         return
     if other != name:
         what = f"file_name is {quoted(str(name))}, but path is another image, {quoted(str(other))}"
         raise Refused(what, "correct the one that is wrong, or remove path")
 
 
-def _warn_of_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
+def _warn_of_found_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
+    """Warn of images that were found under another path than file_name."""
     if elsewhere:
         shown = some((f"{quoted(given)} is {quoted(str(found))}" for given, found in elsewhere.items()), show=str)
         what = (
@@ -193,7 +205,7 @@ def _warn_of_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Fi
         findings.warn(str(path), what, "check that these are the images that were annotated")
 
 
-def _warn_of_others(names: list[PurePosixPath], items: list[Item], images: Path, findings: Findings) -> None:
+def _warn_of_unlisted(names: list[PurePosixPath], items: list[Item], images: Path, findings: Findings) -> None:
     named = {item.name for item in items}
     others = [name for name in names if name not in named]
     if others:

@@ -1,4 +1,4 @@
-"""The picture inside a labelme JSON (imageData): is it the image file that the shapes are drawn over?"""
+"""Compares the picture inside a labelme JSON (imageData) with the image file that belongs to it."""
 
 import base64
 import io
@@ -13,32 +13,40 @@ from src.convert.frame import FORMATS, Frame, Size
 from src.convert.problems import Refused
 from src.data.reading.unreadable import MAX_PIXELS
 
-# The limits were set on 18 images of vessels, nuclei and streets: copies (brighter, equalised, blurred, JPEG of quality
-# 30) reached 0.46 and 0.31 at least; other, mirrored and turned images 0.26 in detail at most.
+# The limits were set on 18 images of vessels, nuclei and streets. Copies (brighter, equalised, blurred, JPEG of quality
+# 30) had a correlation of at least 0.46, and 0.31 in detail. Other, mirrored and turned images had at most 0.26 there.
 SIDE = 256  # pixels of a thumbnail's longer side
-ALIKE = 0.4  # correlation of two thumbnails of one picture, at least
-DETAIL = 0.28  # the same for what is left once smooth parts are taken away
-FLAT = 2.0  # grey levels: detail weaker than this is noise
-SMOOTH = 9  # pixels of a thumbnail: width of the window that smooth parts are measured in
-CLIPPED = 2.0  # of the median: stronger detail counts as this much, or the rim of a field of view would outweigh all
-EXTREMES = (0.5, 99.5)  # per cent of the values between which a picture of more than 8 bits is scaled: no hot pixels
-REMEDY = "use the image that was annotated; if its shapes fit the file, say --ignore-image-data"
+ALIKE = 0.4  # lowest correlation of two thumbnails of the same picture
+DETAIL = 0.28  # the same for details: thumbnails less their smoothed copies
+FLAT = 2.0  # grey levels (standard deviation): weaker detail is noise
+SMOOTH = 9  # pixels of a thumbnail: width of the window for smoothing
+CLIPPED = 2.0  # times the median: stronger detail is clipped, else the rim of a field of view would outweigh the rest
+EXTREMES = (0.5, 99.5)  # percentiles: the range that a picture of more than 8 bits is scaled to, without hot pixels
+REMEDY = "use the image that was annotated; if its shapes fit the file, use --ignore-image-data"
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """The size of a picture, and a small copy in grey: float [rows, columns] from 0 to 255."""
+    """A small copy of a picture.
+
+    Attributes:
+        size: Width and height of the picture in pixels.
+        grey: The copy, float64 [rows, columns] from 0 to 255.
+    """
 
     size: Size
     grey: NDArray[np.float64]
 
 
 def read_embedded(text: object, frame: Frame) -> Thumbnail | None:
-    """The picture in imageData; None if there is none that can be read.
+    """Read the picture in imageData.
 
     Args:
-        text: imageData, an image file in base64. Its EXIF orientation counts if the file's own does.
-        frame: How the image file is turned for its annotations: as shown, or as stored.
+        text: imageData, an image file in base64. Its EXIF orientation is applied if that of the image file is.
+        frame: The picture that coordinates refer to, as shown or as stored.
+
+    Returns:
+        A small copy; None if there is no picture, or it cannot be read.
     """
     if not isinstance(text, str):
         return None
@@ -50,15 +58,18 @@ def read_embedded(text: object, frame: Frame) -> Thumbnail | None:
         return None
 
 
-def compare(embedded: Thumbnail | None, path: Path, frame: Frame) -> None:
-    """Raise `Refused` if an image file is not the embedded picture, if there is one.
+def check_embedded(embedded: Thumbnail | None, path: Path, frame: Frame) -> None:
+    """Check that an image file shows the picture that was annotated.
 
-    Changes of brightness, contrast and compression do not count: shapes fit such copies, too.
+    Changes of brightness, contrast and compression are accepted, since the shapes fit such copies, too.
 
     Args:
-        embedded: The picture that was annotated.
+        embedded: The picture that was annotated; None: nothing is checked.
         path: The image file.
-        frame: How the file is turned for its annotations: as shown, or as stored.
+        frame: The picture that coordinates refer to, as shown or as stored.
+
+    Raises:
+        Refused: The file shows another picture, or cannot be read.
     """
     if embedded is None:
         return
@@ -95,7 +106,7 @@ def _thumbnail(image: Image.Image) -> Thumbnail | None:
 
 
 def _finite(image: Image.Image) -> Image.Image:
-    """An image of one channel; of floats, those that are no finite number become the median of the others."""
+    """An image of one channel. Of floats, values that are not finite become the median of the others."""
     if image.mode != "F":
         return image if image.mode == "L" else image.convert("F")
     pixels = np.asarray(image)
@@ -106,13 +117,13 @@ def _finite(image: Image.Image) -> Image.Image:
 
 
 def _stretched(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values of any range as grey levels from 0 to 255; the few extreme ones are cut off."""
+    """Scale values of any range to grey levels from 0 to 255; the few extreme ones are clipped."""
     low, high = np.percentile(grey, EXTREMES)
     return np.clip((grey - low) * (255 / (high - low)), 0, 255) if high > low else np.zeros_like(grey)
 
 
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    if min(one.std(), other.std()) < FLAT:  # a plain area: nothing to compare
+    if min(one.std(), other.std()) < FLAT:  # a uniform picture has nothing to compare
         return True
     if one.shape != other.shape or _correlation(one, other) < ALIKE:
         return False
@@ -130,7 +141,7 @@ def _clipped(detail: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _smoothed(picture: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over a window of `SMOOTH` × `SMOOTH` pixels; borders are repeated."""
+    """The mean over a window of `SMOOTH` × `SMOOTH` pixels; pixels at the border are repeated."""
     padded = np.pad(picture, SMOOTH // 2, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (SMOOTH, SMOOTH))
     return np.asarray(windows.mean(axis=(2, 3)))

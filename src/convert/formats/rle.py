@@ -1,10 +1,10 @@
-"""COCO's run-length encoding, compressed (text) or not (a list): how long the runs outside and inside are, in turn.
+"""Decodes COCO's run-length encoding (RLE), compressed (text) or not (list).
 
-pycocotools decodes it too. These few lines spare a compiled requirement, and say what is wrong with a damaged text; the
-tests hold them against texts that it wrote.
+It holds the lengths of the runs outside and inside a shape, in turn. pycocotools decodes it, too. This module avoids a
+compiled dependency, and says what is wrong with a damaged text; tests compare it with texts that pycocotools wrote.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,26 +16,36 @@ REMEDY = "export it again"
 MOST_BITS = 60  # of a run's length; no picture needs more
 
 
-def read_rle(content: dict[str, Any], height: int, width: int) -> NDArray[np.int64]:
-    """The run lengths of a `segmentation` with `counts` and `size` (height, width), int64 [runs].
+def read_rle(content: Mapping[str, object], height: int, width: int) -> NDArray[np.int64]:
+    """Read the run lengths of a segmentation.
 
-    Raises `Refused` unless they add up to the pixels of the picture and none is negative.
+    Args:
+        content: The segmentation, with `counts` and `size` (height, width).
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        The run lengths, int64 [runs]; their sum is `height` × `width`, and none is negative.
+
+    Raises:
+        Refused: The sizes differ, or the encoding is damaged.
     """
     if content.get("size") != [height, width]:
-        raise Refused(f"its RLE is of size {quoted(content.get('size'))}, the picture [{height}, {width}]", REMEDY)
+        raise Refused(f"its RLE is of size {quoted(content.get('size'))}, the image [{height}, {width}]", REMEDY)
     counts = content.get("counts")
     runs = _decompress(counts) if isinstance(counts, str) else counts
     if not isinstance(runs, list) or not all(type(run) is int and run >= 0 for run in runs):
         raise Refused("its RLE holds no run lengths", REMEDY)
     if sum(runs) != height * width:
-        raise Refused(f"its RLE covers {sum(runs)} pixels, the picture has {height * width}", REMEDY)
+        raise Refused(f"its RLE covers {sum(runs)} pixels, the image has {height * width}", REMEDY)
     return np.array(runs, np.int64)
 
 
 def _decompress(text: str) -> list[int]:
-    """The numbers in the text: 5 bits a character, lowest first, 32 for "more", 48 added; the last 5 bits are signed.
+    """Decode the compressed text, as pycocotools writes it.
 
-    From the fourth on, a number is the difference to the last but one.
+    A character holds 48 + 5 bits of a number + 32 if more bits follow. The lowest bits come first, and the last 5 bits
+    are signed. From the fourth number on, the difference to the number before the previous one is stored.
     """
     runs: list[int] = []
     value = bits = 0

@@ -1,4 +1,4 @@
-"""Masks in colours and a labelmap.txt: CVAT's "Segmentation mask 1.1", and other folders in Pascal VOC's layout."""
+"""Reads masks in colours with a labelmap.txt: CVAT's "Segmentation mask 1.1" and others in Pascal VOC's layout."""
 
 import functools
 import re
@@ -10,20 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from src.convert.annotations import (
-    Annotations,
-    Item,
-    Options,
-    Shape,
-    classes_of,
-    is_unlabelled,
-    number,
-    official,
-    warn_of_names,
-)
-from src.convert.frame import FORMATS, decide, read_header
-from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed
+from src.convert.annotations import Annotations, Item, Options, Shape, official_subsets
+from src.convert.classes import classes_by_value, is_unlabelled, number_classes, warn_of_unclear_names
+from src.convert.frame import FORMATS, read_header, resolve_frame
+from src.convert.names import list_files, locate, safe_name
+from src.convert.problems import Findings, Refused, located
 from src.convert.regions import Region
 from src.data.reading.images import SUFFIXES
 from src.data.source.dataset import IGNORE, read_lines
@@ -37,7 +28,7 @@ HINT = f"check that {LABELMAP} gives other classes than background to the colour
 LISTS = "ImageSets/Segmentation"
 OFFICIAL = {"train": "train", "val": "validation", "test": "test"}
 LINE = re.compile(r"(?P<name>.+?)\s*:\s*(?P<colour>\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3})\s*(:.*)?")
-VOID = 0xE0E0C0  # Pascal VOC's colour of borders and of what is not annotated
+VOID = 0xE0E0C0  # Pascal VOC's colour of borders and of pixels that are not annotated
 Colour = int  # 0xRRGGBB
 
 
@@ -50,41 +41,48 @@ class Label:
 
 
 def read_voc(folder: Path, options: Options) -> Annotations:
-    """Read `folder` with labelmap.txt, images and masks of equal names in the colours of labelmap.txt.
+    """Read an export in Pascal VOC's layout.
 
-    Images and masks are in JPEGImages/ and SegmentationClass/, or in images/ and masks/. Classes are numbered in the
-    order of labelmap.txt; one called void, ignored or unlabelled becomes pixels to ignore. The lists in
-    ImageSets/Segmentation, where train, val and test are there, are the official division.
+    Classes are numbered in the order of labelmap.txt. A class called void, ignored or unlabelled becomes pixels to
+    ignore. The lists train, val and test in ImageSets/Segmentation become the official division.
+
+    Args:
+        folder: Holds labelmap.txt, and images and masks of equal names in JPEGImages/ and SegmentationClass/, or in
+            images/ and masks/.
+        options: The user's decisions.
+
+    Raises:
+        UserError: labelmap.txt or the folders are missing, or labelmap.txt has lines that cannot be used.
     """
     findings = Findings()
     labels = _read_labels(folder / LABELMAP)
     classes = [label for label in labels if not is_unlabelled(label.name)]
-    values = number([label.name for label in classes], folder / LABELMAP)
-    warn_of_names([label.name for label in classes], str(folder / LABELMAP), findings)
+    values = number_classes([label.name for label in classes], folder / LABELMAP)
+    warn_of_unclear_names([label.name for label in classes], str(folder / LABELMAP), findings)
     value_of = {VOID: IGNORE} | {label.colour: values.get(label.name, IGNORE) for label in labels}
     images, masks = _layout(folder)
     files = _masks_by_stem(masks, findings)
-    items, alone = [], []
-    pictures = walk(images, SUFFIXES, findings)
+    items, unpaired = list[Item](), list[PurePosixPath]()
+    pictures = list_files(images, SUFFIXES, findings)
     for name in progress(pictures, len(pictures), "read"):
         if name.with_suffix("") not in files:
-            alone.append(name)
+            unpaired.append(name)
             continue
         with findings.collect(f"{images.name}/{name}"):
             items.append(
                 _item(name, locate(images, name), locate(masks, files[name.with_suffix("")]), value_of, options)
             )
-    _warn_of_alone(alone, images, masks, findings)
-    _refuse_masks_alone(files, pictures, images, masks, findings)
+    _warn_of_unpaired(unpaired, images, masks, findings)
+    _refuse_unpaired_masks(files, pictures, images, masks, findings)
     subsets = _subsets(folder / LISTS, items, findings)
     colours = {values[label.name]: f"#{label.colour:06X}" for label in classes}
     return Annotations(
-        classes_of(values), items, False, [folder], findings, subsets=subsets, colours=colours, hint=HINT
+        classes_by_value(values), items, False, [folder], findings, subsets=subsets, colours=colours, hint=HINT
     )
 
 
 def _read_labels(path: Path) -> list[Label]:
-    """The lines name:red,green,blue:parts:actions; `UserError` names each line that is not one, or repeats another."""
+    """Read the lines name:red,green,blue:parts:actions; `UserError` lists malformed and repeated lines."""
     if not path.is_file():
         raise UserError(
             f"{path}: no such file. It names the class of each colour in a line such as cat:250,50,83:: . Without it "
@@ -111,7 +109,7 @@ def _read_labels(path: Path) -> list[Label]:
 
 
 def _layout(folder: Path) -> tuple[Path, Path]:
-    """The folders of images and of masks."""
+    """Find the folders of images and of masks."""
     for images, masks in LAYOUTS:
         if (folder / images).is_dir() and (folder / masks).is_dir():
             return folder / images, folder / masks
@@ -121,9 +119,9 @@ def _layout(folder: Path) -> tuple[Path, Path]:
 
 
 def _masks_by_stem(masks: Path, findings: Findings) -> dict[PurePosixPath, PurePosixPath]:
-    """The masks by their path without the extension; two of one name are an error."""
+    """The masks: path without the extension → path. Two masks of one name are an error."""
     files: dict[PurePosixPath, PurePosixPath] = {}
-    for name in walk(masks, SUFFIXES, findings):
+    for name in list_files(masks, SUFFIXES, findings):
         with findings.collect(f"{masks.name}/{name}"):
             other = files.setdefault(name.with_suffix(""), name)
             if other != name:
@@ -133,21 +131,21 @@ def _masks_by_stem(masks: Path, findings: Findings) -> dict[PurePosixPath, PureP
 
 
 def _item(name: PurePosixPath, image: Path, mask: Path, value_of: dict[Colour, int], options: Options) -> Item:
-    """An image with one shape for each class in its mask; raises `Refused` for colours that have no class."""
+    """An image with one shape per class in its mask; raises `Refused` for colours that have no class."""
     header = read_header(image)
-    with placed(f"its mask {mask.name}"):
+    with located(f"its mask {mask.name}"):
         size = read_header(mask).shown
         colours, counts = np.unique(_read_colours(mask), return_counts=True)
         pixels = dict(zip(colours.tolist(), counts.tolist(), strict=True))
         if unknown := {colour: count for colour, count in pixels.items() if colour not in value_of}:
-            raise _unknown(unknown)
-    found = {value_of[colour] for colour in pixels} - {0}
-    frame = decide(header, size, options.coordinates, bool(found))
-    return Item(safe_name(str(name)), image, frame, [_shape(mask, value, value_of) for value in sorted(found)])
+            raise _unknown_colours(unknown)
+    present = {value_of[colour] for colour in pixels} - {0}
+    frame = resolve_frame(header, size, options.coordinates, bool(present))
+    return Item(safe_name(str(name)), image, frame, [_shape(mask, value, value_of) for value in sorted(present)])
 
 
-def _unknown(pixels: dict[Colour, int]) -> Refused:
-    """What to say about colours without a class."""
+def _unknown_colours(pixels: dict[Colour, int]) -> Refused:
+    """The error about colours that have no class; pixels: colour → number of pixels."""
     shown = some([f"{colour >> 16},{colour >> 8 & 255},{colour & 255}" for colour in pixels])
     return Refused(
         f"holds {len(pixels)} colour(s) that {LABELMAP} does not name, in {sum(pixels.values())} pixel(s): {shown}",
@@ -161,7 +159,7 @@ def _shape(mask: Path, value: int, value_of: dict[Colour, int]) -> Shape:
     def draw() -> Region:
         colours = _read_colours(mask)
         inside = np.zeros(colours.shape, bool)
-        for colour in wanted:  # not np.isin: it takes many times the memory of the mask
+        for colour in wanted:  # np.isin would take many times the memory of the mask
             inside |= colours == colour
         return Region(0, 0, inside)
 
@@ -170,7 +168,7 @@ def _shape(mask: Path, value: int, value_of: dict[Colour, int]) -> Shape:
 
 @functools.lru_cache(maxsize=1)
 def _read_colours(path: Path) -> NDArray[np.uint32]:
-    """The colours of a mask as stored, 0xRRGGBB, uint32 [height, width]; raises `Refused`."""
+    """The colours of a mask as shown: 0xRRGGBB, uint32 [height, width]. Raises `Refused` if they are not exact."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.format in ("JPEG", "MPO"):
@@ -187,13 +185,13 @@ def _read_colours(path: Path) -> NDArray[np.uint32]:
     return colours
 
 
-def _warn_of_alone(alone: Sequence[PurePosixPath], images: Path, masks: Path, findings: Findings) -> None:
-    if alone:
-        what = f"{len(alone)} image(s) there have no mask of that name, and are left out; the first is "
-        findings.warn(str(images), what + quoted(str(alone[0])), f"add their masks to {masks}")
+def _warn_of_unpaired(unpaired: Sequence[PurePosixPath], images: Path, masks: Path, findings: Findings) -> None:
+    if unpaired:
+        what = f"{len(unpaired)} image(s) there have no mask of that name, and are left out; the first is "
+        findings.warn(str(images), what + quoted(str(unpaired[0])), f"add their masks to {masks}")
 
 
-def _refuse_masks_alone(
+def _refuse_unpaired_masks(
     masks_by_stem: dict[PurePosixPath, PurePosixPath],
     pictures: Sequence[PurePosixPath],
     images: Path,
@@ -208,7 +206,7 @@ def _refuse_masks_alone(
 
 
 def _subsets(folder: Path, items: Sequence[Item], findings: Findings) -> dict[str, list[PurePosixPath]]:
-    """The official division, if lists are called so."""
+    """The official division, from the lists that have the names of subsets."""
     by_stem = {item.name.with_suffix(""): item.name for item in items}
     subsets: dict[str, list[PurePosixPath]] = {}
     for name, subset in OFFICIAL.items():
@@ -218,4 +216,4 @@ def _subsets(folder: Path, items: Sequence[Item], findings: Findings) -> dict[st
             if missing := [stem for stem in listed if stem not in by_stem]:
                 what = f"{len(missing)} image(s) of the list have no pair of image and mask; the first is "
                 findings.warn(str(folder / f"{name}.txt"), what + quoted(str(missing[0])), "they are left out")
-    return official(subsets, items, str(folder), findings)
+    return official_subsets(subsets, items, str(folder), findings)

@@ -1,27 +1,17 @@
-"""YOLO segmentation: a text file for each image, with a class index and the corners of a polygon in every line."""
+"""Reads YOLO segmentation: a text file per image, with a class index and the points of a polygon in every line."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from src.convert.annotations import (
-    Annotations,
-    Item,
-    Options,
-    Shape,
-    box,
-    classes_of,
-    excess_of,
-    number,
-    official,
-    polygon,
-    warn_of_names,
-)
-from src.convert.frame import Frame, decide, read_header
-from src.convert.names import locate, safe_name, walk
-from src.convert.problems import Findings, Refused, placed
+from src.convert.annotations import Annotations, Item, Options, Shape, official_subsets
+from src.convert.classes import classes_by_value, number_classes, warn_of_unclear_names
+from src.convert.frame import Frame, read_header, resolve_frame
+from src.convert.names import list_files, locate, safe_name
+from src.convert.problems import Findings, Refused, located
 from src.convert.regions import Points
+from src.convert.shapes import box_shape, excess_of, polygon_shape
 from src.data.reading.images import SUFFIXES
 from src.errors import UserError, quoted
 from src.files import read_text, read_yaml
@@ -30,23 +20,31 @@ from src.progress import progress
 IMAGES, LABELS = "images", "labels"
 HOLES = "run the outline into the hole and back, in one polygon"
 NAMES, LIST = "data.yaml", "classes.txt"
-MOST_NAMED = 5  # classes that a warning names
-MOST_SHARE = 2.0  # a coordinate above this, or below 1 - this, is in pixels: a share of the size is from 0 to 1
+MOST_NAMED = 5  # classes in one warning
+MOST_SHARE = 2.0  # a coordinate above this, or below 1 - this, is in pixels; a share of the size is from 0 to 1
 OFFICIAL = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 Line = list[float]  # class index, then the coordinates as shares of width and height
 
 
 def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None) -> Annotations:
-    """Read `folder` with images/ and labels/, each with the same folders in it; or with these two in folders of it.
+    """Read an export in YOLO's layout.
 
     Classes are numbered by their index in data.yaml, classes.txt, or `names`. An image whose text file is empty or
-    missing shows none of them. Larger shapes lie beneath smaller ones. Folders called train, val and test are kept as
-    the official division.
+    missing shows no class. Larger shapes are drawn below smaller ones. Folders called train, val and test become the
+    official division.
+
+    Args:
+        folder: Holds images/ and labels/ with the same folders in both, or folders that hold these two.
+        options: The user's decisions.
+        names: The class names in the order of their index; None: data.yaml or classes.txt names them.
+
+    Raises:
+        UserError: There are no images, no class names, or class names that cannot be used.
     """
     findings = Findings(options.skip_degenerate)
-    label_of = _names(folder, names, findings)
-    values = number([label_of[index] for index in sorted(label_of)], folder)
-    warn_of_names([label_of[index] for index in sorted(label_of)], str(folder), findings)
+    label_of = _class_names(folder, names, findings)
+    values = number_classes([label_of[index] for index in sorted(label_of)], folder)
+    warn_of_unclear_names([label_of[index] for index in sorted(label_of)], str(folder), findings)
     value_of = {index: values[name] for index, name in label_of.items()}
     items = []
     for root in _roots(folder):
@@ -60,22 +58,23 @@ def read_yolo(folder: Path, options: Options, names: Sequence[str] | None = None
                 item = _item(below / name, locate(root / IMAGES, name), lines, options)
                 items.append(item)
                 for position, line in lines:
-                    with findings.collect(where), placed(f"line {position} of {LABELS}/{label}"):
+                    with findings.collect(where), located(f"line {position} of {LABELS}/{label}"):
                         item.shapes.append(_shape(line, value_of, item.frame, options))
         _check_folders(root, images, labels, findings)
-    return Annotations(classes_of(values), items, True, [folder], findings, HOLES, _subsets(folder, items, findings))
+    subsets = _subsets(folder, items, findings)
+    return Annotations(classes_by_value(values), items, True, [folder], findings, HOLES, subsets)
 
 
-def _names(folder: Path, given: Sequence[str] | None, findings: Findings) -> dict[int, str]:
-    """Class index → name, from `given`, else data.yaml, else classes.txt; a warning where these differ."""
+def _class_names(folder: Path, given: Sequence[str] | None, findings: Findings) -> dict[int, str]:
+    """Class index → name, from `given`, else data.yaml, else classes.txt, with a warning if these differ."""
     sources = {"--names": dict(enumerate(given))} if given else {}
     if (folder / NAMES).is_file():
-        sources |= {NAMES: names} if (names := _of_yaml(folder / NAMES, not given, findings)) else {}
+        sources |= {NAMES: names} if (names := _names_in_yaml(folder / NAMES, not given, findings)) else {}
     if (folder / LIST).is_file():
         lines = [line.strip() for line in read_text(folder / LIST).splitlines()]
         sources[LIST] = dict(enumerate(line for line in lines if line))
     if not sources:
-        raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; say --names")
+        raise UserError(f"{folder}: neither {NAMES} nor {LIST} there names the classes; give them with --names")
     (used, chosen), *others = sources.items()
     for source, other in others:
         indices = sorted(chosen.keys() | other.keys())
@@ -93,8 +92,8 @@ def _shown(names: dict[int, str], index: int) -> str:
     return quoted(names[index]) if index in names else "no name"
 
 
-def _of_yaml(path: Path, needed: bool, findings: Findings) -> dict[int, str]:
-    """Class index → name, from the list or mapping `names` in data.yaml; empty if there is none and none is needed."""
+def _names_in_yaml(path: Path, needed: bool, findings: Findings) -> dict[int, str]:
+    """Class index → name, from the list or mapping `names` in data.yaml; empty if it is missing and not needed."""
     content = read_yaml(path)
     if isinstance(content, dict) and "kpt_shape" in content:
         raise UserError(f"{path}: describes key points (kpt_shape), not polygons")
@@ -114,7 +113,7 @@ def _of_yaml(path: Path, needed: bool, findings: Findings) -> dict[int, str]:
 
 
 def _roots(folder: Path) -> list[Path]:
-    """The folders that hold images/: `folder` itself or, as in Roboflow's exports, those in it."""
+    """The folders that hold images/: `folder` itself, or the folders in it, as in exports of Roboflow."""
     roots = [folder] if (folder / IMAGES).is_dir() else sorted(path.parent for path in folder.glob(f"*/{IMAGES}"))
     if not roots:
         raise UserError(f"{folder}: neither {IMAGES}/ nor a folder with {IMAGES}/ is there")
@@ -122,8 +121,8 @@ def _roots(folder: Path) -> list[Path]:
 
 
 def _images(root: Path, findings: Findings) -> list[PurePosixPath]:
-    """The images below the images/ of `root`; other files there are a warning."""
-    files = walk(root / IMAGES, None, findings)
+    """The images below images/, with a warning of other files there."""
+    files = list_files(root / IMAGES, None, findings)
     images = [name for name in files if name.suffix.lower() in SUFFIXES]
     if len(images) < len(files):
         first = next(name for name in files if name.suffix.lower() not in SUFFIXES)
@@ -133,14 +132,14 @@ def _images(root: Path, findings: Findings) -> list[PurePosixPath]:
 
 
 def _labels(root: Path, findings: Findings) -> dict[PurePosixPath, PurePosixPath]:
-    """The text files below the labels/ of `root`, by their path without the extension."""
-    names = [name for name in walk(root / LABELS, {".txt"}, findings) if name.name != LIST]
+    """The text files below labels/: path without the extension → path."""
+    names = [name for name in list_files(root / LABELS, {".txt"}, findings) if name.name != LIST]
     return {name.with_suffix(""): name for name in names}
 
 
 def _item(target: PurePosixPath, path: Path, lines: Sequence[tuple[int, Line]], options: Options) -> Item:
-    """An image without its shapes yet; `target` is its path below images/ of the data set."""
-    frame = decide(read_header(path), None, options.coordinates, bool(lines))
+    """An image, without its shapes so far; `target`: its path below images/ of the data set."""
+    frame = resolve_frame(read_header(path), None, options.coordinates, bool(lines))
     return Item(safe_name(str(target)), path, frame, [])
 
 
@@ -152,7 +151,7 @@ def _refuse_boxes(lines: Sequence[tuple[int, Line]], options: Options, label: st
 
 
 def _read_lines(path: Path) -> list[tuple[int, Line]]:
-    """Each line with text, and its number in the file."""
+    """The lines that are not empty, each with its number in the file."""
     try:
         text = read_text(path)
         return [
@@ -161,7 +160,7 @@ def _read_lines(path: Path) -> list[tuple[int, Line]]:
     except UserError:
         raise Refused("its text file cannot be read, or is not UTF-8", "save it as UTF-8, or export it again") from None
     except ValueError as error:
-        raise Refused(f"its text file holds something else than numbers: {error}", "export it again") from None
+        raise Refused(f"its text file holds something other than numbers: {error}", "export it again") from None
 
 
 def _shape(line: Line, value_of: dict[int, int], frame: Frame, options: Options) -> Shape:
@@ -171,21 +170,23 @@ def _shape(line: Line, value_of: dict[int, int], frame: Frame, options: Options)
     if len(shares) % 2:
         what = f"{len(line)} numbers are neither a box nor a polygon; predictions may end with a confidence"
         raise Refused(what, "export polygons without confidences (save_conf=False)")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused
+    with np.errstate(over="ignore"):  # infinite coordinates are refused later
         points = np.array(shares).reshape(-1, 2) * (frame.width, frame.height)
     _refuse_pixels(shares, points, frame)
     if len(shares) == 4:
         (x, y), (width, height) = points.tolist()
-        return box(value_of[int(index)], (x - width / 2, y - height / 2, x + width / 2, y + height / 2), frame, options)
-    return polygon(value_of[int(index)], [points], frame, options)
+        return box_shape(
+            value_of[int(index)], (x - width / 2, y - height / 2, x + width / 2, y + height / 2), frame, options
+        )
+    return polygon_shape(value_of[int(index)], [points], frame, options)
 
 
 def _refuse_pixels(shares: Sequence[float], points: Points, frame: Frame) -> None:
-    """Raise `Refused` for coordinates that cannot be shares of the size, whatever --clip says."""
+    """Raise `Refused` for coordinates that cannot be shares of the size, also with --clip."""
     if shares and (max(shares) > MOST_SHARE or min(shares) < 1 - MOST_SHARE):
         excess = excess_of(points, frame.width, frame.height)
         raise Refused(
-            f"reaches {excess:.6g} pixels out of the picture of {frame.width} × {frame.height}: coordinates from "
+            f"reaches {excess:.6g} pixels out of the image of {frame.width} × {frame.height}: coordinates from "
             f"{min(shares):g} to {max(shares):g} are in pixels or per cent, not shares of width and height (0 … 1)",
             "divide x by the width and y by the height of the image, or export again",
         )
@@ -194,7 +195,7 @@ def _refuse_pixels(shares: Sequence[float], points: Points, frame: Frame) -> Non
 def _check_folders(
     root: Path, images: list[PurePosixPath], labels: dict[PurePosixPath, PurePosixPath], findings: Findings
 ) -> None:
-    """An error for every text file without an image, a warning for every folder of images without a text file."""
+    """Add an error for each text file without an image, and a warning for each folder of images without text files."""
     stems = {name.with_suffix("") for name in images}
     for stem, label in labels.items():
         if stem not in stems:
@@ -207,9 +208,9 @@ def _check_folders(
 
 
 def _subsets(folder: Path, items: list[Item], findings: Findings) -> dict[str, list[PurePosixPath]]:
-    """The official division, if the topmost folders are called so."""
+    """The official division, if the topmost folders have the names of subsets."""
     subsets: dict[str, list[PurePosixPath]] = {}
     for item in items:
         if len(item.name.parts) > 1 and item.name.parts[0] in OFFICIAL:
             subsets.setdefault(OFFICIAL[item.name.parts[0]], []).append(item.name)
-    return official(subsets, items, str(folder), findings)
+    return official_subsets(subsets, items, str(folder), findings)

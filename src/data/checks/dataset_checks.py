@@ -1,41 +1,48 @@
-"""The gate: every pair is read once and checked, alone and against the others, before anything is trained on it."""
+"""Read every pair of a data set once, and check it by itself and against all others."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.class_checks import class_warnings, palette_warnings, photometric_warnings
+from src.data.checks.class_checks import class_warnings, photometric_warnings
 from src.data.checks.mask_encoding import Encoding, resolve_encoding
-from src.data.checks.pair_check import CheckedPair, Pixels, check_pair
+from src.data.checks.pair_check import CheckedPair, check_pair
+from src.data.checks.palette_checks import palette_warnings
 from src.data.checks.set_checks import set_findings, swapped_mask_warnings
+from src.data.reading.channels import Pixels
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.near_duplicates import find_near_duplicates
 from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
 from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
 from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
-from src.data.splits.groups import groups_of
+from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from src.params import Data
 from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
-LABELMAP = "labelmap.txt"  # in exports of CVAT: the colour of each class
-PREVIEWS = 48  # pairs on the contact sheet, spread over the whole set
-Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]  # image, codes → where they begin in the store
+LABELMAP = "labelmap.txt"  # file in exports of CVAT that holds the colour of each class
+PREVIEWS = 48  # pairs on the contact sheet, spread evenly over the data set
+# Takes an image and the codes of its mask; returns the position of the first byte of each in the files of the store.
+Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came through, and what was found.
+    """The result of checking a data set.
 
-    entries: the pairs that can be used, by id; encoding: how their masks are read; twins: id → the first of the images
-    that are the same or nearly so; naming: how masks are named after images, "" if alike.
+    Attributes:
+        source: Folder of the data set.
+        pairs: Id → pair, of the pairs that can be used.
+        encoding: How the masks store the classes.
+        findings: All problems that were found.
+        twins: Id of an image that is the same as an earlier one, or nearly so → id of the earlier one.
+        naming: How masks are named after images, "" if the names are equal.
     """
 
     source: Path
@@ -47,13 +54,14 @@ class CheckResult:
 
     @property
     def errors(self) -> list[Finding]:
+        """The findings that stop a run."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
-    def pixels(self, entry: CheckedPair) -> list[int]:
-        """How many pixels of each class the entry's mask holds."""
+    def pixels(self, pair: CheckedPair) -> list[int]:
+        """Number of pixels of each class in the mask of a pair."""
         counts = dict.fromkeys(self.encoding.dataset.stored_values, 0)
-        for stored, count in entry.values.pixels.items():
-            value = self.encoding.value(stored, entry.values.kind)
+        for stored, count in pair.values.pixels.items():
+            value = self.encoding.common_value(stored, pair.values.kind)
             if value in counts:
                 counts[value] += count
         return list(counts.values())
@@ -62,13 +70,25 @@ class CheckResult:
 def check_dataset(
     source: Path, data: Data, sink: Sink, scratch: Path | None = None, view: View = WHOLE_SET
 ) -> CheckResult:
-    """Read and check every pair of the data set at `source`, handing its pixels to `sink` in the order of the ids.
+    """Read and check every pair of a data set.
 
-    scratch: a folder for pixels that are too large for memory. view: even if it wants a few pairs, all are read where
-    the classes are worked out from the masks, as a few might not hold all classes. `UserError` if there is no data set
-    at all; whatever is wrong with its files is in the findings, by severity and file.
+    If dataset.yaml does not name the classes, all pairs are read even for a view of a few images. The classes follow
+    from the masks, and a few masks might not hold all classes.
+
+    Args:
+        source: Folder of the data set.
+        data: The section data of params.yaml.
+        sink: Stores the pixels of a pair. It is called in the order of the ids.
+        scratch: Folder for pixels of images too large for memory.
+        view: The folder of masks and the images that are wanted.
+
+    Returns:
+        The usable pairs and all problems with the files.
+
+    Raises:
+        UserError: There is no data set, or dataset.yaml and params.yaml contradict each other.
     """
-    dataset = _described(source, data)
+    dataset = _read_description(source, data)
     if dataset.exif and data.masks.exif == "auto":
         data = data.model_copy(update={"masks": data.masks.model_copy(update={"exif": dataset.exif})})
     ignore = dataset.ignored_value
@@ -80,9 +100,9 @@ def check_dataset(
         found = folder_pairs(source, data, dataset.coloured, ignore, view)
         pairs, findings, rule = found.pairs, found.findings, found.rule
     pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
-    findings += _described_wrongly(source, dataset, [pair.id for pair in pairs])
-    shown = {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)} if pairs else {}
-    entries: dict[str, CheckedPair] = {}
+    findings += _description_findings(source, dataset, [pair.id for pair in pairs])
+    shown = _spread_evenly(pairs)
+    checked: dict[str, CheckedPair] = {}
 
     def read(pair: Pair) -> tuple[Content, CheckedPair] | Finding:
         try:
@@ -97,16 +117,22 @@ def check_dataset(
         if isinstance(result, Finding):
             findings.append(result)
         else:
-            content, entry = result
-            entries[entry.id] = replace(entry, offsets=sink(content.image, content.labels.codes))
-            findings += entry.findings
-    return _judged(
-        CheckResult(source, entries, Encoding(dataset, "in grey", 1), findings, naming=rule.describe()), data, view
-    )
+            content, pair = result
+            checked[pair.id] = replace(pair, offsets=sink(content.image, content.labels.codes))
+            findings += pair.findings
+    unresolved = Encoding(dataset, "in grey", 1)
+    return _compare_pairs(CheckResult(source, checked, unresolved, findings, naming=rule.describe()), data, view)
 
 
-def _described(source: Path, data: Data) -> Dataset:
-    """dataset.yaml, where it goes together with params.yaml."""
+def _spread_evenly(pairs: Sequence[Pair]) -> set[str]:
+    """The ids of at most `PREVIEWS` pairs."""
+    if not pairs:
+        return set()
+    return {pairs[index].id for index in np.linspace(0, len(pairs) - 1, PREVIEWS).round().astype(int)}
+
+
+def _read_description(source: Path, data: Data) -> Dataset:
+    """dataset.yaml; `UserError` if it contradicts params.yaml."""
     if source.joinpath(NAME).with_suffix(".yml").exists():
         raise UserError(f"{source / NAME}: has to be called that, not .yml")
     dataset = read_dataset(source)
@@ -114,85 +140,89 @@ def _described(source: Path, data: Data) -> Dataset:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
-    made = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
-    if made and dataset.classes and set(dataset.stored_values) != {0, 1}:
+    binary = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
+    if binary and dataset.classes and set(dataset.stored_values) != {0, 1}:
         raise UserError(
-            f"data.masks.{made} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
+            f"data.masks.{binary} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
         )
     return dataset
 
 
-def _described_wrongly(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
-    """What is wrong with lists and groups, and a hint at names of classes that stand elsewhere."""
+def _description_findings(source: Path, dataset: Dataset, ids: list[str]) -> list[Finding]:
+    """Errors in the lists and groups of dataset.yaml, and a warning if another file holds the names of the classes."""
     findings = []
-    for check in (lambda: read_lists(source, dataset), lambda: groups_of(source, dataset.group, ids)):
+    for check in (lambda: read_lists(source, dataset), lambda: groups_by_rule(source, dataset.group, ids)):
         try:
             check()
         except UserError as error:
             findings.append(Finding(NAME, "error", str(error), f"correct {NAME}", True))
     if (source / LABELMAP).is_file() and not dataset.classes:
+        what = "names the classes of CVAT's masks, and is not read"
         setting = f"python -m tools.convert voc {source} --out NEW makes a data set with these names"
-        findings.append(
-            Finding(LABELMAP, "warning", "names the classes of CVAT's masks, and is not read", setting, True)
-        )
+        findings.append(Finding(LABELMAP, "warning", what, setting, True))
     return findings
 
 
-def _judged(gate: CheckResult, data: Data, view: View) -> CheckResult:
-    """The gate after what only all pairs together tell; with data.on_error: skip without the bad ones."""
-    odd = _odd(gate.pairs, data)
-    entries, findings = _without(gate.pairs, odd), gate.findings + odd  # the gate's own are of files, not of entries
-    encoding = gate.encoding
-    if entries:
-        described = encoding.dataset
-        encoding, more = resolve_encoding(described, {name: entry.values for name, entry in entries.items()})
-        findings, entries = findings + more, _without(entries, more)
-        findings += photometric_warnings("images", {name: entry.inverted for name, entry in entries.items()})
-        bits = all(entry.values.kind == "bits" for entry in entries.values())
-        findings += photometric_warnings(
-            "masks", {name: entry.values.inverted for name, entry in entries.items()}, usual=bits
-        )
+def _compare_pairs(result: CheckResult, data: Data, view: View) -> CheckResult:
+    """Add the findings of all checks that need more than one pair. With data.on_error: skip, drop pairs with errors."""
+    unlike = _unlike_images(result.pairs)
+    pairs = _without_errors(result.pairs, unlike)  # earlier errors are of files that did not become pairs
+    findings = result.findings + unlike
+    encoding, described = result.encoding, result.encoding.dataset
+    if pairs:
+        masks = {name: pair.values for name, pair in pairs.items()}
+        encoding, more = resolve_encoding(described, masks)
+        findings, pairs = findings + more, _without_errors(pairs, more)
+        findings += photometric_warnings("images", {name: pair.inverted for name, pair in pairs.items()})
+        bits = all(pair.values.kind == "bits" for pair in pairs.values())
+        inverted = {name: pair.values.inverted for name, pair in pairs.items()}
+        findings += photometric_warnings("masks", inverted, usual=bits)
         stops = data.on_error != "skip" and any(finding.severity == "error" for finding in findings)
-        if encoding.dataset.classes and entries and not stops and view.only is None:
-            findings += _class_warnings(replace(gate, encoding=encoding, pairs=entries), described)
-    twins, more = find_near_duplicates(list(entries.values()))
-    findings += more + set_findings(entries, encoding.dataset, twins, bool(gate.encoding.dataset.classes))
+        if encoding.dataset.classes and pairs and not stops and view.only is None:
+            findings += _class_warnings(replace(result, encoding=encoding, pairs=pairs), described)
+    twins, more = find_near_duplicates(list(pairs.values()))
+    findings += more + set_findings(pairs, encoding.dataset, twins, bool(described.classes))
     if data.on_error == "skip":
         findings = [replace(f, severity="skipped") if f.severity == "error" and not f.whole else f for f in findings]
-    if not entries and not any(finding.severity == "error" for finding in findings):
+    if not pairs and not any(finding.severity == "error" for finding in findings):
         what = "no pair of image and mask is left" if findings else "no pair of image and mask found"
-        findings.append(Finding(str(gate.source), "error", what, "see the other findings, or check data.source", True))
+        setting = "see the other findings, or check data.source"
+        findings.append(Finding(str(result.source), "error", what, setting, True))
     findings.sort(key=lambda finding: (finding.severity, finding.file))
-    return replace(gate, pairs=entries, encoding=encoding, findings=findings, twins=twins)
+    return replace(result, pairs=pairs, encoding=encoding, findings=findings, twins=twins)
 
 
-def _class_warnings(gate: CheckResult, described: Dataset) -> list[Finding]:
-    """Warnings about classes, of pairs that are used; described: dataset.yaml as the user wrote it."""
-    counts = {name: gate.pixels(entry) for name, entry in gate.pairs.items()}
-    masks = {name: entry.values for name, entry in gate.pairs.items()}
-    dataset = gate.encoding.dataset
+def _class_warnings(result: CheckResult, described: Dataset) -> list[Finding]:
+    """Warnings about the classes of the usable pairs. `described`: dataset.yaml as the user wrote it."""
+    counts = {name: result.pixels(pair) for name, pair in result.pairs.items()}
+    masks = {name: pair.values for name, pair in result.pairs.items()}
+    dataset = result.encoding.dataset
     found = class_warnings(described, dataset, counts) + palette_warnings(described, dataset, masks)
     return found + swapped_mask_warnings(dataset, counts)
 
 
-def _without(entries: Mapping[str, CheckedPair], findings: list[Finding]) -> dict[str, CheckedPair]:
+def _without_errors(pairs: Mapping[str, CheckedPair], findings: list[Finding]) -> dict[str, CheckedPair]:
     bad = {finding.file for finding in findings if finding.severity == "error"}
-    return {name: entry for name, entry in entries.items() if name not in bad}
+    return {name: pair for name, pair in pairs.items() if name not in bad}
 
 
-def _odd(entries: Mapping[str, CheckedPair], data: Data) -> list[Finding]:
-    """An error for every image whose channels, or number type, are not those of the most."""
-    findings = []
-    facts: dict[str, Callable[[CheckedPair], Any]] = {
-        "channel(s)": lambda entry: entry.shape[2],
-        "as number type": lambda entry: entry.dtype,
-    }
-    for words, fact in facts.items():
-        kinds = [fact(entry) for entry in entries.values()]
-        usual = max(set(kinds), key=lambda kind: (kinds.count(kind), str(kind)), default=None)
-        setting = f"data.channels: {usual}, or convert it" if words == "channel(s)" else "convert it"
-        for name, kind in zip(entries, kinds, strict=True):
-            if kind != usual:
-                what = f"the image has {kind} {words}, most have {usual}"
-                findings.append(Finding(name, "error", what, f"{setting}, or data.on_error: skip"))
-    return findings
+def _unlike_images(pairs: Mapping[str, CheckedPair]) -> list[Finding]:
+    """An error for every image whose number of channels, or number type, differs from the most frequent one."""
+    channels = {name: pair.shape[2] for name, pair in pairs.items()}
+    dtypes = {name: pair.dtype for name, pair in pairs.items()}
+    return [
+        *_differing(channels, "channel(s)", lambda usual: f"data.channels: {usual}, or convert it"),
+        *_differing(dtypes, "as number type", lambda _: "convert it"),
+    ]
+
+
+def _differing(facts: Mapping[str, object], words: str, remedy: Callable[[object], str]) -> list[Finding]:
+    """An error for every image whose fact differs from the most frequent one."""
+    values = list(facts.values())
+    usual = max(set(values), key=lambda value: (values.count(value), str(value)), default=None)
+    setting = f"{remedy(usual)}, or data.on_error: skip"
+    return [
+        Finding(name, "error", f"the image has {value} {words}, most have {usual}", setting)
+        for name, value in facts.items()
+        if value != usual
+    ]

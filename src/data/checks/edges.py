@@ -1,6 +1,6 @@
-"""Where the classes of a mask meet, and lines between two classes that smooth resizing leaves there.
+"""Find masks of class numbers that were resized with interpolation.
 
-A mask of class numbers that was resized with interpolation holds, where 0 meets 2, a line of 1, which nobody drew.
+Interpolation between 0 and 2 makes 1: a mask that was resized so has a thin line of class 1 wherever 0 meets 2.
 """
 
 from collections import Counter
@@ -14,22 +14,23 @@ from src.data.checks.mask_interpretation import MOST_CLASSES
 from src.data.reading.masks import Labels
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS
 
-SAMPLE = 128  # rows and columns of a mask that are looked at, spread evenly
-THIN = 2  # pixels: the width of such a line
-BORDER = 255  # in place of a rank: the end of a row
-FEWEST = 20  # lines of pixels in the whole set
-MOSTLY = 0.9  # share of the thin lines whose value lies between those on both sides; of drawn classes it is by chance
-CROSSED = 0.2  # share of the places where two classes with others between them meet by such a line
-OWN = 0.1  # share of a class's borders that are those of such lines
+SAMPLE = 128  # rows and columns of a mask that are examined, spread evenly
+THIN = 2  # pixels: largest width of a thin line
+BORDER = 255  # marks the end of a row between ranks
+FEWEST = 20  # thin lines in the whole data set that are needed for a warning
+MOSTLY = 0.9  # least share of thin lines whose value lies between those on both sides; drawn classes have fewer
+CROSSED = 0.2  # least share of places, where two classes that are not neighbours meet, that have a thin line
+OWN = 0.1  # least share of a class's borders that belong to thin lines
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Along some rows and columns, counts of what lies beside each other; all keys are stored values.
+    """Counts of neighbouring stored values along some rows and columns of a mask.
 
     Attributes:
-        contacts: (lower, higher) → places where the two meet.
-        lines: (one side, value, other side) → runs of at most `THIN` pixels between two different values.
+        contacts: (lower, higher stored value) → number of places where the two meet.
+        lines: (value on one side, value, value on the other side) → number of runs of at most `THIN` pixels between
+            two different values.
     """
 
     contacts: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -37,7 +38,15 @@ class Edges:
 
 
 def edges(labels: Labels) -> Edges:
-    """The edges of a mask of grey values; empty for colours, for fewer than three values, or for far too many."""
+    """Count where the stored values of a mask meet.
+
+    Args:
+        labels: The mask: codes uint8 [height, width] and their stored values.
+
+    Returns:
+        The counts. They are empty for colours, for fewer than three values or more than `MOST_CLASSES`, and for large
+        masks.
+    """
     found, values = Edges(), sorted(labels.values.codes)
     number = len(values)
     if (
@@ -60,14 +69,14 @@ def edges(labels: Labels) -> Edges:
 
 
 def _runs(rows: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The value and the length of every run of equal pixels, row after row, with `BORDER` between the rows."""
+    """The rank and the length of every run of equal pixels, row by row, with `BORDER` after each row."""
     flat = np.pad(rows, ((0, 0), (0, 1)), constant_values=BORDER).ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     return flat[starts], np.diff(starts, append=flat.size)
 
 
 def _counted(*columns: NDArray[np.uint8]) -> Iterable[tuple[tuple[int, ...], int]]:
-    """Each combination of ranks that occurs, and how often."""
+    """Each combination of ranks that occurs, and its number."""
     sizes = (MOST_CLASSES,) * len(columns)
     counts = np.bincount(np.ravel_multi_index(columns, sizes), minlength=1)
     (found,) = np.nonzero(counts)
@@ -79,11 +88,14 @@ def _counted(*columns: NDArray[np.uint8]) -> Iterable[tuple[tuple[int, ...], int
 
 
 def interpolated_values(found: Iterable[Edges], ignored: int | None) -> Mapping[int, int]:
-    """Values that seem to come from smooth resizing → lines of pixels of each; empty if nothing speaks for it.
+    """Find stored values that seem to come from interpolation.
 
     Args:
-        found: the edges of all masks.
-        ignored: the value to ignore, which is no class.
+        found: The edges of all masks.
+        ignored: The stored value to ignore, if there is one.
+
+    Returns:
+        Stored value → number of thin lines; empty if the masks look as if they were drawn.
     """
     contacts, lines = Counter[tuple[int, int]](), Counter[tuple[int, int, int]]()
     for one in found:

@@ -1,7 +1,7 @@
-"""What the gate found, for people: a table of every finding, a summary in words, and the message that stops a run."""
+"""Report the result of the checks: a table of all findings, a summary for the terminal, and the error of a run."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from src.data.checks.dataset_checks import CheckResult
@@ -11,49 +11,63 @@ from src.errors import UserError, listing
 from src.files import write_csv
 
 COLUMNS = ["file", "severity", "what", "setting"]
-MOST_SIZES, MOST_SHOWN = 4, 5  # sizes, and lines of warnings, in the summary
-FEWEST_ALIKE = 4  # findings of the same words that are told in one line
+MOST_SIZES, MOST_SHOWN = 4, 5  # image sizes, and lines of findings, in the summary
+FEWEST_ALIKE = 4  # findings with the same words that share one line
 
 
-def write_findings(path: Path, gate: CheckResult) -> None:
-    """data/checks.csv: a row for each finding, errors first."""
-    write_csv(path, ({column: getattr(found, column) for column in COLUMNS} for found in gate.findings), COLUMNS)
+def write_findings(path: Path, result: CheckResult) -> None:
+    """Write the table of findings (data/checks.csv), errors first.
+
+    Args:
+        path: The CSV file.
+        result: The result of the checks.
+    """
+    write_csv(path, ({column: getattr(found, column) for column in COLUMNS} for found in result.findings), COLUMNS)
 
 
-def stop_on_errors(gate: CheckResult, table: Path) -> None:
-    """`UserError` with every error, if there is one; table: where all of them stand."""
-    raise_errors(gate.errors, f"in the data set, all of them in {table}")
+def stop_on_errors(result: CheckResult, table: Path) -> None:
+    """Stop the run if the checks found errors.
+
+    Args:
+        result: The result of the checks.
+        table: The file of `write_findings`, which the message names.
+
+    Raises:
+        UserError: There are errors. The message lists them.
+    """
+    raise_errors(result.errors, f"in the data set, all of them in {table}")
 
 
-def raise_errors(errors: list[Finding], where: str) -> None:
-    """`UserError` with every one of these, if there is one."""
+def raise_errors(errors: Sequence[Finding], where: str) -> None:
+    """Raise an error that lists findings.
+
+    Args:
+        errors: The findings. If there are none, nothing is raised.
+        where: Where the problems are, for the first line.
+
+    Raises:
+        UserError: There is a finding.
+    """
     if errors:
         raise UserError(f"{len(errors)} problem(s) {where}\n{listing(_lines(errors))}")
 
 
-def summary(gate: CheckResult) -> Iterator[str]:
-    """Lines: how many pairs, of what sizes and types, what their masks mean, and how much was found."""
-    entries = list(gate.pairs.values())
-    if entries:
-        channels = Counter(f"{entry.shape[2]} channel(s) of {entry.dtype}" for entry in entries)
-        sizes = Counter(f"{entry.shape[1]} × {entry.shape[0]}" for entry in entries)
+def summary(result: CheckResult) -> Iterator[str]:
+    """Lines for the terminal: the number of pairs, their sizes and types, the classes, and the findings."""
+    pairs = list(result.pairs.values())
+    if pairs:
+        channels = Counter(f"{pair.shape[2]} channel(s) of {pair.dtype}" for pair in pairs)
+        sizes = Counter(f"{pair.shape[1]} × {pair.shape[0]}" for pair in pairs)
         shown = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(MOST_SIZES))
         more = f" and {len(sizes) - MOST_SIZES} more" if len(sizes) > MOST_SIZES else ""
-        yield f"{len(entries)} pairs, {', '.join(channels)}; width × height {shown}{more}"
-    if gate.naming:
-        yield f"paired by name: {gate.naming}"
-    yield from _classes(gate)
-    if gate.twins:
-        yield f"{len(gate.twins)} images are the same as another, or nearly so"
-    counts = Counter(severity for severity, _ in {(str(finding.severity), finding.file) for finding in gate.findings})
-    words = {
-        "error": "file(s) with errors",
-        "skipped": "file(s) left out (data.on_error: skip)",
-        "warning": "with warnings",
-    }
-    found = [f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]]
-    yield ", ".join(found) or "no findings"
-    milder = [finding for finding in gate.findings if finding.severity != "error"]
+        yield f"{len(pairs)} pairs, {', '.join(channels)}; width × height {shown}{more}"
+    if result.naming:
+        yield f"paired by name: {result.naming}"
+    yield from _class_lines(result)
+    if result.twins:
+        yield f"{len(result.twins)} images are the same as another, or nearly so"
+    yield _counts(result.findings)
+    milder = [finding for finding in result.findings if finding.severity != "error"]
     yield from (f"  {line}" for line in _lines([finding for finding in milder if finding.whole]))
     lines = list(_lines([finding for finding in milder if not finding.whole]))
     yield from (f"  {line}" for line in lines[:MOST_SHOWN])
@@ -61,8 +75,21 @@ def summary(gate: CheckResult) -> Iterator[str]:
         yield f"  … and {len(lines) - MOST_SHOWN} more, see the table"
 
 
-def _lines(findings: list[Finding]) -> Iterator[str]:
-    """A line for each finding; many that say the same of different files share one."""
+def _counts(findings: Sequence[Finding]) -> str:
+    """How many files have errors, are left out, and have warnings."""
+    counts = Counter(severity for severity, _ in {(str(finding.severity), finding.file) for finding in findings})
+    words = {
+        "error": "file(s) with errors",
+        "skipped": "file(s) left out (data.on_error: skip)",
+        "warning": "file(s) with warnings",
+    }
+    return ", ".join(f"{counts[severity]} {name}" for severity, name in words.items() if counts[severity]) or (
+        "no errors or warnings"
+    )
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """A line for each finding. At least `FEWEST_ALIKE` findings that differ in the file alone share a line."""
     alike: dict[tuple[str, str], list[str]] = {}
     for found in findings:
         alike.setdefault((found.what, found.setting), []).append(repr(found.file))
@@ -71,33 +98,40 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
         yield from (f"{file}: {what} → {setting}" for file in together)
 
 
-def _classes(gate: CheckResult) -> Iterator[str]:
-    """A line for each class: its value in the masks, its share of the pixels, and how many images hold it."""
-    if not gate.encoding.dataset.classes:
-        return  # nobody knows yet what the masks mean
-    pixels = [gate.pixels(entry) for entry in gate.pairs.values()]
-    total = sum(map(sum, pixels)) or 1
-    for position, (value, name) in enumerate(gate.encoding.dataset.classes.items()):
-        counts = [of_image[position] for of_image in pixels]
+def _class_lines(result: CheckResult) -> Iterator[str]:
+    """A line for each class: its stored value, its share of the pixels, and how many images hold it."""
+    dataset = result.encoding.dataset
+    if not dataset.classes:
+        return  # the meaning of the stored values is not known yet
+    pixels = {name: result.pixels(pair) for name, pair in result.pairs.items()}
+    total = sum(map(sum, pixels.values())) or 1
+    for index, (value, name) in enumerate(dataset.classes.items()):
+        counts = [of_image[index] for of_image in pixels.values()]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
         yield f"mask value {value}: {name!r}, {share}"
-    ignored = gate.encoding.dataset.ignored_value
-    held = [(entry.values.kind, *item) for entry in gate.pairs.values() for item in entry.values.pixels.items()]
-    if left_out := sum(count for kind, value, count in held if gate.encoding.value(value, kind) == ignored):
-        yield f"ignored: {left_out / (total + left_out):.2%} of the pixels"
-    if any(entry.values.kind == "one-hot" for entry in gate.pairs.values()):
+    if ignored := _ignored_pixels(result):
+        yield f"ignored: {ignored / (total + ignored):.2%} of the pixels"
+    if any(pair.values.kind == "one-hot" for pair in result.pairs.values()):
         yield "one-hot masks: the value is the number of the channel that is set, from 0"
-    yield _background(gate.encoding.dataset, pixels)
+    yield _background_line(dataset, pixels)
 
 
-def _background(dataset: Dataset, pixels: list[list[int]]) -> str:
-    """Which class the averages exclude."""
+def _ignored_pixels(result: CheckResult) -> int:
+    encoding, number = result.encoding, 0
+    for pair in result.pairs.values():
+        for stored, count in pair.values.pixels.items():
+            if encoding.common_value(stored, pair.values.kind) == encoding.dataset.ignored_value:
+                number += count
+    return number
+
+
+def _background_line(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> str:
+    """A line on the class that averages exclude. `pixels`: id → number of pixels of each class."""
     names, index = dataset.names, dataset.background_index
     if index is not None:
         return f"background: {names[index]!r} (averages over classes exclude it)"
     if dataset.background == NONE:
         return f"background: none, averages are over all {len(names)} classes"
-    largest = names[max(range(len(names)), key=lambda position: sum(of_image[position] for of_image in pixels))]
-    return (
-        f"no background: averages are over all {len(names)} classes; else say in {NAME}: background: {as_yaml(largest)}"
-    )
+    totals = [sum(of_image[index] for of_image in pixels.values()) for index in range(len(names))]
+    largest = as_yaml(names[totals.index(max(totals))])
+    return f"no background: averages are over all {len(names)} classes; else say in {NAME}: background: {largest}"

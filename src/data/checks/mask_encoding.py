@@ -1,4 +1,8 @@
-"""What the values in the masks mean: from dataset.yaml, or worked out from all masks where one reading is certain."""
+"""Find out which stored value is which class: from dataset.yaml, or from all masks if one interpretation is certain.
+
+The masks of a data set may be stored in different ways, such as one bit and 8-bit grey. Their stored values are made
+comparable first. The result is called a *common value*: a whole number, or a colour as 0xRRGGBB.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,8 +14,6 @@ from pydantic import ValidationError
 
 from src.data.checks.class_checks import (
     boolean_mask_findings,
-    colours_line,
-    palette_conflict,
     unlabelled_class,
     unlabelled_objects,
 )
@@ -24,15 +26,17 @@ from src.data.checks.mask_interpretation import (
     interpretations,
     objects_interpretation,
 )
+from src.data.checks.palette_checks import colours_line, palette_conflict
+from src.data.reading.channels import GREY_TO_COLOUR
 from src.data.reading.masks import Kind, StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, StoredValue
 from src.section import problems
 
-MOST_NAMED = 5  # values for which a message names a mask
-COMMON = 0.01  # share of all pixels from which a value among too many may have been drawn
-MANY = 8  # values that are no classes: more of them in one mask seem to come from its format, not from the brush
-EXAMPLE: dict[bool, dict[StoredValue, str]] = {  # whether in colour → classes to show how they are named
+MOST_NAMED = 5  # values for which a message names an example
+COMMON = 0.01  # least share of all pixels that a value needs to be listed as one that somebody may have drawn
+MANY = 8  # unknown values in a mask above which its format or resizing is blamed, not the drawing
+EXAMPLE: dict[bool, dict[StoredValue, str]] = {  # whether in colour → an example of named classes
     False: {0: "background", 128: "cell", 255: "…"},
     True: {"#000000": "background", "#FF0000": "cell", "#00FF00": "…"},
 }
@@ -40,17 +44,23 @@ BLURRED = (
     "such values come from a lossy format (JPEG) or smooth resizing: save the mask again from its source, as PNG, "
     "resized by nearest neighbour; or data.on_error: skip"
 )
-FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that can stand side by side in one set
+FAMILIES: dict[str, tuple[Kind, ...]] = {  # kinds of mask that may be mixed in one data set
     "in grey": ("bits", "grey", "grey as RGB", "one-hot", "foreground"),
     "in colour": ("colour", "grey as RGB"),
     "in alpha": ("alpha",),
 }
-Held = dict[str, dict[int, int]]  # mask → value in the terms of the whole set → pixels
+Counts = dict[str, dict[int, int]]  # id of a mask → common value → number of pixels
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the masks of a set are read: what all are in, the value that a set bit stands for, and the classes."""
+    """How the masks of a data set store the classes.
+
+    Attributes:
+        dataset: The data set with its classes, once they are known.
+        family: What the masks are in, a key of `FAMILIES`.
+        one: The common value of a set bit, 1 or 255.
+    """
 
     dataset: Dataset
     family: str
@@ -58,9 +68,16 @@ class Encoding:
 
     @classmethod
     def of(cls, dataset: Dataset, masks: Mapping[str, StoredValues]) -> "Encoding":
-        """What most masks are in, or what dataset.yaml says; a bit is 255 where that, and no 1, is a value, too."""
+        """The encoding of most masks, or that which dataset.yaml states.
+
+        A set bit means 255 if 255 is a value of the other masks or a class, and 1 is not.
+
+        Args:
+            dataset: dataset.yaml as the user wrote it.
+            masks: Id → stored values.
+        """
         counts = {name: sum(values.kind in kinds for values in masks.values()) for name, kinds in FAMILIES.items()}
-        family = max(counts, key=lambda name: counts[name])  # of a tie the first: grey as RGB alone is grey
+        family = max(counts, key=lambda name: counts[name])  # the first of equal ones: grey as RGB alone is grey
         if masks and all(values.kind == "foreground" for values in masks.values()):
             family = "in grey"  # 0 and 1, even where the value to ignore is given as a colour
         elif dataset.coloured:
@@ -72,32 +89,47 @@ class Encoding:
         return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
 
     def fits(self, values: StoredValues) -> bool:
+        """Whether a mask is in the same family as the others."""
         return values.kind in FAMILIES[self.family]
 
-    def value(self, stored: int, kind: Kind) -> int:
-        """A mask's own value in the terms of the whole set."""
+    def common_value(self, stored: int, kind: Kind) -> int:
+        """Convert a stored value to the common value.
+
+        Args:
+            stored: The stored value.
+            kind: The kind of its mask.
+        """
         if kind == "bits":
             return self.one if stored else 0
-        return stored * 0x010101 if self.family == "in colour" and kind == "grey as RGB" else stored
+        return stored * GREY_TO_COLOUR if self.family == "in colour" and kind == "grey as RGB" else stored
 
     def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
-        """uint8 [256]: code of a mask → class index; what is no class → IGNORE."""
-        index = {code: position for position, code in enumerate(self.dataset.stored_values)}
+        """Table from the codes of a mask to class indices: uint8 [256], IGNORE for codes that are no class."""
+        index = {value: position for position, value in enumerate(self.dataset.stored_values)}
         lookup = np.full(256, IGNORE, np.uint8)
         for stored, code in values.codes.items():
-            lookup[code] = index.get(self.value(stored, values.kind), IGNORE)
+            lookup[code] = index.get(self.common_value(stored, values.kind), IGNORE)
         return lookup
 
     def some(self, values: list[int]) -> str:
-        """The first dozen of the values in words."""
+        """The first dozen of the common values, for a message."""
         shown = [f"#{value:06X}" if self.family == "in colour" else str(value) for value in values[:12]]
         return ", ".join(shown) + (f" … ({len(values)} values)" if len(values) > 12 else "")
 
 
 def resolve_encoding(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
-    """The encoding with its classes filled in, and an error for every mask (by id) that cannot be read with them.
+    """Find out how the masks store the classes.
 
-    Without `classes`, the values of all masks must have one reading (see readings.py); else the error shows them all.
+    If dataset.yaml names no classes, the values of all masks must have exactly one interpretation, see
+    mask_interpretation.py. If they have several, the error lists all of them.
+
+    Args:
+        dataset: dataset.yaml as the user wrote it.
+        masks: Id → stored values.
+
+    Returns:
+        The encoding, with its classes if they are known, and errors: for each mask that cannot be read with it (by
+        id), and for the whole data set.
     """
     findings = _lossy(masks)
     masks = {name: values for name, values in masks.items() if not values.lossy}
@@ -106,31 +138,31 @@ def resolve_encoding(dataset: Dataset, masks: Mapping[str, StoredValues]) -> tup
     encoding = Encoding.of(dataset, masks)
     if found := palette_conflict(masks, dataset) or unlabelled_objects(dataset, masks):
         return encoding, [*findings, found]
-    findings += _strangers(encoding, masks) + boolean_mask_findings(masks, dataset, encoding.one)
-    held: Held = {
-        name: {encoding.value(stored, values.kind): count for stored, count in values.pixels.items()}
+    findings += _unlike_masks(encoding, masks) + boolean_mask_findings(masks, dataset, encoding.one)
+    counts_of: Counts = {
+        name: {encoding.common_value(stored, values.kind): count for stored, count in values.pixels.items()}
         for name, values in masks.items()
         if encoding.fits(values)
     }
     if not dataset.classes:
-        possible = _possible(encoding, held, masks)
-        made = all(values.kind == "foreground" for values in masks.values())
+        possible = _possible(encoding, counts_of, masks)
+        binary = all(values.kind == "foreground" for values in masks.values())  # by a setting of data.masks
         if len(possible) != 1 or not possible[0].classes:
-            return encoding, [*findings, _unclear(encoding, held, possible, made)]
+            return encoding, [*findings, _unclear(encoding, counts_of, possible, binary)]
         background = dataset.background or ("background" if len(possible[0].classes) == 2 else None)
         content = dataset.model_dump() | {"classes": possible[0].classes, "background": background}
         if encoding.family != "in colour":
             content["ignore"] = NONE if dataset.ignore == NONE else dataset.ignored_value
         try:
             encoding = replace(encoding, dataset=Dataset.model_validate(content))
-        except ValidationError as error:  # the rest of dataset.yaml names classes or values that are not there
-            what = "; ".join(problems(Dataset, error, "does not go with the masks"))
+        except ValidationError as error:  # dataset.yaml names classes or values that the masks do not hold
+            what = "; ".join(problems(Dataset, error, "does not fit the masks"))
             return encoding, [*findings, Finding(NAME, "error", what, "correct it, or name the classes in it", True)]
-    return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, held)
+    return encoding, findings + unlabelled_class(dataset) + _unknown(encoding, counts_of)
 
 
 def _lossy(masks: Mapping[str, StoredValues]) -> list[Finding]:
-    """An error for every mask whose format has changed the values: one that looks like a class may be another's."""
+    """An error for every mask in a lossy format. Its values cannot be trusted, even those that look like classes."""
     what = "the mask is in a lossy format, which changes its values and invents some at edges"
     changed = {name: values for name, values in masks.items() if values.lossy}
     found = [value for values in changed.values() if values.kind != "colour" for value in values.pixels] or [0, 255]
@@ -139,8 +171,8 @@ def _lossy(masks: Mapping[str, StoredValues]) -> list[Finding]:
     return [Finding(name, "error", what, f"{setting} as PNG, or data.on_error: skip") for name in changed]
 
 
-def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Finding]:
-    """An error for every mask that is not in what the others are in."""
+def _unlike_masks(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Finding]:
+    """An error for every mask of another family than most masks."""
     named = f"convert it; or, if colours mean the same, name the classes in {NAME}: {colours_line(masks)}"
     alpha = "save it like the others; or, if all masks have an alpha channel, in params.yaml: data.masks.read: alpha"
     findings = []
@@ -159,15 +191,16 @@ def _strangers(encoding: Encoding, masks: Mapping[str, StoredValues]) -> list[Fi
     return findings
 
 
-def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues]) -> list[Interpretation]:
+def _possible(encoding: Encoding, counts_of: Counts, masks: Mapping[str, StoredValues]) -> list[Interpretation]:
+    """All plausible interpretations of the values of all masks."""
     ignored = encoding.dataset.ignored_value
     pixels: Counter[int] = Counter()
-    for counts in held.values():
+    for counts in counts_of.values():
         pixels.update({value: count for value, count in counts.items() if value != ignored})
-    found = {name: counts.keys() - {ignored} for name, counts in held.items()}
+    found = {name: counts.keys() - {ignored} for name, counts in counts_of.items()}
     hints = Hints(
         palette=any(values.palette is not None for values in masks.values()),
-        wide=any(values.over_8_bits for values in masks.values()),
+        over_8_bits=any(values.over_8_bits for values in masks.values()),
         nodata=frozenset(values.nodata for values in masks.values() if values.nodata),
         all_classes=encoding.dataset.ignore == NONE,
         ignored=None if ignored is None else encoding.dataset.ignore,
@@ -175,13 +208,13 @@ def _possible(encoding: Encoding, held: Held, masks: Mapping[str, StoredValues])
     return interpretations(pixels, found, encoding.family == "in colour", hints)
 
 
-def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
-    """An error for every mask with a value that is neither a class nor ignored."""
+def _unknown(encoding: Encoding, counts_of: Counts) -> list[Finding]:
+    """An error for every mask that holds a value which is neither a class nor ignored."""
     dataset = encoding.dataset
     known = set(dataset.stored_values) | ({dataset.ignored_value} if dataset.ignored_value is not None else set())
     setting = f"name it under classes in {NAME}, or as ignore; or correct the mask, or data.on_error: skip"
     findings = []
-    for name, counts in held.items():
+    for name, counts in counts_of.items():
         strange = sorted(counts.keys() - known)
         if strange:
             what = f"the mask holds {encoding.some(strange)}, known are {encoding.some(sorted(known))}"
@@ -190,13 +223,13 @@ def _unknown(encoding: Encoding, held: Held) -> list[Finding]:
     return findings
 
 
-def _in_one_channel(encoding: Encoding, held: Held) -> list[Interpretation]:
-    """The reading that one channel of many colours holds classes and the others number objects, as in CARLA's masks."""
+def _in_one_channel(encoding: Encoding, counts_of: Counts) -> list[Interpretation]:
+    """The interpretation that one channel holds classes and the others number objects, as in masks of CARLA."""
     if encoding.family != "in colour":
         return []
     found = []
     for name, shift in (("red", 16), ("green", 8), ("blue", 0)):
-        values = sorted({value >> shift & 255 for counts in held.values() for value in counts})
+        values = sorted({value >> shift & 255 for counts in counts_of.values() for value in counts})
         if 1 < len(values) <= MOST_CLASSES:
             shown = ", ".join(map(str, values[:MOST_NAMED])) + " …" * (len(values) > MOST_NAMED)
             found.append(
@@ -205,10 +238,10 @@ def _in_one_channel(encoding: Encoding, held: Held) -> list[Interpretation]:
     return found if len(found) == 1 else []
 
 
-def _undrawn(encoding: Encoding, held: Held) -> Interpretation:
-    """The reading that most values come from a lossy format or from smooth resizing, with those that do not seem to."""
+def _undrawn(encoding: Encoding, counts_of: Counts) -> Interpretation:
+    """The interpretation that most values come from a lossy format or from resizing, with the frequent ones listed."""
     pixels: Counter[int] = Counter()
-    for counts in held.values():
+    for counts in counts_of.values():
         pixels.update(counts)
     common = [value for value, count in pixels.most_common(MOST_NAMED) if count >= COMMON * pixels.total()]
     drawn = (
@@ -220,39 +253,42 @@ def _undrawn(encoding: Encoding, held: Held) -> Interpretation:
     return Interpretation(words, "save the masks again from their source, as PNG, resized by nearest neighbour")
 
 
-def _unclear(encoding: Encoding, held: Held, possible: list[Interpretation], made: bool) -> Finding:
-    """The error for values with no reading or several: the readings, and a mask for each of the rarest values."""
+def _unclear(encoding: Encoding, counts_of: Counts, possible: list[Interpretation], binary: bool) -> Finding:
+    """The error for values without a certain interpretation: all interpretations, and examples of the rarest values.
+
+    binary: a setting of data.masks reduced all masks to 0 and 1.
+    """
     where: dict[int, list[str]] = {}
-    for name, counts in held.items():
+    for name, counts in counts_of.items():
         for value in counts:
             where.setdefault(value, []).append(name)
     rarest = sorted(where, key=lambda value: len(where[value]))[:MOST_NAMED]
     examples = "; ".join(f"{encoding.some([v])} in {len(where[v])}, as in {where[v][0]!r}" for v in rarest)
-    what = f"the {len(held)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
+    what = f"the {len(counts_of)} masks hold the value(s) {encoding.some(sorted(where))} ({examples}): "
     counted = where.keys() - {encoding.dataset.ignored_value}
     if len(counted) < 2:
-        return _alone(encoding, what, ignored=len(counted) < len(where), made=made)
+        return _single_value(encoding, what, ignored=len(counted) < len(where), binary=binary)
     if not possible:
         possible = [
-            *_in_one_channel(encoding, held),
-            _undrawn(encoding, held),
+            *_in_one_channel(encoding, counts_of),
+            _undrawn(encoding, counts_of),
             Interpretation(
                 "classes", f"in {NAME}, all of them: {classes_line(EXAMPLE[encoding.family == 'in colour'])}"
             ),
         ]
         possible += [objects_interpretation()] if 0 in counted and encoding.family != "in alpha" else []
     count = "more than one reading is possible" if len(possible) > 1 else "this has to be confirmed"
-    lines = "; or ".join(f"{reading.words}: {reading.line}" for reading in possible)
+    lines = "; or ".join(f"{one.description}: {one.setting}" for one in possible)
     return Finding("masks", "error", what + count, lines, True)
 
 
-def _alone(encoding: Encoding, what: str, *, ignored: bool, made: bool) -> Finding:
+def _single_value(encoding: Encoding, what: str, *, ignored: bool, binary: bool) -> Finding:
     """The error for masks with a single value."""
     setting = "add masks that hold the classes"
     if ignored:
         what += f"without {encoding.dataset.ignore}, which {NAME} ignores, there is "
         setting = f"remove ignore from {NAME}, or {setting}"
-    elif made:
+    elif binary:
         what += "after data.masks.threshold, or data.masks.read: instances, there is "
         setting = "change that setting, or save the background as 0; everything else is foreground"
     return Finding("masks", "error", f"{what}nothing to tell apart", setting, True)

@@ -1,4 +1,7 @@
-"""The readings that the values of masks allow, when nobody said what they mean."""
+"""Find all plausible interpretations of the values in masks when dataset.yaml does not name the classes.
+
+The values are common values (see `Encoding`): whole numbers, or colours as 0xRRGGBB.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -9,46 +12,54 @@ import numpy as np
 
 from src.data.source.dataset import StoredValue, as_yaml
 
-MOST_CLASSES = 32  # more different values than that are not taken for classes unless they are named
+MOST_CLASSES = 32  # more distinct values are not taken for classes unless dataset.yaml names them
 THRESHOLD = "in params.yaml: data.masks.threshold"
-EDGES = 0.02  # share of the pixels below which values between the lowest and the highest may be soft edges
-ENDS = 0.9  # share of the pixels close to the lowest or the highest of many values that speaks for soft edges
-GAPLESS = 0.8  # share of the masks that are numbered without a gap; objects may be cut away or covered
-FEW_MASKS = 5  # below this number of masks two different counts of values are enough to ask about objects
-ALONE = 0.8  # share of the values that are in a single mask each from which on they are thought to be numbers
-MANY = 6  # least number of objects in an image for the finer signs
-DENSE, FALLING = 0.6, -0.75  # of numbers with gaps: least share that is there; correlation of a number with its masks
-NEAR = 12  # of 255 in each channel: how close to the line between two colours their blends lie
-HIGHEST = tuple(2**bits - 1 for bits in (8, 15, 16, 31, 32))  # of whole numbers: often stored for "not annotated"
-MARKERS = (254, *HIGHEST)  # the second of two such numbers
-CLEAR = 32  # how far below it no other value is; soft edges come closer
-FAR, LONE = 99, 8  # a higher number, this many times farther from all others than these lie apart, may be one as well
-VOC_VOID = (0xE0E0C0, 0xC0E0E0)  # PASCAL VOC's colour of pixels that nobody labelled; the same as B G R
+EDGES = 0.02  # share of pixels below which values between the lowest and the highest may be soft edges
+ENDS = 0.9  # share of pixels near the lowest or highest of many values above which the others may be soft edges
+GAPLESS = 0.8  # least share of masks that number objects without a gap; some objects may be cropped or covered
+FEW_MASKS = 5  # below this number of masks, two different counts of values suggest numbered objects
+ALONE = 0.8  # share of values that occur in a single mask from which on they seem to be object numbers
+MANY = 6  # least number of objects in an image for tests of gaps and colours
+DENSE = 0.6  # least share of the numbers up to the highest that a mask with gaps holds
+FALLING = -0.75  # highest correlation of a number with its count of masks: higher numbers are in fewer masks
+NEAR = 12  # of 255, in each channel: largest distance of a blend from the line between its two colours
+HIGHEST = tuple(2**bits - 1 for bits in (8, 15, 16, 31, 32))  # highest integers; often mean "unlabelled"
+MARKERS = (254, *HIGHEST)  # 254 is used if 255 has another special meaning
+CLEAR = 32  # least distance of such a number from the next lower value; soft edges come closer
+FAR = 99  # a value from here on may mean "unlabelled" if it is far from all others
+LONE = 8  # how many times farther than the largest distance between the others
+VOC_VOID = (0xE0E0C0, 0xC0E0E0)  # PASCAL VOC's colour of unlabelled pixels, as RGB and as BGR
 
 
 @dataclass(frozen=True)
 class Interpretation:
-    """One way to understand the values: in words, the line that picks it, and the classes if that is what they are."""
+    """One interpretation of the values.
 
-    words: str
-    line: str
+    Attributes:
+        description: The interpretation in words.
+        setting: The line of dataset.yaml or params.yaml that selects it, or else the remedy.
+        classes: Stored value → name, if the values are classes.
+    """
+
+    description: str
+    setting: str
     classes: dict[StoredValue, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What the mask files say beside their values.
+    """Facts about the mask files other than their values.
 
     Attributes:
-        palette: some values are palette indices.
-        wide: some files store whole numbers of more than 8 bits.
-        nodata: the values that GDAL's no-data tags name, without 0.
-        all_classes: dataset.yaml says that no value is ignored.
-        ignored: the value that dataset.yaml ignores, as it is written there; there can be no second one.
+        palette: Some values are palette indices.
+        over_8_bits: Some files store whole numbers of more than 8 bits.
+        nodata: The values of GDAL's no-data tags, without 0.
+        all_classes: dataset.yaml says `ignore: none`.
+        ignored: The value that dataset.yaml ignores, as written there. A second one is not possible.
     """
 
     palette: bool = False
-    wide: bool = False
+    over_8_bits: bool = False
     nodata: frozenset[int] = frozenset()
     all_classes: bool = False
     ignored: StoredValue | None = None
@@ -57,48 +68,65 @@ class Hints:
 def interpretations(
     pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool, hints: Hints | None = None
 ) -> list[Interpretation]:
-    """Every reading of the values; a single one that has classes is certain.
+    """Find all plausible interpretations of the values. A single one with classes is certain.
 
     Args:
-        pixels: value → its pixels in all masks.
-        held: mask → its values.
-        coloured: whether values are 0xRRGGBB.
-        hints: what else the files say.
+        pixels: Value → number of pixels in all masks, without the value to ignore.
+        held: Id of a mask → its values.
+        coloured: Whether values are colours 0xRRGGBB.
+        hints: Other facts about the files.
+
+    Returns:
+        The interpretations, the most plausible first. Empty for fewer than two values, and if none is plausible.
     """
     values, hints = sorted(pixels), hints or Hints()
     if len(values) < 2:
         return []
-    as_classes = _classes(values, coloured)
     if len(values) == 2 and values[0] < 0 == values[1] and not coloured:
-        return [_two(0, values[0]), _two(values[0], 0)]  # the object may be -1: what 255 is as int8
+        return [_foreground_is(0, values[0]), _foreground_is(values[0], 0)]  # -1 may be 255 read as int8: an object
     unlabelled = _unlabelled(values, coloured, hints)
     ignoring = [_ignoring(value, values, coloured, hints) for value in unlabelled]
     objects = [{value for value in found if value > 0} - {*unlabelled} for found in held.values()]
+    as_objects = objects_interpretation(unlabelled)
     if coloured:
         if len(values) > MOST_CLASSES:
             return []
-        smooth = Interpretation("colours with soft edges", "save the masks again, resized by nearest neighbour")
         numbered = values[0] == 0 and _coloured_objects(objects)
-        return [*ignoring, as_classes, *[objects_interpretation(unlabelled)] * numbered, *[smooth] * _blended(pixels)]
-    ends = (values[0], values[-1])
-    soft = (
-        [] if hints.palette else [Interpretation("foreground with soft edges", f"{THRESHOLD}: {(sum(ends) + 1) // 2}")]
-    )
+        smooth = Interpretation("colours with soft edges", "save the masks again, resized by nearest neighbour")
+        return [*ignoring, _classes(values, True), *[as_objects] * numbered, *[smooth] * _blended(pixels)]
     numbered = 0 in values and _numbered(objects, hints)
-    as_objects = [objects_interpretation(unlabelled)] if 0 in values and len(values) > 2 else []
+    possible_objects = [as_objects] if 0 in values and len(values) > 2 else []
     if len(values) > MOST_CLASSES:
-        near = sum(n for v, n in pixels.items() if min(v - ends[0], ends[1] - v) <= (ends[1] - ends[0]) / 16)
-        found = soft if near >= ENDS * pixels.total() or ends == (0, 255) else []
-        return found + (as_objects if numbered or ends[1] > 255 else [])
-    if ends[1] > 255 or numbered:
-        return [*ignoring, as_classes, *as_objects]
+        return _soft_edges_of_many(pixels, hints) + (possible_objects if numbered or values[-1] > 255 else [])
+    if values[-1] > 255 or numbered:
+        return [*ignoring, _classes(values, False), *possible_objects]
     if values == [0, 1, 255] and not hints.palette and not any({1, 255} <= set(found) for found in held.values()):
-        return [Interpretation("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1"), as_classes]
+        mixed = Interpretation("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1")
+        return [mixed, _classes(values, False)]
     if len(values) == 2 or _consecutive(values) or (ignoring and _consecutive(values[:-1])):
-        return [*ignoring, as_classes]
-    between = 1 - (pixels[ends[0]] + pixels[ends[1]]) / pixels.total()
-    may_be_soft = ends == (0, 255) and not hints.all_classes
-    return [*ignoring, as_classes, *(soft if may_be_soft or (between < EDGES and ends[0] >= 0) else [])]
+        return [*ignoring, _classes(values, False)]
+    return [*ignoring, _classes(values, False), *_soft_edges_of_few(pixels, hints)]
+
+
+def _soft_edges(values: Collection[int], hints: Hints) -> list[Interpretation]:
+    """The interpretation as a foreground with soft edges; none for palette indices, whose order has no meaning."""
+    middle = (min(values) + max(values) + 1) // 2
+    return [] if hints.palette else [Interpretation("foreground with soft edges", f"{THRESHOLD}: {middle}")]
+
+
+def _soft_edges_of_many(pixels: Counter[int], hints: Hints) -> list[Interpretation]:
+    """Soft edges, if most of many values are near the ends, or the ends are 0 and 255."""
+    low, high = min(pixels), max(pixels)
+    near = sum(count for value, count in pixels.items() if min(value - low, high - value) <= (high - low) / 16)
+    return _soft_edges(pixels, hints) if near >= ENDS * pixels.total() or (low, high) == (0, 255) else []
+
+
+def _soft_edges_of_few(pixels: Counter[int], hints: Hints) -> list[Interpretation]:
+    """Soft edges, if the values between the ends are rare, or the ends are 0 and 255."""
+    low, high = min(pixels), max(pixels)
+    between = 1 - (pixels[low] + pixels[high]) / pixels.total()
+    full_range = (low, high) == (0, 255) and not hints.all_classes
+    return _soft_edges(pixels, hints) if full_range or (between < EDGES and low >= 0) else []
 
 
 def _classes(values: Sequence[int], coloured: bool) -> Interpretation:
@@ -106,16 +134,16 @@ def _classes(values: Sequence[int], coloured: bool) -> Interpretation:
     return Interpretation(f"{len(values)} classes", f"in dataset.yaml: {classes_line(classes)}", classes)
 
 
-def _two(background: int, foreground: int) -> Interpretation:
+def _foreground_is(background: int, foreground: int) -> Interpretation:
     line = classes_line({background: "background", foreground: "foreground"})
     return Interpretation(f"{foreground} is the foreground", f"in dataset.yaml: {line}")
 
 
 def objects_interpretation(unlabelled: Sequence[int] = ()) -> Interpretation:
-    """Numbered objects, with a word on the values that may stand for what nobody labelled."""
+    """The interpretation as numbered objects. `unlabelled`: values that may mean "unlabelled"."""
     line = "in params.yaml: data.masks.read: instances"
     if unlabelled:
-        line += f", with in dataset.yaml: ignore: {unlabelled[0]} if nobody labelled these pixels"
+        line += f", with in dataset.yaml: ignore: {unlabelled[0]} if these pixels are unlabelled"
     return Interpretation("numbered objects on background 0", line)
 
 
@@ -125,7 +153,7 @@ def _consecutive(values: Sequence[int]) -> bool:
 
 def _ignoring(value: int, values: Sequence[int], coloured: bool, hints: Hints) -> Interpretation:
     others = len(values) - 1
-    words = f"{others} class{'es' if others != 1 else ''}, and pixels that nobody labelled"
+    words = f"{others} class{'es' if others != 1 else ''}, and unlabelled pixels"
     if hints.ignored is not None:
         only = f"dataset.yaml ignores {hints.ignored} and can ignore no second value"
         return Interpretation(words, f"save them with the value {hints.ignored} ({only})")
@@ -133,12 +161,13 @@ def _ignoring(value: int, values: Sequence[int], coloured: bool, hints: Hints) -
 
 
 def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int]:
-    """The values that may mean that nobody labelled the pixel, the likeliest first.
+    """The values that may mean "unlabelled", the most likely first.
 
-    Negative numbers, what GDAL's no-data tag names, and the highest number of its type above a gap, unless the values
-    are grey levels that are spread evenly. Also a number far above all others, such as 99 or 254. Of colours VOC's.
+    These are negative numbers; the values of GDAL's no-data tags; the highest number of an integer type above a gap,
+    unless the values are evenly spaced grey levels; and a number far above all others, such as 99 or 254. Among
+    colours, it is the void colour of PASCAL VOC.
     """
-    if hints.all_classes or len(values) == 2:  # one of two left out would leave nothing to tell apart
+    if hints.all_classes or len(values) == 2:  # without one of two values a single class would remain
         return []
     if coloured:
         return [colour for colour in VOC_VOID if colour in values]
@@ -157,7 +186,15 @@ def _unlabelled(values: Sequence[int], coloured: bool, hints: Hints) -> list[int
 
 
 def class_names(values: Sequence[int], coloured: bool) -> dict[StoredValue, str]:
-    """Names for the values: background and foreground for two, else the value's own."""
+    """Generate names for classes.
+
+    Args:
+        values: The values, in ascending order.
+        coloured: Whether they are colours 0xRRGGBB.
+
+    Returns:
+        Stored value → name: background and foreground for two values, else names made from the values.
+    """
     stored = [_value(value, coloured) for value in values]
     if len(values) == 2:
         return {stored[0]: "background", stored[1]: "foreground"}
@@ -171,7 +208,7 @@ def _name(value: StoredValue) -> str:
 
 
 def classes_line(classes: Mapping[StoredValue, str]) -> str:
-    """The line of dataset.yaml that names the classes."""
+    """The line of dataset.yaml that names the classes. `classes`: stored value → name."""
     return f"classes: {{{', '.join(f'{as_yaml(value)}: {as_yaml(name)}' for value, name in classes.items())}}}"
 
 
@@ -180,15 +217,16 @@ def _value(value: int, coloured: bool) -> StoredValue:
 
 
 def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
-    """Whether the values look like the numbers of objects on background 0.
+    """Whether the values look like numbers of objects on background 0.
 
-    They do if most masks count from 1 without a gap and differ in how far, or with gaps if the higher numbers are in
-    fewer masks, or if nearly every value is in a single mask, as numbers are that go on from one image to the next.
-    Files of more than 8 bits need less: that masks hold different values, or that there are few masks.
+    They do in any of these cases: most masks number from 1 without a gap, up to different numbers; they number with
+    gaps, and higher numbers are in fewer masks; nearly every value is in a single mask, because numbering continues
+    from one image to the next. For files of more than 8 bits it is enough that masks hold different numbers of values,
+    or that there are few masks.
 
     Args:
-        objects: of each mask the values above 0.
-        hints: what else the files say.
+        objects: For each mask, the values above 0.
+        hints: Other facts about the files.
     """
     masks, number = len(objects), len(set().union(*objects))
     if masks < 2 or number < 2:
@@ -196,7 +234,7 @@ def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
     gapless = sum(max(values, default=0) == len(values) for values in objects) >= GAPLESS * masks
     counts = len({len(values) for values in objects})
     alone = _alone(objects) and not hints.palette
-    if hints.wide and (alone or (number > 2 and (counts > 1 or masks < FEW_MASKS)) or (gapless and counts > 1)):
+    if hints.over_8_bits and (alone or (number > 2 and (counts > 1 or masks < FEW_MASKS)) or (gapless and counts > 1)):
         return True
     if number < 3:
         return False
@@ -204,16 +242,16 @@ def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
 
 
 def _alone(objects: Sequence[set[int]]) -> bool:
-    """Whether nearly every value is in a single mask; of very many values, in one or two."""
+    """Whether nearly every value is in a single mask, or, if there are very many values, in at most two masks."""
     times = Counter(value for values in objects for value in values)
     most = 2 if len(times) > 2 * len(objects) and len(objects) > 2 else 1
     return sum(count <= most for count in times.values()) >= ALONE * len(times)
 
 
 def _with_gaps(objects: Sequence[set[int]]) -> bool:
-    """Whether masks count from 1 with some numbers left out, as objects at the border often are.
+    """Whether masks number objects from 1 with some numbers missing, as for objects at the border that were removed.
 
-    Then masks differ in how far they count, and the higher a number, the fewer hold it.
+    In such masks the highest numbers differ, and a higher number is in fewer masks.
     """
     masks = len(objects)
     times = Counter(value for values in objects for value in values)
@@ -227,7 +265,7 @@ def _with_gaps(objects: Sequence[set[int]]) -> bool:
 
 
 def _coloured_objects(objects: Sequence[set[int]]) -> bool:
-    """Whether colours look like those of objects: each in a single mask, or taken in one order, the first for all."""
+    """Whether colours look like colours of objects: each is in a single mask, or all masks take them in one order."""
     times = Counter(colour for found in objects for colour in found)
     rank = {colour: place for place, (colour, _) in enumerate(times.most_common(), 1)}
     in_order = all(max(map(rank.__getitem__, found), default=0) == len(found) for found in objects)
@@ -236,7 +274,7 @@ def _coloured_objects(objects: Sequence[set[int]]) -> bool:
 
 
 def _blended(pixels: Counter[int]) -> bool:
-    """Whether a rare colour lies between two frequent ones, as a soft edge would."""
+    """Whether a rare colour lies between two frequent ones, as at a soft edge."""
     for value, count in pixels.items():
         frequent = [other for other in pixels if pixels[other] > 10 * count]
         if count < EDGES * pixels.total() and blend(value, frequent):
@@ -245,7 +283,12 @@ def _blended(pixels: Counter[int]) -> bool:
 
 
 def blend(colour: int, colours: Collection[int]) -> bool:
-    """Whether a colour 0xRRGGBB lies between two of the others."""
+    """Whether a colour lies between two others.
+
+    Args:
+        colour: The colour 0xRRGGBB.
+        colours: The other colours.
+    """
     parts = [np.array([value >> 16, value >> 8 & 255, value & 255], float) for value in (colour, *colours)]
     for one, other in combinations(parts[1:], 2):
         share = (parts[0] - one) @ (other - one) / max((other - one) @ (other - one), 1)

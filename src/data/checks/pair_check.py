@@ -1,16 +1,16 @@
-"""One pair: everything that it tells alone, and what is kept of it when its pixels are gone."""
+"""Check one pair by itself, and keep the facts about it that later steps need when its pixels are gone."""
 
 import zlib
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.edges import Edges, edges
-from src.data.crops.normalise import moments, usable
-from src.data.crops.resize import averaged, nearest
+from src.data.crops.normalise import has_usable_values, intensity_moments
+from src.data.crops.resize import resize_image, resize_mask
+from src.data.reading.channels import Pixels
 from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.duplicates import fingerprint
@@ -19,27 +19,33 @@ from src.data.similarity.thumbnails import Filled, Thumbnail
 from src.data.source.pairs import Content
 from src.data.store.store import release, strips
 
-SIDE = 192  # pixels of a preview's longer side
-FILLED = 0.001  # share of an image's numbers from which a value far from all others is thought to stand for no data
+PREVIEW_SIDE = 192  # pixels: longer side of a preview
+FILLED = 0.001  # share of an image's numbers from which a number far from all others may stand for "no data"
 REPLACE = "replace them by a usual number, and let the mask hold the value of `ignore` there"
-Pixels = NDArray[Any]
+CONSTANT_STEP = 16  # every so many rows and columns are compared first, to find out fast that an image varies
 
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """What is kept of a pair when its pixels are gone.
+    """The facts about a pair that are kept when its pixels are gone.
 
     Attributes:
-        mean, std: see normalise.py.
-        checksums: CRC-32 of the pixels of image and mask.
-        fingerprint: see duplicates.py. thumbnail: see filled.py.
-        preview: image and codes, thinned out.
-        findings: what is odd about the pair alone.
-        inverted: whether the image's file stores white as 0.
-        orientation: EXIF, 1 … 8, of the image's file.
-        highest: the highest of the image's numbers.
-        edges: where the values of the mask meet.
-        offsets: where image and mask begin in the store.
+        id: Id of the pair.
+        shape: Height, width and channels of the image.
+        dtype: Number type of the image.
+        values: Stored values of the mask.
+        mean: Mean of each channel, see normalise.py.
+        std: Standard deviation of each channel, see normalise.py.
+        checksums: CRC-32 of the pixels of the image and of the codes of the mask.
+        fingerprint: See duplicates.py.
+        thumbnail: See filled.py.
+        preview: Reduced image and codes for the contact sheet; None if the pair is not on it.
+        findings: Warnings about this pair.
+        inverted: Whether the image's file stores white as 0.
+        orientation: EXIF orientation of the image's file, 1 to 8.
+        highest: The highest number of the image, without a number that stands for "no data".
+        edges: Where the stored values of the mask meet.
+        offsets: Position of the first byte of image and mask in the files of the store.
     """
 
     id: str
@@ -60,31 +66,56 @@ class CheckedPair:
     offsets: tuple[int, int] = (0, 0)
 
     @property
-    def picture(self) -> Hashable:
-        """Equal for equal pixels, and for others only by an accident that CRC-32 and the fingerprint share."""
+    def image_key(self) -> Hashable:
+        """A key that is equal for equal images. Different images share it only if CRC-32 and fingerprint collide."""
         return self.shape, self.dtype, self.checksums[0], self.fingerprint.tobytes()
 
 
+@dataclass(frozen=True)
+class Filler:
+    """A number that seems to stand for "no data".
+
+    Attributes:
+        value: The number.
+        share: Its share of the image's numbers, 0 to 1.
+    """
+
+    value: float
+    share: float
+
+
+@dataclass(frozen=True)
+class _Extremes:
+    """The lowest and the highest of some numbers, and how many there are."""
+
+    lowest: float
+    highest: float
+    count: int
+
+
 def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> CheckedPair:
-    """Everything that one pair tells; runs on all cores, so it changes nothing. Raises `Unreadable`."""
+    """Check one pair and collect the facts about it. It runs in several threads and changes nothing.
+
+    Args:
+        name: Id of the pair.
+        content: Image and mask.
+        ignore: The stored value to ignore, if there is one. Its pixels do not count in mean and standard deviation.
+        shown: Whether to make a preview for the contact sheet.
+
+    Raises:
+        Unreadable: The image holds NaN, infinite or absurdly large numbers.
+    """
     image, labels = content.image, content.labels
-    code = labels.values.codes.get(ignore) if ignore is not None else None
-    findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
-    if not usable(image):
+    if not has_usable_values(image):
         what = "the image holds NaN, infinite or absurdly large values, perhaps where there is no data"
         raise Unreadable(what, f"{REPLACE}, or data.on_error: skip")
-    if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():
-        findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
-    if found := filler(image):
-        what = "{1:.1%} of the image's numbers are {0:g}, farther from all others than these lie apart".format(*found)
-        setting = f"if there is no data: {REPLACE}; as they are they spoil data.normalise"
-        findings.append(Finding(name, "warning", what, setting))
-    if len(labels.values.pixels) == 1:
-        what = f"the mask holds a single value, {next(iter(labels.values.pixels))}"
-        findings.append(Finding(name, "warning", what, "check that it is meant"))
+    filler = find_filler(image)
+    findings = [Finding(name, "warning", what, setting) for what, setting in content.notes]
+    findings += _oddities(name, content, filler)
     release(image)
-    mean, std = moments(image, None if code is None else labels.codes != code)
-    entry = CheckedPair(
+    ignored_code = labels.values.codes.get(ignore) if ignore is not None else None
+    mean, std = intensity_moments(image, None if ignored_code is None else labels.codes != ignored_code)
+    pair = CheckedPair(
         id=name,
         shape=image.shape,
         dtype=image.dtype.name,
@@ -98,51 +129,75 @@ def check_pair(name: str, content: Content, ignore: int | None, shown: bool) -> 
         findings=findings,
         inverted=content.inverted,
         orientation=content.orientation,
-        highest=_highest(image, found[0] if found else None),
+        highest=_highest(image, filler),
         edges=edges(labels),
     )
     release(image)
     release(labels.codes)
-    return entry
+    return pair
 
 
-def filler(image: Pixels) -> tuple[float, float] | None:
-    """The lowest or highest number of an image of floats, and its share, if it looks like one that stands for no data.
+def _oddities(name: str, content: Content, filler: Filler | None) -> list[Finding]:
+    """Warnings for an image of one colour, a number that stands for "no data", and a mask of one value."""
+    image, values = content.image, content.labels.values
+    findings = []
+    thinned = image[::CONSTANT_STEP, ::CONSTANT_STEP]
+    if (thinned == image[0, 0]).all() and (image == image[0, 0]).all():
+        findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
+    if filler:
+        share, value = f"{filler.share:.1%}", f"{filler.value:g}"
+        what = f"{share} of the image's numbers are {value}, farther from all others than these lie apart"
+        setting = f"if there is no data: {REPLACE}; as they are they spoil data.normalise"
+        findings.append(Finding(name, "warning", what, setting))
+    if len(values.pixels) == 1:
+        what = f"the mask holds a single value, {next(iter(values.pixels))}"
+        findings.append(Finding(name, "warning", what, "check that it is meant"))
+    return findings
 
-    Such as -9999 or -32768: in at least `FILLED` of the image, and farther from all other numbers than these lie apart.
+
+def find_filler(image: Pixels) -> Filler | None:
+    """Find a number in an image of floats that seems to stand for "no data", such as -9999 or -32768.
+
+    Args:
+        image: [height, width, channels]. Other dtypes than float32 are not searched.
+
+    Returns:
+        The lowest or the highest number, if at least the share `FILLED` of all numbers equals it, and if it is farther
+        from all other numbers than these are from each other; else None.
     """
     if image.dtype != np.float32:
         return None
-    lowest, highest, _ = _extremes(image)
-    for value in (lowest, highest):
-        low, high, number = _extremes(image, value)
-        if number <= (1 - FILLED) * image.size and 0 < high - low < max(low - value, value - high):
-            return value, 1 - number / image.size
+    ends = _extremes(image)
+    for value in (ends.lowest, ends.highest):
+        others = _extremes(image, value)
+        distance = max(others.lowest - value, value - others.highest)
+        if others.count <= (1 - FILLED) * image.size and 0 < others.highest - others.lowest < distance:
+            return Filler(value, 1 - others.count / image.size)
     return None
 
 
-def _extremes(image: Pixels, but: float = np.nan) -> tuple[float, float, int]:
-    """The lowest and highest number, strip by strip, of all but those that equal `but`; and how many there are."""
-    low, high, number = np.inf, -np.inf, 0
+def _extremes(image: Pixels, excluded: float = np.nan) -> _Extremes:
+    """The extremes of all numbers of the image that differ from `excluded`, read strip by strip."""
+    low, high, count = np.inf, -np.inf, 0
     for rows in strips(*image.shape[:2]):
-        taken = image[rows][image[rows] != but]
+        taken = image[rows][image[rows] != excluded]
         low, high = float(taken.min(initial=low)), float(taken.max(initial=high))
-        number += taken.size
+        count += taken.size
         release(image)
-    return low, high, number
+    return _Extremes(low, high, count)
 
 
-def _highest(image: Pixels, filler: float | None) -> float:
-    """The highest number, without those that stand for no data."""
+def _highest(image: Pixels, filler: Filler | None) -> float:
+    """The highest number of the image without the filler."""
     if filler is not None:
-        return _extremes(image, filler)[1]
+        return _extremes(image, filler.value).highest
     highest = max(float(image[rows].max()) for rows in strips(*image.shape[:2]))
     release(image)
     return highest
 
 
 def _checksum(pixels: Pixels) -> int:
-    """CRC-32 of the pixels, strip by strip."""
+    """CRC-32 of the pixels, computed strip by strip."""
     checksum = 0
     for rows in strips(*pixels.shape[:2]):
         checksum = zlib.crc32(np.ascontiguousarray(pixels[rows]).data, checksum)
@@ -151,8 +206,9 @@ def _checksum(pixels: Pixels) -> int:
 
 
 def _preview(image: Pixels, codes: NDArray[np.uint8]) -> tuple[Pixels, NDArray[np.uint8]]:
-    step = max(1, max(codes.shape) // (4 * SIDE))  # thinned out before the averaging, or a large image would take long
+    """The image and the codes, with a longer side of at most `PREVIEW_SIDE` pixels."""
+    step = max(1, max(codes.shape) // (4 * PREVIEW_SIDE))  # averaging all pixels of a large image would take long
     image, codes = np.ascontiguousarray(image[::step, ::step]), np.ascontiguousarray(codes[::step, ::step])
-    scale = min(1.0, SIDE / max(codes.shape))
+    scale = min(1.0, PREVIEW_SIDE / max(codes.shape))
     size = max(1, round(codes.shape[1] * scale)), max(1, round(codes.shape[0] * scale))
-    return averaged(image, *size), nearest(codes, *size)
+    return resize_image(image, *size), resize_mask(codes, *size)

@@ -1,59 +1,91 @@
-"""One random warp and one change of intensities for a crop; what is drawn depends on the generator handed in alone."""
+"""Augment a patch: one random warp of image and mask, and a random change of intensities.
 
-from typing import Any, Literal
+What is drawn depends only on the random generator that the caller passes.
+"""
+
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.store.store import Number, Pixels
 from src.params import Augment
 
 Direction = Literal["horizontal", "vertical"]
+Value = TypeVar("Value", bound=Number)
 
 
 def random_matrix(params: Augment, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Float64 [2, 2]: a step in the crop, (x, y) in pixels, to the step in the image that it shows."""
-    turned, zoomed = rng.random(2) < params.probability
-    angle = turned * np.deg2rad(rng.uniform(-params.rotate, params.rotate))  # NumPy takes radians, params.yaml degrees
-    zoom = (1 + params.scale) ** (zoomed * rng.uniform(-1, 1))
+    """Draw a rotation, a zoom and flips.
+
+    Args:
+        params: The section `augment` of params.yaml.
+        rng: The random generator.
+
+    Returns:
+        Float64 [2, 2]. It maps a step (x, y) in the patch to the step in the image that it shows, both in pixels.
+    """
+    rotates, zooms = rng.random(2) < params.probability
+    angle = rotates * np.deg2rad(rng.uniform(-params.rotate, params.rotate))  # params.yaml has degrees
+    zoom = (1 + params.scale) ** (zooms * rng.uniform(-1, 1))
     flips = rng.random(2) < 0.5
     signs = [_sign(params, "horizontal", flips[0]), _sign(params, "vertical", flips[1])]
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(signs) / zoom
 
 
-def _sign(params: Augment, direction: Direction, drawn: bool) -> int:
-    return -1 if drawn and params.flip in (direction, "both") else 1
+def _sign(params: Augment, direction: Direction, flip: bool) -> int:
+    return -1 if flip and params.flip in (direction, "both") else 1
 
 
 def random_shift(params: Augment, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Float64 [2]: pixels (x, y) by which the centre of a crop of that side moves."""
+    """Draw how far the centre of a patch moves.
+
+    Args:
+        params: The section `augment` of params.yaml.
+        side: Side of the patch in pixels.
+        rng: The random generator.
+
+    Returns:
+        Float64 [2]: the shift (x, y) in pixels.
+    """
     return rng.uniform(-params.shift, params.shift, 2) * side
 
 
 def warp(
-    image: NDArray[Any],
+    image: Pixels,
     mask: NDArray[np.uint8],
     centre: NDArray[np.float64],
     matrix: NDArray[np.float64],
     side: int,
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """The square crop of `side` pixels around `centre` (x, y), each step in it taken through `matrix`.
+) -> tuple[Pixels, NDArray[np.uint8]]:
+    """Cut a square patch out of an image and its mask, with the same affine map for both.
 
-    Image (bilinear) and mask (nearest neighbour: no new labels) go through the same map; beyond the border both are
-    mirrored. Returns [side, side, channels] of the image's number type, and uint8 [side, side].
+    The image is interpolated bilinearly, the mask by nearest neighbour, so that no new labels appear. Beyond the border
+    both are mirrored. Of a large image only the window that the patch needs is read.
+
+    Args:
+        image: [height, width, channels].
+        mask: uint8 [height, width].
+        centre: Centre of the patch in the image, (x, y) in pixels.
+        matrix: Float64 [2, 2], see `random_matrix`.
+        side: Side of the patch in pixels.
+
+    Returns:
+        The patch of the image, [side, side, channels] of its number type, and of the mask, uint8 [side, side].
     """
     half = (side - 1) / 2
     corners = matrix @ np.array([[-half, half, -half, half], [-half, -half, half, half]]) + centre[:, None]
     low, high = _window(corners.min(axis=1), corners.max(axis=1), np.array([image.shape[1], image.shape[0]]))
-    window = np.s_[low[1] : high[1], low[0] : high[0]]  # only this part is read of a large image
+    window = np.s_[low[1] : high[1], low[0] : high[0]]
     offset = centre - low - matrix @ [half, half]
     affine = np.hstack([matrix, offset[:, None]])
 
-    def cut(pixels: NDArray[Any], interpolation: int) -> NDArray[Any]:
+    def cut(pixels: NDArray[Value], interpolation: int) -> NDArray[Value]:
         flags = interpolation | cv2.WARP_INVERSE_MAP
         out = cv2.warpAffine(pixels[window], affine, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(out)
+        return np.asarray(out, pixels.dtype)
 
     return cut(image, cv2.INTER_LINEAR).reshape(side, side, -1), cut(mask, cv2.INTER_NEAREST)
 
@@ -61,10 +93,10 @@ def warp(
 def _window(
     first: NDArray[np.float64], last: NDArray[np.float64], size: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pixels (x, y) that a crop needs of an image, as [low, high): those between `first` and `last`, mirrored.
+    """The pixels (x, y) of an image that a patch from `first` to `last` needs, as [low, high), mirrored ones included.
 
-    Where the crop reaches over a border, the window begins at that border and holds all that is mirrored there.
-    Otherwise the pixels would be mirrored a second time, at the window's own border.
+    Where the patch reaches over a border, the window starts at that border and contains everything that is mirrored
+    there. Otherwise pixels would be mirrored a second time, at the border of the window.
     """
     mirrored_last = np.where(first < 0, np.maximum(last, -first), last)
     mirrored_first = np.where(last > size - 1, np.minimum(first, 2 * (size - 1) - last), first)
@@ -73,7 +105,16 @@ def _window(
 
 
 def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Random contrast, brightness and noise for a normalised image (mean 0, standard deviation 1), any shape."""
+    """Change contrast and brightness at random and add noise.
+
+    Args:
+        image: Float32 of any shape, normalised to mean 0 and standard deviation 1.
+        params: The section `augment` of params.yaml.
+        rng: The random generator.
+
+    Returns:
+        Float32 of the same shape.
+    """
     contrasted, brightened, noisy = rng.random(3) < params.probability
     contrast, brightness = rng.uniform(-1, 1, 2)
     if contrasted:

@@ -1,1 +1,1 @@
-"""Labelled folders other than `data.source`, for `python -m tools.score`."""
+"""Labelled folders and ready masks that `python -m tools.score` scores on, other than `data.source`."""

@@ -1,65 +1,81 @@
 """Match the stored values of one set of masks to the classes of a model or of other masks.
 
-A name decides where dataset.yaml gives one. Without names, equal stored values decide. Only if these differ, the order
-of the values decides, and only where it leaves no doubt. Everything else is refused.
+If dataset.yaml names the classes, equal names match. Without names, equal stored values match. If these differ, the
+order of the values matches the classes, where only one order is possible. Everything else is refused.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from src.data.reading.channels import GREY_TO_COLOUR
 from src.data.source.dataset import NAME, Dataset, StoredValue, stored_number
 from src.errors import UserError
-
-GREY = 0x010101  # a grey value times this is the same grey as a colour, 0xRRGGBB
 
 
 @dataclass(frozen=True)
 class Match:
-    """How the classes of one set are matched to the known classes.
+    """How the classes of one data set correspond to the known classes.
 
-    places: for each own class, its index among the known ones, no index twice. how: "name", "value" or "order".
+    Attributes:
+        indices: For each own class, the index of the known class. No index occurs twice.
+        how: What decided: "name", "value" or "order".
     """
 
-    places: list[int]
+    indices: list[int]
     how: str
 
-    def words(self, values: Sequence[StoredValue], known: Dataset) -> str:
-        """The pairs for people: `0 as background, 255 as cell`."""
+    def describe(self, values: Sequence[StoredValue], known: Dataset) -> str:
+        """The match in words, such as `0 as background, 255 as cell`.
+
+        Args:
+            values: Stored value of each own class.
+            known: The known classes.
+        """
         names = known.names
-        return ", ".join(f"{value} as {names[place]}" for value, place in zip(values, self.places, strict=True))
+        return ", ".join(f"{value} as {names[index]}" for value, index in zip(values, self.indices, strict=True))
 
 
 def match_classes(own: Dataset, known: Dataset, *, named: bool, place: str = NAME) -> Match:
     """Match the classes of a data set to the known classes.
 
     Args:
-        own: the classes to be matched, as resolved from masks and dataset.yaml.
-        known: the classes of a model, or of other masks of the same images. It may have more classes.
-        named: whether dataset.yaml names the own classes. If not, their names are made up and mean nothing.
-        place: the file in which a user can name the own classes, for messages.
+        own: The classes to match, as resolved from masks and dataset.yaml.
+        known: The classes of a model, or of other masks of the same images. It may have more classes.
+        named: Whether dataset.yaml names the own classes. If not, their names are generated and mean nothing.
+        place: The file in which a user can name the own classes, for messages.
 
     Returns:
         The match of every own class.
 
     Raises:
-        UserError: it is not certain for some class which one it is; the message says what to write where.
+        UserError: The match of some class is not certain. The message says what to write in which file.
     """
     if named:
         return match_names(own.names, known.names, place)
     match = match_values(list(own.classes), known, place)
-    stated = own.background_index  # without names it is the lowest value, unless dataset.yaml says `background`
+    stated = own.background_index  # the lowest value, unless dataset.yaml has the key `background`
     if (
         stated is not None
         and own.stored_values[stated] != min(own.stored_values)
-        and match.places[stated] != known.background_index
+        and match.indices[stated] != known.background_index
     ):
         what = f"{NAME} says that {list(own.classes)[stated]} is the background, but by their values the classes are"
-        raise UserError(f"{what} {match.words(list(own.classes), known)}; {_remedy(known, place)}")
+        raise UserError(f"{what} {match.describe(list(own.classes), known)}; {_remedy(known, place)}")
     return match
 
 
 def match_names(own: Sequence[str], known: Sequence[str], place: str = NAME, owner: str = "the model") -> Match:
-    """Match classes by equal names; `UserError` lists the names that are not known. owner: of the known classes."""
+    """Match classes by equal names.
+
+    Args:
+        own: The names to match.
+        known: The names of the known classes.
+        place: The file in which a user can name the own classes, for messages.
+        owner: What messages call the owner of the known classes.
+
+    Raises:
+        UserError: Some names are not known. The message lists them.
+    """
     if unknown := [name for name in own if name not in known]:
         folded = {name.strip().casefold(): name for name in known}
         near = [f"{name!r} may be {folded[key]!r}" for name in unknown if (key := name.strip().casefold()) in folded]
@@ -72,26 +88,31 @@ def match_names(own: Sequence[str], known: Sequence[str], place: str = NAME, own
 
 
 def match_values(own: Sequence[StoredValue], known: Dataset, place: str = NAME) -> Match:
-    """Match stored values that nobody named: equal values first, else by order if that leaves no doubt.
+    """Match stored values without names: by equal values, else by order if only one order is possible.
+
+    Args:
+        own: The stored values to match.
+        known: The known classes.
+        place: The file in which a user can name the own classes, for messages.
 
     Raises:
-        UserError: neither decides.
+        UserError: Neither matches all values.
     """
     coloured = any(isinstance(value, str) for value in (*own, *known.classes))
     values, theirs = _numbers(own, coloured), _numbers(list(known.classes), coloured)
     if set(values) <= set(theirs):
         return Match([theirs.index(value) for value in values], "value")
     if _order_decides(values, theirs, known.background_index, coloured):
-        places = [theirs.index(value) for value in sorted(theirs)]
-        return Match([places[sorted(values).index(value)] for value in values], "order")
-    held, names = ", ".join(map(str, own)), ", ".join(f"{value}: {name}" for value, name in known.classes.items())
-    raise UserError(f"the values {held} are not those of the known classes, {names}; {_remedy(known, place)}")
+        by_rank = [theirs.index(value) for value in sorted(theirs)]
+        return Match([by_rank[sorted(values).index(value)] for value in values], "order")
+    shown, names = ", ".join(map(str, own)), ", ".join(f"{value}: {name}" for value, name in known.classes.items())
+    raise UserError(f"the values {shown} are not those of the known classes, {names}; {_remedy(known, place)}")
 
 
 def _order_decides(own: Sequence[int], known: Sequence[int], background: int | None, coloured: bool) -> bool:
-    """Whether the order of the values tells which is which, as for 0 and 1 in place of 0 and 255.
+    """Whether the order of the values matches the classes with certainty, as for 0 and 1 in place of 0 and 255.
 
-    In masks that nobody described, the lowest value is the background. So it must be for the known classes.
+    In masks without names the lowest value is the background. So it must be the background of the known classes, too.
     """
     if len(own) != len(known) or min(own) < min(0, *known):  # a negative value often means "not annotated"
         return False
@@ -102,16 +123,16 @@ def _order_decides(own: Sequence[int], known: Sequence[int], background: int | N
     shared = set(own) & set(known)
     if len(own) == 2:
         return all(sorted(own).index(value) == sorted(known).index(value) for value in shared)
-    # A value in both sets would be another class in each, unless it is the lowest of both.
+    # Matched by order, a value in both sets would mean two different classes, unless it is the lowest of both.
     return shared <= {min(own)} and (not shared or min(own) == min(known))
 
 
 def _numbers(values: Sequence[StoredValue], coloured: bool) -> list[int]:
-    """Values that can be compared: if any set is in colours, grey values are those colours."""
+    """Values as comparable numbers. If any set has colours, grey values become colours, and others negative numbers."""
     return [
         stored_number(value)
         if isinstance(value, str) or not coloured
-        else value * GREY
+        else value * GREY_TO_COLOUR
         if 0 <= value < 256
         else -1 - value
         for value in values

@@ -1,8 +1,8 @@
-"""Masks that are ready, of a second annotator or of another program, read in the classes of a data set's own masks."""
+"""Read masks of a second annotator or of another program, in the classes of a data set's own masks."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.findings import raise_errors
-from src.data.labelled.folder import Labelled
-from src.data.labelled.ready_values import Decoder, decoder
+from src.data.labelled.folder import LabelledFolder
+from src.data.labelled.ready_values import Decoder, find_decoder
 from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
 from src.data.source.pairs import find_images, read_named
-from src.data.store.array_writer import Appended
-from src.data.store.prepare import translate
+from src.data.store.array_writer import ArrayWriter
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
 from src.params import Masks
@@ -30,12 +30,16 @@ FILE = "ready.bin"
 
 
 @dataclass(frozen=True)
-class Ready:
+class ReadyMasks:
     """Ready masks of some images of a store.
 
-    path: their class indices uint8, one mask after the other, IGNORE where it is undecided; starts: position in the
-    store → the bytes before it; decoder: how they were read; rule: how they are named after the images; extra: how
-    many more masks there are than images to score.
+    Attributes:
+        store: The store that holds the images.
+        path: File of all masks, one after the other, as uint8 class indices; IGNORE where a pixel has no class.
+        starts: Position of an image in the store → position of its mask's first byte in the file.
+        decoder: How stored values became class indices.
+        rule: How the masks are named after the images.
+        extra: Number of masks that belong to no image to score.
     """
 
     store: Store
@@ -46,7 +50,7 @@ class Ready:
     extra: int
 
     def mask(self, index: int) -> NDArray[np.uint8]:
-        """uint8 [height, width] of class indices and IGNORE."""
+        """The mask of the image at a position in the store: uint8 [height, width] of class indices and IGNORE."""
         record = self.store.records[index]
         start = self.starts[index]
         return self._pixels[start : start + record.height * record.width].reshape(record.height, record.width)
@@ -56,46 +60,106 @@ class Ready:
         return np.memmap(self.path, np.uint8, "r")
 
     def notes(self) -> list[str]:
-        """What a reader of the scores should know of how the masks were read."""
+        """Sentences on how the masks were read, for the reader of the scores."""
         lines = [f"predictions paired by name: {words}"] if (words := self.rule.describe()) else []
         lines += [self.decoder.note] if self.decoder.note else []
         return [*lines, f"{self.extra} more predictions are of no image to score"] if self.extra else lines
 
 
-def read_ready(folder: Path, labelled: Labelled, settings: Masks, work: Path) -> Ready:
-    """Read the mask of every image to score into the folder `work`.
+@dataclass(frozen=True)
+class _Source:
+    """A folder of ready masks, and how its files are read.
+
+    Attributes:
+        folder: The folder.
+        described: Its dataset.yaml, or that of the data set if it names no classes.
+        settings: The section data.masks.
+        work: Folder for pixels.
+    """
+
+    folder: Path
+    described: Dataset
+    settings: Masks
+    work: Path
+
+    def name(self, path: Path) -> str:
+        """What messages call a file."""
+        return path.relative_to(self.folder.parent).as_posix()
+
+    def read(self, path: Path, record: Record) -> Labels | Finding:
+        """The mask of an image, or an error if it cannot be read or has another size than the image."""
+        size = record.height, record.width
+        remedy = f"write exif: shown, or exif: stored, into {self.folder / NAME}"
+
+        def read() -> Labels:
+            dataset = self.described
+            stored = read_stored_mask(path, self.settings, dataset.coloured, dataset.ignored_value, self.work)
+            codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
+            return Labels(codes, stored.values)
+
+        try:
+            labels = read_named(self.folder.parent, path, read)
+        except Unreadable as error:
+            return Finding(record.id, "error", str(error), error.setting)
+        height, width = labels.codes.shape
+        if (height, width) == size:
+            return labels
+        what = f"{self.name(path)} is {width} × {height} pixels, the image {record.width} × {record.height}"
+        return Finding(record.id, "error", what, "save it in the size of the image")
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """Masks whose codes have been copied to a file.
+
+    Attributes:
+        values: Position of an image in the store → the stored values of its mask.
+        starts: Position of an image in the store → position of its mask's first byte in the file.
+        findings: An error for every mask that cannot be used.
+    """
+
+    values: dict[int, StoredValues] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_ready_masks(folder: Path, labelled: LabelledFolder, settings: Masks, work: Path) -> ReadyMasks:
+    """Read the mask of every image to score.
 
     Args:
-        folder: masks that are named as those of a data set are, and optionally a dataset.yaml with classes or exif.
-        labelled: the images to score.
-        settings: the section data.masks.
-        work: a folder for the masks' pixels.
+        folder: Masks that are named as those of a data set, and optionally a dataset.yaml with `classes` or `exif`.
+        labelled: The images to score.
+        settings: The section data.masks.
+        work: Folder for the pixels of the masks.
 
     Raises:
-        UserError: an image has no mask, or a mask cannot be read, has another size than its image, or holds unknown
+        UserError: An image has no mask, or a mask cannot be read, has another size than its image, or holds unknown
             values. The message lists all of them.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: is no folder of masks")
+        raise UserError(f"{folder}: no such folder of masks")
     folder = folder if folder.name else folder.resolve()
-    store, own = labelled.store, _described(folder)
-    found_masks = find_images(folder, folder, skip=False)
-    files, findings = found_masks.files, found_masks.findings
-    rule = find_rule(labelled.known, files)
-    masks, missing = _paths(folder, files, rule, labelled)
+    store, own = labelled.store, _own_description(folder)
+    found = find_images(folder, folder, skip=False)
+    rule = find_rule(labelled.known, found.files)
+    masks, missing = _pair(folder, found.files, rule, labelled)
     described = own if own.classes else store.dataset
-    described = described.model_copy(update={"exif": own.exif or _exif_of(store.dataset, settings)})
-    values, starts, unread = _copied(folder, masks, store, described, settings, work)
-    of_files = {_name(folder, masks[index]): held for index, held in values.items()}
-    found, unknown = decoder(store.dataset, own, of_files, folder)
-    problems = [f for f in (*missing, *findings, *unread, *unknown) if f.severity == "error"]
-    raise_errors([*problems, *_under_threshold(values, settings)], f"in the predictions, {folder}")
+    described = described.model_copy(update={"exif": own.exif or _default_exif(store.dataset, settings)})
+    source = _Source(folder, described, settings, work)
+    copied = _copy(source, masks, store)
+    values, starts = copied.values, copied.starts
+    by_name = {source.name(masks[index]): stored for index, stored in values.items()}
+    decoder, unknown = find_decoder(store.dataset, own, by_name, folder)
+    problems = [f for f in (*missing, *found.findings, *copied.findings, *unknown) if f.severity == "error"]
+    raise_errors([*problems, *_without_foreground(values, settings)], f"in the predictions, {folder}")
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
-    translate(work / FILE, ((starts[index], *sizes[index], found.lookup(values[index])) for index in starts))
-    return Ready(store, work / FILE, starts, found, rule, len(files) - len(starts))
+    remap_masks(
+        work / FILE, (MaskRemap(starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts)
+    )
+    return ReadyMasks(store, work / FILE, starts, decoder, rule, len(found.files) - len(starts))
 
 
-def _described(folder: Path) -> Dataset:
+def _own_description(folder: Path) -> Dataset:
     """dataset.yaml in the folder of the masks, or its defaults; `UserError` if it has neither classes nor exif."""
     own = read_dataset(folder)
     if (folder / NAME).exists() and not own.classes and not own.exif:
@@ -103,96 +167,67 @@ def _described(folder: Path) -> Dataset:
     return own
 
 
-def _exif_of(dataset: Dataset, settings: Masks) -> str | None:
-    """How ready masks are drawn if nobody says so: as shown if the data set's own masks are, else unknown.
+def _default_exif(dataset: Dataset, settings: Masks) -> str | None:
+    """How ready masks are oriented without a setting of their own: "shown" if the data set's masks are, else unknown.
 
-    Masks that this project predicts are drawn as shown, those of other programs often on the stored pixels. So what the
-    data set says counts only if both agree.
+    This project predicts masks in the orientation that viewers show. Other programs often use the stored orientation.
+    Only "shown" is therefore taken over from the data set.
     """
     setting = dataset.exif if settings.exif == "auto" else settings.exif
     return "shown" if setting == "shown" else None
 
 
-def _copied(
-    folder: Path, masks: Mapping[int, Path], store: Store, described: Dataset, settings: Masks, work: Path
-) -> tuple[dict[int, StoredValues], dict[int, int], list[Finding]]:
-    """Copy the masks' codes one after the other to `work`: their values, where they begin, and what went wrong."""
-    values, starts, findings = dict[int, StoredValues](), dict[int, int](), list[Finding]()
-
-    def one(index: int) -> Labels | Finding:
-        return _read(folder, masks[index], store.records[index], described, settings, work)
-
-    results = progress(parallel_map(one, masks, THREADS, 2 * THREADS), len(masks), "read predictions")
-    with Appended(work / FILE) as file:
-        for index, result in zip(masks, results, strict=True):
+def _copy(source: _Source, masks: Mapping[int, Path], store: Store) -> _Copied:
+    """Copy the codes of all masks into one file. `masks`: position of an image in the store → file."""
+    copied = _Copied()
+    read = parallel_map(lambda index: source.read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
+    with ArrayWriter(source.work / FILE) as file:
+        for index, result in zip(masks, progress(read, len(masks), "read predictions"), strict=True):
             if isinstance(result, Finding):
-                findings.append(result)
+                copied.findings.append(result)
             else:
-                values[index], starts[index] = result.values, file.append(result.codes)
-    return values, starts, findings
+                copied.values[index], copied.starts[index] = result.values, file.append(result.codes)
+    return copied
 
 
-def _read(
-    folder: Path, path: Path, record: Record, dataset: Dataset, settings: Masks, scratch: Path
-) -> Labels | Finding:
-    size = record.height, record.width
-    remedy = f"write exif: shown, or exif: stored, into {folder / NAME}"
-
-    def read() -> Labels:
-        stored = read_stored_mask(path, settings, dataset.coloured, dataset.ignored_value, scratch)
-        codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
-        return Labels(codes, stored.values)
-
-    try:
-        labels = read_named(folder.parent, path, read)
-    except Unreadable as error:
-        return Finding(record.id, "error", str(error), error.setting)
-    height, width = labels.codes.shape
-    if (height, width) == size:
-        return labels
-    what = f"{_name(folder, path)} is {width} × {height} pixels, the image {record.width} × {record.height}"
-    return Finding(record.id, "error", what, "save it in the size of the image")
-
-
-def _paths(
-    folder: Path, files: Mapping[str, Path], rule: NamingRule, labelled: Labelled
+def _pair(
+    folder: Path, files: Mapping[str, Path], rule: NamingRule, labelled: LabelledFolder
 ) -> tuple[dict[int, Path], list[Finding]]:
-    """Position in the store of an image to score → its mask; a finding for each that has none."""
+    """Position in the store of an image to score → its mask; and an error for each image without a mask."""
     scored = {labelled.store.records[index].id: index for index in labelled.images.indices}
     images = {image: Path(image) for image in labelled.known}
     together, alone = pair_by_rule(NamedFiles(images, files, rule, folder.name), kind="prediction")
     setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
-    missing = [
-        replace(finding, file=image, setting=setting)
-        for finding in alone
-        if (image := finding.file.removeprefix("images/")) in scored and finding.file != image
-    ]
+    missing = [Finding(found.pair, "error", found.what, setting) for found in alone if found.pair in scored]
     return {index: files[together[image]] for image, index in scored.items() if image in together}, missing
 
 
-def _name(folder: Path, path: Path) -> str:
-    return path.relative_to(folder.parent).as_posix()
-
-
-def _under_threshold(masks: Mapping[int, StoredValues], settings: Masks) -> list[Finding]:
-    """An error if no mask has a pixel that data.masks.threshold makes foreground."""
+def _without_foreground(masks: Mapping[int, StoredValues], settings: Masks) -> list[Finding]:
+    """An error if data.masks.threshold makes no pixel of any mask foreground."""
     if not settings.threshold or not masks or any(values.pixels.get(1) for values in masks.values()):
         return []
     what = f"no prediction holds a value from data.masks.threshold on, {settings.threshold:g}"
     return [Finding("predictions", "error", what, "save them in the values of the masks", True)]
 
 
-def take_out_undecided(store: Store, ready: Ready) -> int:
-    """Ignore in the store's own masks, too, what the ready ones leave undecided; how many pixels that takes out.
+def ignore_undecided(store: Store, ready: ReadyMasks) -> int:
+    """Ignore pixels in the store's masks that have no class in the ready masks.
 
-    The counts in the store's records stay what they were.
+    The pixel counts in the store's records do not change.
+
+    Args:
+        store: The store, whose masks are changed on disk.
+        ready: The ready masks.
+
+    Returns:
+        The number of pixels that are newly ignored.
     """
-    taken = 0
+    number = 0
     for index in ready.starts if ready.decoder.ignores else ():
         other, record = ready.mask(index), store.records[index]
         truth = np.memmap(store.folder / MASKS, np.uint8, "r+", record.mask_at, other.shape)
         for rows in strips(*truth.shape):
             undecided = (other[rows] == IGNORE) & (truth[rows] != IGNORE)
             truth[rows][undecided] = IGNORE
-            taken += int(undecided.sum())
-    return taken
+            number += int(undecided.sum())
+    return number

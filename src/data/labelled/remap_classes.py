@@ -1,4 +1,4 @@
-"""The masks of a store in the classes of a model."""
+"""Convert the masks of a prepared data set to the classes of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,26 +6,33 @@ from dataclasses import replace
 import numpy as np
 
 from src.data.source.dataset import IGNORE, NONE, Dataset, write_dataset
-from src.data.store.prepare import translate
+from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Store, write_index
 
 
-def recoded(
-    store: Store, places: Sequence[int], names: Sequence[str], background: int | None, colours: Mapping[str, str]
+def remap_classes(
+    store: Store, indices: Sequence[int], names: Sequence[str], background: int | None, colours: Mapping[str, str]
 ) -> Store:
-    """The store with its masks, in place, and its dataset.yaml in other classes.
+    """Convert the masks of a store, its index and its dataset.yaml in place. The new class indices are stored values.
 
-    places: the new index of each class; names, background (an index), colours: of the new classes, whose index is their
-    stored value from now on.
+    Args:
+        store: The store, which is changed on disk.
+        indices: New class index of each of the store's classes, no index twice.
+        names: Names of all new classes.
+        background: Index of the new background class, or None.
+        colours: Name of a new class → its colour "#RRGGBB" in pictures.
+
+    Returns:
+        The changed store, read again.
     """
     lookup = np.full(256, IGNORE, np.uint8)
-    lookup[: len(places)] = places
-    translate(store.folder / MASKS, ((r.mask_at, r.height, r.width, lookup) for r in store.records))
+    lookup[: len(indices)] = indices
+    remap_masks(store.folder / MASKS, (MaskRemap(r.mask_at, r.height, r.width, lookup) for r in store.records))
     records = []
     for record in store.records:
         pixels = [0] * len(names)
-        for place, count in zip(places, record.pixels, strict=True):
-            pixels[place] = count
+        for index, count in zip(indices, record.pixels, strict=True):
+            pixels[index] = count
         records.append(replace(record, pixels=pixels))
     write_index(store.folder, store.dtype, records)
     changes = {

@@ -1,155 +1,229 @@
-"""What a prediction leaves on disk: masks in the values of the training masks, probabilities, in PNG and TIFF."""
+"""Write the results of a prediction: masks in the values of the training masks, and probabilities, as PNG and TIFF."""
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from src.data.reading.channels import Pixels
 from src.data.reading.tiff import is_tiff, open_tiff, single_series
 from src.data.source.dataset import StoredValue, stored_number
 from src.data.store.store import LARGE, release
 from src.errors import UserError
 from src.files import atomic
 
-TILE = 512  # pixels: side of the tiles of a TIFF
-MOST_PNG = 1_000_000  # rows or columns that libpng writes
-BIG = 2**31  # bytes from which a TIFF needs 64-bit offsets
-GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF 1.1: scale, tie points, matrix, keys and theirs
-UNIT, RESOLUTION = 296, (282, 283)
-Pixels = NDArray[Any]
+TILE = 512  # pixels: side of a tile in a TIFF
+MOST_PNG = 1_000_000  # rows or columns: limit of libpng
+BIG = 2**31  # bytes: from this size on, a TIFF is written with 64-bit offsets (BigTIFF)
+GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF 1.1: scale, tie points, matrix, key tags
+ORIENTATION, UNIT, RESOLUTION = 274, 296, (282, 283)  # TIFF 6.0
+UPRIGHT = (0, 1)  # values of the orientation tag for rows from top to bottom, columns from left to right
+UNITS = (1, 2, 3)  # values of the unit tag: none, inch, centimetre
+Tag = tuple[int, int, int, object, bool]  # tifffile's extratags: code, data type, count, value, write once
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a TIFF says of where its pixels lie.
+class Georeference:
+    """Where the pixels of a TIFF lie on the ground or in the specimen.
 
-    tags: tifffile's extratags, of the georeference. resolution: pixels a unit across and down, and the unit, or None.
+    Attributes:
+        tags: The GeoTIFF tags, as tifffile's `extratags`.
+        resolution: Pixels per unit in x and in y, each as numerator and denominator; None if unknown.
+        unit: TIFF's number of the unit: 1 none, 2 inch, 3 centimetre.
     """
 
-    tags: Sequence[tuple[int, int, int, Any, bool]] = ()
+    tags: Sequence[Tag] = ()
     resolution: tuple[tuple[int, int], tuple[int, int]] | None = None
     unit: int = 1
 
 
-NOWHERE = Place()
+NO_GEOREFERENCE = Georeference()
 
 
-def place_of(path: Path, channels: int = 0) -> Place:
-    """That of an image file: nothing unless it is a TIFF, and nothing of one that is to be turned to be looked at.
+def read_georeference(path: Path, channels: int = 0) -> Georeference:
+    """Read the georeference and the resolution of an image file.
 
-    channels: see `read_image`.
+    Args:
+        path: The image file.
+        channels: The number of channels that the image is read with, see `read_image`.
+
+    Returns:
+        `NO_GEOREFERENCE` for other formats than TIFF, and for a TIFF that viewers rotate or mirror: its tags describe
+        the stored pixels, not the upright ones.
     """
     if not is_tiff(path):
-        return NOWHERE
+        return NO_GEOREFERENCE
     with open_tiff(path) as file:
         tags = single_series(file, channels).keyframe.tags
-        if tags.valueof(274, 1) not in (0, 1):
-            return NOWHERE
-        kept = [_copied(tag) for tag in tags if tag.code in GEOREFERENCE]
+        if tags.valueof(ORIENTATION, 1) not in UPRIGHT:
+            return NO_GEOREFERENCE
+        kept = [_extratag(tag) for tag in tags if tag.code in GEOREFERENCE]
         resolution, unit = [tags.valueof(code) for code in RESOLUTION], tags.valueof(UNIT, 1)
         ratios = all(isinstance(ratio, tuple) and len(ratio) == 2 and ratio[1] for ratio in resolution)
-        return Place(kept, (resolution[0], resolution[1]) if ratios else None, unit if unit in (1, 2, 3) else 1)
+        return Georeference(kept, (resolution[0], resolution[1]) if ratios else None, unit if unit in UNITS else 1)
 
 
-def _copied(tag: Any) -> tuple[int, int, int, Any, bool]:
-    """As tifffile takes it; text as bytes, since not all that is found is ASCII."""
+def _extratag(tag: tifffile.TiffTag) -> Tag:
+    """A tag as tifffile's `extratags`. Text becomes bytes, since files hold text that is not ASCII."""
     value = tag.value.encode() + b"\0" if isinstance(tag.value, str) else tag.value
     return tag.code, int(tag.dtype), len(value) if isinstance(value, bytes) else tag.count, value, True
 
 
-def room(shape: tuple[int, ...], dtype: Any, scratch: Path) -> Pixels:
-    """An empty array, of more than `LARGE` bytes a map of a nameless file in the folder `scratch`, see `release`."""
+def allocate(shape: tuple[int, ...], dtype: DTypeLike, scratch: Path) -> Pixels:
+    """Allocate an array in memory, or, above `LARGE` bytes, in a temporary file without a name, see `release`.
+
+    Args:
+        shape: Shape of the array.
+        dtype: Its number type.
+        scratch: Folder on the disk that holds the temporary file.
+
+    Returns:
+        An array whose content is undefined.
+
+    Raises:
+        OSError: The disk is too small for the temporary file.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if size <= LARGE:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(dir=scratch) as file:
-        if hasattr(os, "posix_fallocate"):  # a disk that is too small is an error here; later it would end the process
+        if hasattr(os, "posix_fallocate"):  # without it, a full disk would end the process at the first write
             os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def mask_values(values: Sequence[StoredValue], classes: int) -> Pixels:
-    """Class index → value in a mask: [classes], or colours uint8 [classes, 3]; without `values` the index itself."""
+    """Make the table that turns class indices into the stored values of a mask.
+
+    Args:
+        values: The stored value of each class: whole numbers, or colours "#RRGGBB". If it is empty, the class index is
+            the stored value.
+        classes: The number of classes.
+
+    Returns:
+        [classes], in the smallest of uint8, uint16, uint32, int32 and int64 that holds all values; or uint8
+        [classes, 3] of red, green, blue if any value is a colour.
+    """
     if any(isinstance(value, str) for value in values):
-        codes = [stored_number(value) for value in values]
-        return np.array([[code >> 16, code >> 8 & 255, code & 255] for code in codes], np.uint8)
+        colours = [stored_number(value) for value in values]
+        return np.array([[colour >> 16, colour >> 8 & 255, colour & 255] for colour in colours], np.uint8)
     stored = [stored_number(value) for value in values] or list(range(classes))
     fitting = (kind for kind in (np.uint8, np.uint16, np.uint32, np.int32) if _fits(stored, kind))
     return np.array(stored, next(fitting, np.int64))
 
 
-def _fits(stored: Sequence[int], kind: Any) -> bool:
+def _fits(stored: Sequence[int], kind: type[np.integer]) -> bool:
     return np.iinfo(kind).min <= min(stored) and max(stored) <= np.iinfo(kind).max
 
 
 def mask_suffix(values: Pixels, image: Path, size: Sequence[int] = ()) -> str:
-    """The format of a mask: TIFF if its image is one, or if PNG does not hold its numbers, or its size."""
+    """Choose the format of a predicted mask.
+
+    Args:
+        values: The table of `mask_values`.
+        image: The image file.
+        size: Height and width in pixels; empty if they are not known.
+
+    Returns:
+        ".tif" if the image is a TIFF, or if PNG cannot hold the values or the size; else ".png".
+    """
     large = values.dtype.itemsize > 2 or max(size, default=0) > MOST_PNG
     return ".tif" if large or is_tiff(image) else ".png"
 
 
-def write_mask(path: Path, classes: NDArray[np.uint8], values: Pixels, place: Place = NOWHERE) -> None:
-    """Class indices [height, width] as `values` say, in the format that the path's suffix names."""
+def write_mask(
+    path: Path, classes: NDArray[np.uint8], values: Pixels, georeference: Georeference = NO_GEOREFERENCE
+) -> None:
+    """Write a mask as PNG or TIFF, as the suffix of `path` says.
+
+    Args:
+        path: The file to write.
+        classes: uint8 [height, width] of class indices.
+        values: Stored value of each class, see `mask_values`.
+        georeference: Kept in a TIFF; PNG has no place for it.
+    """
     if path.suffix == ".png":
         write_png(path, values[classes])
     else:
+        shape = (*classes.shape, *values.shape[1:])
         parts = (values[part] for part in _tiles(classes))
-        write_tiff(path, parts, (*classes.shape, *values.shape[1:]), values.dtype, place)
+        _write_tiff(path, parts, shape, values.dtype, georeference)
 
 
-def write_probabilities(path: Path, shares: Pixels, names: Sequence[str], place: Place = NOWHERE) -> None:
-    """Probabilities [height, width, n] as TIFF, float32 from 0 to 1 or uint8 from 0 to 255; `names` of the channels."""
-    words = f"probability of {', '.join(names)}; 1 is stored as {255 if shares.dtype == np.uint8 else 1}"
+def write_probabilities(
+    path: Path, shares: Pixels, names: Sequence[str], georeference: Georeference = NO_GEOREFERENCE
+) -> None:
+    """Write class probabilities as TIFF.
+
+    Args:
+        path: The file to write.
+        shares: [height, width, channels], float32 in 0 to 1 or uint8 in 0 to 255.
+        names: The class of each channel, for the description in the file.
+        georeference: Kept in the file.
+    """
+    top = 255 if shares.dtype == np.uint8 else 1
+    description = f"probability of {', '.join(names)}; 1 is stored as {top}"
     shape = shares.shape if shares.shape[2] > 1 else shares.shape[:2]
     parts = (part.reshape(*part.shape[:2], *shape[2:]) for part in _tiles(shares))
-    write_tiff(path, parts, shape, shares.dtype, place, words)
+    _write_tiff(path, parts, shape, shares.dtype, georeference, description=description)
 
 
 def write_png(path: Path, pixels: Pixels) -> None:
-    """uint8 or uint16, [height, width] or [height, width, 3] as red, green, blue."""
+    """Write a PNG.
+
+    Args:
+        path: The file to write.
+        pixels: uint8 or uint16, [height, width], or [height, width, 3] as red, green, blue.
+    """
     encoded = cv2.imencode(".png", pixels if pixels.ndim == 2 else pixels[..., ::-1])[1]
     with atomic(path) as temporary:
         temporary.write_bytes(encoded.data)
 
 
-def write_tiff(
-    path: Path, tiles: Iterator[Pixels], shape: tuple[int, ...], dtype: Any, place: Place, words: str | None = None
+def _write_tiff(
+    path: Path,
+    tiles: Iterable[Pixels],
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    georeference: Georeference,
+    *,
+    description: str | None = None,
 ) -> None:
-    """A TIFF in compressed tiles, from left to right and top to bottom; words: its description."""
-    coloured = len(shape) == 3 and shape[2] == 3 and words is None
-    form: dict[str, Any] = {"photometric": "rgb" if coloured else "minisblack", "compression": "zlib", "metadata": None}
-    if len(shape) == 3:
-        form["planarconfig"] = "contig"
-    if place.resolution:
-        form |= {"resolution": place.resolution, "resolutionunit": place.unit}
-    text = None if words is None else words.encode("ascii", "backslashreplace").decode()  # all that TIFF's tag may hold
+    """Write a compressed TIFF from its tiles, in the order of `_tiles`. Three channels with no description are RGB."""
+    coloured = len(shape) == 3 and shape[2] == 3 and description is None
+    text = None if description is None else description.encode("ascii", "backslashreplace").decode()  # TIFF: ASCII only
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    side = _side(shape)
     with atomic(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=size > BIG) as file:
-        side = _side(shape)
         file.write(
-            tiles,
+            iter(tiles),
             shape=shape,
             dtype=dtype,
             tile=(side, side),
-            extratags=place.tags,
+            photometric="rgb" if coloured else "minisblack",
+            planarconfig="contig" if len(shape) == 3 else None,
+            compression="zlib",
+            resolution=georeference.resolution or None,
+            resolutionunit=georeference.unit if georeference.resolution else None,
+            extratags=georeference.tags,
             description=text,
+            metadata=None,
             software=False,
-            **form,
         )
 
 
 def _side(shape: tuple[int, ...]) -> int:
-    return min(TILE, -(-max(shape[:2]) // 16) * 16)  # tiles have multiples of 16
+    return min(TILE, -(-max(shape[:2]) // 16) * 16)  # TIFF 6.0: the side of a tile is a multiple of 16
 
 
 def _tiles(pixels: Pixels) -> Iterator[Pixels]:
+    """The tiles of an array, from left to right and from top to bottom."""
     side = _side(pixels.shape)
     for top in range(0, pixels.shape[0], side):
         for left in range(0, pixels.shape[1], side):
@@ -157,11 +231,22 @@ def _tiles(pixels: Pixels) -> Iterator[Pixels]:
         release(pixels)
 
 
-def inside(folder: Path, path: Path) -> Path:
-    """`path`, which must lie below the folder, whatever links are on the way; else `UserError`."""
+def check_inside(folder: Path, path: Path) -> Path:
+    """Check that a path lies in a folder once all links on the way are followed.
+
+    Args:
+        folder: The folder.
+        path: A path below it, which need not exist.
+
+    Returns:
+        `path`, unchanged.
+
+    Raises:
+        UserError: A link leads out of the folder, or links form a circle.
+    """
     try:
         leads = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # links in a circle are either, by the version of Python
+    except (OSError, RuntimeError):  # links in a circle raise either, depending on the version of Python
         leads = False
     if not leads:
         raise UserError(f"{path}: leads out of {folder}; remove the link, or choose another folder")

@@ -1,114 +1,156 @@
-"""What of a prediction is finished: a line for each image in a file of the output folder, a file for each part."""
+"""Which images of a prediction are finished, so that an interrupted run continues.
+
+The output folder has a log with one JSON line for each finished image. A run that predicts a part of the images
+(`tools.predict --shard`) has a log of its own.
+"""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.predictions.inputs import Input, key_of
+from src.data.predictions.inputs import Input, name_key
 from src.errors import UserError, listing, printable
 
-FOLDERS = ("masks", "overlays", "probabilities")  # of results, below the output folder
-UNKNOWN = "a result whose image was not noted (an earlier version made it) and is not this one as it is now"
+FOLDERS = ("masks", "overlays", "probabilities")  # folders of results in the output folder
+UNKNOWN = "the result of an image that an earlier version did not record, and that is not this one as it is now"
 
 
 @dataclass(frozen=True)
-class State:
-    """Of an image file when it was read: its bytes, and when it was last changed."""
+class FileState:
+    """State of an image file when it was read.
+
+    Attributes:
+        size: Size in bytes.
+        changed: Time of the last change, in nanoseconds.
+    """
 
     size: int
     changed: int
 
     @classmethod
-    def of(cls, path: Path) -> "State":
+    def of(cls, path: Path) -> "FileState":
+        """The current state of a file."""
         status = path.stat()
         return cls(status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is finished under a name.
+class FinishedImage:
+    """A line of the log.
 
-    source: the image's path, "" in files of an earlier version, which did not note it; state: of the image when it was
-    read; kinds, files: of its results.
+    Attributes:
+        name: Name of the results, see `Input`.
+        source: Path of the image; "" in logs of an earlier version, which did not record it.
+        state: State of the image file when it was read.
+        kinds: The kinds of results that were written.
+        files: The files that were written, relative to the output folder.
     """
 
     name: str
     source: str
-    state: State
+    state: FileState
     kinds: list[str]
     files: list[str]
 
     def of_image(self, path: Path) -> bool:
-        """Whether the results are of the image at this path, whatever has become of its content."""
+        """Whether the results belong to the image at this path, even if its content has changed since."""
         if self.source == str(path):
             return True
         if not self.source:
-            return self.state == State.of(path)
+            return self.state == FileState.of(path)
         try:
             return Path(self.source).samefile(path)
-        except (FileNotFoundError, NotADirectoryError):  # it has moved to this path if nothing else has changed
-            return self.state == State.of(path)
+        except (FileNotFoundError, NotADirectoryError):  # the image was moved here, if size and time are unchanged
+            return self.state == FileState.of(path)
         except (OSError, ValueError):
             return False
 
 
-class Finished:
-    """Reads what all parts have finished, and adds to its own: `finished.jsonl`, or `finished-3-of-16.jsonl`."""
+class ResumeLog:
+    """The finished images of an output folder: reads the logs of all parts, and adds to the log of its own part.
+
+    Args:
+        folder: The output folder, which exists.
+        model: Hash of the model file.
+        part: Suffix of the log's name: "" for `finished.jsonl`, "-3-of-16" for `finished-3-of-16.jsonl`.
+
+    Raises:
+        UserError: The folder holds results of another model, or folders of results without a log.
+    """
 
     def __init__(self, folder: Path, model: str, part: str = "") -> None:
-        """model: the hash of its file; `UserError` if the folder's results are not of it, or of no prediction."""
         self.folder, self.model, self.path = folder, model, folder / f"finished{part}.jsonl"
-        self.known: dict[str, Known] = {}  # by `key_of` its name
-        found = sorted(folder.glob("finished*.jsonl"))
-        if not found and any((folder / name).exists() for name in FOLDERS):
+        self.images: dict[str, FinishedImage] = {}  # `name_key` of the name → image
+        logs = sorted(folder.glob("finished*.jsonl"))
+        if not logs and any((folder / name).exists() for name in FOLDERS):
             raise UserError(f"{folder}: holds {' or '.join(FOLDERS)} that are of no prediction: choose another folder")
-        for path in found:
+        for path in logs:
             for line in path.read_text(encoding="utf-8").splitlines():
-                self._take(line)
+                self._read(line)
 
-    def _take(self, line: str) -> None:
+    def _read(self, line: str) -> None:
+        """Read one line. A line that was cut off is skipped: its image is predicted again."""
         try:
-            told = json.loads(line)
-            model, name, source = str(told["model"]), str(told["name"]), str(told.get("source", ""))
-            known = Known(name, source, State(*told["image"]), list(told["kinds"]), list(map(str, told["files"])))
+            content = json.loads(line)
+            model = str(content["model"])
+            image = FinishedImage(
+                name=str(content["name"]),
+                source=str(content.get("source", "")),
+                state=FileState(*content["image"]),
+                kinds=list(content["kinds"]),
+                files=list(map(str, content["files"])),
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
-            return  # cut off: that image is predicted again
+            return
         if model != self.model:
             raise UserError(f"{self.folder}: holds results of another model: choose another folder, or delete it")
-        self.known[key_of(name)] = known
+        self.images[name_key(image.name)] = image
 
     def refuse_others(self, inputs: Iterable[Input]) -> None:
-        """`UserError` if the results of an input would replace those of another image; it lists all of them.
+        """Refuse to replace the results of another image. An image that changed at the same path is not another image.
 
-        A changed image at the same path is no other image.
+        Raises:
+            UserError: Results would be replaced. The message lists all of them.
         """
         problems = []
         for one in inputs:
-            known = self.known.get(key_of(one.name.as_posix()))
-            if known and one.path.is_file() and not known.of_image(one.path):
-                earlier = f"the result of {printable(known.source)}" if known.source else UNKNOWN
-                problems.append(f"{printable(str(one.path))}: would replace {earlier}, {printable(known.name)!r}")
+            image = self.images.get(name_key(one.name.as_posix()))
+            if image and one.path.is_file() and not image.of_image(one.path):
+                earlier = f"the result of {printable(image.source)}" if image.source else UNKNOWN
+                problems.append(f"{printable(str(one.path))}: would replace {earlier}, {printable(image.name)!r}")
         if problems:
             raise UserError(
                 f"{self.folder}: holds results of other images under the same names; choose another folder with --out, "
                 f"or name both images, or their folders, in one call\n{listing(problems)}"
             )
 
-    def has(self, one: Input, kinds: Iterable[str]) -> bool:
-        """Whether all kinds of results are there, of the image as it is now."""
-        if (known := self.known.get(key_of(one.name.as_posix()))) is None:
+    def is_finished(self, one: Input, kinds: Iterable[str]) -> bool:
+        """Whether all results of an image exist and the image has not changed since.
+
+        Args:
+            one: The image.
+            kinds: The kinds of results that are wanted.
+        """
+        if (image := self.images.get(name_key(one.name.as_posix()))) is None:
             return False
         try:
-            unchanged = known.of_image(one.path) and known.state == State.of(one.path)
-            return unchanged and {*kinds} <= {*known.kinds} and all((self.folder / f).is_file() for f in known.files)
+            unchanged = image.of_image(one.path) and image.state == FileState.of(one.path)
+            return unchanged and {*kinds} <= {*image.kinds} and all((self.folder / f).is_file() for f in image.files)
         except OSError:
             return False
 
-    def add(self, one: Input, state: State, kinds: Iterable[str], results: Iterable[Path]) -> None:
-        """Note that an image's results are written."""
+    def add(self, one: Input, state: FileState, kinds: Iterable[str], results: Iterable[Path]) -> None:
+        """Add an image to the log. Call it when all its results are written.
+
+        Args:
+            one: The image.
+            state: State of its file when it was read.
+            kinds: The kinds of results.
+            results: The files that were written, in the output folder.
+        """
         files = [result.relative_to(self.folder).as_posix() for result in results]
         image = {"name": one.name.as_posix(), "source": str(one.path), "image": [state.size, state.changed]}
-        told = image | {"kinds": list(kinds), "files": files, "model": self.model}
+        content = image | {"kinds": list(kinds), "files": files, "model": self.model}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
+            file.write(json.dumps(content) + "\n")

@@ -31,6 +31,7 @@ class Finding:
         severity: An error stops the run. With data.on_error: skip it becomes "skipped", and its pair is left out.
         what: The problem.
         setting: The setting, or else the step, that solves the problem.
+        pair: The id of the image, if the finding is about an image without a mask.
         whole: The problem concerns the whole data set, so that skipping one file does not solve it.
     """
 
@@ -39,6 +40,7 @@ class Finding:
     what: str
     setting: str
     whole: bool = False
+    pair: str = ""
 
 
 def check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:

@@ -1,45 +1,46 @@
-"""A small grey picture of an image, and which of its pixels hold no content: no data, a frame, an empty border.
+"""Make a small grey thumbnail of an image, and find its pixels without content: no data, a frame, an empty border.
 
-Two images with the same frame look alike whatever they show, so comparisons leave out what is filled in both. A filled
-pixel belongs to an area of exactly one value that touches the border or is large (no data, padding, an overlay), or to
-an area at the border whose values vary little (the dark around a round field of view).
+Two images with the same frame look similar whatever they show, so comparisons leave out what is filled in both. A
+filled pixel belongs to an area of exactly one value that touches the border or is large (no data, padding, an overlay),
+or to an area at the border whose values vary little (the dark around a round field of view).
 """
-
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.crops.resize import averaged
-from src.data.similarity.thumbnails import AREA, FEWEST, LIMIT, SIDE, Filled, Thumbnail
+from src.data.crops.resize import resize_image
+from src.data.reading.channels import Pixels, grey_weights
+from src.data.similarity.thumbnails import LIMIT, MIN_AREA, MIN_CONTENT, SIDE, Filled, Thumbnail
 
-SAMPLED = 512  # most pixels read along a side
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in duplicates.py
-BORDER = 0.05  # share of the border's pixels that hold the value of a filled area
-MOST_VALUES = 4  # values that areas are looked for
-NEARLY = 0.01  # of the range of what is left: how far the pixels of a frame may lie from its value
-FLAT = 1e-5  # share of an image that may be rounding
+SAMPLED = 512  # pixels that are read along a side at most
+BORDER = 0.05  # share of the border's pixels that must hold the value of a filled area
+MAX_AREA_VALUES = 4  # values for which areas are searched
+NEARLY = 0.01  # distance of a frame's pixels from its value, relative to the range of the other pixels
+FLAT = 1e-5  # variation relative to the mean that may be rounding
 
 
-def thumbnail(image: NDArray[Any]) -> tuple[Thumbnail, Filled]:
-    """The luma of an image as float16 [SIDE, SIDE], and which of its pixels are filled, bool of the same shape.
+def thumbnail(image: Pixels) -> tuple[Thumbnail, Filled]:
+    """Make a thumbnail and find its filled pixels.
 
-    image: [height, width, channels]; three channels are red, green, blue. The content has mean 0 and standard deviation
-    1, and values end at ±`LIMIT`. All zeros if the image is flat or holds a value that is not finite.
+    Args:
+        image: [height, width, channels], any number type. Three channels are red, green, blue.
+
+    Returns:
+        float16 [SIDE, SIDE], whose content has mean 0 and standard deviation 1, clipped at ±`LIMIT`; and bool of the
+        same shape, True for filled pixels. All zeros if the image is flat or holds a value that is not finite.
     """
     height, width, channels = image.shape
-    weights = LUMA if channels == 3 else np.full(channels, 1 / channels, np.float32)
-    luma = image[:: -(-height // SAMPLED), :: -(-width // SAMPLED)].astype(np.float32) @ weights
+    luma = image[:: -(-height // SAMPLED), :: -(-width // SAMPLED)].astype(np.float32) @ grey_weights(channels)
     flat = np.zeros((SIDE, SIDE), np.float16)
     if not np.isfinite(luma).all():
         return flat, np.zeros((SIDE, SIDE), np.bool_)
-    empty = _constant(luma)
-    held = _small((~empty).astype(np.float32))
-    values = np.where(held > 0, _small(np.where(empty, 0, luma)) / np.maximum(held, 1e-6), _small(luma))
-    filled = _with_frame(values, held < 0.5)
-    if (~filled).mean() < FEWEST:
-        values, filled = _small(luma), np.zeros_like(filled)
+    empty = _constant_areas(luma)
+    share = _shrink((~empty).astype(np.float32))  # of each pixel that is not empty
+    values = np.where(share > 0, _shrink(np.where(empty, 0, luma)) / np.maximum(share, 1e-6), _shrink(luma))
+    filled = _with_frame(values, share < 0.5)
+    if (~filled).mean() < MIN_CONTENT:
+        values, filled = _shrink(luma), np.zeros_like(filled)
     content = values[~filled]
     level, deviation = float(content.mean()), float(content.std())
     if deviation <= FLAT * float(np.abs(content).mean()):
@@ -47,28 +48,28 @@ def thumbnail(image: NDArray[Any]) -> tuple[Thumbnail, Filled]:
     return ((values - level) / deviation).clip(-LIMIT, LIMIT).astype(np.float16), filled
 
 
-def _small(luma: NDArray[np.float32]) -> NDArray[np.float32]:
+def _shrink(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """[SIDE, SIDE], each pixel the mean over its area."""
-    return averaged(luma[..., None], SIDE, SIDE)[..., 0]
+    return resize_image(luma[..., None], SIDE, SIDE)[..., 0]
 
 
-def _constant(luma: NDArray[np.float32]) -> Filled:
-    """The pixels of areas of exactly one value that touch the border or are large."""
+def _constant_areas(luma: NDArray[np.float32]) -> Filled:
+    """Pixels of areas of exactly one value that touch the border or are large."""
     edges = np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])
     candidates: set[float] = set()
-    for sample, share in ((edges, BORDER), (luma[::4, ::4], AREA)):
+    for sample, least in ((edges, BORDER), (luma[::4, ::4], MIN_AREA)):
         values, counts = np.unique(sample, return_counts=True)
-        frequent = np.argsort(-counts, kind="stable")[:MOST_VALUES]
-        candidates |= {float(values[i]) for i in frequent if counts[i] >= share * sample.size}
+        frequent = np.argsort(-counts, kind="stable")[:MAX_AREA_VALUES]
+        candidates |= {float(values[i]) for i in frequent if counts[i] >= least * sample.size}
     mask = np.zeros(luma.shape, np.bool_)
     for value in sorted(candidates):
-        mask |= _connected(luma == np.float32(value), AREA * luma.size)
+        mask |= _border_or_large_components(luma == np.float32(value), MIN_AREA * luma.size)
     return mask
 
 
 def _with_frame(values: NDArray[np.float32], filled: Filled) -> Filled:
-    """`filled`, a pixel wider, with the area at the border whose values are nearly the same, if there is one."""
-    filled = _wider(filled)
+    """`filled`, one pixel wider, and an area at the border whose values vary little, if there is one."""
+    filled = _dilate(filled)
     rest = values[~filled]
     edges = np.sort(values[_edge(values.shape) & ~filled])
     if not edges.size:
@@ -79,17 +80,17 @@ def _with_frame(values: NDArray[np.float32], filled: Filled) -> Filled:
     if reach == 0 or counts[first] < BORDER * 4 * (SIDE - 1):
         return filled
     value = (edges[first] + edges[first + counts[first] - 1]) / 2
-    area = _connected((np.abs(values - value) <= reach) | filled, np.inf)
-    return _wider(area) | filled if (area & ~filled).sum() >= AREA * area.size else filled
+    area = _border_or_large_components((np.abs(values - value) <= reach) | filled, np.inf)
+    return _dilate(area) | filled if (area & ~filled).sum() >= MIN_AREA * area.size else filled
 
 
-def _connected(mask: Filled, least: float) -> Filled:
-    """The connected parts of the mask that touch the border, or have `least` pixels."""
+def _border_or_large_components(mask: Filled, least: float) -> Filled:
+    """Components of the mask that touch the border or have at least `least` pixels."""
     _, labels, sizes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    kept = sizes[:, cv2.CC_STAT_AREA] >= least
-    kept[np.unique(labels[_edge(mask.shape)])] = True
-    kept[0] = False  # what is not in the mask
-    return np.asarray(kept[labels])
+    chosen = sizes[:, cv2.CC_STAT_AREA] >= least
+    chosen[np.unique(labels[_edge(mask.shape)])] = True
+    chosen[0] = False  # the pixels outside the mask
+    return np.asarray(chosen[labels])
 
 
 def _edge(shape: tuple[int, ...]) -> Filled:
@@ -98,6 +99,6 @@ def _edge(shape: tuple[int, ...]) -> Filled:
     return edge
 
 
-def _wider(mask: Filled) -> Filled:
+def _dilate(mask: Filled) -> Filled:
     """The mask and the pixels next to it, which mix both sides."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)), np.bool_) if mask.any() else mask

@@ -1,4 +1,4 @@
-"""Images of a set that are the same or nearly so: they must not lie on both sides of a split."""
+"""Find equal and nearly equal images of a data set, which must not be in different subsets."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
@@ -13,41 +13,49 @@ from src.data.similarity.thumbnails import same_content
 
 
 def find_near_duplicates(entries: Sequence[CheckedPair]) -> tuple[dict[str, str], list[Finding]]:
-    """The id of every image that has a twin → the first of its cluster; a warning for every image like an earlier one.
+    """Find equal and nearly equal images.
 
-    Of equal images only the first is compared with the others, and of several likenesses only the first is told.
+    Of equal images only the first is compared with the others. An image that resembles several earlier ones gets one
+    warning.
+
+    Args:
+        entries: All pairs of the data set.
+
+    Returns:
+        Id of each image in a cluster of at least two → id of the cluster's first image, and a warning for every image
+        that equals or resembles an earlier one.
     """
-    first: dict[Hashable, int] = {}
+    first: dict[Hashable, int] = {}  # identity of an image's pixels → its first position
     findings: dict[int, Finding] = {}
-    pairs = []
+    equal = []
     for position, entry in enumerate(entries):
-        earlier = first.setdefault(entry.picture, position)
+        earlier = first.setdefault(entry.image_key, position)
         if earlier != position:
-            what = f"is the very picture of {entries[earlier].id!r}"
-            what += ", but its mask is another" * (entry.checksums[1] != entries[earlier].checksums[1])
+            what = f"is identical to the image {entries[earlier].id!r}"
+            what += ", but its mask differs" * (entry.checksums[1] != entries[earlier].checksums[1])
             setting = "remove one; until then split.duplicates: together keeps them in one subset"
             findings[position] = Finding(entry.id, "warning", what, setting)
-            pairs.append((earlier, position, 1.0))
+            equal.append((earlier, position, 1.0))
     distinct = list(first.values())
 
-    def told() -> Iterator[tuple[int, int, float]]:
-        """Every pair, of which there may be more than fit into memory; a finding for the first of each image."""
-        yield from pairs
+    def pairs() -> Iterator[tuple[int, int, float]]:
+        """All pairs, one by one since they may not fit into memory. Adds the first finding of each image."""
+        yield from equal
         for a, b, likeness in _near([entries[position] for position in distinct]):
             a, b = distinct[a], distinct[b]
-            what = f"is nearly the picture of {entries[a].id!r} (likeness {likeness:.3f} of 1)"
+            what = f"is nearly identical to the image {entries[a].id!r} (likeness {likeness:.3f} of 1)"
             setting = "look at both; split.duplicates: together keeps them in one subset"
             findings.setdefault(b, Finding(entries[b].id, "warning", what, setting))
             yield a, b, likeness
 
-    place = clusters(told(), len(entries))
-    sizes = Counter(place)
-    twins = {entry.id: entries[at].id for entry, at in zip(entries, place, strict=True) if sizes[at] > 1}
+    cluster_of = clusters(pairs(), len(entries))
+    sizes = Counter(cluster_of)
+    twins = {entry.id: entries[at].id for entry, at in zip(entries, cluster_of, strict=True) if sizes[at] > 1}
     return twins, list(findings.values())
 
 
 def _near(entries: Sequence[CheckedPair]) -> Iterator[tuple[int, int, float]]:
-    """The pairs of near duplicates, less those that only a frame or an area without data makes alike."""
+    """Pairs of near duplicates, without those that are similar only by a frame or an area without data."""
     if not entries:
         return
     values, filled = (np.stack(parts) for parts in zip(*(entry.thumbnail for entry in entries), strict=True))

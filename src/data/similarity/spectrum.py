@@ -1,4 +1,4 @@
-"""The cosine transform of small pictures."""
+"""The cosine transform of small images."""
 
 import functools
 
@@ -8,9 +8,17 @@ from numpy.typing import NDArray
 
 @functools.cache
 def cosines(size: int, number: int) -> NDArray[np.float32]:
-    """[number, size]: the cosine transform (DCT-II) of `size` pixels; zeros for frequencies beyond what they can hold.
+    """Matrix of the cosine transform (DCT-II), which does not depend on the size of the image.
 
-    Divided by the transform of a pixel's own width, or a smaller copy of an image would lose its high frequencies.
+    The transform is divided by that of a pixel's own width. Otherwise a smaller copy of an image would lose its high
+    frequencies.
+
+    Args:
+        size: Number of pixels.
+        number: Number of frequencies.
+
+    Returns:
+        float32 [number, size]. Frequencies that `size` pixels cannot represent are zeros.
     """
     frequency = np.arange(number)[:, None]
     waves = np.cos(np.pi * frequency * (np.arange(size) + 0.5) / size) / np.sinc(frequency / 2 / size)

@@ -47,7 +47,7 @@ def files_below(folder: Path, root: Path) -> Iterator[tuple[Path, tuple[str, str
         elif entry.is_dir():
             yield from files_below(path, root)
         else:
-            yield path, None if entry.is_file() else ("is no regular file", "remove it")
+            yield path, None if entry.is_file() else ("is not a regular file", "remove it")
 
 
 def link_problem(path: Path, root: Path) -> tuple[str, str] | None:

@@ -158,7 +158,7 @@ def pair_by_rule(files: NamedFiles, kind: str = "mask") -> tuple[dict[str, str],
                 what += f"; {folded[one.casefold()]} differs in capital letters only"
             add = f"add it as {files.folder}/{one}.png" if side == 0 and not files.rule.describe() else "add it"
             setting = f"{add}, remove the file, or data.on_error: skip"
-            findings.append(Finding(f"{folder}/{one}", "error", what, setting))
+            findings.append(Finding(f"{folder}/{one}", "error", what, setting, pair="" if side else one))
     return together, findings
 
 

@@ -188,7 +188,7 @@ def find_images(folder: Path, root: Path, *, skip: bool = True) -> ImageFiles:
             findings.append(Finding(name, "warning", "is left out: it has no extension of an image", setting))
         elif twin is not None:
             setting = "keep one of the two" + "; data.on_error: skip leaves out both, and their partner" * skip
-            findings.append(Finding(name, "error", f"has the stem of {twin.name}", setting))
+            findings.append(Finding(name, "error", f"has the same name as {twin.name} but for the extension", setting))
             ambiguous.add(stem)
         elif stem.casefold() in folded:
             what = f"differs from {folded[stem.casefold()]} in capital letters only: some systems would mix them up"

@@ -1,30 +1,62 @@
-"""Which image is trained on, validated on, tested on: whole groups, classes spread evenly, the same for a seed."""
+"""Divide images into train, validation and test: groups stay whole, and classes are divided evenly."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.source.dataset import NAME, SUBSETS, read_lists
 from src.data.source.tables import separator_note
-from src.data.splits.groups import clusters, groups_of, merged, read_column, rule_of
-from src.data.splits.lists import joined, listed_groups, rewritten
-from src.data.splits.stratify import completed, spread
-from src.data.store.store import Described
+from src.data.splits.groups import group_rule, groups_by_rule, merge_groups, read_column, twin_clusters
+from src.data.splits.lists import list_notes, listed_groups, lists_after_merging
+from src.data.splits.stratify import assign_groups, cover_classes
+from src.data.store.store import DatasetIndex
 from src.errors import UserError, listing
 from src.params import Split, table_column
 
+Rows = Sequence[Mapping[str, str]]
 
-def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
-    """A row for each image: id, group, subset, and its fold (empty without folds, and for images on a list).
 
-    Groups named in the data set's lists go where the list says, the others are spread by `spread`. `UserError` if there
-    are too few groups, a list is wrong, a class is missing from training, or all foreground from validation.
+@dataclass(frozen=True)
+class Grouping:
+    """The group of every image, in the order of the store.
+
+    Attributes:
+        by_rule: id → group as split.group or dataset.yaml says.
+        merged: id → group once groups that share equal or nearly equal images are merged; with split.duplicates: apart
+            the same as `by_rule`.
     """
-    own, groups = groups_in(store, params)
+
+    by_rule: dict[str, str]
+    merged: dict[str, str]
+
+
+def split(store: DatasetIndex, params: Split, seed: int) -> list[dict[str, str]]:
+    """Assign every image to a subset.
+
+    Groups that the official lists name go where the lists say. The others are divided by `assign_groups`, and then
+    exchanged by `cover_classes` so that training contains every class.
+
+    Args:
+        store: The data set.
+        params: The section `split` of params.yaml.
+        seed: Seed of the assignment.
+
+    Returns:
+        One row for each image, in the order of the store: id, group, subset, and fold, which is empty without folds and
+        for images on a list.
+
+    Raises:
+        UserError: There are too few groups, a list is wrong, training lacks a class, validation lacks all foreground
+            classes, or a subset has no pixel that counts.
+    """
+    grouping = group_images(store, params)
     lists = read_lists(store.folder, store.dataset)
-    listed = joined(_on_lists(store, own), own, groups, clusters(store.records))
-    contents = group_contents(store, groups, params.stratify)
+    listed = lists_after_merging(
+        _on_lists(store, grouping.by_rule), grouping.by_rule, grouping.merged, twin_clusters(store.records)
+    )
+    contents = group_contents(store, grouping.merged, params.stratify)
     rest = {group: content for group, content in contents.items() if group not in listed}
     parts, shares = _parts(params, lists)
     if rest and not parts:
@@ -32,76 +64,103 @@ def split(store: Described, params: Split, seed: int) -> list[dict[str, str]]:
             f"every subset has a list in {NAME}, but these groups are on none\n{listing(map(repr, sorted(rest)))}"
         )
     if len(rest) < len(parts):
-        raise _too_few(params, own, groups, rest, len(parts))
-    chosen = spread(rest, shares, seed)
+        raise _too_few(params, grouping, rest, len(parts))
+    assigned = assign_groups(rest, shares, seed)
     if "train" in parts and not params.folds:
-        chosen = completed(chosen, group_contents(store, groups, "classes"), parts.index("train"))
-    subset_of = listed | {group: parts[(part - params.fold) % len(parts)] for group, part in chosen.items()}
-    folds = chosen if params.folds else {}
+        assigned = cover_classes(assigned, group_contents(store, grouping.merged, "classes"), parts.index("train"))
+    subset_of = listed | {group: parts[(part - params.fold) % len(parts)] for group, part in assigned.items()}
+    folds = assigned if params.folds else {}
     rows = [
         {"id": image, "group": group, "subset": subset_of[group], "fold": str(folds.get(group, ""))}
-        for image, group in groups.items()
+        for image, group in grouping.merged.items()
     ]
     _check_classes(store, rows)
     return rows
 
 
-def notes(store: Described, params: Split, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Lines on near-duplicates: how many there are, how groups and lists changed, which still lie across subsets.
+def twin_note(store: DatasetIndex) -> str:
+    """Say how many images are equal or nearly equal to another one."""
+    count = sum(map(len, twin_clusters(store.records)))
+    return f"{count} of {len(store.records)} images are equal or nearly equal to another one"
 
-    Also lists the names and tables that were read in another form than ids and commas.
+
+def split_notes(store: DatasetIndex, params: Split, rows: Rows) -> list[str]:
+    """Report what equal or nearly equal images changed, and how lists and tables were read.
+
+    Args:
+        store: The data set.
+        params: The section `split` of params.yaml.
+        rows: What `split` returned for them.
+
+    Returns:
+        Lines of text: groups that were merged, images that followed one on a list, clusters that lie across subsets,
+        and lists and tables in another form than ids and commas. Empty if there is nothing of this.
     """
-    twins, (own, groups) = clusters(store.records), groups_in(store, params)
+    grouping, lines = group_images(store, params), list[str]()
+    by_rule, merged = grouping.by_rule, grouping.merged
     subset_of = {row["id"]: row["subset"] for row in rows}
-    lines = [f"{sum(map(len, twins))} of {len(store.records)} images are equal or nearly equal to another one"]
-    before, after = len(set(own.values())), len(set(groups.values()))
+    before, after = len(set(by_rule.values())), len(set(merged.values()))
     if after < before:
         lines.append(f"kept together: {before} groups became {after}")
-    on_lists = _on_lists(store, own)
-    follow = {groups[image] for image in own if own[image] in on_lists}
-    if pulled := [image for image in own if own[image] not in on_lists and groups[image] in follow]:
-        named = listing(f"{image!r}: {subset_of[image]}" for image in pulled)
+    on_lists = _on_lists(store, by_rule)
+    listed = {merged[image] for image in by_rule if by_rule[image] in on_lists}
+    if followers := [image for image in by_rule if by_rule[image] not in on_lists and merged[image] in listed]:
+        images = listing(f"{image!r}: {subset_of[image]}" for image in followers)
         lines.append(
-            f"on no list of {NAME}, but with an image like one on it, so in its subset: {len(pulled)}\n{named}"
+            f"on no list of {NAME}, but with an image like one on it, so in its subset: {len(followers)}\n{images}"
         )
-    if across := [ids for ids in twins if len({subset_of[image] for image in ids}) > 1]:
-        named = listing(" = ".join(f"{image!r} ({subset_of[image]})" for image in ids) for ids in across)
-        lines.append(f"across subsets, which flatters the scores (split.duplicates): {len(across)} cluster(s)\n{named}")
-    return [*lines, *_other_forms(store, params, own)]
+    clusters = twin_clusters(store.records)
+    if across := [ids for ids in clusters if len({subset_of[image] for image in ids}) > 1]:
+        images = listing(" = ".join(f"{image!r} ({subset_of[image]})" for image in ids) for ids in across)
+        lines.append(
+            f"across subsets, so scores may be too high (split.duplicates): {len(across)} cluster(s)\n{images}"
+        )
+    return [*lines, *_reading_notes(store, params, by_rule)]
 
 
-def _other_forms(store: Described, params: Split, own: Mapping[str, str]) -> list[str]:
-    """Lines on the lists and tables that do not hold ids, or commas."""
-    official = groups_of(store.folder, store.dataset.group, list(own))
-    lines = rewritten(read_lists(store.folder, store.dataset), [own, official])
-    rules = dict.fromkeys([rule_of(params.group, store.dataset), store.dataset.group, params.stratify])
+def _reading_notes(store: DatasetIndex, params: Split, by_rule: Mapping[str, str]) -> list[str]:
+    """Report lists that name images other than by id, and tables with another separator than a comma."""
+    official = groups_by_rule(store.folder, store.dataset.group, list(by_rule))
+    lines = list_notes(read_lists(store.folder, store.dataset), [by_rule, official])
+    rules = dict.fromkeys([group_rule(params.group, store.dataset), store.dataset.group, params.stratify])
     for table in [table_column(rule) for rule in rules if rule]:
         lines += separator_note(store.folder / table[0], table[1]) if table else []
     return lines
 
 
-def groups_in(store: Described, params: Split) -> tuple[dict[str, str], dict[str, str]]:
-    """id → group as split.group or dataset.yaml says, and id → group once those that share twins are one, if wanted."""
-    own = groups_of(store.folder, rule_of(params.group, store.dataset), [record.id for record in store.records])
-    return own, merged(own, clusters(store.records)) if params.duplicates == "together" else own
+def group_images(store: DatasetIndex, params: Split) -> Grouping:
+    """Find the group of every image.
+
+    Args:
+        store: The data set.
+        params: The section `split` of params.yaml.
+
+    Raises:
+        UserError: The rule for groups does not fit the images.
+    """
+    ids = [record.id for record in store.records]
+    by_rule = groups_by_rule(store.folder, group_rule(params.group, store.dataset), ids)
+    if params.duplicates == "apart":
+        return Grouping(by_rule, by_rule)
+    return Grouping(by_rule, merge_groups(by_rule, twin_clusters(store.records)))
 
 
-def _on_lists(store: Described, own: Mapping[str, str]) -> dict[str, str]:
-    """group → subset, of the groups on official lists."""
-    official = groups_of(store.folder, store.dataset.group, list(own))
-    return listed_groups(read_lists(store.folder, store.dataset), own, official)
+def _on_lists(store: DatasetIndex, by_rule: Mapping[str, str]) -> dict[str, str]:
+    """group → subset, for the groups on official lists."""
+    official = groups_by_rule(store.folder, store.dataset.group, list(by_rule))
+    return listed_groups(read_lists(store.folder, store.dataset), by_rule, official)
 
 
 def _parts(params: Split, lists: Collection[str]) -> tuple[list[str], NDArray[np.float64]]:
-    """What the groups on no list are divided into: for each part its subset (of folds: when fold is 0) and its share.
+    """The parts into which groups on no list are divided: the subset of each (with folds: for fold 0) and its share.
 
-    A list of the test subset stays the test subset of every fold; fold k is then the validation subset.
+    A list of test images stays the test subset of every fold. Fold k is then the validation subset.
     """
     if params.folds:
         if other := [subset for subset in lists if subset != "test"]:
             raise UserError(
-                f"split.folds: {params.folds} leaves room for a list of test alone, and {NAME} names one of "
-                f"{' and of '.join(other)}: take it out, or write\n  split.folds: 0"
+                f"split.folds: {params.folds} allows a list of test images only, but {NAME} also names one of "
+                f"{' and of '.join(other)}: remove it, or write\n  split.folds: 0"
             )
         roles = ["validation"] if lists else ["test", "validation"]
         return roles + ["train"] * (params.folds - len(roles)), np.full(params.folds, 1 / params.folds)
@@ -110,13 +169,11 @@ def _parts(params: Split, lists: Collection[str]) -> tuple[list[str], NDArray[np
     return parts, np.array([shares[subset] for subset in parts])
 
 
-def _too_few(
-    params: Split, own: Mapping[str, str], groups: Mapping[str, str], rest: Collection[str], needed: int
-) -> UserError:
-    """Fewer groups on no list than parts to fill: the error, with the choices left, each as the line to write."""
-    images = [image for image in groups if groups[image] in rest]
-    alone, apart = len(images), len({own[image] for image in images})
-    some_listed = alone < len(groups)
+def _too_few(params: Split, grouping: Grouping, rest: Collection[str], needed: int) -> UserError:
+    """The error for fewer groups than parts to fill, with the possible remedies as lines to write."""
+    images = [image for image, group in grouping.merged.items() if group in rest]
+    alone, apart = len(images), len({grouping.by_rule[image] for image in images})
+    some_listed = alone < len(grouping.merged)
     choices = ["more images, of other groups, in the data set"]
     if params.folds and len(rest) >= 3:
         choices.append(f"split.folds: {len(rest)}")
@@ -133,13 +190,24 @@ def _too_few(
     return UserError(
         f"{len(rest)} group(s) of {alone} image(s)"
         f"{' on no list' if some_listed else ''} cannot fill {needed} "
-        f"{'folds' if params.folds else 'subsets'}; what helps is one of\n{listing(choices)}"
+        f"{'folds' if params.folds else 'subsets'}; remedies, any one of which may do\n{listing(choices)}"
     )
 
 
-def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
-    """group → what is to be spread evenly: its number of images; unless `stratify` is none its pixels of each class;
-    if it is FILE.csv:COLUMN also how many of its images have each value of that column.
+def group_contents(store: DatasetIndex, groups: Mapping[str, str], stratify: str) -> dict[str, NDArray[np.float64]]:
+    """Count what is to be divided evenly.
+
+    Args:
+        store: The data set.
+        groups: id → group, in the order of the store.
+        stratify: split.stratify.
+
+    Returns:
+        group → its number of images; unless `stratify` is none, also its pixels of each class; with FILE.csv:COLUMN,
+        also its number of images with each value of that column.
+
+    Raises:
+        UserError: The column cannot be read or has too many values.
     """
     counts = [np.ones((len(groups), 1))]
     if stratify != "none":
@@ -159,8 +227,8 @@ def group_contents(store: Described, groups: Mapping[str, str], stratify: str) -
     return contents
 
 
-def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
-    """Refuse a split on which training, the choice of an epoch, or scoring is impossible."""
+def _check_classes(store: DatasetIndex, rows: Rows) -> None:
+    """Refuse a split with which training, choosing an epoch or scoring is impossible."""
     for subset in SUBSETS:
         if not _pixels(store, rows, subset).any():
             what = f"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored"
@@ -176,14 +244,22 @@ def _check_classes(store: Described, rows: Sequence[Mapping[str, str]]) -> None:
         raise UserError(f"no validation image holds {wanted}, so that no epoch could be chosen: {remedy}")
 
 
-def _pixels(store: Described, rows: Sequence[Mapping[str, str]], subset: str) -> NDArray[np.int64]:
-    """Pixels of each class in one subset."""
-    held = [r.pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
-    return np.sum(held, axis=0, dtype=np.int64)
+def _pixels(store: DatasetIndex, rows: Rows, subset: str) -> NDArray[np.int64]:
+    """Number of pixels of each class in one subset: int64 [classes]."""
+    counts = [record.pixels for record, row in zip(store.records, rows, strict=True) if row["subset"] == subset]
+    return np.sum(counts, axis=0, dtype=np.int64)
 
 
-def subset_rows(store: Described, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str | int | float]]:
-    """For each subset and class: images, groups, and the class's share of the subset's pixels."""
+def subset_table(store: DatasetIndex, rows: Rows) -> list[dict[str, str | int | float]]:
+    """Describe the subsets.
+
+    Args:
+        store: The data set.
+        rows: What `split` returned.
+
+    Returns:
+        One row for each subset and class: images and groups of the subset, and the class's share of its pixels.
+    """
     table: list[dict[str, str | int | float]] = []
     for subset in SUBSETS:
         groups = [row["group"] for row in rows if row["subset"] == subset]

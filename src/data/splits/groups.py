@@ -1,6 +1,6 @@
-"""Which images stay in one subset: by their names, their folders or a table, and because they look alike.
+"""Which images stay together in one subset: by their names, their folders or a table, and because they look alike.
 
-A rule, `group` in dataset.yaml or split.group in params.yaml, is one of
+A rule for groups, `group` in dataset.yaml or split.group in params.yaml, is one of
 
 - a regular expression with one capture group, searched in the image's id: what it captures names the group;
 - `folder`: the id's folder; an image at the top level is a group of its own, by its name;
@@ -19,41 +19,71 @@ from src.errors import UserError, listing
 from src.files import write_text
 from src.params import table_column
 
-LARGEST_TABLE = 64 * 2**20  # bytes: a larger file is no table of images
+LARGEST_TABLE = 64 * 2**20  # bytes (64 MiB): a larger file is not taken for a table of images
 
 
-def rule_of(setting: str, dataset: Dataset) -> str | None:
-    """The rule that split.group stands for, None for groups of single images."""
+def group_rule(setting: str, dataset: Dataset) -> str | None:
+    """Resolve split.group to a rule.
+
+    Args:
+        setting: split.group.
+        dataset: The description of the data set, whose rule counts for `auto`.
+
+    Returns:
+        The rule. None if every image is a group of its own.
+    """
     return {"auto": dataset.group, "none": None}.get(setting, setting)
 
 
-def groups_of(folder: Path, group: str | None, ids: Sequence[str]) -> dict[str, str]:
-    """id → group of every image, by the rule `group`; without one every image is a group of its own.
+def groups_by_rule(folder: Path, rule: str | None, ids: Sequence[str]) -> dict[str, str]:
+    """Group images by a rule.
 
-    folder: where the tables lie. `UserError` lists every image that the rule gives no group.
+    Args:
+        folder: The folder of the tables.
+        rule: See the docstring of this module. With None, every image is a group of its own.
+        ids: The images.
+
+    Returns:
+        id → group, in the order of `ids`.
+
+    Raises:
+        UserError: The rule gives some images no group. The message lists them.
     """
-    if group is None:
+    if rule is None:
         return {image: image for image in ids}
-    if group == "folder":
+    if rule == "folder":
         return {image: image.rpartition("/")[0] or image for image in ids}
-    if table := table_column(group):
+    if table := table_column(rule):
         return read_column(folder, *table, ids)
-    matches = {image: re.search(group, image) for image in ids}
+    matches = {image: re.search(rule, image) for image in ids}
     groups = {image: match[1] for image, match in matches.items() if match and match[1]}
     if without := [image for image in ids if image not in groups]:
         raise UserError(
-            f"group: {group!r} finds nothing in {len(without)} of {len(ids)} names of images; correct it (group in "
+            f"group: {rule!r} finds nothing in {len(without)} of {len(ids)} names of images; correct it (group in "
             f"{NAME}, split.group in params.yaml)\n{listing(map(repr, without))}"
         )
     return groups
 
 
 def read_column(folder: Path, file: str, column: str, ids: Sequence[str], *, blank: bool = False) -> dict[str, str]:
-    """id → the image's cell in `column` of the table `folder`/`file`: UTF-8, a header, see tables.py for the rest.
+    """Read one column of a table of images.
 
-    The first column names the image, by its id or another name of names.py. Rows of other images are passed over.
-    `UserError` lists every image without a row, every second row of an image, every name that several images have and,
-    unless `blank` cells are allowed, every empty cell; an unknown file or column is named with those that there are.
+    The table is UTF-8 with a header, see src/data/source/tables.py. Its first column names the image, by its id or by
+    another name of src/data/source/names.py. Rows of other images are ignored.
+
+    Args:
+        folder: The folder of the table.
+        file: Its name.
+        column: The header of the column.
+        ids: The images.
+        blank: Whether a cell may be empty.
+
+    Returns:
+        id → cell, in the order of `ids`.
+
+    Raises:
+        UserError: There is no such file or column; the message names those that exist. Or an image has no row, several
+            rows or an empty cell, or a name fits several images; the message lists them.
     """
     if not (folder / file).is_file():
         there = ", ".join(sorted(repr(path.name) for path in _tables(folder))) or "none"
@@ -87,10 +117,13 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def copy_tables(source: Path, folder: Path, dataset: Dataset) -> None:
-    """Copy what a split may ask for from a data set to the store: the official lists, and every table.
+    """Copy the tables and official lists that a split may need from a data set to the store.
 
-    A table is a .csv or .tsv file at the top of `source`, UTF-8, up to `LARGEST_TABLE`; other files may lie there,
-    unread.
+    Args:
+        source: The folder of the data set. Its tables are the .csv and .tsv files at its top level that are UTF-8 and
+            at most `LARGEST_TABLE` bytes long.
+        folder: The folder of the store.
+        dataset: The description of the data set, which names the lists.
     """
     for path in _tables(source):
         content = path.read_bytes()
@@ -100,24 +133,31 @@ def copy_tables(source: Path, folder: Path, dataset: Dataset) -> None:
         write_text(folder / getattr(dataset, subset), "".join(f"{line}\n" for line in lines))
 
 
-def clusters(records: Iterable[Record]) -> list[list[str]]:
-    """The ids of identical or nearly identical images, two or more in a list."""
+def twin_clusters(records: Iterable[Record]) -> list[list[str]]:
+    """List the images that are equal or nearly equal: two or more ids in each list."""
     found: dict[str, list[str]] = {}
     for record in records:
         found.setdefault(record.twin or record.id, []).append(record.id)
     return [ids for ids in found.values() if len(ids) > 1]
 
 
-def merged(groups: Mapping[str, str], twins: Iterable[Sequence[str]]) -> dict[str, str]:
-    """id → group, once groups with images of one cluster of `twins` are one, named like its first in sorted order."""
-    above = {group: group for group in groups.values()}
+def merge_groups(groups: Mapping[str, str], clusters: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Merge groups that share a cluster of equal or nearly equal images.
 
-    def root(group: str) -> str:
-        while above[group] != group:
-            above[group] = group = above[above[group]]
-        return group
+    Args:
+        groups: id → group.
+        clusters: The ids of each cluster, see `twin_clusters`.
 
-    for ids in twins:
-        first, *others = sorted({root(groups[image]) for image in ids})
-        above |= dict.fromkeys(others, first)
-    return {image: root(group) for image, group in groups.items()}
+    Returns:
+        id → group after merging. A merged group has the name that comes first in sorted order.
+    """
+    if not clusters:
+        return dict(groups)
+    from scipy.cluster.hierarchy import DisjointSet  # imported only here, since it takes half a second
+
+    sets = DisjointSet(groups.values())
+    for first, *others in clusters:
+        for other in others:
+            sets.merge(groups[first], groups[other])
+    name_of = {group: min(members) for members in sets.subsets() for group in members}
+    return {image: name_of[group] for image, group in groups.items()}

@@ -1,4 +1,4 @@
-"""Rules for `group` that the names of the images suggest: one video, volume, scene or patient, one group."""
+"""Rules for `group` that the names of the images suggest: one group for each video, volume, scene or patient."""
 
 import json
 import re
@@ -6,18 +6,26 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-WHOLE = (
-    "^(.+)[/_. -]",  # all before the last part of a name
-    r"^(.*\D)\d+$",  # all before the last number
-    r"^(.*\d)[A-Za-z]+$",  # all before the letters behind a number: 12L and 12R
+SEQUENCE_RULES = (
+    "^(.+)[/_. -]",  # everything before the last part of a name
+    r"^(.*\D)\d+$",  # everything before the last number
+    r"^(.*\d)[A-Za-z]+$",  # everything before the letters behind a number, such as 12L and 12R
     "^([^/_. -]+)",  # the first part
 )
-BLOCKS = (r"^(.*?)\d$", r"^(.*?)\d{1,2}$", r"^(.*?)\d{1,3}$", r"^(.*?)\d{1,4}$")  # of consecutive numbers
+BLOCK_RULES = (r"^(.*?)\d$", r"^(.*?)\d{1,2}$", r"^(.*?)\d{1,3}$", r"^(.*?)\d{1,4}$")  # blocks of consecutive numbers
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A rule, how many groups it makes, and one of the largest of them; blocks: it cuts sequences."""
+    """A rule for groups that fits the names of all images.
+
+    Attributes:
+        rule: A regular expression, see src/data/splits/groups.py.
+        groups: The number of groups.
+        name: The largest of them, as an example.
+        images: The number of images in that group.
+        blocks: Whether the rule cuts sequences into blocks.
+    """
 
     rule: str
     groups: int
@@ -31,15 +39,18 @@ class Proposal:
         return json.dumps(self.rule, ensure_ascii=False)
 
 
-def proposals(ids: Sequence[str]) -> Iterator[Proposal]:
-    """The rules that fit all names and make groups of several images, those for whole sequences first."""
-    for rule in (*WHOLE, *BLOCKS):
-        found = [re.search(rule, image) for image in ids]
-        counts = Counter(match[1] for match in found if match and match[1]).most_common()
+def propose_rules(ids: Sequence[str]) -> Iterator[Proposal]:
+    """Find the rules that fit all names and make at least two groups, of two or more images on average.
+
+    Rules for whole sequences come before rules for blocks.
+    """
+    for rule in (*SEQUENCE_RULES, *BLOCK_RULES):
+        matches = [re.search(rule, image) for image in ids]
+        counts = Counter(match[1] for match in matches if match and match[1]).most_common()
         if counts and sum(count for _, count in counts) == len(ids) and 1 < len(counts) <= len(ids) / 2:
-            yield Proposal(rule, len(counts), *counts[0], rule in BLOCKS)
+            yield Proposal(rule, len(counts), *counts[0], rule in BLOCK_RULES)
 
 
-def one_sequence(ids: Sequence[str]) -> bool:
-    """Whether the names differ in their last number alone, or are numbers."""
+def is_one_sequence(ids: Sequence[str]) -> bool:
+    """Return whether all names are equal but for their last number."""
     return len({re.sub(r"\d+(?=\D*$)", "", image) for image in ids}) == 1

@@ -1,56 +1,75 @@
-"""Groups divided among subsets at random and evenly."""
+"""Assign groups to subsets at random, so that images and classes are divided evenly."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-DRAWS = 100  # enough to be even, few enough that another seed finds another division
+DRAWS = 100  # enough for an even assignment, few enough that another seed finds another one
 
 
-def spread(contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float64], seed: int) -> dict[str, int]:
-    """Divide groups among subsets at random: of `DRAWS` divisions, the one that spreads images and classes most evenly.
+def assign_groups(
+    contents: Mapping[str, NDArray[np.float64]], shares: NDArray[np.float64], seed: int
+) -> dict[str, int]:
+    """Draw `DRAWS` random assignments of groups to subsets and return the most even one.
 
-    Every division gives subset s its share of the groups, at least one. Its cost is the sum, over the images and every
-    class, of (share held by s - share wanted)² / share wanted. There are at least as many groups as subsets. Returns
-    group → position in `shares`.
+    Every assignment gives each subset its share of the groups, at least one. Its cost is the sum, over all subsets and
+    all columns of `contents`, of (share in the subset - wanted share)² / wanted share.
+
+    Args:
+        contents: group → what is divided evenly, such as its number of images and its pixels of each class, [columns].
+        shares: Wanted share of each subset, [subsets], above 0. There must be at least as many groups as subsets.
+        seed: Seed of the draws.
+
+    Returns:
+        group → position of its subset in `shares`; empty without groups.
     """
     if not contents:
         return {}
     wanted = (shares / shares.sum())[:, None]
-    held = np.array(list(contents.values()))
-    held /= np.maximum(held.sum(axis=0), 1)  # of all images, and of all pixels of each class
-    position = np.repeat(np.arange(len(shares)), _group_counts(len(held), wanted[:, 0]))
+    amounts = np.array(list(contents.values()))
+    amounts /= np.maximum(amounts.sum(axis=0), 1)  # as shares of all images, and of all pixels of each class
+    position = np.repeat(np.arange(len(shares)), _group_counts(len(amounts), wanted[:, 0]))
     member = np.eye(len(shares))[position].T  # [subset, group]
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(held)) for _ in range(DRAWS)]
-    costs = [(((member @ held[order]) - wanted) ** 2 / wanted).sum() for order in orders]
+    orders = [rng.permutation(len(amounts)) for _ in range(DRAWS)]
+    costs = [(((member @ amounts[order]) - wanted) ** 2 / wanted).sum() for order in orders]
     groups = np.array(list(contents), dtype=object)[orders[int(np.argmin(costs))]]
     return dict(zip(groups.tolist(), position.tolist(), strict=True))
 
 
-def completed(chosen: Mapping[str, int], contents: Mapping[str, NDArray[np.float64]], part: int) -> dict[str, int]:
-    """`chosen`, with groups exchanged until `part` holds every class that any group holds, as far as that goes.
+def cover_classes(
+    assigned: Mapping[str, int], contents: Mapping[str, NDArray[np.float64]], subset: int
+) -> dict[str, int]:
+    """Exchange groups until one subset contains every class, as far as that is possible.
 
-    contents: of each group its number of images, then its pixels of each class. A group that brings a class comes in
-    for one of which every class stays, the most like it in size, then in classes.
+    A group with missing classes is exchanged for one whose classes all remain: the one closest to it in number of
+    images, then in classes.
+
+    Args:
+        assigned: group → position of its subset.
+        contents: group → its number of images, then its pixels of each class, [1 + classes].
+        subset: Position of the subset that is to contain every class.
+
+    Returns:
+        group → position of its subset, after the exchanges.
     """
-    divided, holds = dict(chosen), {group: content[1:] > 0 for group, content in contents.items()}
+    result, classes = dict(assigned), {group: content[1:] > 0 for group, content in contents.items()}
     while True:
-        inside = [group for group in divided if divided[group] == part]
-        held = np.sum([holds[group] for group in inside], axis=0)
-        bringing = {group: int(holds[group][held == 0].sum()) for group in divided.keys() - set(inside)}
-        spare = [group for group in inside if not holds[group][held == 1].any()]
-        if not spare or not any(bringing.values()):
-            return divided
-        comes = max(sorted(bringing), key=lambda group: bringing[group])
-        unlike = {group: (holds[group] != holds[comes]).sum() for group in spare}
-        goes = min(spare, key=lambda group: (abs(contents[group][0] - contents[comes][0]), unlike[group]))
-        divided[comes], divided[goes] = part, divided[comes]
+        inside = [group for group in result if result[group] == subset]
+        counts = np.sum([classes[group] for group in inside], axis=0)
+        missing = {group: int(classes[group][counts == 0].sum()) for group in result.keys() - set(inside)}
+        dispensable = [group for group in inside if not classes[group][counts == 1].any()]
+        if not dispensable or not any(missing.values()):
+            return result
+        enters = max(sorted(missing), key=lambda group: missing[group])
+        distance = {group: (classes[group] != classes[enters]).sum() for group in dispensable}
+        leaves = min(dispensable, key=lambda group: (abs(contents[group][0] - contents[enters][0]), distance[group]))
+        result[enters], result[leaves] = subset, result[enters]
 
 
 def _group_counts(groups: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many of `groups` each subset gets: at least one, else its share, the largest remainders rounded up."""
+    """Divide a number of groups: each subset gets at least one, then its share by the largest-remainder method."""
     exact = shares * groups
     counts = np.maximum(1, np.floor(exact).astype(np.int64))
     while counts.sum() > groups:

@@ -1,4 +1,4 @@
-"""A data set of many files to the store: read once by the gate, masks turned into class indices."""
+"""Check a data set and write it as a store: every file is decoded once, masks become class indices."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,90 +14,131 @@ from src.data.similarity.thumbnails import encode_thumbnail
 from src.data.source.dataset import Dataset, write_dataset
 from src.data.source.pairs import WHOLE_SET, View
 from src.data.splits.groups import copy_tables
-from src.data.store.array_writer import Appended
+from src.data.store.array_writer import ArrayWriter
 from src.data.store.store import IMAGES, MASKS, Record, Store, strips, write_index
 from src.files import atomic
 from src.params import Data
 
-Stored = tuple[int, int, int, NDArray[np.uint8]]  # of a mask: the bytes before it, height, width, and a lookup [256]
 
+@dataclass(frozen=True)
+class MaskRemap:
+    """One mask in a file of masks, and the new value of each of its bytes.
 
-def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], view: View = WHOLE_SET) -> Store:
-    """Read the data set at data.source, or what `view` wants of it, into the folder `prepared`.
-
-    report: is shown what the gate found before anything else happens, and raises `UserError` to stop; then `prepared`
-    is not written.
+    Attributes:
+        start: The byte at which the mask starts.
+        height: Its height in pixels.
+        width: Its width in pixels.
+        lookup: uint8 [256], byte in the file → new byte.
     """
-    source = Path(data.source)
-    with atomic(prepared) as folder:
-        folder.mkdir()
-        with Appended(folder / IMAGES) as images, Appended(folder / MASKS) as masks:
-            gate = check_dataset(
-                source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view
-            )
-        report(gate)
-        translate(folder / MASKS, _stored(gate))
-        entries = list(gate.pairs.values())
-        write_index(folder, np.dtype(entries[0].dtype), records_of(gate))
-        dataset = gate.encoding.dataset
-        write_dataset(folder, dataset)
-        copy_tables(source, folder, dataset)
-    return Store(prepared)
 
-
-def records_of(gate: CheckResult) -> list[Record]:
-    """What the store says of each image that can be used."""
-    return [_record(gate, entry) for entry in gate.pairs.values()]
+    start: int
+    height: int
+    width: int
+    lookup: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A checked data set that is not stored: what a split needs of it."""
+class CheckedDataset:
+    """A data set that was checked but not stored. It holds what a split needs, see `DatasetIndex`.
+
+    Attributes:
+        folder: The folder of the data set.
+        dataset: Its description, with the classes that were worked out.
+        records: One record for each image that can be used.
+    """
 
     folder: Path
     dataset: Dataset
     records: list[Record]
 
 
-def described(gate: CheckResult) -> Checked:
-    """What split will see of the data set that came through the checks."""
-    return Checked(gate.source, gate.encoding.dataset, records_of(gate))
+def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], view: View = WHOLE_SET) -> Store:
+    """Check the data set at data.source and write it as a store.
+
+    Args:
+        data: The section `data` of params.yaml.
+        prepared: The folder to write. It stays as it was if anything fails.
+        report: Receives the result of the checks before the masks are rewritten. It raises `UserError` to stop.
+        view: The part of the data set to read.
+
+    Returns:
+        The store in `prepared`.
+
+    Raises:
+        UserError: There is no data set at data.source, or `report` refuses it.
+    """
+    source = Path(data.source)
+    with atomic(prepared) as folder:
+        folder.mkdir()
+        with ArrayWriter(folder / IMAGES) as images, ArrayWriter(folder / MASKS) as masks:
+            checked = check_dataset(
+                source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view
+            )
+        report(checked)
+        remap_masks(folder / MASKS, _masks_to_remap(checked))
+        pairs = list(checked.pairs.values())
+        write_index(folder, np.dtype(pairs[0].dtype), _records(checked))
+        dataset = checked.encoding.dataset
+        write_dataset(folder, dataset)
+        copy_tables(source, folder, dataset)
+    return Store(prepared)
 
 
-def _record(gate: CheckResult, entry: CheckedPair) -> Record:
-    height, width, channels = entry.shape
+def checked_dataset(checked: CheckResult) -> CheckedDataset:
+    """Describe a data set that was checked, for a split without a store."""
+    return CheckedDataset(checked.source, checked.encoding.dataset, _records(checked))
+
+
+def _records(checked: CheckResult) -> list[Record]:
+    return [_record(checked, pair) for pair in checked.pairs.values()]
+
+
+def _record(checked: CheckResult, pair: CheckedPair) -> Record:
+    height, width, channels = pair.shape
     return Record(
-        id=entry.id,
-        twin=gate.twins.get(entry.id, ""),
+        id=pair.id,
+        twin=checked.twins.get(pair.id, ""),
         height=height,
         width=width,
         channels=channels,
-        image_at=entry.offsets[0],
-        mask_at=entry.offsets[1],
-        pixels=gate.pixels(entry),
-        mean=entry.mean,
-        std=entry.std,
-        thumbnail=encode_thumbnail(entry.thumbnail[0]),
-        orientation=entry.orientation,
+        image_at=pair.offsets[0],
+        mask_at=pair.offsets[1],
+        pixels=checked.pixels(pair),
+        mean=pair.mean,
+        std=pair.std,
+        thumbnail=encode_thumbnail(pair.thumbnail[0]),
+        orientation=pair.orientation,
     )
 
 
-def _stored(gate: CheckResult) -> Iterable[Stored]:
-    """The masks whose codes are not their class indices."""
-    for entry in gate.pairs.values():
-        lookup = gate.encoding.lookup(entry.values)
-        if any(lookup[code] != code for code in entry.values.codes.values()):
-            height, width, _ = entry.shape
-            yield entry.offsets[1], height, width, lookup
+def _masks_to_remap(checked: CheckResult) -> Iterable[MaskRemap]:
+    """The masks that were written with other bytes than their class indices.
+
+    A mask is written as codes while the files are read: one byte for each stored value. Which value is
+    which class follows only from the values of all masks, so class indices cannot be written at once without decoding
+    every file twice or keeping all masks in memory. Masks whose codes equal their class indices are not touched again;
+    these are most sets, such as masks of 0 and 255. Where every mask is rewritten, that takes 2 to 4 % of the time of
+    `prepare` (measured on 60 PNG pairs of 1500 × 1500 pixels).
+    """
+    for pair in checked.pairs.values():
+        lookup = checked.encoding.lookup(pair.values)
+        if any(lookup[code] != code for code in pair.values.codes.values()):
+            height, width, _ = pair.shape
+            yield MaskRemap(pair.offsets[1], height, width, lookup)
 
 
-def translate(path: Path, masks: Iterable[Stored]) -> None:
-    """Replace every byte of some masks by what its lookup has for it, in place, as codes by class indices."""
+def remap_masks(path: Path, masks: Iterable[MaskRemap]) -> None:
+    """Replace the bytes of some masks in a file, in place and strip by strip.
+
+    Args:
+        path: A file of masks, such as masks.bin.
+        masks: Where each mask lies and what its bytes become. Other masks in the file stay as they are.
+    """
     with path.open("r+b") as file:
-        for start, height, width, lookup in masks:
-            for rows in strips(height, width):
-                place, count = start + rows.start * width, (rows.stop - rows.start) * width
+        for mask in masks:
+            for rows in strips(mask.height, mask.width):
+                place, count = mask.start + rows.start * mask.width, (rows.stop - rows.start) * mask.width
                 file.seek(place)
                 codes = np.frombuffer(file.read(count), np.uint8)
                 file.seek(place)
-                file.write(cv2.LUT(codes, lookup).data)
+                file.write(cv2.LUT(codes, mask.lookup).data)

@@ -1,8 +1,8 @@
-"""The prepared data set: three large files that are read by windows, without decoding.
+"""The prepared data set: two large files of pixels that are read by windows without decoding, and an index.
 
-`images.bin` and `masks.bin` hold the pixels of all images one after the other, row by row; `index.json` says where each
-begins. Images are uint8, uint16 or float32, all of a set alike; masks are uint8 class indices, and IGNORE where nothing
-counts.
+`images.bin` and `masks.bin` hold the pixels of all images one after the other, row by row. `index.json` says where each
+image starts. All images are of one number type: uint8, uint16 or float32. Masks are uint8 class indices, with IGNORE
+for pixels that count nowhere.
 """
 
 import mmap
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +21,31 @@ from src.files import read_json, write_json
 
 IMAGES, MASKS, INDEX = "images.bin", "masks.bin", "index.json"
 
+STRIP = 2**22  # pixels of a large image that are processed together
+LARGE = 2**28  # bytes of a memory map from which its pages are given back after use
 
-STRIP = 2**22  # pixels of a large image that are looked at together
-LARGE = 2**28  # bytes of a map whose pages are given back after use
+Number = np.uint8 | np.uint16 | np.float32  # the number types of images
+Pixels = NDArray[Number]
+DtypeName = Literal["uint8", "uint16", "float32"]
 
 
 @dataclass(frozen=True)
 class Record:
     """One image of the store.
 
-    id: see pairs.py. twin: the id of the first of the images that are the same or nearly so; "" if there is no other.
-    height, width, channels: its own size.
-    image_at, mask_at: the bytes before it in the two files.
-    pixels: how many pixels of each class its mask holds.
-    mean, std: of the scaled intensities of the pixels that count, for each channel (see normalise.py).
-    thumbnail: a small grey picture as text, see filled.py; "" if there is none.
-    orientation: EXIF, 1 … 8, that the image's file names; the stored pixels are turned by it.
+    Attributes:
+        id: The name of the image, see src/data/source/pairs.py.
+        twin: The id of the first of the images that are equal or nearly equal to this one; "" if there is none.
+        height: Height in pixels.
+        width: Width in pixels.
+        channels: Number of channels.
+        image_at: The byte of images.bin at which the image starts.
+        mask_at: The byte of masks.bin at which its mask starts.
+        pixels: The number of pixels of each class in the mask.
+        mean: For each channel, the mean scaled intensity of the pixels that count, see src/data/crops/normalise.py.
+        std: For each channel, the standard deviation of the same intensities.
+        thumbnail: A small grey picture as text, see src/data/similarity/thumbnails.py; "" if there is none.
+        orientation: The EXIF orientation, 1 to 8, of the image file. The stored pixels are turned by it.
     """
 
     id: str
@@ -53,29 +62,46 @@ class Record:
     orientation: int = 1
 
 
-class Described(Protocol):
-    """What a split needs to know of a data set: the folder of its tables and lists, its description, its images."""
+class DatasetIndex(Protocol):
+    """What a split needs of a data set: a `Store` has it, and so has a `CheckedDataset` that is not stored."""
 
     @property
-    def folder(self) -> Path: ...
+    def folder(self) -> Path:
+        """The folder of the tables and the official lists."""
+        ...
 
     @property
-    def dataset(self) -> Dataset: ...
+    def dataset(self) -> Dataset:
+        """The description of the data set."""
+        ...
 
     @property
-    def records(self) -> list[Record]: ...
+    def records(self) -> list[Record]:
+        """One record for each image."""
+        ...
 
 
 class Store:
-    """Read access to a prepared data set; pixels come as views of memory-mapped files."""
+    """Read access to a prepared data set. Pixels are views of memory-mapped files.
+
+    Attributes:
+        folder: The folder of the store.
+        dataset: The description of the data set.
+        dtype: The number type of the images.
+        dtype_name: Its name.
+        records: One record for each image.
+        channels: The number of channels of the images.
+    """
 
     def __init__(self, folder: Path) -> None:
+        """Read the index of the store in `folder`; `UserError` if there is none."""
         if not (folder / INDEX).exists():
             raise UserError(f"{folder}: not prepared yet; run `dvc repro`")
         self.folder = folder
         self.dataset: Dataset = read_dataset(folder)
         index = read_json(folder / INDEX)
-        self.dtype = np.dtype(index["dtype"])
+        self.dtype_name: DtypeName = index["dtype"]
+        self.dtype: np.dtype[Number] = np.dtype(self.dtype_name)
         self.records = [Record(**entry) for entry in index["images"]]
         self.channels = self.records[0].channels
 
@@ -87,19 +113,21 @@ class Store:
         """id → position of the image in the store."""
         return {record.id: index for index, record in enumerate(self.records)}
 
-    def image(self, index: int) -> NDArray[Any]:
-        """[height, width, channels] of the store's dtype."""
+    def image(self, index: int) -> Pixels:
+        """Return the image at a position: [height, width, channels] of the store's dtype."""
         record = self.records[index]
         shape = record.height, record.width, record.channels
-        return self._view(self._images, record.image_at, shape, self.dtype)
+        size = record.height * record.width * record.channels * self.dtype.itemsize
+        return self._images[record.image_at : record.image_at + size].view(self.dtype).reshape(shape)
 
     def mask(self, index: int) -> NDArray[np.uint8]:
-        """uint8 [height, width] of class indices."""
+        """Return the mask at a position: uint8 [height, width] of class indices."""
         record = self.records[index]
-        return self._view(self._masks, record.mask_at, (record.height, record.width), np.dtype(np.uint8))
+        size = record.height * record.width
+        return self._masks[record.mask_at : record.mask_at + size].reshape(record.height, record.width)
 
     def release(self) -> None:
-        """Give back the memory of what was read, if the files are large."""
+        """Give back the memory of the pages that were read, if the files are large."""
         release(self._images)
         release(self._masks)
 
@@ -111,29 +139,41 @@ class Store:
     def _masks(self) -> NDArray[np.uint8]:
         return np.memmap(self.folder / MASKS, np.uint8, "r")
 
-    @staticmethod
-    def _view(content: NDArray[np.uint8], start: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        return content[start : start + size].view(dtype).reshape(shape)
-
 
 def strips(height: int, width: int, pixels: int = STRIP) -> Iterator[slice]:
-    """Rows from top to bottom, about so many pixels at a time."""
+    """Cut an image into strips of whole rows, from top to bottom.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        pixels: Size of a strip. A strip has at least one row.
+
+    Returns:
+        The rows of each strip; none for an image without rows.
+    """
     step = max(1, pixels // max(width, 1))
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
-def release(pixels: NDArray[Any]) -> None:
-    """Give back the memory of the pages of a memory map that were read; the next look reads them again.
+def release(pixels: NDArray[np.generic]) -> None:
+    """Give back the memory of the pages of a large memory map; they are read again when they are used again.
 
-    Only of large maps, and of nothing else: pages that were read stay until then, and all of them may not fit.
+    Pages that were read stay in memory until then, and not all of them may fit. Does nothing for smaller maps and for
+    arrays that are no maps.
     """
-    content: Any = pixels
+    content: object = pixels
     while content is not None and not isinstance(content, mmap.mmap):
         content = getattr(content, "base", None)
     if content is not None and len(content) > LARGE and hasattr(mmap, "MADV_DONTNEED"):
         content.madvise(mmap.MADV_DONTNEED)
 
 
-def write_index(folder: Path, dtype: np.dtype[Any], records: Sequence[Record]) -> None:
+def write_index(folder: Path, dtype: np.dtype[Number], records: Sequence[Record]) -> None:
+    """Write index.json.
+
+    Args:
+        folder: The folder of the store.
+        dtype: The number type of the images.
+        records: One record for each image.
+    """
     write_json(folder / INDEX, {"dtype": dtype.name, "images": [vars(record) for record in records]}, indent=None)

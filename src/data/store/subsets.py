@@ -32,7 +32,12 @@ class Subset:
 
     @classmethod
     def ungrouped(cls, store: Store, indices: Sequence[int]) -> Self:
-        """Images at these positions in the store, each a group of its own."""
+        """Select images without groups: each image is a group of its own.
+
+        Args:
+            store: The prepared data set.
+            indices: Positions of the images in the store.
+        """
         return cls(store, indices, [store.records[index].id for index in indices])
 
     def __len__(self) -> int:
@@ -40,17 +45,22 @@ class Subset:
 
     @property
     def records(self) -> list[Record]:
-        """What the store knows of each image."""
+        """The record of each image."""
         return [self.store.records[index] for index in self.indices]
 
     def only(self, indices: Sequence[int]) -> Self:
-        """The images of this subset at these positions in the store, in that order."""
+        """Return the images of this subset at these positions in the store, in the given order."""
         group_of = dict(zip(self.indices, self.groups, strict=True))
         return type(self)(self.store, indices, [group_of[index] for index in indices])
 
 
 def write_splits(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write data/splits.csv. Each row has the keys `COLUMNS`, see src/data/splits/divide.py."""
+    """Write data/splits.csv.
+
+    Args:
+        path: The file.
+        rows: One row for each image, with the keys `COLUMNS`; see `split` in src/data/splits/divide.py.
+    """
     write_csv(path, rows, COLUMNS)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from src.evaluation.comparison.runs import SEED, Parameters, Run, differing, scoring_changes
-from src.evaluation.comparison.shared_images import OURS, SharedImages, shared_images
+from src.evaluation.comparison.shared_images import SharedImages, shared_images
 from src.evaluation.comparison.table import MEASURES
 from src.evaluation.comparison.verdict import (
     EQUAL,
@@ -20,6 +20,7 @@ from src.evaluation.comparison.verdict import (
     verdict,
 )
 from src.evaluation.metrics.confusion import mean_over_classes
+from src.evaluation.scoring.methods import NETWORK
 from src.evaluation.statistics.bootstrap import difference_interval
 from src.files import round_scores
 
@@ -71,7 +72,7 @@ def compare(first: Run, second: Run, method: str | None = None) -> Compared:
     compared |= judge_classes(shared.dataset.names, shared.foreground, lambda *part: judge(shared, *part, same=same))
     equal = all(compared[measure]["mean"]["verdict"] == EQUAL for measure in MEASURES)
     compared["notes"] = [*notes(shared, [1, 1]), *([UNCHANGED] if changed == [] and not equal else [])]
-    if shared.methods == [OURS, OURS] and not equal:  # two trainings
+    if shared.methods == [NETWORK, NETWORK] and not equal:  # two trainings
         compared["notes"].append(UNKNOWN if changed is None else TWO_SEEDS if same else TWO_MODELS)
     if changed and equal:
         compared["notes"].append(STALE)

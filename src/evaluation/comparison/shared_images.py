@@ -14,8 +14,7 @@ from src.errors import UserError, listing
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.table import Table
 from src.evaluation.metrics.confusion import Scores, classes_present
-
-OURS = "unet"  # the method to compare if a table has several
+from src.evaluation.scoring.methods import NETWORK
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def shared_images(runs: Sequence[Run], method: str | None = None) -> SharedImage
 
     Args:
         runs: One or more runs.
-        method: The method to use in all runs; None for a table's only method, or `OURS` if it has several.
+        method: The method to use in all runs; None for a table's only method, or `NETWORK` if it has several.
 
     Raises:
         UserError: The classes differ, a run lacks the method, no image is shared, or the truth of a shared image
@@ -89,12 +88,12 @@ def _methods(runs: Sequence[Run], tables: Sequence[Table], method: str | None) -
     chosen, problems = [], []
     for run, table in zip(runs, tables, strict=True):
         there = list(table.values)
-        wanted = method or (there[0] if len(there) == 1 else OURS)
+        wanted = method or (there[0] if len(there) == 1 else NETWORK)
         chosen.append(wanted)
         if wanted not in there:
             problems.append(f"{run.name}: {', '.join(there) or 'no rows at all'}")
     if problems:
-        asked = f"have no method {method!r}" if method else f"have several methods and no {OURS}: choose by --method"
+        asked = f"have no method {method!r}" if method else f"have several methods and no {NETWORK}: choose by --method"
         raise UserError(f"these runs {asked}; methods of each run:\n{listing(problems)}")
     return chosen
 

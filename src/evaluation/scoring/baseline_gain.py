@@ -7,10 +7,10 @@ import numpy as np
 from src.data.source.dataset import Dataset
 from src.evaluation.comparison.verdict import verdict
 from src.evaluation.metrics.confusion import Scores, classes_present, mean_over_classes
+from src.evaluation.scoring.methods import COLOUR, NETWORK
 from src.evaluation.statistics.bootstrap import difference_interval
 from src.files import round_scores
 
-NETWORK, COLOUR = "unet", "colour"  # methods in scores.csv
 Rows = Sequence[Mapping[str, str]]
 
 

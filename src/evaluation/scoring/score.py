@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from src.data.labelled.folder import Labelled
-from src.data.labelled.ready_masks import Ready
+from src.data.labelled.folder import LabelledFolder
+from src.data.labelled.ready_masks import ReadyMasks
 from src.data.source.dataset import NAME, write_dataset
 from src.errors import UserError, listing
 from src.evaluation.metrics.calibration import Calibration
@@ -38,14 +38,8 @@ def check_out(folder: Path) -> None:
         raise UserError(f"{folder}: holds other files than scores; choose another one with --out\n{listing(foreign)}")
 
 
-def score_ready(labelled: Labelled, ready: Ready, tolerance: float) -> Results:
-    """Measure ready-made masks, for example of a second annotator, against the truth.
-
-    Args:
-        labelled: The labelled images.
-        ready: The masks to score.
-        tolerance: Tolerance of the surface Dice, in the data's units.
-    """
+def score_ready(labelled: LabelledFolder, ready: ReadyMasks, tolerance: float) -> Results:
+    """What ready masks score on the images they are of."""
     predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
     shown = progress(predictions, len(labelled.images), "score")
     return measure_all(labelled.images, shown, tolerance)

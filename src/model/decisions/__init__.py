@@ -1,1 +1,1 @@
-"""Fit what is decided on validation images after training: mirroring, temperature, threshold, component sizes."""
+"""Choose on the validation images, after training: mirroring, temperature, threshold, component sizes."""

@@ -1,4 +1,4 @@
-"""Training's last step: how probabilities become classes, decided on the validation images alone."""
+"""Choose how logits become classes, on the validation images alone: the last step of training."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,19 @@ from src.evaluation.statistics.select import Decision, Selection, reject_if_wors
 from src.model.decisions.postprocess_search import (
     SIZES,
     TEMPERATURES,
-    Seen,
-    look,
-    thresholds,
-    try_sizes,
-    try_temperatures,
+    ValidationOutputs,
+    predict_validation,
+    size_scores,
+    temperature_scores,
+    usable_thresholds,
 )
 from src.model.inference.predictor import Predictor
 from src.params import Decide
 
-LARGEST_TIDIED = 2**24  # pixels of an image for which so many sizes can be tried in seconds
+LARGEST_POSTPROCESSED = 2**24  # pixels of an image for which all sizes can be tried in seconds
 
 
-def decide(
+def fit_decisions(
     predictor: Predictor,
     validated: Subset,
     tried: Decide,
@@ -30,90 +30,101 @@ def decide(
     *,
     flipped: bool = True,
 ) -> tuple[Predictor, dict[str, Decision]]:
-    """The predictor with what is kept of the decisions that `tried` asks for, and the verdict on each of them.
+    """Choose the decisions that validation images support.
 
-    validated: the validation images. With too few groups there is no verdict on anything.
-    Mirrored copies are averaged unless validation speaks against it, or training was not `flipped` both ways; all else
-    is left out unless validation speaks for it.
+    Mirroring is used unless it makes validation worse. Every other decision changes its default only if validation
+    gains from it beyond noise.
+
+    Args:
+        predictor: the trained network.
+        validated: the validation images; with fewer than `FEWEST_GROUPS` groups nothing is tried.
+        tried: the decisions to try.
+        seed: of the sampled pixels and of the bootstrap.
+        flipped: whether training flipped its patches both ways; if not, mirroring is not used.
+
+    Returns:
+        The predictor with the chosen decisions, and the verdict on each that was tried.
     """
     mirror = tried.mirror and flipped
-    predictor = predictor.deciding(mirror=mirror)
+    predictor = predictor.with_decisions(mirror=mirror)
     if len(set(validated.groups)) < FEWEST_GROUPS:
         mirrored = "mirrored copies are averaged; " if mirror else ""
         print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, {}
-    decisions = Deciding(predictor, validated, seed)
-    seen = decisions.mirror() if mirror else decisions.look()
+    fitter = DecisionFitter(predictor, validated, seed)
+    outputs = fitter.fit_mirror() if mirror else fitter.predict()
     if tried.temperature:
-        decisions.temperature(seen)
-    if tried.threshold and len(seen.scores) > 1:
-        decisions.threshold(seen)
-    decisions.tidying(tried)
-    return decisions.predictor, decisions.verdicts
+        fitter.fit_temperature(outputs)
+    if tried.threshold and len(outputs.scores) > 1:
+        fitter.fit_threshold(outputs)
+    fitter.fit_sizes(tried)
+    return fitter.predictor, fitter.verdicts
 
 
-class Deciding:
-    """The predictor with what was decided so far, and the verdicts: each decision is told, and the next builds on it.
+class DecisionFitter:
+    """Fits one decision after the other; each builds on those before it.
 
-    See `decide` for what it is made of.
+    Attributes:
+        predictor: with the decisions so far.
+        verdicts: decision → verdict, for those that were tried.
+        foreground: indices of the classes over which Dice is averaged.
     """
 
     def __init__(self, predictor: Predictor, validated: Subset, seed: int) -> None:
+        """Start with no verdict; see `fit_decisions` for the arguments."""
         self.predictor, self.validated, self.seed = predictor, validated, seed
         self.groups, self.verdicts = np.array(validated.groups), dict[str, Decision]()
         pixels = np.array([record.pixels for record in validated.records])
-        self.foreground = classes_present(
-            pixels, validated.store.dataset.foreground
-        )  # the classes that Dice is taken of
+        self.foreground = classes_present(pixels, validated.store.dataset.foreground)
 
-    def look(self) -> Seen:
-        """What the predictor gives, as decided so far."""
-        return look(self.predictor, self.validated, self.foreground, self.seed)
+    def predict(self) -> ValidationOutputs:
+        """Predict the validation images with the decisions so far."""
+        return predict_validation(self.predictor, self.validated, self.foreground, self.seed)
 
-    def mirror(self) -> Seen:
-        """Stop averaging mirrored copies if that is worse; what is seen in the way that is kept."""
-        mirrored, seen = self.predictor, self.look()
-        self.predictor = mirrored.deciding(mirror=False)
-        plain = self.look()
-        if not self.tell("mirror", reject_if_worse(plain.usual, seen.usual, self.groups, self.seed), (0, 1), 1):
-            return plain
+    def fit_mirror(self) -> ValidationOutputs:
+        """Stop averaging mirrored copies if it makes validation worse; return the outputs of the way that is kept."""
+        mirrored, mirrored_outputs = self.predictor, self.predict()
+        self.predictor = mirrored.with_decisions(mirror=False)
+        plain_outputs = self.predict()
+        choice = reject_if_worse(plain_outputs.default_scores, mirrored_outputs.default_scores, self.groups, self.seed)
+        if not self._record("mirror", choice, (0, 1), 1):
+            return plain_outputs
         self.predictor = mirrored
-        return seen
+        return mirrored_outputs
 
-    def temperature(self, seen: Seen) -> None:
-        """Fit it to the pixels that were sampled."""
-        self.judge("temperature", try_temperatures(seen), TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
+    def fit_temperature(self, outputs: ValidationOutputs) -> None:
+        """Fit the temperature to the sampled pixels."""
+        self._choose("temperature", temperature_scores(outputs), TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
 
-    def threshold(self, seen: Seen) -> None:
-        """Of two classes; at the temperature that was decided."""
-        kept, levels = thresholds(self.predictor.project.decisions.temperature)
-        self.judge("threshold", seen.scores[kept], levels, len(levels) // 2)
+    def fit_threshold(self, outputs: ValidationOutputs) -> None:
+        """Fit the threshold of two classes, at the temperature that was chosen."""
+        usable, levels = usable_thresholds(self.predictor.project.decisions.temperature)
+        self._choose("threshold", outputs.scores[usable], levels, len(levels) // 2)
 
-    def tidying(self, tried: Decide) -> None:
-        """Small objects and holes, unless an image is so large that all sizes would take too long to try."""
-        if max(record.height * record.width for record in self.validated.records) > LARGEST_TIDIED:
-            print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_TIDIED:,} pixels")
+    def fit_sizes(self, tried: Decide) -> None:
+        """Fit the sizes of removed components and filled holes, unless an image is too large to try all sizes."""
+        if max(record.height * record.width for record in self.validated.records) > LARGEST_POSTPROCESSED:
+            print(f"min_object, fill_holes: not tried, as an image has more than {LARGEST_POSTPROCESSED:,} pixels")
             return
         dataset = self.validated.store.dataset
         if tried.min_object:
-            self.judge("min_object", self.sizes(dataset.foreground, inside=False), SIZES, 0)
+            self._choose("min_object", self._size_scores(dataset.foreground, inside=False), SIZES, 0)
         if tried.fill_holes and dataset.background_index is not None:
-            self.judge("fill_holes", self.sizes([dataset.background_index], inside=True), SIZES, 0)
+            self._choose("fill_holes", self._size_scores([dataset.background_index], inside=True), SIZES, 0)
 
-    def sizes(self, labels: Sequence[int], *, inside: bool) -> Scores:
-        """See `try_sizes`."""
-        return try_sizes(self.predictor, self.validated, labels, self.foreground, inside=inside)
+    def _size_scores(self, labels: Sequence[int], *, inside: bool) -> Scores:
+        return size_scores(self.predictor, self.validated, labels, self.foreground, inside=inside)
 
-    def judge(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
-        """Put into force the one of `values` that the scores speak for, else the one at the place `default`."""
-        value = self.tell(name, select_candidate(scores, self.groups, default, self.seed), values, default)
-        self.predictor = self.predictor.deciding(**{name: value})
+    def _choose(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
+        """Set a decision to the value that the scores support, else to the one at index `default`."""
+        value = self._record(name, select_candidate(scores, self.groups, default, self.seed), values, default)
+        self.predictor = self.predictor.with_decisions(**{name: value})
 
-    def tell(self, name: str, choice: Selection | None, values: Sequence[float], default: int) -> float:
-        """What is chosen of `values`; with its verdict, which is noted and printed, unless there are too few groups."""
+    def _record(self, name: str, choice: Selection | None, values: Sequence[float], default: int) -> float:
+        """Print the verdict and keep it, unless there are too few groups for one (None); return the chosen value."""
         if choice is None:
-            few = f"a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
-            print(f"{name}: not decided, since {few}")
+            reason = f"a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
+            print(f"{name}: not decided, since {reason}")
             return values[default]
         verdict = self.verdicts[name] = Decision(values[choice.candidate], choice)
         print(verdict.describe(name), flush=True)

@@ -1,40 +1,43 @@
-"""Whether an export says the same as the Keras model, on the test images."""
+"""Compare an export with the Keras model on the test images."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.data.crops.resize import resized
+from src.data.crops.resize import resize_to_side
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
 from src.model.export.formats import Run
-from src.model.inference.predictor import Predictor, enlarged
+from src.model.inference.predictor import Image, Labels, Predictor, enlarge_logits
 from src.progress import progress
 
-SIDE = 512  # pixels: of larger images a square of this side from the middle; LiteRT takes gigabytes for more
+SIDE = 512  # pixels; of larger images a square of this side from the centre, since LiteRT takes gigabytes for more
 TOLERANCE = 1e-3  # of a probability; formats that compute in float32 differ by some millionths
 TINIEST = np.finfo(np.float32).tiny
-Image = NDArray[Any]  # [height, width, channels]
 Probabilities = NDArray[np.float32]  # [height, width, classes]
-Way = Callable[[Image], Probabilities]
+Predict = Callable[[Image], Probabilities]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """One way to run the network, beside the Keras model in float32.
+    """How well one way to run the network agrees with the Keras model in float32.
 
-    difference: the largest of a probability; changed: the share of the pixels whose class is another; dice: mean over
-    the foreground classes of the means over images; megabytes: of the file or folder; pace: megapixels a second.
+    Attributes:
+        name: of the way.
+        difference: the largest difference of a probability.
+        changed: share of the pixels that get another class.
+        dice: mean over the foreground classes of the means over images.
+        megabytes: size of the file or folder.
+        pace: megapixels a second.
     """
 
     name: str
@@ -45,96 +48,139 @@ class Agreement:
     pace: float
 
 
-class Check:
-    """Compares with what the Keras model in float32 says of some images, which is kept in `folder`."""
+class AgreementCheck:
+    """Compares ways to run a network with the Keras model in float32, on the same images.
+
+    Attributes:
+        predictor: the Keras model in float32.
+        images: the images to compare on.
+        folder: keeps the Keras model's probabilities.
+        foreground: indices of the classes over which Dice is averaged.
+    """
 
     def __init__(self, predictor: Predictor, images: Subset, folder: Path) -> None:
-        check_classes(predictor.project, images.store)
+        """Prepare a comparison; see the class for the arguments.
+
+        Raises:
+            UserError: the images have other classes than the model.
+        """
+        _check_classes(predictor.project, images.store)
         self.predictor, self.images, self.folder = predictor, images, folder
         pixels = np.array([record.pixels for record in images.records])
         self.foreground = classes_present(pixels, images.store.dataset.foreground)
 
-    def of_keras(self, path: Path) -> Agreement:
-        """The Keras model in float32, which all else is set beside: comes first."""
-        return self._agreement("Keras, float32", self.predictor.probabilities, path, first=True)
+    def check_reference(self, path: Path) -> Agreement:
+        """Run the Keras model in float32, the reference of all others; it must come first. path: the model file."""
+        return self._check("Keras, float32", self.predictor.probabilities, path, first=True)
 
-    def of_saved(self, predictor: Predictor, precision: str, path: Path) -> Agreement:
-        """The Keras model in the precision that it is saved with."""
-        return self._agreement(f"Keras as saved, {precision}", predictor.probabilities, path)
+    def check_saved(self, predictor: Predictor, precision: str, path: Path) -> Agreement:
+        """Compare the Keras model in the precision of the model file.
 
-    def of_export(self, title: str, run: Run, path: Path) -> Agreement:
-        """A format; `UserError` if a probability differs by more than `TOLERANCE`, or is none."""
-        found = self._agreement(title, export_way(run, self.predictor.project), path)
-        if not found.difference <= TOLERANCE:  # so that NaN is refused, too
-            differs = f"its probabilities differ from the Keras model's by up to {found.difference:.2g}"
+        Args:
+            predictor: the model in that precision.
+            precision: its name, for the table.
+            path: the model file.
+        """
+        return self._check(f"Keras as saved, {precision}", predictor.probabilities, path)
+
+    def check_export(self, title: str, run: Run, path: Path) -> Agreement:
+        """Compare an export.
+
+        Args:
+            title: name of the format.
+            run: runs the export on images [n, height, width, channels].
+            path: file or folder of the export.
+
+        Raises:
+            UserError: a probability is NaN, or differs by more than `TOLERANCE`.
+        """
+        agreement = self._check(title, predict_with_export(run, self.predictor.project), path)
+        if not agreement.difference <= TOLERANCE:  # refuses NaN, too
+            differs = f"its probabilities differ from the Keras model's by up to {agreement.difference:.2g}"
             raise UserError(f"{differs}, more than {TOLERANCE:g}")
-        return found
+        return agreement
 
-    def _agreement(self, name: str, way: Way, path: Path, *, first: bool = False) -> Agreement:
+    def _check(self, name: str, predict: Predict, path: Path, *, first: bool = False) -> Agreement:
         difference, changed, pixels, seconds, counts = 0.0, 0, 0, 0.0, []
-        for number, (image, truth) in enumerate(self._parts(f"check {name}")):
+        for number, (image, truth) in enumerate(self._images(f"check {name}")):
             if number == 0:
-                way(image)  # what is set up at the first image is not counted as its time
+                predict(image)  # the first call sets up what is needed, so it is not timed
             started = time.perf_counter()
-            said = way(image)
+            predicted = predict(image)
             seconds += time.perf_counter() - started
             if first:
-                np.save(self._kept(number), said)
-            reference = said if first else np.load(self._kept(number))
-            classes = self._classes(said)
-            difference = float(np.maximum(difference, np.abs(said - reference).max()))
+                np.save(self._reference(number), predicted)
+            reference = predicted if first else np.load(self._reference(number))
+            classes = self._classes(predicted)
+            difference = float(np.maximum(difference, np.abs(predicted - reference).max()))
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
-            counts.append(confusion_matrix(truth, classes, said.shape[-1]))
+            counts.append(confusion_matrix(truth, classes, predicted.shape[-1]))
         score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 
-    def _kept(self, number: int) -> Path:
+    def _reference(self, number: int) -> Path:
         return self.folder / f"{number}.npy"
 
-    def _parts(self, title: str) -> Iterator[tuple[Image, NDArray[np.uint8]]]:
-        """The images and their true classes; of large ones the middle, unless the network sees all of it made small."""
+    def _images(self, title: str) -> Iterator[tuple[Image, Labels]]:
+        """Yield the images and masks; large ones are cut to their centre, unless the network sees them resized."""
         store = self.images.store
         for index in progress(self.images.indices, len(self.images), title):
             image, truth = store.image(index), store.mask(index)
-            window = (slice(None),) * 2 if self.predictor.project.resize else middle(*truth.shape)
+            window = (slice(None),) * 2 if self.predictor.project.resize else centre_window(*truth.shape)
             yield np.ascontiguousarray(image[window]), truth[window]
             store.release()
 
-    def _classes(self, said: Probabilities) -> NDArray[np.uint8]:
-        """Without what is done to small objects and holes afterwards."""
-        if said.shape[-1] == 2:
-            return (said[..., 1] > self.predictor.project.decisions.threshold).astype(np.uint8)
-        return said.argmax(axis=-1).astype(np.uint8)
+    def _classes(self, predicted: Probabilities) -> Labels:
+        """Class indices, without the removal of small components and holes."""
+        if predicted.shape[-1] == 2:
+            return (predicted[..., 1] > self.predictor.project.decisions.threshold).astype(np.uint8)
+        return predicted.argmax(axis=-1).astype(np.uint8)
 
 
-def export_way(run: Run, project: Project) -> Way:
-    """By an export, and around it what its metadata leaves to do: images are made small, what it says is enlarged."""
+def predict_with_export(run: Run, project: Project) -> Predict:
+    """Add to an export what its metadata leaves to do: resize the image first, enlarge the probabilities afterwards.
 
-    def way(image: Image) -> Probabilities:
-        said = run(resized(image, project.resize)[None])[0]
+    Args:
+        run: runs the export on images [n, height, width, channels].
+        project: of the exported model.
+
+    Returns:
+        A function from an image [height, width, channels] to probabilities [height, width, classes].
+    """
+
+    def predict(image: Image) -> Probabilities:
+        predicted = run(resize_to_side(image, project.resize)[None])[0]
         if not project.resize:
-            return said
+            return predicted
         height, width = image.shape[:2]
-        return probabilities(enlarged(np.log(np.maximum(said, TINIEST)), slice(0, height), height, width))
+        logarithms = np.log(np.maximum(predicted, TINIEST))
+        return probabilities(enlarge_logits(logarithms, slice(0, height), height, width))
 
-    return way
+    return predict
 
 
-def middle(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the middle of an image, at most `SIDE` of each."""
+def centre_window(height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of the centre of an image.
+
+    Args:
+        height: of the image in pixels.
+        width: of the image in pixels.
+
+    Returns:
+        At most `SIDE` rows and columns.
+    """
     top, left = max(height - SIDE, 0) // 2, max(width - SIDE, 0) // 2
     return slice(top, top + SIDE), slice(left, left + SIDE)
 
 
-def check_classes(project: Project, store: Store) -> None:
-    """`UserError` if the prepared images are not of the classes that the network tells apart."""
-    if store.dataset.names != project.classes:
-        held_there, known = ", ".join(store.dataset.names), ", ".join(project.classes)
-        raise UserError(f"{store.folder} has the classes {held_there}, the model {known}: run `dvc repro`")
-
-
 def megabytes(path: Path) -> float:
-    """Of a file, or of all files in a folder."""
+    """Size of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return math.fsum(file.stat().st_size for file in files) / 1e6
+
+
+def _check_classes(project: Project, store: Store) -> None:
+    if store.dataset.names != project.classes:
+        prepared, known = ", ".join(store.dataset.names), ", ".join(project.classes)
+        raise UserError(f"{store.folder} has the classes {prepared}, the model {known}: run `dvc repro`")

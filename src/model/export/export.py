@@ -1,72 +1,87 @@
-"""Exports of a model file, one format after the other: each is written whole and agrees, or is not written at all."""
+"""Export a model file to several formats. An export that does not agree with the model is not written."""
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import atomic
-from src.model.export.agreement import SIDE, Agreement, Check
+from src.model.export.agreement import SIDE, Agreement, AgreementCheck
 from src.model.export.exported_model import Export
 from src.model.export.formats import FORMATS, Format
 from src.model.inference.predictor import Predictor
 from src.model.network.device import set_arithmetic
-from src.model.network.layer_folding import folded, precision_of
-from src.model.network.model_file import load
+from src.model.network.layer_folding import compute_precision, fold_normalisation
+from src.model.network.model_file import read_model
 
 
-def write_exports(
-    path: Path, formats: Sequence[str], out: Path, images: Subset
-) -> tuple[list[Agreement], list[str], list[str]]:
-    """Exports of the model at `path` into the folder `out`, checked on `images`.
+@dataclass(frozen=True)
+class ExportReport:
+    """What came of an export.
 
-    Returns how the Keras model and each export agree with the Keras model in float32, which comes first, notes on how
-    that was found, and a line for each format that failed. `UserError` if there is nothing to export or to check on.
+    Attributes:
+        agreements: of the Keras model, which comes first, and of each export that was written.
+        notes: how the agreements were measured.
+        problems: a line for each format that failed.
+    """
+
+    agreements: list[Agreement]
+    notes: list[str]
+    problems: list[str]
+
+
+def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset) -> ExportReport:
+    """Export a model and check each export. A format that fails does not stop the others.
+
+    Args:
+        path: the model file.
+        formats: names from `FORMATS`.
+        out: folder of the exports.
+        images: test images to compare on.
+
+    Raises:
+        UserError: the model cannot be exported, or the images have other classes.
     """
     set_arithmetic("float32")
-    model, project = load(path)
-    plain = folded(model, "float32")
+    model, project = read_model(path)
+    folded = fold_normalisation(model, "float32")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
-        check = Check(Predictor(plain, project), images, Path(work))
-        export = Export.of(plain, project)
-        _say(f"{path}: what it says in float32 of {len(images)} test images")
-        rows, problems = [check.of_keras(path)], []
-        if (precision := precision_of(model)) != "float32":
-            rows.append(check.of_saved(Predictor(model, project), precision, path))
+        check = AgreementCheck(Predictor(folded, project), images, Path(work))
+        export = Export.of(folded, project)
+        print(f"{path}: predicts {len(images)} test images in float32", flush=True)
+        agreements, problems = [check.check_reference(path)], []
+        if (precision := compute_precision(model)) != "float32":
+            agreements.append(check.check_saved(Predictor(model, project), precision, path))
         for kind in (FORMATS[name] for name in dict.fromkeys(formats)):
-            place = out / kind.place.format(name=path.stem)
-            _say(f"{kind.title}: writes {place} and compares it")
+            target = out / kind.place.format(name=path.stem)
+            print(f"{kind.title}: writes {target} and compares it", flush=True)
             try:
-                rows.append(write_checked(kind, export, place, check))
-            except Exception as error:  # each converter has its own kinds; the other formats are still wanted
-                problems.append(_problem(kind, place, error))
-    return rows, _notes(check), problems
+                agreements.append(_write_checked(kind, export, target, check))
+            except Exception as error:  # each converter has its own errors; the other formats are still wanted
+                problems.append(_problem(kind, target, error))
+    return ExportReport(agreements, _notes(check), problems)
 
 
-def write_checked(kind: Format, export: Export, place: Path, check: Check) -> Agreement:
-    """Write an export and see that it agrees, else it does not take its name; `UserError` if it does not."""
-    with atomic(place) as temporary:
+def _write_checked(kind: Format, export: Export, target: Path, check: AgreementCheck) -> Agreement:
+    """Write an export under a temporary name; it gets its own name if it agrees with the model."""
+    with atomic(target) as temporary:
         kind.write(export, temporary)
-        return check.of_export(kind.title, kind.run(temporary), temporary)
+        return check.check_export(kind.title, kind.run(temporary), temporary)
 
 
-def _problem(kind: Format, place: Path, error: Exception) -> str:
+def _problem(kind: Format, target: Path, error: Exception) -> str:
     reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    earlier = f"; {place} is an earlier one" if place.exists() else ""
+    earlier = f"; {target} is an earlier one" if target.exists() else ""
     return f"{kind.title} is not written: {reason}{earlier}"
 
 
-def _notes(check: Check) -> list[str]:
-    """What the numbers are of."""
-    part = "" if check.predictor.project.resize else f", at most {SIDE} × {SIDE} pixels from the middle of each"
-    left_out = "without what is done to small objects and holes afterwards"
+def _notes(check: AgreementCheck) -> list[str]:
+    part = "" if check.predictor.project.resize else f", at most {SIDE} × {SIDE} pixels from the centre of each"
     return [
-        f"On {len(check.images)} test images{part}; all in float32 unless said.",
-        f"Dice is the mean over the foreground classes of the means over images, {left_out}.",
+        f"On {len(check.images)} test images{part}; all in float32 unless stated.",
+        "Dice is the mean over the foreground classes of the means over images, before small objects are removed and "
+        "holes are filled.",
     ]
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

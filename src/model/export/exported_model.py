@@ -1,40 +1,65 @@
-"""A trained network as one function, from pixels as stored to probabilities: what every exported format is made of."""
+"""One function from stored pixels to probabilities. Every exported format is made from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from src.archive.network import Json
 from src.archive.project import Project
 from src.data.crops.normalise import FLAT
 from src.errors import UserError
+from src.model.network.tensor import Tensor
 
 IMAGE, PROBABILITIES = "image", "probabilities"  # names of input and output in every format
 
 
 @dataclass(frozen=True)
 class Export:
-    """function: {`IMAGE`: …} → {`PROBABILITIES`: …}, a tf.function with its weights inside; about: see `described`."""
+    """A network ready to be written.
 
-    function: Any
-    about: dict[str, Any]
+    Attributes:
+        function: a tf.function from {`IMAGE`: …} to {`PROBABILITIES`: …}; its weights are constants.
+        metadata: see `describe_export`.
+    """
+
+    function: Tensor
+    metadata: Json
 
     @classmethod
     def of(cls, model: keras.Model, project: Project) -> "Export":
-        """Of a network that computes in float32; `UserError` if it cannot be one function."""
+        """Prepare a network.
+
+        Args:
+            model: a network that computes in float32.
+            project: the meaning of its inputs and outputs.
+
+        Raises:
+            UserError: normalisation needs the image before it is resized, which an export does not see.
+        """
         if project.resize and project.normalise == "image":
             reason = "it is normalised by each image as it was before data.resize, which an export does not see"
             raise UserError(f"this model cannot be exported: {reason}; train with data.normalise: dataset")
         channels, classes = model.inputs[0].shape[-1], len(project.classes)
-        return cls(_frozen(_graph(model, project), _input(project, channels)), described(project, channels, classes))
+        return cls(
+            _frozen(_graph(model, project), _input(project, channels)), describe_export(project, channels, classes)
+        )
 
 
-def described(project: Project, channels: int, classes: int) -> dict[str, Any]:
-    """All that a program needs to know of an export, as it stands in the file's metadata: plain values for JSON."""
+def describe_export(project: Project, channels: int, classes: int) -> Json:
+    """Collect the metadata of an export: everything that a program needs to use it.
+
+    Args:
+        project: of the model.
+        channels: of the images.
+        classes: how many there are.
+
+    Returns:
+        Plain values for JSON.
+    """
     size = [project.resize or "height", project.resize or "width"]
     pixels = f"pixels as stored, brought to {project.resize} × {project.resize} by averaging over areas"
     return {
@@ -57,19 +82,19 @@ def described(project: Project, channels: int, classes: int) -> dict[str, Any]:
 
 
 def _left_to_do(project: Project) -> list[str]:
-    """What prediction in this project does with the probabilities, and an export does not."""
-    decided, steps = project.decisions, []
+    """The steps of prediction that an export leaves to the program that uses it."""
+    decisions, steps = project.decisions, []
     if project.resize:
         enlarge = "enlarge the logarithms of the probabilities to the image's size, bilinear between pixel centres"
         steps.append(f"{enlarge}, and make them probabilities again by a softmax")
-    if len(project.classes) == 2 and decided.threshold != 0.5:
-        steps.append(f"take {project.classes[1]} where its probability is above {decided.threshold}")
+    if len(project.classes) == 2 and decisions.threshold != 0.5:
+        steps.append(f"take {project.classes[1]} where its probability is above {decisions.threshold}")
     else:
         steps.append("take the likeliest class")
-    if decided.min_object:
-        steps.append(f"give connected pixels of a class, if fewer than {decided.min_object}, the class around them")
-    if decided.fill_holes:
-        steps.append(f"give holes of fewer than {decided.fill_holes} pixels the class around them")
+    if decisions.min_object:
+        steps.append(f"give connected pixels of a class, if fewer than {decisions.min_object}, the class around them")
+    if decisions.fill_holes:
+        steps.append(f"give holes of fewer than {decisions.fill_holes} pixels the class around them")
     return steps
 
 
@@ -78,10 +103,13 @@ def _input(project: Project, channels: int) -> tf.TensorSpec:
     return tf.TensorSpec((None, side, side, channels), tf.as_dtype(project.dtype), name=IMAGE)
 
 
-def _graph(model: keras.Model, project: Project) -> Callable[[Any], Any]:
-    """Pixels [n, height, width, channels] → probabilities [n, height, width, classes], as `Predictor` makes them."""
+def _graph(model: keras.Model, project: Project) -> Callable[[Tensor], Tensor]:
+    """A function from pixels [n, height, width, channels] to probabilities [n, height, width, classes].
 
-    def probabilities(image: Any) -> Any:
+    It computes the same as `Predictor`.
+    """
+
+    def probabilities(image: Tensor) -> Tensor:
         height, width = tf.shape(image)[1], tf.shape(image)[2]
         padded = _padded(_normalised(_scaled(image), project), 2**project.depth)
         logits = _mirrored(model, padded) if project.decisions.mirror else model(padded, training=False)
@@ -90,33 +118,33 @@ def _graph(model: keras.Model, project: Project) -> Callable[[Any], Any]:
     return probabilities
 
 
-def _scaled(image: Any) -> Any:
-    """Square roots of whole numbers, floats as they are: see src/data/crops/normalise.py."""
+def _scaled(image: Tensor) -> Tensor:
+    """Square roots of integers; floats stay as they are (src/data/crops/normalise.py)."""
     return tf.sqrt(tf.cast(image, tf.float32)) if image.dtype.is_integer else image
 
 
-def _normalised(scaled: Any, project: Project) -> Any:
-    """By the training's mean and deviation, or each image by its own."""
+def _normalised(scaled: Tensor, project: Project) -> Tensor:
+    """Standardise by the statistics of the training, or each image by its own."""
     if project.normalise == "dataset":
         mean, std = tf.constant(project.mean, tf.float32), tf.constant(project.std, tf.float32)
         centred = scaled - mean
     else:
         mean = _mean(scaled)
         centred = scaled - mean
-        centred -= _mean(centred)  # what rounding left: float32 has no digits to spare for large images
+        centred -= _mean(centred)  # removes the rounding error of the mean of a large image
         std = tf.sqrt(_mean(centred**2))
     return centred / tf.where(std > FLAT * tf.abs(mean), std, tf.ones_like(std))
 
 
-def _mean(pixels: Any) -> Any:
-    """Of each image and channel, [n, 1, 1, channels]; of rows first, since a long sum in float32 loses digits."""
+def _mean(pixels: Tensor) -> Tensor:
+    """Mean of each image and channel, [n, 1, 1, channels]; rows first, as one long sum loses digits in float32."""
     return tf.reduce_mean(tf.reduce_mean(pixels, 2, keepdims=True), 1, keepdims=True)
 
 
-def _padded(image: Any, multiple: int) -> Any:
-    """Mirrored at bottom and right, again and again if it must be, to a multiple of pixels.
+def _padded(image: Tensor, multiple: int) -> Tensor:
+    """Mirror at bottom and right, repeatedly for tiny images, up to multiples of `multiple` pixels.
 
-    The operations for it do not mirror more pixels than there are; places to copy from do, in every format.
+    TensorFlow's padding cannot mirror more pixels than there are. Gathering by index can, in every format.
     """
     for axis in (1, 2):
         size = tf.shape(image)[axis]
@@ -126,25 +154,25 @@ def _padded(image: Any, multiple: int) -> Any:
     return image
 
 
-def _mirrored(model: keras.Model, image: Any) -> Any:
-    """The mean of the logits of the image and its three mirror images, one after the other: it takes less memory."""
+def _mirrored(model: keras.Model, image: Tensor) -> Tensor:
+    """Average the logits of the image and its three mirror images, one after the other, which saves memory."""
     logits = [_flipped(model(_flipped(image, y, x), training=False), y, x) for y in (1, -1) for x in (1, -1)]
     return tf.add_n(logits) / len(logits)
 
 
-def _flipped(image: Any, y: int, x: int) -> Any:
+def _flipped(image: Tensor, y: int, x: int) -> Tensor:
     return image if y == x == 1 else image[:, ::y, ::x]
 
 
-def _probabilities(logits: Any) -> Any:
-    """A softmax; one logit is the second of two classes, and gives the probabilities of both."""
+def _probabilities(logits: Tensor) -> Tensor:
+    """Softmax; a single logit belongs to the second of two classes and gives the probabilities of both."""
     if logits.shape[-1] == 1:
         return tf.concat([tf.sigmoid(-logits), tf.sigmoid(logits)], -1)
     return tf.nn.softmax(logits)
 
 
-def _frozen(graph: Callable[[Any], Any], image: tf.TensorSpec) -> Any:
-    """A tf.function of the graph with the weights as constants, so that no format has to find Keras's variables."""
+def _frozen(graph: Callable[[Tensor], Tensor], image: tf.TensorSpec) -> Tensor:
+    """A tf.function of the graph with constant weights: no format has to find Keras's variables."""
     traced = tf.function(graph, input_signature=[image], autograph=False, jit_compile=False)
     constant = convert_variables_to_constants_v2(traced.get_concrete_function())
     return tf.function(

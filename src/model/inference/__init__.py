@@ -1,1 +1,1 @@
-"""Predict whole images: tiling, files on disk, and scoring of a subset."""
+"""Predict whole images: tiling, image files, and scoring of a subset."""

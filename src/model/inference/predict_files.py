@@ -1,123 +1,163 @@
-"""Prediction of many images: read ahead, predict, write behind; a bad file stops nothing, a finished one is kept."""
+"""Predict many image files: read ahead, predict, write behind. A bad file stops nothing, finished files are kept."""
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.data.crops.normalise import UNLIKE, other_range
-from src.data.predictions.inputs import Input, pixels_of
+from src.data.crops.normalise import UNLIKE, has_other_range
+from src.data.predictions.inputs import Input, pixel_count
 from src.data.predictions.prediction_files import (
-    Place,
-    inside,
+    Georeference,
+    allocate,
+    check_inside,
     mask_suffix,
-    place_of,
-    room,
+    read_georeference,
     write_mask,
     write_probabilities,
 )
-from src.data.predictions.resume_log import Finished, State
+from src.data.predictions.resume_log import FileState, ResumeLog
 from src.data.reading.images import read_image
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import Dataset
 from src.data.store.store import release
 from src.errors import UserError, printable, some
 from src.evaluation.metrics.calibration import probabilities
-from src.model.inference.predictor import Predictor, classes_of
+from src.model.inference.predictor import Labels, Logits, Predictor, classes_from_logits
 from src.progress import MegapixelProgress, parallel_map
 
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
-Pixels = NDArray[Any]
-Draw = Callable[[Path, Pixels, NDArray[np.uint8], Dataset], None]
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
+Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
+Draw = Callable[[Path, Pixels, Labels, Dataset], None]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written of each image, and where.
+    """The results that are written for each image, and their folder.
 
-    values: see `mask_values`. shares: the number type of the probabilities, None for none. draw: how a picture of the
-    prediction over its image is written, None for none.
+    Attributes:
+        folder: masks, overlays and probabilities are folders in it.
+        values: the stored mask value of each class, see `mask_values`.
+        probability_type: number type of the probabilities; None: they are not written.
+        draw: writes a picture of the prediction over its image; None: there are no pictures.
     """
 
     folder: Path
     values: Pixels
-    shares: str | None = None
+    probability_type: str | None = None
     draw: Draw | None = None
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of results of an image, as they are noted."""
+        """The kinds of results, as finished.jsonl lists them."""
         pictures = ["overlays"] if self.draw else []
-        return ["masks", *pictures, *([f"probabilities {self.shares}"] if self.shares else [])]
+        probabilities = [f"probabilities {self.probability_type}"] if self.probability_type else []
+        return ["masks", *pictures, *probabilities]
 
     def paths(self, name: Path, suffix: str) -> dict[str, Path]:
-        """Folder of a kind of result → its file; suffix: of the mask."""
+        """Name the files of an image's results.
+
+        Args:
+            name: of the image, without suffix, relative to the folder of a kind of result.
+            suffix: of the mask.
+
+        Returns:
+            Kind of result → file.
+
+        Raises:
+            UserError: a link leads a result out of the folder.
+        """
         suffixes = {"masks": suffix} | ({"overlays": ".png"} if self.draw else {})
-        suffixes |= {"probabilities": ".tif"} if self.shares else {}
+        suffixes |= {"probabilities": ".tif"} if self.probability_type else {}
         folder = self.folder
-        return {kind: inside(folder, folder / kind / name.with_name(name.name + end)) for kind, end in suffixes.items()}
+        return {
+            kind: check_inside(folder, folder / kind / name.with_name(name.name + end))
+            for kind, end in suffixes.items()
+        }
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image read: [height, width, channels], of which state of its file, where it lies, where its results go."""
+    """An image that was read.
+
+    Attributes:
+        pixels: [height, width, channels].
+        state: size and time of its file.
+        place: orientation and georeference, which the results take over.
+        paths: kind of result → file.
+    """
 
     pixels: Pixels
-    state: State
-    place: Place
+    state: FileState
+    place: Georeference
     paths: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """An image, its class indices [height, width], its probabilities [height, width, n] if wanted."""
+    """The prediction of an image.
+
+    Attributes:
+        image: what was predicted.
+        classes: class indices [height, width].
+        probabilities: as they are stored, [height, width, n]; None if they are not wanted.
+    """
 
     image: Image
-    classes: NDArray[np.uint8]
-    shares: Pixels | None
+    classes: Labels
+    probabilities: Pixels | None
 
 
 class Prediction:
-    """Many images by one network.
+    """Predicts many images with one network.
 
     Attributes:
-        failed: why an image has no result, for each of these.
-        unlike: images whose intensities are in another range than those of the training.
+        predictor: the network and its decisions.
+        outputs: the results to write.
+        finished: the images that are done, also by earlier runs.
+        failed: one finding for each image without a result.
+        has_other_range: images whose intensities are in another range than those of the training images.
     """
 
-    def __init__(self, predictor: Predictor, outputs: Outputs, finished: Finished) -> None:
+    def __init__(self, predictor: Predictor, outputs: Outputs, finished: ResumeLog) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
-        self.unlike: list[str] = []
+        self.has_other_range: list[str] = []
 
     @property
     def warning(self) -> str:
-        """What to say about images in another range than the training images; empty if there is none."""
-        if not self.unlike:
+        """The warning about images in another range than the training images; empty if there are none."""
+        if not self.has_other_range:
             return ""
         return (
-            f"{len(self.unlike)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "
+            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
             "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
-            f"{some(self.unlike, show=str)}"
+            f"{some(self.has_other_range, show=str)}"
         )
 
     def run(self, inputs: Sequence[Input]) -> MegapixelProgress:
-        """Predict and write all of `inputs`; what was done, and how fast. `OSError` if the disk takes no more."""
+        """Predict all inputs and write their results.
+
+        Returns:
+            How much was predicted, and how fast.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+        """
         self.outputs.folder.mkdir(parents=True, exist_ok=True)
-        sizes = [pixels_of(one.path) for one in inputs]
+        sizes = [pixel_count(one.path) for one in inputs]
         with MegapixelProgress("predict", sum(sizes)) as meter, ThreadPoolExecutor(1) as writer:
             writing: Future[Finding | None] | None = None
             images = parallel_map(self._read, inputs, threads=1, waiting=2)
             for one, size, image in zip(inputs, sizes, images, strict=True):
                 before = meter.done
                 result = image if isinstance(image, Finding) else self._predicted(one, image, meter)
-                meter.expect(meter.done - before - size)  # the header was wrong, or nothing came of it
+                meter.expect(meter.done - before - size)  # the header was wrong, or the image failed
                 self._note(writing.result() if writing else None)
                 writing = None if isinstance(result, Finding) else writer.submit(self._write, one, result)
                 self._note(result)
@@ -131,66 +171,67 @@ class Prediction:
     def _read(self, one: Input) -> Image | Finding:
         channels, folder, values = self.predictor.project.channels, self.outputs.folder, self.outputs.values
         try:
-            state = State.of(one.path)
+            state = FileState.of(one.path)
             pixels = read_image(one.path, channels, folder)
             paths = self.outputs.paths(one.name, mask_suffix(values, one.path, pixels.shape[:2]))
-            return Image(pixels, state, place_of(one.path, channels), paths)
+            return Image(pixels, state, read_georeference(one.path, channels), paths)
         except Unreadable as error:
-            return failure(one, str(error), error.setting)
+            return _failure(one, str(error), error.setting)
         except OSError as error:
-            return failure(one, f"cannot be read: {error.strerror}", "check the file")
+            return _failure(one, f"cannot be read: {error.strerror}", "check the file")
         except MemoryError:
-            return failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
+            return _failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
     def _predicted(self, one: Input, image: Image, meter: MegapixelProgress) -> Predicted | Finding:
         predictor, size, scratch = self.predictor, image.pixels.shape[:2], self.outputs.folder
         try:
             windows = predictor.tiles(image.pixels)
-            classes = room(size, np.uint8, scratch)
-            shares = room((*size, predictor.outputs), self.outputs.shares, scratch) if self.outputs.shares else None
+            classes = allocate(size, np.uint8, scratch)
+            probability_type, stored = self.outputs.probability_type, None
+            if probability_type:
+                stored = allocate((*size, predictor.outputs), probability_type, scratch)
             for window, logits in windows:
-                classes[window] = classes_of(logits, predictor.cut)
+                classes[window] = classes_from_logits(logits, predictor.logit_threshold)
                 release(classes)
-                if shares is not None:
-                    shares[window] = self._shares(logits)
-                    release(shares)
+                if stored is not None:
+                    stored[window] = self._stored_probabilities(logits)
+                    release(stored)
                 meter.add(logits.shape[0] * logits.shape[1])
-            if predictor.project.normalise == "dataset" and other_range(image.pixels, predictor.project.mean):
-                self.unlike.append(printable(str(one.path)))
-            return Predicted(image, predictor.tidied(classes), shares)
+            if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
+                self.has_other_range.append(printable(str(one.path)))
+            return Predicted(image, predictor.postprocess(classes), stored)
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"
-            return failure(one, str(error), f"convert it to {wanted}")
+            return _failure(one, str(error), f"convert it to {wanted}")
         except (MemoryError, tf.errors.ResourceExhaustedError):
-            return failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
+            return _failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
-    def _shares(self, logits: NDArray[np.float32]) -> Pixels:
-        """Probabilities as stored, [rows, columns, n]: of two classes that of the second alone, else of each."""
+    def _stored_probabilities(self, logits: Logits) -> Pixels:
+        """Probabilities as stored, [rows, columns, n]: with two classes of the second alone, else of each class."""
         found = probabilities(logits, self.predictor.project.decisions.temperature)[..., -self.predictor.outputs :]
-        return np.asarray((found * 255).round() if self.outputs.shares == "uint8" else found).astype(
-            self.outputs.shares
-        )
+        eight_bit = self.outputs.probability_type == "uint8"
+        return np.asarray((found * 255).round() if eight_bit else found).astype(self.outputs.probability_type)
 
     def _write(self, one: Input, result: Predicted) -> Finding | None:
-        """The results of an image, the mask last; what is wrong with this image alone stops no other."""
+        """Write the results of an image, the mask last. An error of this image alone does not stop the others."""
         image, project = result.image, self.predictor.project
         try:
-            if result.shares is not None:
+            if result.probabilities is not None:
                 names = project.classes[-self.predictor.outputs :]
-                write_probabilities(image.paths["probabilities"], result.shares, names, image.place)
+                write_probabilities(image.paths["probabilities"], result.probabilities, names, image.place)
             if self.outputs.draw:
                 self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)
             write_mask(image.paths["masks"], result.classes, self.outputs.values, image.place)
         except OSError as error:
-            if error.errno in OF_THE_DISK:
+            if error.errno in DISK_ERRORS:
                 raise
-            return failure(one, f"its result cannot be written: {error.strerror}", "rename it")
-        except Exception as error:  # what a format cannot hold, each library says in its own way
+            return _failure(one, f"its result cannot be written: {error.strerror}", "rename it")
+        except Exception as error:  # each library has its own errors for what a format cannot hold
             what = f"its result cannot be written: {type(error).__name__}: {error}"
-            return failure(one, what, "save it as PNG, or report this")
+            return _failure(one, what, "save it as PNG, or report this")
         self.finished.add(one, image.state, self.outputs.kinds, image.paths.values())
         return None
 
 
-def failure(one: Input, what: str, setting: str) -> Finding:
+def _failure(one: Input, what: str, setting: str) -> Finding:
     return Finding(printable(str(one.path)), "error", what, setting)

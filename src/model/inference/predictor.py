@@ -1,9 +1,9 @@
-"""The network on whole images of any size, at their own resolution."""
+"""Predictions for whole images of any size, at their own resolution."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
@@ -12,135 +12,177 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
-from src.data.crops.normalise import Normalisation, usable
-from src.data.crops.resize import resized
-from src.data.store.store import release, strips
+from src.data.crops.normalise import Normalisation, has_usable_values
+from src.data.crops.resize import resize_to_side
+from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.network.device import fastest_precision, set_arithmetic
-from src.model.network.layer_folding import folded, precision_of
-from src.model.network.model_file import load
+from src.model.network.layer_folding import compute_precision, fold_normalisation
+from src.model.network.model_file import read_model
+from src.model.network.tensor import Tensor
 from src.params import Precision
 from src.plan.tiles import HALO, TILE
 
-MOST_RESIZED = 64  # channels at a time: OpenCV takes 128 at most
+MOST_CHANNELS_RESIZED = 64  # channels in one call of OpenCV, which takes 128 at most
 Window = tuple[slice, slice]  # rows and columns of an image
-Logits = NDArray[np.float32]
+Image = Pixels  # [height, width, channels]
+Logits = NDArray[np.float32]  # [height, width, n]; n = 1 for two classes, else one for each class
+Labels = NDArray[np.uint8]  # class indices [height, width]
 
 
 def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
-    """The predictor of a saved model, equal in every run; `UserError` if the file is not one.
+    """Load a model file for prediction.
 
-    Its arithmetic is what is fastest here, but float32 if the model was trained so. tile: see `Predictor`.
+    The arithmetic is the fastest on this machine, but float32 if the model was trained in float32.
+
+    Args:
+        path: such as models/unet.keras.
+        tile: see `Predictor`.
+
+    Raises:
+        UserError: the file is not a model of this project.
     """
-    model, project = load(Path(path))
-    precision: Precision = "float32" if precision_of(model) == "float32" else fastest_precision()
+    model, project = read_model(Path(path))
+    precision: Precision = "float32" if compute_precision(model) == "float32" else fastest_precision()
     set_arithmetic(precision)
-    return Predictor(folded(model, precision), project, tile)
+    return Predictor(fold_normalisation(model, precision), project, tile)
 
 
 class Predictor:
-    """Predictions for whole images, from one graph for all sizes, as the project's decisions say.
+    """Predicts the classes of whole images, following the decisions of the project.
 
-    tile: side in pixels of the parts in which large images are predicted; changes speed and memory, not the result.
+    One graph serves images of all sizes. It is shared with all copies that have other decisions.
+
+    Attributes:
+        model: the network.
+        project: the meaning of its inputs and outputs, and the decisions.
+        tile: side in pixels of the tiles in which large images are predicted.
+        channels: of the images.
+        outputs: logits of each pixel.
+        multiple: height and width of what the network sees are multiples of this.
     """
 
     def __init__(self, model: keras.Model, project: Project, tile: int = TILE) -> None:
+        """Prepare predictions.
+
+        Args:
+            model: a network of `build_unet`, with or without normalisation layers.
+            project: the meaning of its inputs and outputs.
+            tile: side of a tile in pixels; it changes speed and memory, not the result.
+        """
         self.model, self.project, self.tile = model, project, tile
         self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
         self.multiple = 2**project.depth
         signature = [tf.TensorSpec((1, None, None, self.channels), tf.float32)]
-        self._graph: Callable[[Any], Any] = tf.function(
+        self._graph: Callable[[Tensor], Tensor] = tf.function(
             lambda image: model(image, training=False),
             input_signature=signature,
             jit_compile=False,  # XLA would compile anew for every size of image
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
-    def deciding(self, **changes: Any) -> "Predictor":
-        """The same network with other decisions: of those in force, these changed."""
+    def with_decisions(self, **changes: float) -> "Predictor":
+        """A predictor with the same network and graph, and some decisions changed."""
+        other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
-        return Predictor(self.model, self.project.model_copy(update={"decisions": decisions}), self.tile)
+        other.project = self.project.model_copy(update={"decisions": decisions})
+        return other
+
+    def with_default_decisions(self) -> "Predictor":
+        """A predictor with the same network and graph, and the default decisions."""
+        return self.with_decisions(**Decisions().model_dump())
 
     @property
-    def decided(self) -> dict[str, float]:
-        """The decisions that are not the usual ones, as numbers."""
+    def changed_decisions(self) -> dict[str, float]:
+        """The decisions that differ from the default, as numbers."""
         return {name: float(value) for name, value in self.project.decisions.model_dump(exclude_defaults=True).items()}
 
-    def undecided(self) -> "Predictor":
-        """The same network with the usual decisions."""
-        return self.deciding(**Decisions().model_dump())
+    def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
+        """Predict the class of every pixel.
 
-    def __call__(self, image: NDArray[Any], seen: Callable[[Window, Logits], None] | None = None) -> NDArray[np.uint8]:
-        """[height, width, channels] → class indices uint8 [height, width].
+        Args:
+            image: [height, width, channels] in the number type of the training images.
+            on_window: called with each window and its logits float32 [rows, columns, n].
 
-        seen: is shown the logits float32 [rows, columns, n] of every window.
+        Returns:
+            Class indices uint8 [height, width], after post-processing.
+
+        Raises:
+            UserError: the image is not of the kind that the model was trained on.
         """
         classes = np.empty(image.shape[:2], np.uint8)
         for window, logits in self.tiles(image):
-            classes[window] = classes_of(logits, self.cut)
-            if seen:
-                seen(window, logits)
-        return self.tidied(classes)
+            classes[window] = classes_from_logits(logits, self.logit_threshold)
+            if on_window:
+                on_window(window, logits)
+        return self.postprocess(classes)
 
     @property
-    def cut(self) -> float:
-        """The logit above which a pixel is foreground, of two classes."""
-        decided = self.project.decisions
-        return decided.temperature * math.log(decided.threshold / (1 - decided.threshold))
+    def logit_threshold(self) -> float:
+        """With two classes, a pixel is foreground if its logit is above this."""
+        decisions = self.project.decisions
+        return decisions.temperature * math.log(decisions.threshold / (1 - decisions.threshold))
 
-    def tidied(self, classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Small objects, then small holes, taken into what surrounds them."""
-        decided, background = self.project.decisions, self.project.background
-        if decided.min_object:
-            classes = remove_small_components(classes, self.project.foreground, decided.min_object)
-        if decided.fill_holes and background is not None:
-            classes = remove_small_components(classes, [background], decided.fill_holes, inside=True)
+    def postprocess(self, classes: Labels) -> Labels:
+        """Give small components, then small holes, the class around them."""
+        decisions, background = self.project.decisions, self.project.background
+        if decisions.min_object:
+            classes = remove_small_components(classes, self.project.foreground, decisions.min_object)
+        if decisions.fill_holes and background is not None:
+            classes = remove_small_components(classes, [background], decisions.fill_holes, inside=True)
         return classes
 
-    def probabilities(self, image: NDArray[Any]) -> NDArray[np.float32]:
-        """[height, width, channels] → float32 [height, width, classes], which add up to 1 for each pixel."""
+    def probabilities(self, image: Image) -> NDArray[np.float32]:
+        """Predict probabilities float32 [height, width, classes], which add up to 1 for each pixel."""
         return probabilities(self.logits(image), self.project.decisions.temperature)
 
-    def logits(self, image: NDArray[Any]) -> Logits:
-        """[height, width, channels] → logits float32 [height, width, n], n = 1 for two classes."""
+    def logits(self, image: Image) -> Logits:
+        """Predict logits float32 [height, width, n]; n = 1 for two classes."""
         logits = np.empty((*image.shape[:2], self.outputs), np.float32)
         for window, part in self.tiles(image):
             logits[window] = part
         return logits
 
-    def tiles(self, image: NDArray[Any]) -> Iterator[tuple[Window, Logits]]:
-        """Windows that cover the image, and logits float32 [rows, columns, n] on the image's own pixels.
+    def tiles(self, image: Image) -> Iterator[tuple[Window, Logits]]:
+        """Predict an image part by part.
 
-        image: [height, width, channels] of the number type that the model was trained on, else `UserError`.
+        Args:
+            image: [height, width, channels] in the number type of the training images.
+
+        Yields:
+            Windows that cover the image once, each with its logits float32 [rows, columns, n].
+
+        Raises:
+            UserError: the image is not of the kind that the model was trained on.
         """
-        self._refuse_others(image)
+        self._check(image)
         normalisation = Normalisation(self.project.mean, self.project.std)
         if self.project.normalise == "image":
             normalisation = Normalisation.of_image(image)
         if not self.project.resize:
             yield from self._tiles(image, normalisation)
             return
-        small = resized(image, self.project.resize)
+        small = resize_to_side(image, self.project.resize)
         logits = np.empty((*small.shape[:2], self.outputs), np.float32)
         for window, part in self._tiles(small, normalisation):
             logits[window] = part
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
-            yield (rows, slice(None)), enlarged(logits, rows, height, width)
+            yield (rows, slice(None)), enlarge_logits(logits, rows, height, width)
 
-    def _refuse_others(self, image: NDArray[Any]) -> None:
+    def _check(self, image: Image) -> None:
         if image.ndim != 3:
             raise UserError(f"the image is an array of shape {image.shape}, needed is [height, width, channels]")
         wanted, found = (self.channels, self.project.dtype), (image.shape[-1], image.dtype.name)
         if wanted != found:
             message = "{} channel(s) of type {}".format
             raise UserError(f"the image has {message(*found)}, the model was trained on {message(*wanted)}")
-        if not usable(image):
+        if not has_usable_values(image):
             raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
-    def _tiles(self, image: NDArray[Any], normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
+    def _tiles(self, image: Image, normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
         halo, tile = HALO * self.multiple, self.tile // self.multiple * self.multiple
         height, width = image.shape[:2]
         for top in range(0, height, tile):
@@ -152,8 +194,8 @@ class Predictor:
                 yield window, part[top - y : bottom - y, left - x : right - x]
             release(image)
 
-    def _padded(self, pixels: NDArray[Any], normalisation: Normalisation) -> NDArray[np.float32]:
-        """Normalise, and mirror at bottom and right to a size that the network can halve; what was added is cut off."""
+    def _padded(self, pixels: Image, normalisation: Normalisation) -> Logits:
+        """Predict pixels that are mirrored at bottom and right up to a size that the network can halve."""
         padded = normalisation(pixels)
         height, width = padded.shape[:2]
         if height % self.multiple or width % self.multiple:
@@ -166,21 +208,39 @@ class Predictor:
         return np.asarray(logits[0, :height, :width], np.float32)
 
 
-def classes_of(logits: Logits, cut: float = 0.0) -> NDArray[np.uint8]:
-    """Class indices uint8 [height, width] from logits [height, width, n]; of a tie, the first class.
+def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:
+    """Choose the class of every pixel.
 
-    cut: of one logit, the one above which a pixel is of the second class.
+    Args:
+        logits: [height, width, n].
+        threshold: with n = 1, a pixel is of the second class if its logit is above this; else it is not used.
+
+    Returns:
+        Class indices uint8 [height, width]; the first class if there is a tie.
     """
-    return (logits[..., 0] > cut).astype(np.uint8) if logits.shape[-1] == 1 else logits.argmax(axis=-1).astype(np.uint8)
+    if logits.shape[-1] == 1:
+        return (logits[..., 0] > threshold).astype(np.uint8)
+    return logits.argmax(axis=-1).astype(np.uint8)
 
 
-def enlarged(logits: Logits, rows: slice, height: int, width: int) -> Logits:
-    """These rows of logits [side, side, n] enlarged to [height, width, n], bilinear between pixel centres."""
+def enlarge_logits(logits: Logits, rows: slice, height: int, width: int) -> Logits:
+    """Enlarge logits to the size of an image, bilinear between pixel centres, and return some of the rows.
+
+    Args:
+        logits: [side, side, n].
+        rows: of the enlarged logits.
+        height: of the enlarged logits in pixels.
+        width: of the enlarged logits in pixels.
+
+    Returns:
+        float32 [rows, width, n].
+    """
     side = len(logits)
     place = ((np.arange(rows.start, rows.stop) + 0.5) * side / height - 0.5).clip(0, side - 1)
     above = np.minimum(place.astype(int), max(side - 2, 0))
     share = (place - above)[:, None, None].astype(np.float32)
     strip = logits[above] * (1 - share) + logits[np.minimum(above + 1, side - 1)] * share
-    parts = (strip[..., first : first + MOST_RESIZED] for first in range(0, strip.shape[2], MOST_RESIZED))
-    sized = [cv2.resize(part, (width, len(strip))).reshape(len(strip), width, -1) for part in parts]
-    return np.concatenate(sized, axis=2, dtype=np.float32)
+    step = MOST_CHANNELS_RESIZED
+    parts = (strip[..., first : first + step] for first in range(0, strip.shape[2], step))
+    enlarged = [cv2.resize(part, (width, len(strip))).reshape(len(strip), width, -1) for part in parts]
+    return np.concatenate(enlarged, axis=2, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The network on labelled images: what it scores, and what its probabilities are worth."""
+"""Predict and score a subset of labelled images, in one pass."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,24 +15,32 @@ from src.progress import progress
 
 
 def score_subset(
-    predictor: Predictor, subset: Subset, title: str, *, tolerance: float | None = None, kept: Path | None = None
+    predictor: Predictor, subset: Subset, title: str, *, tolerance: float | None = None, save_to: Path | None = None
 ) -> tuple[Results, Calibration]:
-    """Predict and measure the images of a subset, one pass over them.
+    """Predict the images of a subset and compare the predictions with their masks.
 
-    title: what the progress calls it; tolerance: see `measure_all`; kept: an .npz file for the predictions.
+    Args:
+        predictor: its decisions are used.
+        subset: the images.
+        title: name of the work on the progress bar.
+        tolerance: see `measure_all`.
+        save_to: an .npz file for the predictions; None: they are not saved.
+
+    Returns:
+        The scores of each image, and the calibration of the probabilities.
     """
     store, indices = subset.store, subset.indices
     calibration = Calibration(len(store.dataset.names), predictor.project.decisions.temperature)
 
     def predictions() -> Iterator[Predicted]:
         for index in progress(indices, len(indices), f"evaluate {title}"):
-            yield index, predictor(store.image(index), _adding(calibration, store.mask(index)))
+            yield index, predictor(store.image(index), _collector(calibration, store.mask(index)))
             store.release()
 
-    predicted = save_predictions(kept, predictions()) if kept else predictions()
+    predicted = save_predictions(save_to, predictions()) if save_to else predictions()
     return measure_all(subset, predicted, tolerance), calibration
 
 
-def _adding(calibration: Calibration, truth: NDArray[np.uint8]) -> Callable[[Window, Logits], None]:
-    """What adds the logits of an image's windows to the calibration."""
+def _collector(calibration: Calibration, truth: NDArray[np.uint8]) -> Callable[[Window, Logits], None]:
+    """A function that adds the logits of a window to the calibration."""
     return lambda window, logits: calibration.add(logits, truth[window])

@@ -1,9 +1,11 @@
-"""Settings that depend on the machine: the arithmetic, and repeatable results.
+"""Settings that depend on the machine: the precision of the arithmetic, and repeatable results.
 
-XLA compiles nothing here: on processors oneDNN's own kernels are faster, and on GPUs it has no repeatable gradient of
-max-pooling (TensorFlow 2.21 refuses to compile it under op determinism).
+XLA compiles nothing here. On processors, oneDNN's own kernels are faster. On GPUs, XLA's gradient of max-pooling is not
+repeatable: TensorFlow 2.21 refuses to compile it under op determinism.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,14 +18,19 @@ from src.params import Precision
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """precision: of the convolutions (weights and sums stay float32); gpus: how many TensorFlow sees."""
+    """How this process computes.
+
+    Attributes:
+        precision: of the convolutions; weights and sums are always float32.
+        gpus: how many TensorFlow sees.
+    """
 
     precision: Precision
     gpus: int
 
     @property
-    def scaled(self) -> bool:
-        """Whether the loss must be scaled, since gradients would vanish."""
+    def scales_loss(self) -> bool:
+        """Whether training scales the loss: small gradients become 0 in float16."""
         return self.precision == "float16"
 
     def __str__(self) -> str:
@@ -32,31 +39,50 @@ class Arithmetic:
 
 
 def prepare_device(seed: int, precision: Literal["auto"] | Precision) -> Arithmetic:
-    """Seed everything, make TensorFlow's operations repeatable, choose the arithmetic."""
+    """Seed all random generators, make operations repeatable and set the precision of this process.
+
+    Args:
+        seed: from 0.
+        precision: of the convolutions; auto: the one that this hardware multiplies fastest.
+
+    Returns:
+        The arithmetic in force from now on.
+    """
     keras.utils.set_random_seed(seed)
     chosen = fastest_precision() if precision == "auto" else precision
     set_arithmetic(chosen)
-    keras.mixed_precision.set_global_policy(policy_of(chosen))
+    keras.mixed_precision.set_global_policy(policy_name(chosen))
     return Arithmetic(chosen, len(tf.config.list_physical_devices("GPU")))
 
 
-def policy_of(precision: Precision) -> str:
-    """What Keras calls it: weights stay float32."""
+def policy_name(precision: Precision) -> str:
+    """Keras's name of a policy that computes in this precision and keeps float32 weights."""
     return "float32" if precision == "float32" else f"mixed_{precision}"
 
 
-def set_arithmetic(precision: Precision) -> None:
-    """Set the arithmetic of this process, for training, evaluation, prediction and export alike.
+@contextmanager
+def global_precision(precision: Precision) -> Iterator[None]:
+    """Build the layers inside the block in this precision; Keras's global policy is the same again afterwards."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(policy_name(precision))
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
 
-    Every operation gives the same bits in every run on the same machine. In float32, products are of float32: GPUs
-    would round their factors to 10 bits (TensorFloat-32) unless told otherwise.
+
+def set_arithmetic(precision: Precision) -> None:
+    """Set the arithmetic of this process for training, evaluation, prediction and export.
+
+    Every operation gives the same bits in every run on the same machine. For float32, TensorFloat-32 is switched off:
+    with it, GPUs round the factors of products to 10 bits.
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(precision != "float32")
 
 
 def fastest_precision() -> Precision:
-    """What the hardware multiplies fastest: elsewhere bfloat16 is emulated, and slower than float32."""
+    """The precision that this hardware multiplies fastest. Where bfloat16 is emulated, float32 is faster."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]

@@ -1,43 +1,54 @@
-"""Cross-entropy + Dice loss as sums over pixels, so that batches and whole subsets are measured alike."""
+"""Cross-entropy + Dice loss, as sums over pixels: the same code measures a batch and a whole subset."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from src.model.network.tensor import Tensor
 from src.params import Loss
 
-SMOOTH = 1.0  # pixels, in the loss only: without it a class absent from a batch would leave its false alarms unpunished
+SMOOTH = 1.0  # pixels, in the loss only; without it, false positives of a class that a batch lacks would cost nothing
 
 
-class Sums(NamedTuple):
-    """Sums over the counted pixels, float32: of two sets of pixels they add up to those of both together."""
+class LossSums(NamedTuple):
+    """Sums over the counted pixels, float32. The sums of two sets of pixels add up to those of both together.
 
-    cross_entropy: Any  # scalar, natural logarithm
-    pixels: Any  # scalar
-    overlap: Any  # [classes], of probability on the true class
-    predicted: Any  # [classes], of probability
-    true: Any  # [classes], of pixels
+    Attributes:
+        cross_entropy: scalar, with the natural logarithm.
+        pixels: scalar, how many are counted.
+        overlap: [classes], probability on the true class.
+        predicted: [classes], probability.
+        true: [classes], pixels of the class.
+    """
+
+    cross_entropy: Tensor
+    pixels: Tensor
+    overlap: Tensor
+    predicted: Tensor
+    true: Tensor
 
 
-def loss_sums(logits: Any, truth: Any) -> Sums:
-    """What the loss is made of, from logits [batch, height, width, n] and class indices [batch, height, width].
+def loss_sums(logits: Tensor, truth: Tensor) -> LossSums:
+    """Sum what the loss is made of; in float32, and stable for logits of any size.
 
-    n = 1: the logit of the second of two classes (sigmoid); n > 1: of each class (softmax). Pixels whose truth is no
-    class (IGNORE) count nowhere. All of it in float32, stable for logits of any size.
+    Args:
+        logits: [batch, height, width, n]; n = 1: the logit of the second of two classes (sigmoid); n > 1: one for each
+            class (softmax).
+        truth: class indices [batch, height, width]; a pixel whose value is no class (IGNORE) is not counted.
     """
     logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
     return _binary_sums(logits[..., 0], truth) if logits.shape[-1] == 1 else _multiclass_sums(logits, truth)
 
 
-def _binary_sums(logits: Any, truth: Any) -> Sums:
-    """As sums over the second class alone, from which those of the first follow: half the work."""
+def _binary_sums(logits: Tensor, truth: Tensor) -> LossSums:
+    """Sum for the second class alone; the sums of the first follow from them, which halves the work."""
     counted, true = tf.cast(truth < 2, tf.float32), tf.cast(tf.equal(truth, 1), tf.float32)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits) * counted
     probability = tf.sigmoid(logits) * counted
     pixels, predicted, positive = (tf.reduce_sum(values) for values in (counted, probability, true))
     overlap = tf.reduce_sum(probability * true)
-    return Sums(
+    return LossSums(
         tf.reduce_sum(entropy),
         pixels,
         tf.stack([pixels - predicted - positive + overlap, overlap]),
@@ -46,14 +57,14 @@ def _binary_sums(logits: Any, truth: Any) -> Sums:
     )
 
 
-def _multiclass_sums(logits: Any, truth: Any) -> Sums:
+def _multiclass_sums(logits: Tensor, truth: Tensor) -> LossSums:
     classes = logits.shape[-1]
     counted = tf.cast(truth < classes, tf.float32)
     labels = tf.one_hot(truth, classes)  # all zeros where ignored
     entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
     probabilities = tf.nn.softmax(logits)
     axes = [0, 1, 2]
-    return Sums(
+    return LossSums(
         tf.reduce_sum(entropy * counted),
         tf.reduce_sum(counted),
         tf.reduce_sum(probabilities * labels, axes),
@@ -62,32 +73,51 @@ def _multiclass_sums(logits: Any, truth: Any) -> Sums:
     )
 
 
-def total_loss(sums: Sums, weights: Loss, foreground: Sequence[int]) -> Any:
-    """weights.cross_entropy × mean cross-entropy + weights.dice × (1 - mean soft Dice of the foreground classes)."""
+def total_loss(sums: LossSums, weights: Loss, foreground: Sequence[int]) -> Tensor:
+    """Add up the weighted parts of the loss.
+
+    Args:
+        sums: from `loss_sums`.
+        weights: of the two parts.
+        foreground: indices of the classes over which Dice is averaged.
+
+    Returns:
+        weights.cross_entropy × mean cross-entropy + weights.dice × (1 - mean soft Dice of the foreground classes), a
+        scalar; the cross-entropy of no pixel is 0.
+    """
     soft_dice = (2 * sums.overlap + SMOOTH) / (sums.predicted + sums.true + SMOOTH)
     mean_dice = tf.reduce_mean(tf.gather(soft_dice, list(foreground)))
     entropy = tf.math.divide_no_nan(sums.cross_entropy, sums.pixels)
     return weights.cross_entropy * entropy + weights.dice * (1 - mean_dice)
 
 
-def predicted_classes(logits: Any) -> Any:
-    """Class indices [...], int32, from logits [..., n] (see `loss_sums`); of a tie, the first class."""
+def predicted_classes(logits: Tensor) -> Tensor:
+    """Class indices int32 [...] from logits [..., n] (see `loss_sums`); the first class if there is a tie."""
     if logits.shape[-1] == 1:
         return tf.cast(logits[..., 0] > 0, tf.int32)
     return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
 
-def confusions(logits: Any, truth: Any) -> Any:
-    """int64 [batch, classes, classes]: the confusion of each image, as in src/evaluation/metrics/confusion.py.
+def confusions(logits: Tensor, truth: Tensor) -> Tensor:
+    """Count the confusion matrix of each image, as src/evaluation/metrics/confusion.py does.
 
-    Counted in float32, exact up to 2**24 pixels an image.
+    The counts are made in float32, which is exact up to 2**24 pixels an image.
+
+    Args:
+        logits: [batch, height, width, n], see `loss_sums`.
+        truth: class indices [batch, height, width].
+
+    Returns:
+        int64 [batch, classes, classes]: pixels of the row's class that are predicted as the column's.
     """
     truth, predicted = tf.cast(truth, tf.int32), predicted_classes(logits)
     if logits.shape[-1] == 1:
         counted, true, found = (tf.cast(which, tf.float32) for which in (truth < 2, tf.equal(truth, 1), predicted > 0))
         sums = [tf.reduce_sum(values, [1, 2]) for values in (counted, true, found * counted, found * true)]
-        pixels, positive, claimed, right = sums
-        entries = [pixels - positive - claimed + right, claimed - right, positive - right, right]
+        pixels, actual_positives, predicted_positives, true_positives = sums
+        false_positives, false_negatives = predicted_positives - true_positives, actual_positives - true_positives
+        true_negatives = pixels - actual_positives - predicted_positives + true_positives
+        entries = [true_negatives, false_positives, false_negatives, true_positives]
         return tf.cast(tf.reshape(tf.stack(entries, axis=1), [-1, 2, 2]), tf.int64)
     one_hot = [
         tf.reshape(tf.one_hot(labels, logits.shape[-1]), [tf.shape(labels)[0], -1, logits.shape[-1]])

@@ -1,26 +1,33 @@
-"""models/unet.keras: all that a prediction needs in one file, written so that equal models are equal bytes."""
+"""models/unet.keras: one file with everything that prediction needs. Equal models give equal bytes."""
 
 import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from src.archive.members import PROJECT
+from src.archive.network import Json
 from src.archive.project import Project
-from src.archive.validate_archive import NOT_OURS, checked
+from src.archive.validate_archive import NOT_OURS, validate_archive
 from src.errors import UserError
 from src.files import atomic
-from src.model.network.unet import FusedBatchNormalization
+from src.model.network.device import global_precision
+from src.model.network.unet import build_unet
+from src.params import PlannedModel
 
-CUSTOM = {FusedBatchNormalization.__name__: FusedBatchNormalization}
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
 
-def save(path: Path, model: keras.Model, project: Project) -> None:
-    """Write the model and its project.json; an equal model gives an equal file, whenever it is written."""
+def write_model(path: Path, model: keras.Model, project: Project) -> None:
+    """Write a model file. Equal models give equal files, whenever they are written.
+
+    Args:
+        path: ends with .keras; a file there is replaced.
+        model: a network of `build_unet`.
+        project: the meaning of its inputs and outputs.
+    """
     with atomic(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary) as archive:
@@ -28,29 +35,41 @@ def save(path: Path, model: keras.Model, project: Project) -> None:
         metadata = json.loads(members["metadata.json"])
         metadata.pop("date_saved", None)
         members["metadata.json"] = _json(metadata)
-        members["config.json"] = _renumbered(members["config.json"])
+        members["config.json"] = _renumber_shared_objects(members["config.json"])
         members[PROJECT] = _json(project.model_dump())
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(members):
                 archive.writestr(zipfile.ZipInfo(name, DATE), members[name])
 
 
-def load(path: Path) -> tuple[keras.Model, Project]:
-    """The model, without running code from the file, and its project; `UserError` if the file is not one of ours.
+def read_model(path: Path) -> tuple[keras.Model, Project]:
+    """Read a model file, which may come from anywhere.
 
-    The file may come from anywhere: src/archive/validate_archive.py looks through all of it before Keras opens it.
+    src/archive/validate_archive.py checks all of it first. Then the U-Net is built from the numbers in the file, and
+    Keras loads the weights into it. Keras never builds a network from the file's config.
+
+    Returns:
+        The network in the precision of its training, and the meaning of its inputs and outputs.
+
+    Raises:
+        UserError: there is no such file, or this project did not save it.
     """
     if not path.exists():
         raise UserError(f"{path}: {NOT_OURS}: no such file; dvc repro makes it")
-    project = checked(path)
+    archive = validate_archive(path)
+    project, network = archive.project, archive.network
+    with global_precision(network.precision):
+        size = PlannedModel(filters=network.filters, depth=network.depth)
+        model = build_unet(size, network.channels, len(project.classes))
     try:
-        return keras.saving.load_model(path, custom_objects=CUSTOM, compile=False, safe_mode=True), project
+        model.load_weights(path)
     except (OSError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: {NOT_OURS}: {error}") from None
+    return model, project
 
 
-def _renumbered(config: bytes) -> bytes:
-    """Keras tells shared objects apart by their addresses in memory; number them by their first appearance instead."""
+def _renumber_shared_objects(config: bytes) -> bytes:
+    """Number shared objects by their first appearance; Keras numbers them by their addresses in memory."""
     numbers: dict[bytes, int] = {}
 
     def number(match: re.Match[bytes]) -> bytes:
@@ -59,5 +78,5 @@ def _renumbered(config: bytes) -> bytes:
     return re.sub(rb'"shared_object_id": (\d+)', number, config)
 
 
-def _json(content: dict[str, Any]) -> bytes:
+def _json(content: Json) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,55 +1,73 @@
-"""Adam in TensorFlow's fused operation: one for each weight, where Keras's optimizer runs a dozen."""
+"""Adam as one fused TensorFlow operation for each weight; Keras's optimizer runs a dozen operations."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from src.model.network.replicas import sum_over_replicas
+from src.model.network.tensor import Tensor
 
-LARGEST_SCALE = 2.0**24  # of the loss in float16; more would overflow at once
+LARGEST_SCALE = 2.0**24  # of the loss in float16; a larger scale would overflow at once
 
 
 class Adam:
-    """Adam of Kingma and Ba (https://arxiv.org/abs/1412.6980), its rate given anew at every step.
+    """Adam of Kingma and Ba (https://arxiv.org/abs/1412.6980); the caller gives the learning rate of each step.
 
-    In float16 small gradients would become 0, so the loss is multiplied by `scale`, and the gradients divided by it
-    again: a step whose gradients overflow is left out and halves it, `PATIENCE` good ones in a row double it.
+    In float16 small gradients would become 0. So the loss is multiplied by `scale`, and the gradients are divided by
+    it. A step whose gradients overflow is skipped and halves the scale. `PATIENCE` good steps in a row double it.
+
+    Attributes:
+        weights: the variables to train.
+        moments: the running means of the gradients and of their squares, one of each for every weight.
+        scale: of the loss; 1 unless the loss is scaled.
+        good_steps: steps since the scale last changed.
+        updates: steps that changed the weights.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
     PATIENCE = 1000  # steps
 
-    def __init__(self, weights: Sequence[keras.Variable], scaled: bool = False) -> None:
-        self.weights, self.scaled = list(weights), scaled
+    def __init__(self, weights: Sequence[keras.Variable], scale_loss: bool = False) -> None:
+        """Start with moments of 0.
+
+        Args:
+            weights: the variables to train.
+            scale_loss: True for float16.
+        """
+        self.weights, self.scale_loss = list(weights), scale_loss
         self.moments = [[tf.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights] for _ in range(2)]
-        self.scale = tf.Variable(2.0**15 if scaled else 1.0, trainable=False)
-        self.good = tf.Variable(0.0, trainable=False)  # steps since the scale last changed
+        self.scale = tf.Variable(2.0**15 if scale_loss else 1.0, trainable=False)
+        self.good_steps = tf.Variable(0.0, trainable=False)
         self.updates = tf.Variable(0.0, trainable=False)
 
     @property
     def state(self) -> list[tf.Variable]:
-        """All that a later step depends on, the weights apart."""
-        return [*self.moments[0], *self.moments[1], self.scale, self.good, self.updates]
+        """The variables that later steps depend on, without the weights."""
+        return [*self.moments[0], *self.moments[1], self.scale, self.good_steps, self.updates]
 
-    def apply(self, gradients: Sequence[Any], rate: Any) -> None:
-        """One update by the gradients of `scale` × loss, summed over all replicas."""
+    def apply(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
+        """Update the weights once.
+
+        Args:
+            gradients: of `scale` × loss, for each weight; they are summed over all replicas.
+            rate: learning rate of this step.
+        """
         gradients = sum_over_replicas(list(gradients))
-        if not self.scaled:
+        if not self.scale_loss:
             self._update(gradients, rate)
             return
         scale = tf.convert_to_tensor(self.scale)
         gradients = [gradient / scale for gradient in gradients]
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
         tf.cond(finite, lambda: self._update(gradients, rate), lambda: None)
-        good = tf.where(finite, self.good + 1, 0.0)
-        raised = good >= self.PATIENCE
-        grown = tf.where(raised, tf.minimum(scale * 2, LARGEST_SCALE), scale)
-        _assign(self.scale, tf.where(finite, grown, tf.maximum(scale / 2, 1.0)))
-        _assign(self.good, tf.where(raised, 0.0, good))
+        good_steps = tf.where(finite, self.good_steps + 1, 0.0)
+        enough = good_steps >= self.PATIENCE
+        doubled = tf.where(enough, tf.minimum(scale * 2, LARGEST_SCALE), scale)
+        _assign(self.scale, tf.where(finite, doubled, tf.maximum(scale / 2, 1.0)))
+        _assign(self.good_steps, tf.where(enough, 0.0, good_steps))
 
-    def _update(self, gradients: Sequence[Any], rate: Any) -> None:
+    def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         updates = tf.convert_to_tensor(self.updates) + 1
         _assign(self.updates, updates)
         for weight, mean, square, gradient in zip(self.weights, *self.moments, gradients, strict=True):
@@ -67,6 +85,6 @@ class Adam:
             )
 
 
-def _assign(variable: tf.Variable, value: Any) -> None:
-    """Each replica assigns to its own copy, all of them the same value."""
+def _assign(variable: tf.Variable, value: Tensor) -> None:
+    """Assign in each replica to its own copy; all assign the same value."""
     tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)

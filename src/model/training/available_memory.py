@@ -1,26 +1,27 @@
-"""How much memory this process may use, by what Linux tells of the machine and of containers."""
+"""How much memory this process may use, as Linux reports it for the machine and for containers."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 
-def machine_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that are free to this process, with those it holds already; None where that cannot be told.
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Bytes that this process may use in total, including those it already holds; None if the system does not tell.
 
-    The least of what the kernel calls available (https://man7.org/linux/man-pages/man5/proc_meminfo.5.html) and what
-    the limits of a container leave. `root` is where proc and sys lie.
+    This is the least of what the kernel calls available
+    (https://man7.org/linux/man-pages/man5/proc_meminfo.5.html) and what the limits of containers leave. `root` is the
+    folder that holds proc and sys.
     """
-    free = _kilobytes(root / "proc/meminfo", "MemAvailable")
-    if free is None:
+    available = _kilobytes(root / "proc/meminfo", "MemAvailable")
+    if available is None:
         return None
-    held = _kilobytes(root / "proc/self/status", "RssAnon") or 0
-    return min([free, *_left_by_containers(root)]) + held
+    own = _kilobytes(root / "proc/self/status", "RssAnon") or 0
+    return min([available, *_left_by_containers(root)]) + own
 
 
 def _left_by_containers(root: Path) -> Iterator[int]:
-    """Limit less use of every control group that this process is in, whichever version the system has.
+    """Limit minus usage of each control group of this process, in version 1 and 2.
 
-    Files read from disk count as used, though they are given back when memory is short: they are taken off.
+    Cached files count as usage, but the kernel gives them back when memory is short, so they are subtracted.
     https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
     """
     for line in _lines(root / "proc/self/cgroup"):
@@ -41,13 +42,13 @@ def _left_by_containers(root: Path) -> Iterator[int]:
 
 
 def _kilobytes(path: Path, key: str) -> int | None:
-    """The value of `key` in a file of lines like "MemAvailable:  2048 kB", in bytes."""
+    """The value of `key`, in bytes, in a file of lines such as "MemAvailable:  2048 kB"."""
     found = [line.split()[1] for line in _lines(path) if line.startswith(f"{key}:")]
     return int(found[0]) * 1024 if found else None
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a file of the kernel; none if there is no such file, or it may not be read."""
+    """The lines of a kernel file; none if there is no such file, or if it cannot be read."""
     try:
         return path.read_text().splitlines()
     except OSError:

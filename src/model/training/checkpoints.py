@@ -1,7 +1,7 @@
-"""Checkpoints: where a training stands, kept on disk so that it goes on after whatever ended it.
+"""Checkpoints: the state of a training on disk, so that it can continue after an interruption.
 
-They are no outputs of the pipeline. A folder for each training, named after all that its result depends on, lies under
-.dvc/tmp of the repository itself, where experiments that run in a copy of it find them too.
+They are not outputs of the pipeline. Each training has a folder under .dvc/tmp of the repository. Its name is a hash of
+everything that the result depends on. Experiments that run in a copy of the repository use the same folders.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 import cv2
 import filelock
@@ -26,20 +26,28 @@ import tensorflow as tf
 from src.errors import UserError, describe_os_error
 from src.files import atomic, write_text
 
-DIGEST = 32  # bytes of SHA-256 before the content
-SHARE = 0.007  # of the time at most goes into checkpoints
-FORGOTTEN = 30 * 24 * 3600  # seconds after which the checkpoint of a training that nobody went on with is deleted
+DIGEST = 32  # bytes of the SHA-256 that precedes the content
+SHARE = 0.007  # share of the time that checkpoints may take
+ABANDONED = 30 * 24 * 3600  # seconds after which a checkpoint that nobody continued is deleted
 
 
-def checkpoints_of(root: Path) -> Path:
-    """The folder of all checkpoints of the repository at `root`, or of the one that holds this experiment's copy."""
+def checkpoints_folder(root: Path) -> Path:
+    """The folder of all checkpoints of the repository at `root`; of an experiment's copy, that of the original."""
     parts = root.parts
     repositories = [Path(*parts[:end]) for end in range(1, len(parts)) if parts[end : end + 2] == (".dvc", "tmp")]
     return [*repositories, root][0] / ".dvc/tmp/checkpoints"
 
 
-def key_of(settings: Mapping[str, Any], files: list[Path]) -> str:
-    """A name for all that a training depends on: its settings, these files, the code and the libraries in use."""
+def checkpoint_key(settings: Mapping[str, object], files: list[Path]) -> str:
+    """Hash everything that the result of a training depends on.
+
+    Args:
+        settings: plain values for JSON.
+        files: whose content counts; their paths do not.
+
+    Returns:
+        32 hexadecimal digits, also of the imported code of this project and the versions of the libraries.
+    """
     modules = [sys.modules[name] for name in sorted(sys.modules) if name.startswith("src.")]
     code = [Path(str(module.__file__)) for module in modules]
     versions = [sys.version, tf.__version__, keras.__version__, np.__version__, cv2.__version__]
@@ -53,15 +61,24 @@ def _digest(path: Path) -> str:
 
 
 class Checkpoint:
-    """The checkpoint of one training, in a folder that no other process may use meanwhile."""
+    """The checkpoint of one training.
+
+    Attributes:
+        folder: of this training alone; one process at a time may use it, see `locked`.
+        path: file with the state.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "state"
-        self._cost, self._saved = 0.0, 0.0  # seconds that writing took, and when it ended
+        self._cost, self._saved = 0.0, 0.0  # seconds that the last save took, and when it ended
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes out; `UserError` if one is training with the same settings. Sweeps forgotten folders."""
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out, and delete checkpoints that were abandoned.
+
+        Raises:
+            UserError: another process is training with the same settings, code and data.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         owner = self.folder / "process.txt"
         try:
@@ -69,26 +86,26 @@ class Checkpoint:
         except filelock.Timeout:
             process = owner.read_text() if owner.exists() else "unknown"
             raise UserError(
-                f"process {process} is training with the very same settings, code and data already (a stage outlives "
-                f"a dvc that was killed): wait for it, or stop it with kill {process}, which loses nothing; then run "
+                f"process {process} is training with the same settings, code and data already (a stage goes on when "
+                f"its dvc is killed): wait for it, or stop it with kill {process}, which loses nothing; then run "
                 "this again"
             ) from None
         with lock:
             write_text(owner, str(os.getpid()))
-            os.utime(self.folder)  # in use, however old
-            self._sweep()
+            os.utime(self.folder)  # marks it as in use
+            self._delete_abandoned()
             yield
 
-    def _sweep(self) -> None:
-        for path in self.folder.glob(".tmp-*"):  # of a process that was killed while it wrote
+    def _delete_abandoned(self) -> None:
+        for path in self.folder.glob(".tmp-*"):  # of a process that was killed while writing
             path.unlink(missing_ok=True)
         for folder in self.folder.parent.iterdir():
-            with suppress(FileNotFoundError):  # swept by another training at the same time
-                if folder != self.folder and time.time() - folder.stat().st_mtime > FORGOTTEN:
+            with suppress(FileNotFoundError):  # another training deletes it at the same time
+                if folder != self.folder and time.time() - folder.stat().st_mtime > ABANDONED:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def read(self) -> bytes:
-        """What was saved last, nothing if there is none; a damaged file counts as none, which is said."""
+        """Read the state that was saved last; empty if there is none, or (with a message) if the file is damaged."""
         try:
             stored = self.path.read_bytes()
         except FileNotFoundError:
@@ -100,11 +117,18 @@ class Checkpoint:
         return content
 
     def due(self) -> bool:
-        """Whether so much time went by since the last one that the next one's share of it is small."""
+        """Whether enough time has passed since the last save that the next one takes at most `SHARE` of it."""
         return time.monotonic() - self._saved > self._cost / SHARE
 
     def save(self, make: Callable[[], bytes]) -> None:
-        """Replace what is saved, whole or not at all; `UserError` if the disk does not take it."""
+        """Replace the saved state, completely or not at all.
+
+        Args:
+            make: returns the state.
+
+        Raises:
+            UserError: it cannot be written; the state before it is kept.
+        """
         started = time.monotonic()
         content = make()
         try:
@@ -120,27 +144,31 @@ class Checkpoint:
         self._cost = self._saved - started
 
     def discard(self) -> None:
-        """The training is done."""
+        """Delete the state: the training has ended."""
         self.path.unlink(missing_ok=True)
 
 
 @contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """Inside, Ctrl-C and SIGTERM only make the function that is yielded say True; a second Ctrl-C stops at once."""
-    asked: list[int] = []
+def catch_stop_signals() -> Iterator[Callable[[], bool]]:
+    """Inside the block, let the current step finish after Ctrl-C or SIGTERM; a second signal stops at once.
 
-    def ask(number: int, frame: Any) -> None:
-        if asked:
+    Yields:
+        A function that tells whether such a signal has come.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if received:
             raise KeyboardInterrupt
-        asked.append(number)
+        received.append(number)
         print("stopping after this step …", file=sys.stderr, flush=True)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may catch signals
         yield lambda: False
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What goes wrong in training, in words: the symptom, its likely cause, and the setting that helps."""
+"""Recognise a training that goes wrong: the symptom, its likely cause, and the setting that helps."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,77 +10,90 @@ from src.data.source.dataset import Dataset
 from src.errors import listing
 from src.params import PlannedTrain
 
-FEWEST = 3  # epochs that anything is judged by: the first is spent on warm-up and the classes' shares
+FEWEST = 3  # epochs before anything is judged: the first ones go to warm-up and to learning how frequent classes are
 SLIGHT = 0.2  # Cohen's kappa below which agreement is called slight (Landis and Koch 1977)
-FALL = 0.05  # share by which the loss must fall to count as learning; the draw of the crops alone moves it by 2 %
-WORSE = 0.02  # Dice by which validation must fall to count as worse; that of the bundled sample wavers by 0.01
-EASY = 0.95  # share of the pixels from which always naming one class is the obvious guess
-USUAL_RATES = 1e-4, 1e-2  # in which Adam trains a network with batch normalisation
+FALL = 0.05  # the loss must fall by this share to count as learning; random patches alone move it by 2 %
+WORSE = 0.02  # validation Dice must fall by this to count as worse; on the bundled sample it varies by 0.01
+EASY = 0.95  # if one class has this share of the pixels, predicting it everywhere is the obvious guess
+USUAL_RATES = 1e-4, 1e-2  # learning rates with which Adam trains a network with batch normalisation
 
 Row = Mapping[str, float]  # an epoch of plots/history.csv
-Counts = NDArray[np.int64]
+Counts = NDArray[np.int64]  # a confusion matrix [classes, classes]: true class, predicted class
 MASKS = "do the masks belong to the images, and is each value what it should be (data/contact-sheet.png)?"
 
 
-def complaints(
-    rows: Sequence[Row], crops: Counts, images: Counts, dataset: Dataset, params: PlannedTrain
+def training_warnings(
+    rows: Sequence[Row], patches: Counts, images: Counts, dataset: Dataset, params: PlannedTrain
 ) -> dict[str, str]:
-    """What is wrong after the epoch of the last of `rows`: a name for each kind of trouble → the sentences to show.
+    """Find what is wrong after an epoch.
 
-    crops, images: confusions of all of that epoch's crops and of all validation images [classes, classes], see
-    src/evaluation/metrics/confusion.py. The name of a trouble stays while its numbers change, so whoever calls
-    this after every epoch can show each trouble once, when it begins, and those of the last epoch again at the end.
+    Args:
+        rows: history of all epochs so far.
+        patches: confusion matrix of all patches of the last epoch.
+        images: confusion matrix of all validation images after it.
+        dataset: names the classes.
+        params: settings of the training.
+
+    Returns:
+        Name of the problem → the warning to show. While a problem lasts, its name stays and its numbers change.
     """
     found = {
-        "constant": _constant(rows, crops, images, dataset.names, params),
-        "never predicted": _never_predicted(rows, crops, images, dataset.names, params),
-        "no learning": _no_learning(rows, crops, images, params),
+        "constant": _constant(rows, patches, images, dataset.names, params),
+        "never predicted": _never_predicted(rows, patches, images, dataset.names, params),
+        "no learning": _no_learning(rows, patches, images, params),
         "overfitting": _overfitting(rows, params),
     }
     return {name: text for name, text in found.items() if text}
 
 
-def not_finite(loss: float, epoch: int, step: int, params: PlannedTrain, name: str = "loss") -> str:
-    """Why training stops at a loss of nan or inf in a step of an epoch, both counted from 1."""
+def not_finite_message(loss: float, epoch: int, step: int, params: PlannedTrain, name: str = "loss") -> str:
+    """Explain why training stops at a loss of NaN or infinity.
+
+    Args:
+        loss: NaN or infinity.
+        epoch: from 1.
+        step: within the epoch, from 1.
+        params: settings of the training.
+        name: of the loss.
+    """
     what = f"the {name} became {loss} in epoch {epoch}, step {step}"
     half = "; or set train.precision: float32, since float16 ends at 65504" if params.precision == "float16" else ""
-    if (epoch, step) == (1, 1):  # no weight was changed yet: the learning rate had no part in it
+    if (epoch, step) == (1, 1):  # no weight has changed yet, so the learning rate is not the cause
         return f"{what}, before anything was learned: the images' values, or weights in train.loss, are too large{half}"
     return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g}){half}"
 
 
 def patience(params: PlannedTrain) -> int:
-    """Epochs after which a trouble is no teething trouble any more.
+    """Epochs after which a problem is no longer normal for an early epoch: a third of all, but at least `FEWEST`.
 
-    A third of them, since rare classes come late, and the rest is enough to see that a warning was wrong; but at least
-    `FEWEST`.
+    Rare classes are learned late. The other two thirds are enough to see that a warning was wrong.
     """
     return max(FEWEST, math.ceil(params.epochs / 3))
 
 
-def kappa(counts: Counts) -> float:
-    """Cohen's kappa of a confusion [classes, classes]; NaN unless the truth holds two classes.
+def cohen_kappa(counts: Counts) -> float:
+    """Cohen's kappa of a confusion matrix: agreement beyond chance.
 
-    1 if every pixel is right, 0 if the prediction tells nothing of the truth: unlike accuracy and Dice, whatever the
-    shares of the classes.
+    It is 1 if every pixel is right, and 0 if the prediction is independent of the truth. Unlike accuracy and Dice, this
+    does not depend on the shares of the classes. It is NaN if the truth holds fewer than two classes.
     """
     truth, predicted = _shares(counts), _shares(counts.T)
     if np.count_nonzero(truth) < 2:
         return math.nan
-    right, chance = float(np.trace(counts) / counts.sum()), float(truth @ predicted)
-    return (right - chance) / (1 - chance)
+    observed, chance = float(np.trace(counts) / counts.sum()), float(truth @ predicted)
+    return (observed - chance) / (1 - chance)
 
 
-def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequence[str], params: PlannedTrain) -> str:
-    """All validation pixels are predicted as one class, though they hold others."""
+def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain) -> str:
+    """All validation pixels are predicted as one class, although their masks hold others."""
     predicted, shares = np.flatnonzero(images.sum(axis=0)), _shares(images)
     if _early(rows, params) or len(predicted) != 1 or shares[predicted[0]] == 1:
         return ""
     label = int(predicted[0])
     what = f"every validation pixel is predicted as {names[label]}, which {_percent(shares[label])} of them are"
-    if kappa(crops) >= SLIGHT:
+    if cohen_kappa(patches) >= SLIGHT:
         hint = (
-            "the training crops are told apart, so the validation images look different to the network: "
+            "the training patches are told apart, so the validation images look different to the network: "
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
@@ -91,34 +104,32 @@ def _constant(rows: Sequence[Row], crops: Counts, images: Counts, names: Sequenc
 
 
 def _never_predicted(
-    rows: Sequence[Row], crops: Counts, images: Counts, names: Sequence[str], params: PlannedTrain
+    rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain
 ) -> str:
-    """Classes that the validation images hold and no pixel is predicted as; a constant prediction is told as such."""
-    predicted, shares, seen = images.sum(axis=0), _shares(images), _shares(crops)
+    """No pixel is predicted as a class that the validation masks hold; `_constant` reports a constant prediction."""
+    predicted, shares, seen = images.sum(axis=0), _shares(images), _shares(patches)
     missed = np.flatnonzero((shares > 0) & (predicted == 0)).tolist()
     if _early(rows, params) or not missed or np.count_nonzero(predicted) == 1:
         return ""
     lines = [
-        f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's crops"
+        f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's patches"
         for label in missed
     ]
-    rare = shares[missed].max() < 0.5 / len(
-        names
-    )  # what data.oversample_rare draws more often, see rare_classes in crops.py
+    rare = shares[missed].max() < 0.5 / len(names)  # the classes that data.oversample_rare draws more often
     remedy = f"raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
-        hint += " What no crop holds cannot be learned: do the training images hold it (plots/splits.csv)?"
+        hint += " What no patch holds cannot be learned: do the training images hold it (plots/splits.csv)?"
     return f"classes that the validation images hold are never predicted: {hint}\n{listing(lines)}"
 
 
-def _no_learning(rows: Sequence[Row], crops: Counts, images: Counts, params: PlannedTrain) -> str:
-    """The training loss stands still while predictions tell next to nothing of the truth.
+def _no_learning(rows: Sequence[Row], patches: Counts, images: Counts, params: PlannedTrain) -> str:
+    """The training loss no longer falls, while predictions hardly agree with the masks.
 
-    Every loss stands still in the end: without the second condition, all that has been learned would be a complaint.
+    Every loss stops falling in the end. Without the second condition, every good training would be reported.
     """
     epochs = patience(params)
-    agreement = [value for value in (kappa(crops), kappa(images)) if not math.isnan(value)]
+    agreement = [value for value in (cohen_kappa(patches), cohen_kappa(images)) if not math.isnan(value)]
     if len(rows) <= epochs or not agreement or max(agreement) >= SLIGHT:
         return ""
     before, last = (min(row["loss"] for row in part) for part in (rows[:-epochs], rows[-epochs:]))
@@ -131,7 +142,7 @@ def _no_learning(rows: Sequence[Row], crops: Counts, images: Counts, params: Pla
 
 
 def _overfitting(rows: Sequence[Row], params: PlannedTrain) -> str:
-    """At the end: validation was best in the first third of the epochs and clearly worse in the last."""
+    """After the last epoch: validation was best in the first third of the epochs and clearly worse in the last."""
     third = len(rows) // 3
     if len(rows) < params.epochs or third < FEWEST:
         return ""
@@ -147,12 +158,12 @@ def _overfitting(rows: Sequence[Row], params: PlannedTrain) -> str:
 
 
 def _early(rows: Sequence[Row], params: PlannedTrain) -> bool:
-    """Whether it is too soon to judge what is predicted; the last epoch never is."""
+    """Whether it is too early to judge the predictions; after the last epoch it never is."""
     return len(rows) < min(patience(params), params.epochs)
 
 
 def _rate(params: PlannedTrain) -> str:
-    """What to do about the learning rate."""
+    """Advice on the learning rate."""
     low, high = USUAL_RATES
     if low <= params.lr <= high:
         return f"try a tenth and ten times of train.lr ({params.lr:g})"
@@ -160,7 +171,7 @@ def _rate(params: PlannedTrain) -> str:
 
 
 def _shares(counts: Counts) -> NDArray[np.float64]:
-    """float64 [classes]: each class's share of the counted pixels, by the truth; 0 if no pixel counts."""
+    """Share of each true class in the counted pixels, float64 [classes]; 0 if no pixel counts."""
     return counts.sum(axis=1) / max(counts.sum(), 1)
 
 

@@ -1,30 +1,42 @@
-"""Fine-tuning: the weights that a training begins from, taken over from an earlier model of this project."""
+"""Fine-tuning: start a training from the weights of an earlier model."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
+from src.archive.layer_names import LOGITS_CONVOLUTION
 from src.errors import UserError
-from src.model.network.model_file import load
-
-LAST = "logits_conv/"  # the convolution that tells the classes apart
+from src.model.network.model_file import read_model
 
 
-def take_over(model: keras.Model, path: Path, classes: Sequence[str]) -> str:
-    """Give `model` the weights of the network saved at `path` that mean the same; in words.
+def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str]) -> str:
+    """Copy the weights of an earlier model into a new one.
 
-    Others stay as they were drawn: those of the first convolution if the number of channels is another, those of the
-    last if the classes are not these, in this order. `UserError` if the file is not a model of this project.
+    The first convolution keeps its random weights if the number of channels differs. The last convolution keeps them
+    if the names of the classes or their order differ.
+
+    Args:
+        model: the new network, which is changed in place.
+        path: model file of the earlier one.
+        classes: names of the new model's classes, in order.
+
+    Returns:
+        A line for the user: how many weights were copied, and which are new.
+
+    Raises:
+        UserError: the file is not a model of this project.
     """
     try:
-        network, project = load(path)
+        network, project = read_model(path)
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None
     earlier, new = {weight.path: weight for weight in network.weights}, []
+    specific_to_classes = {weight.path for weight in model.get_layer(LOGITS_CONVOLUTION).weights}
+    same_classes = project.classes == list(classes)
     for weight in model.weights:
-        known = weight.path in earlier and weight.shape == earlier[weight.path].shape
-        if known and (project.classes == list(classes) or not weight.path.startswith(LAST)):
+        fits = weight.path in earlier and weight.shape == earlier[weight.path].shape
+        if fits and (same_classes or weight.path not in specific_to_classes):
             weight.assign(earlier[weight.path])
         else:
             new.append(weight.path)

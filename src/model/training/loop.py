@@ -1,59 +1,73 @@
-"""The training: patches in, the network of the best epoch out, whatever interrupted it on the way."""
+"""Train a U-Net on patches and keep the weights of its best epoch; continue after an interruption."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
-from src.model.training.checkpoints import stoppable
-from src.model.training.diagnostics import complaints, not_finite
-from src.model.training.schedule import learning_rate, steps_from, steps_of
+from src.model.training.checkpoints import catch_stop_signals
+from src.model.training.diagnostics import not_finite_message, training_warnings
+from src.model.training.schedule import learning_rate, remaining_steps, steps_of_epoch
 from src.model.training.state import Training
-from src.model.training.step import Step, training_step
-from src.model.training.validation import measures, validate
+from src.model.training.step import Images, Masks, Step, training_step
+from src.model.training.validation import epoch_measures, measure_images
 from src.model.training.workers import Workers
 from src.params import PlannedTrain
 from src.progress import progress
 
 
 def train_unet(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
-    """From where `training` stands, or its checkpoint if it has one, to the weights of the best epoch: see `fit`.
+    """Train from the checkpoint if there is one, up to the weights of the best epoch; see `run_epochs`.
 
-    `Training.checkpoint` is to be discarded when the result is safe. `UserError` says what stopped it before the end.
+    The checkpoint stays: call `training.checkpoint.discard()` when the result is written.
+
+    Args:
+        training: from `prepare_training`.
+        patches: training patches.
+        validated: images that each epoch is measured on.
+        params: settings of the training.
+
+    Raises:
+        UserError: the training stopped before its end; the message says why.
     """
-    with training.checkpoint.held() if training.workers.chief else nullcontext():
+    with training.checkpoint.locked() if training.workers.chief else nullcontext():
         try:
-            take_up(training)
-            fit(training, patches, validated, params)
+            resume(training)
+            run_epochs(training, patches, validated, params)
         except tf.errors.OpError as error:
-            raise _in_words(error, training.workers) from error
-    if training.timed:
-        pace, side = training.timed * params.batch / training.seconds, patches.data.crop
-        print(f"{pace:.1f} patches of {side} × {side} pixels a second in training, validation apart")
+            raise _explain(error, training.workers) from error
+    if training.timed_steps:
+        rate, side = training.timed_steps * params.batch / training.seconds, patches.data.crop
+        print(f"{rate:.1f} patches of {side} × {side} pixels a second in training, validation apart")
 
 
-def _in_words(error: tf.errors.OpError, workers: Workers) -> Exception:
-    """A `UserError` for what the user can put right, else the error itself."""
+def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
+    """A `UserError` where the user can do something, else the error itself."""
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return UserError("the device ran out of memory: lower train.batch, data.crop or model.filters")
-    if workers.processes > 1:  # what the others see of one that is gone depends on where it was
-        what = f"the training on {workers.processes} machines ended: one of them is gone, or failed (see what it says)"
-        return UserError(f"{what}; it goes on from its last checkpoint when all of them are started again")
+    if workers.processes > 1:  # the error that the others see depends on what they were doing
+        message = f"the training on {workers.processes} machines ended: one of them is gone, or failed"
+        continued = "it goes on from its last checkpoint when all of them are started again"
+        return UserError(f"{message} (see its own messages); {continued}")
     return error
 
 
-def take_up(training: Training) -> None:
-    """Go to where the chief's checkpoint stands, if there is one; `UserError` if this process trains something else."""
+def resume(training: Training) -> None:
+    """Restore the chief's checkpoint in all processes, if there is one.
+
+    Raises:
+        UserError: this process has other settings, data, code or libraries than the chief.
+    """
     workers, checkpoint = training.workers, training.checkpoint
     key = checkpoint.folder.name.encode()
     if workers.from_chief(key if workers.chief else b"") != key:
@@ -64,85 +78,124 @@ def take_up(training: Training) -> None:
         print(f"going on from its checkpoint, after step {training.step}", flush=True)
 
 
-def fit(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
-    """Train on `patches` from where `training` stands; ends with the weights of the best epoch.
+def run_epochs(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+    """Train all epochs that are left, and give the model the weights of the best one.
 
-    After every epoch the whole images of `validated` are measured. The loss of a training epoch is the mean over its
-    steps, that of validation is taken over all its pixels at once. Dice and IoU are as in metrics/test.json: means over
-    the foreground classes of means over patches, or over images. `UserError` says what stopped it before the end.
+    Each epoch ends with a validation on whole images. The training loss of an epoch is the mean over its steps; the
+    validation loss is taken over all pixels together. Dice and IoU are means over images or patches, then over the
+    foreground classes, as in metrics/test.json.
+
+    Args:
+        training: from `prepare_training`, or resumed.
+        patches: training patches.
+        validated: images that each epoch is measured on.
+        params: settings of the training.
+
+    Raises:
+        UserError: the training stopped before its end; the message says why.
     """
     dataset, workers = patches.store.dataset, training.workers
     step = training_step(training.network, training.adam, params, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    batches = patches.batches(steps_from(training.step, params), params.batch, workers.part(params.batch))
-    with closing(batches), stoppable() as stopped:
-        keep = partial(keep_or_stop, training, stopped)
-        told: set[str] = set()
+    batches = patches.batches(remaining_steps(training.step, params), params.batch, workers.part(params.batch))
+    with closing(batches), catch_stop_signals() as stop_requested:
+        checkpoint = partial(save_or_stop, training, stop_requested)
+        warnings = _Warnings()
         for epoch in range(len(training.history) + 1, params.epochs + 1):
-            steps = steps_of(epoch, params)
-            pace = train_epoch(training, step, batches, epoch, params, keep)
+            rate = train_epoch(training, step, batches, params, checkpoint)
             images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, seen = validate(predictor, patches.store, _after(keep, images), params.loss)
+            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), params.loss)
+            last = steps_of_epoch(epoch, params)[-1]
             if not math.isfinite(loss):
-                raise UserError(not_finite(loss, epoch, len(steps), params, "validation loss"))
-            row = {"epoch": epoch, "lr": learning_rate(steps[-1], params)}
+                number = len(steps_of_epoch(epoch, params))
+                raise UserError(not_finite_message(loss, epoch, number, params, "validation loss"))
+            row = {"epoch": epoch, "lr": learning_rate(last, params)}
             trained = training.tally
-            row |= measures(float(np.mean(training.losses)), trained, dataset)
-            row |= {f"val_{name}": value for name, value in measures(loss, seen, dataset).items()}
-            mark = " ← best" if training.add(row) else ""
+            row |= epoch_measures(float(np.mean(training.losses)), trained, dataset)
+            row |= {f"val_{name}": value for name, value in epoch_measures(loss, tally, dataset).items()}
+            mark = " ← best" if training.finish_epoch(row) else ""
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
-            print(f"epoch {epoch}/{params.epochs}  {shown}  {pace}{mark}", flush=True)
-            found = complaints(training.history, trained.pooled, seen.pooled, dataset, params)
-            for name in found:
-                if name not in told or epoch == params.epochs:  # when it begins, and if it lasts once more at the end
-                    print(f"warning: {found[name]}", flush=True)
-            told = set(found)
+            print(f"epoch {epoch}/{params.epochs}  {shown}  {rate}{mark}", flush=True)
+            found = training_warnings(training.history, trained.pooled, tally.pooled, dataset, params)
+            warnings.show(found, last=epoch == params.epochs)
             if epoch < params.epochs:
-                keep()
-    training.model.set_weights(training.weights)
+                checkpoint()
+    training.model.set_weights(training.best_weights)
 
 
 def train_epoch(
     training: Training,
     step: Step,
-    batches: Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]],
-    epoch: int,
+    batches: Iterator[tuple[Images, Masks]],
     params: PlannedTrain,
-    keep: Callable[[], None],
+    checkpoint: Callable[[], None],
 ) -> str:
-    """The steps that an epoch still needs, `keep` called after each; returns their pace in words.
+    """Run the steps that the current epoch still needs.
 
-    `UserError` as soon as a loss is not finite.
+    Args:
+        training: its history tells the epoch, and its step how much of it is done.
+        step: from `training_step`.
+        batches: of patches, from the next step on.
+        params: settings of the training.
+        checkpoint: called after each step.
+
+    Returns:
+        The speed in words; empty if no step was left.
+
+    Raises:
+        UserError: a loss is not finite.
     """
-    steps = steps_of(epoch, params)
+    epoch = len(training.history) + 1
+    steps = steps_of_epoch(epoch, params)
     done = training.step - steps.start
-    todo = len(steps) - done
+    left = len(steps) - done
     started = time.perf_counter()
-    for images, masks in progress(islice(batches, todo), len(steps), f"epoch {epoch}/{params.epochs}", done):
+    for images, masks in progress(islice(batches, left), len(steps), f"epoch {epoch}/{params.epochs}", done):
         loss, counts = step(images, masks, learning_rate(training.step, params))
         if not math.isfinite(loss):
-            raise UserError(not_finite(loss, epoch, training.step - steps.start + 1, params))
+            raise UserError(not_finite_message(loss, epoch, training.step - steps.start + 1, params))
         training.step += 1
         training.losses.append(loss)
         training.tally.add(counts)
-        keep()
+        checkpoint()
     seconds = time.perf_counter() - started
     training.seconds += seconds
-    training.timed += todo
-    return f"{todo * params.batch / seconds:.0f} patches/s" if todo else ""
+    training.timed_steps += left
+    return f"{left * params.batch / seconds:.0f} patches/s" if left else ""
 
 
-def _after(keep: Callable[[], None], images: Iterator[int]) -> Iterator[int]:
+@dataclass
+class _Warnings:
+    """Prints each warning when it first appears, and those of the last epoch again."""
+
+    shown: set[str] = field(default_factory=set)
+
+    def show(self, warnings: dict[str, str], *, last: bool) -> None:
+        for name, message in warnings.items():
+            if name not in self.shown or last:
+                print(f"warning: {message}", flush=True)
+        self.shown = set(warnings)
+
+
+def _call_before_each(call: Callable[[], None], images: Iterator[int]) -> Iterator[int]:
     for image in images:
-        keep()
+        call()
         yield image
 
 
-def keep_or_stop(training: Training, stopped: Callable[[], bool]) -> None:
-    """Save where the training stands if that is due; if the user wants to stop, save and do so by a `UserError`."""
-    if training.workers.chief and (training.checkpoint.due() or stopped()):
-        training.checkpoint.save(training.content)
-    if stopped():
+def save_or_stop(training: Training, stop_requested: Callable[[], bool]) -> None:
+    """Save a checkpoint if one is due. If the user wants to stop, save one and stop.
+
+    Args:
+        training: what is saved.
+        stop_requested: tells whether the user wants to stop.
+
+    Raises:
+        UserError: the user wants to stop; the message says how to continue.
+    """
+    if training.workers.chief and (training.checkpoint.due() or stop_requested()):
+        training.checkpoint.save(training.to_bytes)
+    if stop_requested():
         kept = "all of it is kept" if training.workers.chief else "the first machine keeps its last checkpoint"
         place = f"in epoch {len(training.history) + 1}, after step {training.step}"
         raise UserError(f"stopped {place}; {kept}: the same command goes on from there")

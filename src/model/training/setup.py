@@ -1,4 +1,4 @@
-"""The beginning of a training: the network, its optimizer, the patches, and the name of its checkpoint."""
+"""Prepare a training: the network, its optimiser, its patches and its checkpoint."""
 
 from pathlib import Path
 
@@ -7,20 +7,20 @@ from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
-from src.model.network.supervision import supervised
+from src.model.network.supervision import add_supervision
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
-from src.model.training.available_memory import machine_bytes
-from src.model.training.checkpoints import Checkpoint, key_of
-from src.model.training.initial_weights import take_over
+from src.model.training.available_memory import available_bytes
+from src.model.training.checkpoints import Checkpoint, checkpoint_key
+from src.model.training.initial_weights import load_initial_weights
 from src.model.training.state import Training
-from src.model.training.workers import choose_workers
+from src.model.training.workers import Workers, choose_workers
 from src.params import Augment
 from src.plan.memory import Settings, refuse_what_cannot_fit
 from src.plan.plan import Plan
 
 
-def set_up(
+def prepare_training(
     trained: Subset,
     validated: Subset,
     plan: Plan,
@@ -29,41 +29,39 @@ def set_up(
     seed: int,
     checkpoints: Path,
 ) -> tuple[Training, Patches]:
-    """A training of a U-Net on the images of `trained` before its first step, and its patches, as planned.
+    """Prepare a training of a U-Net up to its first step.
 
-    validated: the images that will measure it; seed: of everything drawn; checkpoints: folder in which a
-    training of the same settings, code and data that was interrupted has left where it stood, and where this one will.
-    `UserError` if its memory cannot suffice.
+    Args:
+        trained: training images.
+        validated: images that each epoch is measured on.
+        plan: settings of the training.
+        augment: augmentation of the patches.
+        seed: of everything that is drawn.
+        checkpoints: folder of all checkpoints. An interrupted training with the same settings, code and data has left
+            its checkpoint there.
+
+    Returns:
+        The training, and its patches.
+
+    Raises:
+        UserError: the memory is too small, or the devices do not fit the settings.
     """
     store = trained.store
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
-        print(_memory(plan, arithmetic), flush=True)
+        print(_check_memory(plan, arithmetic), flush=True)
     patches = Patches(trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.unet, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
-            print(take_over(model, Path(plan.train.initial), store.dataset.names), flush=True)
-        network = supervised(model, min(plan.train.supervision, plan.unet.depth - 1))
-        adam = Adam(network.trainable_variables, arithmetic.scaled)
-    settings = {
-        "data": [
-            plan.data.crop,
-            plan.data.normalise,
-            plan.data.oversample_rare,
-            plan.data.resize,
-            list(trained.indices),
-            list(validated.indices),
-        ],
-        "augment": augment.model_dump(),
-        "unet": plan.unet.model_dump(),
-        "train": plan.train.model_dump(exclude={"memory_gib"})
-        | {"precision": arithmetic.precision, "replicas": workers.replicas},
-        "seed": seed,
-    }
+            print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
+        network = add_supervision(model, min(plan.train.supervision, plan.unet.depth - 1))
+        adam = Adam(network.trainable_variables, arithmetic.scales_loss)
+    settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
+    settings["train"] = _train_settings(plan, arithmetic, workers)
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
-    key = key_of(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
+    key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     print(
         f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
@@ -72,11 +70,26 @@ def set_up(
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
-def _memory(plan: Plan, arithmetic: Arithmetic) -> str:
-    """What the training needs, in words; `UserError` if that is not there."""
+def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan, augment: Augment) -> dict[str, object]:
+    data = plan.data
+    indices = [list(trained.indices), list(validated.indices)]
+    return {
+        "data": [data.crop, data.normalise, data.oversample_rare, data.resize, *indices],
+        "augment": augment.model_dump(),
+        "unet": plan.unet.model_dump(),
+    }
+
+
+def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dict[str, object]:
+    stated = plan.train.model_dump(exclude={"memory_gib"})  # a limit, which changes no result
+    return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
+
+
+def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
+    """State what memory the training needs; raise `UserError` if there is less."""
     sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.train.batch}
-    needs = Settings.of(plan.facts, **sizes, precision=arithmetic.precision)
-    return refuse_what_cannot_fit(needs, machine_bytes(), plan.train.memory_gib)
+    needed = Settings.of(plan.facts, **sizes, precision=arithmetic.precision)
+    return refuse_what_cannot_fit(needed, available_bytes(), plan.train.memory_gib)
 
 
 def _project(patches: Patches, plan: Plan) -> Project:
@@ -90,7 +103,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         mean=patches.normalisation.mean,
         std=patches.normalisation.std,
         normalise=plan.data.normalise,
-        dtype=patches.store.dtype.name,
+        dtype=patches.store.dtype_name,
         resize=plan.data.resize,
         depth=plan.unet.depth,
         plan=dict(plan.choices),

@@ -1,13 +1,13 @@
-"""Where a training stands: all that its end depends on, to be kept and taken up again."""
+"""The state of a training, which a checkpoint saves and restores."""
 
 import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Project
@@ -24,12 +24,23 @@ HISTORY = ["epoch", "lr", *(prefix + name for name in MEASURES for prefix in (""
 
 @dataclass
 class Training:
-    """A model, what it is for, how it is trained, and where that stands.
+    """A model in training, and how far it has come.
 
-    network: the model with the further outputs that it is supervised by, if any (see src/model/network/supervision.py).
-    step: how many are done; losses, tally: of the steps of the epoch in work, and of their crops.
-    history: a row of `HISTORY` for each epoch that is done; weights: the model's after the best of them.
-    seconds, timed: of training steps in this process, and how many they were; a checkpoint does not hold them.
+    Attributes:
+        model: the network that is saved in the end.
+        network: the model with its supervised outputs, if any (src/model/network/supervision.py).
+        project: the meaning of the model's inputs and outputs.
+        adam: the optimiser.
+        arithmetic: precision and devices.
+        workers: who shares each batch.
+        checkpoint: where the state is saved.
+        step: steps that are done, in all epochs.
+        losses: of the steps of the current epoch.
+        history: a row with the columns `HISTORY` for each finished epoch.
+        best_weights: of the model after the best epoch.
+        seconds: that the steps took in this process; a checkpoint does not hold it.
+        timed_steps: steps in this process; a checkpoint does not hold it.
+        tally: running scores of the current epoch's patches.
     """
 
     model: keras.Model
@@ -42,9 +53,9 @@ class Training:
     step: int = 0
     losses: list[float] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
-    weights: list[NDArray[Any]] = field(default_factory=list)
+    best_weights: list[NDArray[np.generic]] = field(default_factory=list)
     seconds: float = 0.0
-    timed: int = 0
+    timed_steps: int = 0
     tally: RunningScores = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,21 +63,21 @@ class Training:
 
     @property
     def best(self) -> Row:
-        """The epoch with the highest validation Dice; of equal ones the first."""
+        """The row of the epoch with the highest validation Dice; the first if there is a tie."""
         return max(self.history, key=lambda row: row["val_dice"])
 
-    def add(self, row: Row) -> bool:
-        """Note an epoch, and keep its weights if it is the best yet."""
+    def finish_epoch(self, row: Row) -> bool:
+        """Add an epoch to the history; keep its weights and return True if it is the best so far."""
         self.history.append(row)
         self.losses, self.tally = [], RunningScores(len(self.project.classes))
         better = self.best is row
         if better:
-            self.weights = self.model.get_weights()
+            self.best_weights = self.model.get_weights()
         return better
 
-    def content(self) -> bytes:
-        """Where the training stands, for a checkpoint: arrays as an .npz file, the history as JSON in one of them."""
-        arrays: dict[str, Any] = {
+    def to_bytes(self) -> bytes:
+        """The state as an .npz file; the history is JSON in one of its arrays."""
+        arrays: dict[str, NDArray[np.generic]] = {
             "step": np.array(self.step),
             "losses": np.array(self.losses),
             "pooled": self.tally.pooled,
@@ -74,23 +85,23 @@ class Training:
         }
         arrays["history"] = np.array(json.dumps(self.history))
         arrays |= {f"variable-{index}": variable.numpy() for index, variable in enumerate(self._variables())}
-        arrays |= {f"best-{index}": weight for index, weight in enumerate(self.weights)}
+        arrays |= {f"best-{index}": weight for index, weight in enumerate(self.best_weights)}
         file = io.BytesIO()
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
         return file.getvalue()
 
     def restore(self, content: bytes) -> None:
-        """Go to where `content` was made, bit for bit."""
+        """Return to the state in which `to_bytes` made this content, bit for bit."""
         arrays = np.load(io.BytesIO(content), allow_pickle=False)
         self.step, self.losses = int(arrays["step"]), arrays["losses"].tolist()
         self.tally.pooled, self.tally.sums = arrays["pooled"], arrays["sums"]
         self.history = json.loads(str(arrays["history"]))
         for index, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable-{index}"])
-        self.weights = [arrays[f"best-{index}"] for index in range(len(self.model.weights)) if self.history]
+        self.best_weights = [arrays[f"best-{index}"] for index in range(len(self.model.weights)) if self.history]
 
-    def metrics(self, images: Mapping[str, int]) -> dict[str, Any]:
-        """metrics/train.json: the best epoch's measures, the sizes of what was trained, and the arithmetic."""
+    def metrics(self, images: Mapping[str, int]) -> dict[str, object]:
+        """The content of metrics/train.json; images: subset → how many images it has."""
         best = self.best
         return {
             "best_epoch": int(best["epoch"]),
@@ -103,5 +114,5 @@ class Training:
             "replicas": self.workers.replicas,
         }
 
-    def _variables(self) -> list[Any]:
+    def _variables(self) -> list[tf.Variable]:
         return [*(weight.value for weight in self.network.weights), *self.adam.state]

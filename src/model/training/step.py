@@ -1,7 +1,6 @@
-"""One step of training: a batch in; the weights move, the loss and the confusions come out."""
+"""One step of training: update the weights from a batch, and return its loss and confusion matrices."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -9,41 +8,54 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.model.network.losses import confusions
-from src.model.network.replicas import joined_over_replicas, replicas
+from src.model.network.replicas import gather_over_replicas, replica_count
 from src.model.network.supervision import deep_losses
+from src.model.network.tensor import Tensor
 from src.model.training.adam import Adam
 from src.model.training.workers import Workers
 from src.params import PlannedTrain
 
-Step = Callable[[NDArray[np.float32], NDArray[np.uint8], float], tuple[float, NDArray[np.int64]]]
+Images = NDArray[np.float32]  # [patches, side, side, channels]
+Masks = NDArray[np.uint8]  # [patches, side, side]
+Step = Callable[[Images, Masks, float], tuple[float, NDArray[np.int64]]]
 
 
 def training_step(
     model: keras.Model, adam: Adam, params: PlannedTrain, foreground: Sequence[int], workers: Workers
 ) -> Step:
-    """(images, masks, learning rate) → the batch's loss and the confusion of each crop [batch, classes, classes].
+    """Make the function that runs a step of training.
 
-    model: its first output are the logits; any others are supervised, too, and left out of the loss that is returned.
-    images float32 [part, side, side, channels], masks uint8 [part, side, side]: the part of the batch that this process
-    holds. The loss is that of the whole batch, whatever the number of replicas that share it.
+    Args:
+        model: its first output is the logits; further outputs are supervised, too.
+        adam: updates the weights of the model.
+        params: the weights of the loss.
+        foreground: indices of the classes over which the loss averages Dice.
+        workers: share the batch.
+
+    Returns:
+        A function (images, masks, learning rate) → (loss, confusions). Images are float32 [part, side, side, channels]
+        and masks uint8 [part, side, side], where part is the share of the batch that this process holds. The loss is
+        that of the first output over the whole batch, whatever the number of replicas. Confusions are int64 [batch,
+        classes, classes], one matrix for each patch.
     """
 
-    def update(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
+    def update(images: Tensor, masks: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             outputs = outputs if isinstance(outputs, list) else [outputs]
             learned, loss = deep_losses(outputs, masks, params.loss, foreground)
-            # Every replica has the whole loss, and their gradients are added up: each brings its share.
-            share = learned / replicas() * tf.convert_to_tensor(adam.scale)
+            # Every replica has the loss of the whole batch, and their gradients are added up. So each takes its share.
+            share = learned / replica_count() * tf.convert_to_tensor(adam.scale)
         adam.apply(tape.gradient(share, adam.weights), rate)
-        return loss, joined_over_replicas(confusions(outputs[0], masks))
+        return loss, gather_over_replicas(confusions(outputs[0], masks))
 
     @tf.function(jit_compile=False, autograph=False)
-    def everywhere(images: Any, masks: Any, rate: Any) -> tuple[Any, Any]:
+    def update_replicas(images: Tensor, masks: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         return workers.strategy.run(update, (images, masks, rate))
 
-    def step(images: NDArray[np.float32], masks: NDArray[np.uint8], rate: float) -> tuple[float, NDArray[np.int64]]:
-        loss, counts = everywhere(workers.placed(images), workers.placed(masks), tf.constant(rate, tf.float32))
-        return float(workers.first(loss)), workers.first(counts).numpy()
+    def step(images: Images, masks: Masks, rate: float) -> tuple[float, NDArray[np.int64]]:
+        rate_tensor = tf.constant(rate, tf.float32)
+        loss, counts = update_replicas(workers.distribute(images), workers.distribute(masks), rate_tensor)
+        return float(workers.first_replica(loss)), workers.first_replica(counts).numpy()
 
     return step

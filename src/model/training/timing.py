@@ -1,4 +1,4 @@
-"""How long a step of training and a validation take here: what tools.plan makes a number of steps from."""
+"""How long a step of training and a validation take on this machine; tools.plan turns it into a number of steps."""
 
 import tempfile
 import time
@@ -12,44 +12,67 @@ from pathlib import Path
 from src.data.crops.sampling import AHEAD
 from src.data.store.subsets import Subset
 from src.model.inference.predictor import Predictor
-from src.model.training.setup import set_up
+from src.model.training.setup import prepare_training
 from src.model.training.step import training_step
-from src.model.training.validation import validate
+from src.model.training.validation import measure_images
 from src.params import Augment
 from src.plan.plan import Plan
 
-SECONDS = 10.0  # that steps are measured for
+SECONDS = 10.0  # for which steps are measured
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Seconds: of the first step and the first validation, in which graphs are built; of each step; of each image that
-    is validated.
+class Timing:
+    """Seconds that the parts of a training take.
+
+    Attributes:
+        start: the first step and the first validated image, which build the graphs.
+        step: every later step.
+        validation: every later image of a validation.
     """
 
     start: float
     step: float
     validation: float
 
-    def training(self, steps: int, epochs: int, images: int) -> float:
-        """Seconds of a training with so many steps and epochs, in each of which so many images are validated."""
+    def seconds(self, steps: int, epochs: int, images: int) -> float:
+        """Seconds of a training.
+
+        Args:
+            steps: in all.
+            epochs: each ends with a validation.
+            images: in each validation.
+        """
         return self.start + steps * self.step + epochs * images * self.validation
 
-    def steps(self, seconds: float, validations: Callable[[int], tuple[int, int]]) -> int:
-        """The most that fit, one in each epoch at least, even if that takes longer.
+    def most_steps(self, seconds: float, validations: Callable[[int], tuple[int, int]]) -> int:
+        """The largest number of steps that fits.
 
-        validations: epochs, and images validated in each, with so many steps; with more steps never fewer.
+        Args:
+            seconds: for the whole training.
+            validations: number of steps → epochs, and images in each validation; neither falls when steps are added.
+
+        Returns:
+            At least one step for each epoch, even if that takes longer.
         """
-        most = range(1, int(seconds / self.step) + 2)
-        steps = bisect_right(most, seconds, key=lambda steps: self.training(steps, *validations(steps)))
+        candidates = range(1, int(seconds / self.step) + 2)
+        steps = bisect_right(candidates, seconds, key=lambda steps: self.seconds(steps, *validations(steps)))
         return max(steps, validations(1)[0])
 
 
-def measure_pace(trained: Subset, validated: Subset, plan: Plan, augment: Augment, seed: int) -> Pace:
-    """The pace of the training that these arguments set up. Nothing else should run meanwhile."""
+def measure_timing(trained: Subset, validated: Subset, plan: Plan, augment: Augment, seed: int) -> Timing:
+    """Measure the training that these arguments define. Nothing else should run meanwhile.
+
+    Args:
+        trained: training images.
+        validated: validation images; all of them are predicted once.
+        plan: settings of the training.
+        augment: augmentation of the patches.
+        seed: of everything that is drawn.
+    """
     store, images = trained.store, validated.indices
     with tempfile.TemporaryDirectory() as folder:
-        training, patches = set_up(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        training, patches = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
         with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
@@ -58,13 +81,13 @@ def measure_pace(trained: Subset, validated: Subset, plan: Plan, augment: Augmen
                 step(*next(batches), plan.train.lr)
 
             start = _seconds(next_step)
-            for _ in range(AHEAD):  # on batches that were made while the graph was built
+            for _ in range(AHEAD):  # uses up the batches that were made while the graph was built
                 next_step()
             each = _mean_seconds(next_step)
         predictor = Predictor(training.model, training.project)
-        start += _seconds(lambda: validate(predictor, store, images[:1], plan.train.loss))
-        validation = _seconds(lambda: validate(predictor, store, images, plan.train.loss))
-        return Pace(start, each, validation / len(images))
+        start += _seconds(lambda: measure_images(predictor, store, images[:1], plan.train.loss))
+        validation = _seconds(lambda: measure_images(predictor, store, images, plan.train.loss))
+        return Timing(start, each, validation / len(images))
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -74,7 +97,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _mean_seconds(work: Callable[[], object]) -> float:
-    """Of as many calls as `SECONDS` hold, one at least."""
+    """Mean over the calls that fit into `SECONDS`, at least one."""
     calls, spent = 0, 0.0
     while spent < SECONDS:
         spent, calls = spent + _seconds(work), calls + 1

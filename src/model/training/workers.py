@@ -1,9 +1,9 @@
-"""Who trains: one device, the devices of this machine, or several machines, each with an equal part of every batch."""
+"""Distribute training over one device, the devices of this machine, or several machines with equal parts of a batch."""
 
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from src.errors import UserError
 from src.model.network.replicas import sum_over_replicas
+from src.model.network.tensor import Tensor
 
-Choice = Literal["auto", "single", "mirrored", "multi_worker"]
+StrategyName = Literal["auto", "single", "mirrored", "multi_worker"]
 CLUSTER = (
     'TF_CONFIG must name all machines, and which of them this one is: {"cluster": {"worker": ["host:port", …]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -21,24 +22,36 @@ CLUSTER = (
 
 @dataclass(frozen=True)
 class Workers:
-    """How a batch is shared out: this process is number `process` of `processes` and has `devices` replicas."""
+    """How the processes and their devices share each batch.
 
-    strategy: Any  # tf.distribute.Strategy
+    Attributes:
+        strategy: TensorFlow's strategy of distribution.
+        process: number of this process, from 0; process 0 is the chief.
+        processes: how many there are, one on each machine.
+        devices: replicas in each process.
+    """
+
+    strategy: tf.distribute.Strategy
     process: int = 0
     processes: int = 1
     devices: int = 1
 
     @property
     def replicas(self) -> int:
+        """Replicas in all processes together."""
         return self.processes * self.devices
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes the results: one of them does."""
+        """Whether this is the process that writes the results."""
         return self.process == 0
 
     def part(self, batch: int) -> slice:
-        """Which crops of a batch this process holds; `UserError` if the batch cannot be shared out evenly."""
+        """The patches of a batch that this process holds.
+
+        Raises:
+            UserError: the batch cannot be divided evenly among the replicas.
+        """
         if batch % self.replicas:
             fitting = max(batch // self.replicas, 1) * self.replicas
             raise UserError(
@@ -47,8 +60,8 @@ class Workers:
         share = batch // self.processes
         return slice(self.process * share, (self.process + 1) * share)
 
-    def placed(self, part: NDArray[Any]) -> Any:
-        """This process's part of a batch, divided among its devices."""
+    def distribute(self, part: NDArray[np.generic]) -> Tensor:
+        """Divide this process's part of a batch among its devices."""
         if self.replicas == 1:
             return tf.constant(part)
         shares = np.split(part, self.devices)
@@ -57,26 +70,26 @@ class Workers:
         )
 
     def from_chief(self, content: bytes) -> bytes:
-        """What the chief gives, in every process; the others give nothing."""
+        """Send the chief's content to every process; the others pass empty content."""
         if self.processes == 1:
             return content
-        length = int(self._total(np.array([len(content)]))[0])
-        if not length:  # TensorFlow crashes on a sum of nothing
+        length = int(self._sum(np.array([len(content)]))[0])
+        if not length:  # TensorFlow crashes on an empty sum
             return b""
         own = np.frombuffer(content.ljust(length, b"\0"), np.uint8)
-        return self._total(own.astype(np.int32)).astype(np.uint8).tobytes()
+        return self._sum(own.astype(np.int32)).astype(np.uint8).tobytes()
 
-    def _total(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The sum of what the first replicas of all processes give."""
+    def _sum(self, values: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Sum the values of all processes, which their first replicas contribute."""
 
-        def total(value: Any) -> Any:
-            return sum_over_replicas(tf.identity(value))  # on the replica's device, which a bare argument has none of
+        def total(value: Tensor) -> Tensor:
+            return sum_over_replicas(tf.identity(value))  # puts it on the replica's device; a bare argument has none
 
-        placed = self.placed(np.concatenate([values, *[np.zeros_like(values)] * (self.devices - 1)]))
-        return np.asarray(self.first(tf.function(self.strategy.run, autograph=False)(total, (placed,))))
+        distributed = self.distribute(np.concatenate([values, *[np.zeros_like(values)] * (self.devices - 1)]))
+        return np.asarray(self.first_replica(tf.function(self.strategy.run, autograph=False)(total, (distributed,))))
 
-    def first(self, value: Any) -> Any:
-        """What the first replica of this process returned."""
+    def first_replica(self, value: Tensor) -> Tensor:
+        """The result of the first replica of this process."""
         return self.strategy.experimental_local_results(value)[0]
 
     def __str__(self) -> str:
@@ -85,16 +98,19 @@ class Workers:
         return f"{self.replicas} replicas ({self.devices} device(s) on each of {self.processes} machine(s))"
 
 
-def choose_workers(choice: Choice) -> Workers:
-    """The strategy of tf.distribute that train.strategy names; `UserError` if this machine cannot follow it.
+def choose_workers(name: StrategyName) -> Workers:
+    """Set up the strategy that train.strategy names.
 
-    Must come before any tensor is made: several machines find each other first.
+    Call it before any tensor is made: machines must find each other first.
+
+    Raises:
+        UserError: this machine cannot use the strategy, or TF_CONFIG is wrong.
     """
     machines = _machines()
-    if choice == "multi_worker" or (choice == "auto" and len(machines) > 1):
+    if name == "multi_worker" or (name == "auto" and len(machines) > 1):
         return _multi_worker(machines)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if choice == "mirrored" or (choice == "auto" and devices[0].device_type == "GPU" and len(devices) > 1):
+    if name == "mirrored" or (name == "auto" and devices[0].device_type == "GPU" and len(devices) > 1):
         if len(devices) == 1:
             raise UserError("train.strategy: mirrored needs several devices, TensorFlow sees one: set it to single")
         return Workers(tf.distribute.MirroredStrategy([device.name for device in devices]), devices=len(devices))
@@ -102,14 +118,14 @@ def choose_workers(choice: Choice) -> Workers:
 
 
 def _machines() -> list[str]:
-    """The addresses in TF_CONFIG, the variable by which TensorFlow knows the machines that train together."""
+    """The addresses in TF_CONFIG, the variable with which TensorFlow connects machines."""
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")
         machines = config.get("cluster", {}).get("worker", [])
-        if machines:
-            assert set(config["cluster"]) == {"worker"} and 0 <= config["task"]["index"] < len(machines)
+        if machines and (set(config["cluster"]) != {"worker"} or not 0 <= config["task"]["index"] < len(machines)):
+            raise ValueError("not a cluster of workers that holds this machine")
         return list(machines)
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(CLUSTER) from None
 
 

@@ -1,1 +1,1 @@
-"""The model card."""
+"""What should a user of the model know? The model card, in Markdown."""

@@ -1,97 +1,30 @@
-"""models/MODEL_CARD.md: what a model is, what it was made of, how good it is, where it fails, what it is for."""
+"""How is models/MODEL_CARD.md written? What the model is, what it was made from, how good it is, and where it fails."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from src.archive.members import METADATA, read_members
 from src.archive.project import Project
-from src.archive.validate_archive import checked
-from src.data.splits.split_warnings import split_warning
-from src.data.store.store import Store
-from src.errors import UserError, listing
-from src.files import read_csv, read_json
 from src.report.card.data_section import data_section, findings_section, split_section
 from src.report.card.scores_section import calibration_section, decisions_section, failures_section, scores_section
+from src.report.card.sources import CardSources
+from src.report.text.format import ABSENT, number
 from src.report.text.markdown import code, markdown_table, names, prose
-from src.report.text.summary import number, score
-from src.reproduction.history.lock import Lock
-from src.reproduction.history.provenance import (
-    changed_since,
-    hash_in,
-    parameters,
-    read_stages,
-    require_same_run,
-    revision,
-    versions,
-)
+from src.report.text.summary import score
+from src.reproduction.history.provenance import hash_in, versions
 
-MODEL, TRAIN, TEST = "models/unet.keras", "metrics/train.json", "metrics/test.json"
-PREPARED, CHECKS, SPLITS = "data/prepared", "data/checks.csv", "data/splits.csv"
-CLASSES, WORST = "data/evaluation/classes.csv", "data/evaluation/worst.csv"
-FILES = (MODEL, TRAIN, TEST, f"{PREPARED}/index.json", CHECKS, SPLITS, CLASSES, WORST)
 TO_FILL_IN = "**To be filled in**"
-Rows = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True)
-class Sources:
-    """All that a card is made of.
+def model_card(sources: CardSources, use: str | None = None, licence: str | None = None) -> str:
+    """Write the card in Markdown.
 
-    project: of the model; keras: the version that saved it; train, test: the metrics; classes, worst, findings, splits:
-    the rows of the tables; stages: of dvc.lock; params: the settings of the run; commit, uncommitted: see `revision`;
-    changed: see `changed_since`.
+    Args:
+        sources: Content of the run's files.
+        use: What the model is meant for, in Markdown; to be filled in if it is missing.
+        licence: The licence of the model, in Markdown; to be filled in if it is missing.
     """
-
-    project: Project
-    keras: str
-    store: Store
-    train: Mapping[str, Any]
-    test: Mapping[str, Any]
-    classes: Rows
-    worst: Rows
-    findings: Rows
-    splits: Rows
-    stages: Lock
-    params: Mapping[str, Any]
-    commit: str
-    uncommitted: Sequence[str]
-    changed: Sequence[str]
-
-    @classmethod
-    def read(cls, root: Path, out: Path) -> "Sources":
-        """Those of the project at `root`, for a card at `out`; `UserError` if they are not all there and of one run."""
-        if missing := [name for name in FILES if not (root / name).is_file()]:
-            raise UserError(f"a model card tells of files that are missing: run dvc repro\n{listing(missing)}")
-        stages = read_stages(root)
-        require_same_run(root, stages)
-        tables = {"classes": CLASSES, "worst": WORST, "findings": CHECKS, "splits": SPLITS}
-        commit, uncommitted = revision(root, out)
-        return cls(
-            project=checked(root / MODEL),
-            keras=str(json.loads(read_members(root / MODEL)[METADATA]).get("keras_version", "–")),
-            store=Store(root / PREPARED),
-            train=read_json(root / TRAIN),
-            test=read_json(root / TEST),
-            **{name: read_csv(root / path) for name, path in tables.items()},
-            stages=stages,
-            params=parameters(stages),
-            commit=commit,
-            uncommitted=uncommitted,
-            changed=changed_since(root, stages),
-        )
-
-
-def card(sources: Sources, use: str | None = None, licence: str | None = None) -> str:
-    """The card in Markdown; use, licence: texts of whoever answers for the model, in Markdown."""
-    warning = split_warning(sources.store.records, sources.splits)
     parts = [
         "# Model card",
-        _what(sources, warning),
+        _description(sources),
         "## Intended use",
-        _use(sources.project, use),
+        _use(sources, use),
         "## Data",
         data_section(sources.store, sources.splits, sources.params.get("data.source", "")),
         "### What the checks found",
@@ -103,13 +36,13 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
         "## Training",
         _training(sources),
         "## Scores",
-        scores_section(sources.test, sources.classes, sources.store.dataset.length_unit, warning),
+        scores_section(sources),
         "## Calibration",
         calibration_section(sources.test),
         "## Decisions",
         decisions_section(sources.project, sources.train, sources.test),
         "## Where it fails",
-        failures_section(sources.test, sources.worst, sources.store, sources.splits),
+        failures_section(sources),
         "## Licence",
         _licence(licence),
         "## How to repeat it",
@@ -118,44 +51,43 @@ def card(sources: Sources, use: str | None = None, licence: str | None = None) -
     return "\n\n".join(parts) + "\n"
 
 
-def _what(sources: Sources, warning: str) -> str:
-    project, test = sources.project, sources.test
-    dependent = " **The images depend on each other: see the warning below Scores.**" if warning else ""
+def _description(sources: CardSources) -> str:
+    project, test, model = sources.project, sources.test, sources.files.model.as_posix()
+    dependent = " **The images depend on each other: see the warning below Scores.**" if sources.warning else ""
     return (
-        f"A U-Net with {sources.train['parameters']:,} parameters that gives every pixel of an image one of "
-        f"{len(project.classes)} classes: {names(project.classes)}. On {test['images']} test images its mean Dice is "
-        f"{score(test.get('dice', {}))}.{dependent} It is one file, `{MODEL}`, MD5 "
-        f"`{hash_in(sources.stages, MODEL)}`.\n\n"
+        f"A U-Net with {sources.train['parameters']:,} parameters that assigns one of {len(project.classes)} classes "
+        f"to every pixel of an image: {names(project.classes)}. On {test['images']} test images its mean Dice is "
+        f"{score(test.get('dice', {}))}.{dependent} It is one file, `{model}`, MD5 "
+        f"`{hash_in(sources.stages, model)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
 
 
-def _commit(sources: Sources) -> str:
+def _commit(sources: CardSources) -> str:
     if not sources.commit:
-        return "which **no Git commit holds**"
+        return "which are **in no Git commit**"
     if sources.uncommitted:
-        return (
-            f"at Git revision `{sources.commit}` **with changes that it does not hold**: {names(sources.uncommitted)}"
-        )
+        return f"at Git revision `{sources.commit}` **with uncommitted changes**: {names(sources.uncommitted)}"
     return f"at Git revision `{sources.commit}`"
 
 
-def _use(project: Project, use: str | None) -> str:
+def _use(sources: CardSources, use: str | None) -> str:
+    project = sources.project
     images = f"{len(project.mean)} channel(s) of type {project.dtype}"
     lines = [
-        f"For images like those it was trained on (see Data): of {images}, of the same kind of things, taken and "
-        "prepared in the same way. Other channels and number types are refused; nothing else warns of an image that "
-        "is unlike them.",
-        "Every pixel gets one of the classes above, also where something else is to be seen: there is no “unknown”.",
+        f"For images like those it was trained on (see Data): {images}, the same kind of objects, acquired and "
+        "prepared in the same way. Images with other channels or number types are refused; there is no other warning "
+        "of an image that is unlike them.",
+        "Every pixel gets one of the classes above, even if it shows something else: there is no class “unknown”.",
         "Not for images of another source before it was scored on a labelled sample of them: "
-        f"`python -m tools.score --model {MODEL} --data FOLDER`.",
-        "Not a medical device, and certified for nothing. Not to decide about anyone's health, safety or rights "
-        "without a qualified person who looks at the image itself.",
-        "Scores are of the test images below and no promise for others. Where they are low, or the intervals wide, "
-        "look at each result.",
+        f"`python -m tools.score --model {sources.files.model.as_posix()} --data FOLDER`.",
+        "Not a medical device, and not certified for anything. Not for decisions about anyone's health, safety or "
+        "rights without a qualified person who looks at the image itself.",
+        "The scores are those of the test images below and no promise for other images. Where they are low, or their "
+        "intervals wide, look at each result.",
     ]
-    told = use or f"{TO_FILL_IN} (`--use TEXT`): what it is meant for, and who answers for that."
-    return "\n\n".join([told, "\n".join(f"- {line}" for line in lines)])
+    purpose = use or f"{TO_FILL_IN} (`--use TEXT`): what it is meant for, and who is responsible for that."
+    return "\n\n".join([purpose, "\n".join(f"- {line}" for line in lines)])
 
 
 def _plan(project: Project) -> str:
@@ -165,34 +97,36 @@ def _plan(project: Project) -> str:
     return markdown_table(["setting", "value", "reason"], rows, left=3)
 
 
-def _training(sources: Sources) -> str:
-    train, asked = sources.train, sources.params.get("train", {})
-    initial = asked.get("initial", "none")
-    begun = "random weights" if initial == "none" else f"{code(str(initial))} (fine-tuning)"
+def _training(sources: CardSources) -> str:
+    train = sources.train
+    initial = sources.params.get("train", {}).get("initial", "none")
+    start = "random weights" if initial == "none" else f"{code(str(initial))} (fine-tuning)"
     measures = list(train["validation"])
     rows = [[name, *(number(train[name].get(measure)) for measure in measures)] for name in ("train", "validation")]
     return (
-        f"From {begun}, seed {sources.params.get('seed', '–')}, convolutions in {prose(str(train['precision']))}, on "
-        f"{train['replicas']} device(s). Kept is epoch {train['best_epoch']} of {train['epochs']}, the best on "
-        f"validation images:\n\n{markdown_table(['of that epoch', *measures], rows)}"
+        f"From {start}, seed {sources.params.get('seed', ABSENT)}, convolutions in {prose(str(train['precision']))}, "
+        f"on {train['replicas']} device(s). The weights of epoch {train['best_epoch']} of {train['epochs']} were kept, "
+        f"the best on validation images:\n\n{markdown_table(['of that epoch', *measures], rows)}"
     )
 
 
 def _licence(licence: str | None) -> str:
     model = licence or (
         f"{TO_FILL_IN} (`--licence TEXT`): the licence of this model. It depends on what the owners of the images and "
-        "masks allow, which no program can tell."
+        "masks allow, which a program cannot know."
     )
     return f"{model}\n\nThe code that trained it is under the MIT licence (`LICENSE`)."
 
 
-def _repeat(sources: Sources) -> str:
+def _repeat(sources: CardSources) -> str:
     source = str(sources.params.get("data.source", ""))
-    hashes = {source: "the data set", PREPARED: "the prepared data set", SPLITS: "the split", MODEL: "the model"}
-    rows = [[code(path), what, f"`{hash_in(sources.stages, path) or '–'}`"] for path, what in hashes.items()]
+    files = sources.files
+    prepared, splits, model = (path.as_posix() for path in (files.prepared, files.splits, files.model))
+    hashed = {source: "the data set", prepared: "the prepared data set", splits: "the split", model: "the model"}
+    rows = [[code(path), what, f"`{hash_in(sources.stages, path) or ABSENT}`"] for path, what in hashed.items()]
     parts = [f"```bash\ngit checkout {sources.commit or 'REVISION'} && dvc repro\n```"]
     if sources.changed:
-        parts.append(f"**Not as it was when the stages ran**, so a repeat may differ: {names(sources.changed)}.")
+        parts.append(f"**Changed since the stages ran**, so a repeat may differ: {names(sources.changed)}.")
     parts.append(markdown_table(["file", "what", "MD5 in dvc.lock"], rows, left=3))
     rows = [[name, version] for name, version in versions().items()]
     parts.append(

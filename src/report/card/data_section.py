@@ -1,27 +1,31 @@
-"""Of a model card: the data set, what the checks found in it, and how it was divided."""
+"""What does the model card say about the data? The images and classes, the findings of the checks, and the split."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
 
 import numpy as np
 
 from src.data.source.dataset import SUBSETS, Dataset
 from src.data.store.store import Store
+from src.report.text.format import ABSENT, Rows, Scores
 from src.report.text.markdown import Cells, code, markdown_table, names, prose
 
-MOST_FOUND = 5  # findings that are shown
+MOST_FINDINGS = 5  # findings that are shown
 SEVERITIES = {"error": "error(s)", "skipped": "left out (data.on_error: skip)", "warning": "warning(s)"}
-Rows = Sequence[Mapping[str, str]]
 
 
 def data_section(store: Store, splits: Rows, source: str) -> str:
-    """What the images are, and a table of the classes. splits: rows of data/splits.csv; source: data.source."""
+    """Describe the images, and list the classes.
+
+    Args:
+        store: The prepared data set.
+        splits: Rows of data/splits.csv.
+        source: The setting data.source.
+    """
     records, dataset = store.records, store.dataset
     rows = [["source", _source(dataset, source)], ["images with masks", f"{len(records):,}"]]
     if twins := sum(bool(record.twin) for record in records):
-        rows.append(["of them the same as another, or nearly", f"{twins:,}"])
+        rows.append(["of them duplicates or near-duplicates", f"{twins:,}"])
     rows.append(["groups", f"{len({row['group'] for row in splits}):,}{_rule(dataset)}"])
     for name in ("width", "height"):
         lengths = [getattr(record, name) for record in records]
@@ -44,7 +48,7 @@ def _rule(dataset: Dataset) -> str:
 
 
 def _classes(store: Store) -> list[Cells]:
-    """A row for each class, and one for the pixels that count nowhere, if there are any."""
+    """A row for each class, and one for the ignored pixels, if there are any."""
     dataset, pixels = store.dataset, np.array([record.pixels for record in store.records], np.int64)
     everything = sum(record.height * record.width for record in store.records)
     rows = [
@@ -54,23 +58,28 @@ def _classes(store: Store) -> list[Cells]:
         )
     ]
     if ignored := everything - int(pixels.sum()):
-        rows.append(["ignored", code(str(dataset.ignore)), f"{ignored / everything:.2%}", "–", "no"])
+        rows.append(["ignored", code(str(dataset.ignore)), f"{ignored / everything:.2%}", ABSENT, "no"])
     return rows
 
 
 def findings_section(findings: Rows) -> str:
-    """How much was found, and the first of it; findings: rows of data/checks.csv."""
+    """Count the findings and list the first of them, from the rows of data/checks.csv."""
     if not findings:
-        return "Nothing."
+        return "Nothing was found."
     counts = Counter(row["severity"] for row in findings)
-    told = ", ".join(f"{counts[severity]} {words}" for severity, words in SEVERITIES.items() if counts[severity])
-    lines = [f"- {code(row['file'])}: {prose(row['what'])}" for row in findings[:MOST_FOUND]]
-    more = [f"- … and {len(findings) - MOST_FOUND} more"] if len(findings) > MOST_FOUND else []
-    return f"{told}; all of them in `data/checks.csv`.\n\n" + "\n".join([*lines, *more])
+    summary = ", ".join(f"{counts[severity]} {words}" for severity, words in SEVERITIES.items() if counts[severity])
+    lines = [f"- {code(row['file'])}: {prose(row['what'])}" for row in findings[:MOST_FINDINGS]]
+    more = [f"- … and {len(findings) - MOST_FINDINGS} more"] if len(findings) > MOST_FINDINGS else []
+    return f"{summary}; all of them are in `data/checks.csv`.\n\n" + "\n".join([*lines, *more])
 
 
-def split_section(splits: Rows, asked: Mapping[str, Any]) -> str:
-    """Images and groups of each subset; splits: rows of data/splits.csv; asked: the section split of the settings."""
+def split_section(splits: Rows, settings: Scores) -> str:
+    """Count the images and groups of each subset.
+
+    Args:
+        splits: Rows of data/splits.csv.
+        settings: The section `split` of the settings; may be empty.
+    """
     rows, groups = [], {}
     for subset in SUBSETS:
         own = [row for row in splits if row["subset"] == subset]
@@ -79,7 +88,7 @@ def split_section(splits: Rows, asked: Mapping[str, Any]) -> str:
         rows.append([subset, str(len(own)), share, str(len(groups[subset]))])
     shared = [group for group, number in Counter(g for own in groups.values() for g in own).items() if number > 1]
     together = f"**Groups in more than one subset: {names(shared)}.**" if shared else "No group is in two subsets."
-    folds = asked.get("folds", 0)
-    fold = f" Fold {asked['fold']} of {folds} is tested." if folds else ""
+    folds = settings.get("folds", 0)
+    fold = f" Fold {settings['fold']} of {folds} is the test set." if folds else ""
     table = markdown_table(["subset", "images", "of all", "groups"], rows)
-    return f"{table}\n\n{together} Seed of the split: {asked.get('seed', '–')}.{fold}"
+    return f"{table}\n\n{together} Seed of the split: {settings.get('seed', ABSENT)}.{fold}"

@@ -1,4 +1,4 @@
-"""Pictures of what training sees."""
+"""What does training see? Patches before and after augmentation."""
 
 from pathlib import Path
 
@@ -10,7 +10,12 @@ PICTURES, ROWS = 4, 3  # pictures, and patches in each
 
 
 def draw_augmentation(folder: Path, patches: Patches) -> None:
-    """`PICTURES` pictures NN.png of the first epoch's first patches, as stored and as training sees them."""
+    """Draw the first patches of the first epoch, as stored and augmented, with their masks.
+
+    Args:
+        folder: Where `PICTURES` pictures NN.png are written; the folder is replaced as a whole.
+        patches: The patches that training draws.
+    """
     dataset = patches.store.dataset
     with atomic(folder) as temporary:
         temporary.mkdir()

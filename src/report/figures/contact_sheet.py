@@ -1,4 +1,4 @@
-"""The contact sheet: images with their masks laid over, on which a wrong pairing shows at a glance."""
+"""Do images and masks belong together? The contact sheet shows them as overlays, so that a wrong pairing is visible."""
 
 from pathlib import Path
 
@@ -14,38 +14,52 @@ from src.report.figures.style import save
 
 COLUMNS = 8
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
-LONGEST = 24  # characters of a name
+MOST_CHARACTERS = 24  # of a name
 
 
-def draw_contact_sheet(path: Path, gate: CheckResult) -> None:
-    """Every preview of the gate, with its name; masks that nobody can read yet are coloured by their raw values."""
-    entries = [entry for entry in gate.pairs.values() if entry.preview is not None]
-    dataset = gate.encoding.dataset
-    rows = max(1, -(-len(entries) // COLUMNS))
+def draw_contact_sheet(path: Path, result: CheckResult) -> None:
+    """Draw every preview with its name. Masks whose classes are not known yet are coloured by their stored values.
+
+    Args:
+        path: The PNG file.
+        result: The result of the data set checks.
+    """
+    pairs = [pair for pair in result.pairs.values() if pair.preview is not None]
+    dataset = result.encoding.dataset
+    rows = max(1, -(-len(pairs) // COLUMNS))
     figure = Figure(figsize=(1.6 * COLUMNS, 1.75 * rows + 0.6), layout="constrained")
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     masks = []
     for axis in axes:
         axis.axis("off")
-    for axis, entry in zip(axes, entries, strict=False):
-        assert entry.preview is not None
-        image, codes = entry.preview
+    for axis, pair in zip(axes, pairs, strict=False):
+        assert pair.preview is not None
+        image, codes = pair.preview
         picture = shown(image, stretched=True)
         if dataset.classes:
-            mask = gate.encoding.lookup(entry.values)[codes]
+            mask = result.encoding.lookup(pair.values)[codes]
             masks.append(mask)
             axis.imshow(outlined(picture, mask, dataset))
         else:
             axis.imshow(_raw(picture, codes))
-        axis.set_title(plain(entry.id[-LONGEST:]), fontsize=6)
-    figure.suptitle(plain(f"{gate.source}: {len(entries)} of {len(gate.pairs)} pairs, masks laid over"), fontsize=10)
+        axis.set_title(plain(pair.id[-MOST_CHARACTERS:]), fontsize=6)
+    figure.suptitle(plain(f"{result.source}: {len(pairs)} of {len(result.pairs)} pairs with masks"), fontsize=10)
     if masks:
         figure.legend(handles=class_patches(dataset, *masks), loc="outside lower center", ncols=8, frameon=False)
     save(figure, path)
 
 
 def outlined(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset) -> Drawing:
-    """The mask's colours thinly over the image, and in full along their inner borders."""
+    """Lay a mask over an image: transparent inside, opaque along the border of each class.
+
+    Args:
+        image: uint8 [height, width, 3].
+        mask: Class indices, uint8 [height, width].
+        dataset: The classes and their colours.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
     padded = np.pad(mask, 1, mode="edge")
     neighbours = [padded[1 + y : 1 + y + mask.shape[0], 1 + x : 1 + x + mask.shape[1]] for y, x in STEPS]
     border = np.any([neighbour != mask for neighbour in neighbours], axis=0)
@@ -54,7 +68,7 @@ def outlined(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset) -> Drawi
 
 
 def _raw(image: Drawing, codes: NDArray[np.uint8]) -> Drawing:
-    """The codes of a mask in a range of colours over the image; code 0 stays clear."""
+    """Lay the codes of a mask over an image in a range of colours; code 0 is transparent."""
     present, rank = np.unique(codes, return_inverse=True)
     painted = matplotlib.colormaps["turbo"](rank.reshape(codes.shape) / max(len(present) - 1, 1))[..., :3] * 255
     return np.where(codes[..., None] > 0, 0.4 * image + 0.6 * painted, image).astype(np.uint8)

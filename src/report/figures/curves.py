@@ -1,4 +1,4 @@
-"""Loss, Dice, IoU and accuracy over the epochs."""
+"""How did training go? Loss, Dice, IoU and accuracy over the epochs."""
 
 from pathlib import Path
 
@@ -12,11 +12,17 @@ TITLES = {"loss": "Loss", "dice": "Dice", "iou": "IoU", "accuracy": "Pixel accur
 
 
 def draw_curves(path: Path, table: Path, best_epoch: int) -> None:
-    """One picture of four curves from the training history, training and validation, with the kept epoch marked."""
+    """Draw four charts of the training history: training patches and validation images.
+
+    Args:
+        path: The PNG file.
+        table: The training history, history.csv.
+        best_epoch: The epoch whose weights were kept; it is marked.
+    """
     history = pd.read_csv(table)
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     for axis, (name, title) in zip(figure.subplots(2, 2).flat, TITLES.items(), strict=True):
-        axis.plot(history["epoch"], history[name], color=TRAINING, label="training crops")
+        axis.plot(history["epoch"], history[name], color=TRAINING, label="training patches")
         axis.plot(history["epoch"], history[f"val_{name}"], color=VALIDATION, label="validation images")
         axis.axvline(best_epoch, color="0.5", linestyle=":", label=f"kept: epoch {best_epoch}")
         axis.set(title=title, xlabel="epoch")

@@ -1,23 +1,32 @@
-"""The figures of README.md and docs, from the files of a run."""
+"""Which figures does the documentation show? They are drawn from the files of a run."""
 
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from src.report.figures.style import TRAINING, save
-from src.report.text.summary import aligned, class_table
+from src.report.text.format import Scores, aligned
+from src.report.text.summary import class_table
 
 WIDTH = 2.5  # inches from one stage to the next
+Stages = Scores  # the section `stages` of dvc.yaml
 
 
-def draw_figures(folder: Path, pipeline: Mapping[str, Any], test: Mapping[str, Any], plots: Path) -> list[str]:
-    """pipeline.png, scores.png, curves.png and overlay.png; pipeline: dvc.yaml; plots: the folder of the run's plots.
+def draw_figures(folder: Path, pipeline: Mapping[str, Stages], test: Scores, plots: Path) -> list[str]:
+    """Draw pipeline.png, scores.png, curves.png and overlay.png.
 
-    The overlay is that of the image in the middle of all, from the worst to the best. There is none if no test image
-    has a Dice, so that nothing was drawn.
+    The overlay shows the image in the middle between worst and best. There is none if no test image has a Dice.
+
+    Args:
+        folder: Where the figures are written.
+        pipeline: Content of dvc.yaml.
+        test: Content of metrics/test.json.
+        plots: Folder of the run's plots.
+
+    Returns:
+        The names of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     draw_pipeline(folder / "pipeline.png", pipeline["stages"])
@@ -27,12 +36,17 @@ def draw_figures(folder: Path, pipeline: Mapping[str, Any], test: Mapping[str, A
     if overlays:
         shutil.copyfile(overlays[len(overlays) // 2], folder / "overlay.png")
     else:
-        (folder / "overlay.png").unlink(missing_ok=True)  # of an earlier run
+        (folder / "overlay.png").unlink(missing_ok=True)  # from an earlier run
     return sorted(path.name for path in folder.glob("*.png"))
 
 
-def draw_pipeline(path: Path, stages: Mapping[str, Any]) -> None:
-    """The stages in a row, below each what it writes, and arrows to those that read its files."""
+def draw_pipeline(path: Path, stages: Stages) -> None:
+    """Draw the stages in a row, the files that each writes, and arrows to the stages that read them.
+
+    Args:
+        path: The PNG file.
+        stages: The section `stages` of dvc.yaml.
+    """
     figure = Figure(figsize=(WIDTH * len(stages), 2.6))
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set(xlim=(-0.55, len(stages) - 0.45), ylim=(-1.0, 0.75))
@@ -49,14 +63,18 @@ def draw_pipeline(path: Path, stages: Mapping[str, Any]) -> None:
     save(figure, path)
 
 
-def written(stage: Mapping[str, Any]) -> list[str]:
-    """The files that a stage writes."""
+def written(stage: Scores) -> list[str]:
+    """The files that a stage of dvc.yaml writes."""
     outs = [*stage.get("outs", []), *stage.get("plots", []), *stage.get("metrics", [])]
     return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
 
-def edges(stages: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """From which to which place, where the second reads what the first writes and no longer way leads there."""
+def edges(stages: Stages) -> list[tuple[int, int]]:
+    """The dependencies between stages, without those that follow from others (the transitive reduction).
+
+    Returns:
+        Pairs of positions: the second stage reads a file that the first writes.
+    """
     parts = list(stages.values())
     direct = {
         (first, second)
@@ -64,7 +82,7 @@ def edges(stages: Mapping[str, Any]) -> list[tuple[int, int]]:
         for first, writer in enumerate(parts[:second])
         if set(written(writer)) & set(reader.get("deps", []))
     }
-    after: dict[int, set[int]] = {}  # place → the places that any way leads to
+    after: dict[int, set[int]] = {}  # position → all positions that depend on it, also indirectly
     for first in reversed(range(len(parts))):
         own = {second for one, second in direct if one == first}
         after[first] = own.union(*(after[second] for second in own))
@@ -76,7 +94,12 @@ def edges(stages: Mapping[str, Any]) -> list[tuple[int, int]]:
 
 
 def draw_text(path: Path, lines: Sequence[str]) -> None:
-    """Lines of a table, all characters as wide."""
+    """Draw the lines of a table in a monospaced font.
+
+    Args:
+        path: The PNG file.
+        lines: The lines.
+    """
     figure = Figure(figsize=(9, 0.25 * len(lines) + 0.2))
     figure.text(0.02, 0.95, "\n".join(lines).replace("$", r"\$"), family="monospace", fontsize=11, va="top")
     save(figure, path)

@@ -1,20 +1,26 @@
-"""A prediction laid over its image, as a picture to look at."""
+"""How does a prediction look on its image? The overlay that tools.predict writes."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.predictions.prediction_files import write_png
 from src.data.source.dataset import Dataset
-from src.report.figures.panels import blended, shown
+from src.report.figures.panels import Image, blended, shown
 
-LARGEST = 2048  # pixels of the longer side: larger images are thinned out
+LONGEST = 2048  # pixels of the longer side: of larger images, every second, third … row and column is drawn
 
 
-def write_overlay(path: Path, image: NDArray[Any], classes: NDArray[np.uint8], dataset: Dataset) -> None:
-    """Class indices [height, width] in their colours over the image [height, width, channels], as PNG."""
-    step = -(-max(classes.shape) // LARGEST)
+def write_overlay(path: Path, image: Image, classes: NDArray[np.uint8], dataset: Dataset) -> None:
+    """Draw a prediction over its image.
+
+    Args:
+        path: The PNG file.
+        image: [height, width, channels].
+        classes: Class indices, uint8 [height, width].
+        dataset: The classes and their colours.
+    """
+    step = -(-max(classes.shape) // LONGEST)
     picture = shown(np.ascontiguousarray(image[::step, ::step]))
     write_png(path, blended(picture, np.ascontiguousarray(classes[::step, ::step]), dataset))

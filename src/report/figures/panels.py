@@ -1,8 +1,8 @@
-"""Pictures of single images: what training sees, and how predictions compare with the truth."""
+"""How are single images drawn? Images, masks, overlays, errors, and panels that compare truth and prediction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,38 @@ from src.data.store.store import Store
 from src.files import atomic
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb, save
 
-LARGEST = 768  # pixels of a picture's longer side: larger images are thinned out for it
-MOST_OVERLAYS = 3  # classes; of more, those with the lowest Dice
+LONGEST = 768  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
+MOST_OVERLAYS = 3  # classes whose errors are drawn: those with the lowest Dice
 Drawing = NDArray[np.uint8]
+Image = NDArray[np.uint8 | np.uint16 | np.float32]  # [height, width, channels]
 
 
-def shown(image: NDArray[Any], *, stretched: bool = False) -> Drawing:
-    """An image as red, green and blue, uint8 [height, width, 3]: one channel in grey, of more than three the first.
+@dataclass(frozen=True)
+class Comparison:
+    """A test image with its masks and scores.
 
-    stretched: from the first to the last but one percentile, for the eye alone; numbers other than uint8 always are.
+    Attributes:
+        image: [height, width, channels].
+        truth: Class indices, uint8 [height, width].
+        prediction: Class indices, uint8 [height, width].
+        scores: Class → Dice; each class becomes one panel of errors, up to `MOST_OVERLAYS`.
+    """
+
+    image: Image
+    truth: Drawing
+    prediction: Drawing
+    scores: Mapping[str, float]
+
+
+def shown(image: Image, *, stretched: bool = False) -> Drawing:
+    """Convert an image to red, green and blue for display. One or two channels become grey, of more the first three.
+
+    Args:
+        image: [height, width, channels].
+        stretched: Scale the 1st to the 99th percentile to 0 to 255; images that are not uint8 always are.
+
+    Returns:
+        uint8 [height, width, 3].
     """
     three = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else np.asarray(image[..., :3])
     if stretched or image.dtype != np.uint8:
@@ -33,7 +56,17 @@ def shown(image: NDArray[Any], *, stretched: bool = False) -> Drawing:
 
 
 def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength: float = 0.45) -> Drawing:
-    """The mask's colours laid over the image; the background stays as it is."""
+    """Lay a mask's colours over an image. Background and ignored pixels stay as they are.
+
+    Args:
+        image: uint8 [height, width, 3].
+        mask: Class indices, uint8 [height, width].
+        dataset: The classes and their colours.
+        strength: Opacity of the colours, 0 to 1.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
     paint = (mask < len(dataset.names)) & (
         mask != (-1 if dataset.background_index is None else dataset.background_index)
     )
@@ -44,7 +77,18 @@ def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength:
 def errors_over(
     image: Drawing, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], label: int, classes: int
 ) -> Drawing:
-    """Hits, misses and false alarms of one class in their colours over the darkened, grey image."""
+    """Lay the true positives, false negatives and false positives of one class over the darkened, grey image.
+
+    Args:
+        image: uint8 [height, width, 3].
+        truth: Class indices, uint8 [height, width].
+        prediction: Class indices, uint8 [height, width].
+        label: The class.
+        classes: Number of classes; pixels whose truth is larger are ignored.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
     grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2) * 0.5
     counted = truth < classes
     true, found = (truth == label) & counted, (prediction == label) & counted
@@ -53,40 +97,53 @@ def errors_over(
     return grey.astype(np.uint8)
 
 
-def draw_comparisons(folder: Path, store: Store, scores: Path, predictions: Path, each: int) -> dict[str, list[str]]:
-    """A picture NN.png for each of the worst, median and best test images, worst first; kind → file names.
+def draw_comparisons(
+    folder: Path, store: Store, scores: Path, predictions: Path, each: int, *, method: str
+) -> dict[str, list[str]]:
+    """Draw the worst, median and best test images as NN.png, worst first.
 
-    scores: scores.csv, which src/evaluation/scoring/tables.py writes; an image is ranked by the mean Dice of its
-    foreground classes.
+    Images are ranked by the mean Dice of their foreground classes.
+
+    Args:
+        folder: Where the pictures are written; the folder is replaced as a whole.
+        store: The prepared data set.
+        scores: The table scores.csv, which src/evaluation/scoring/tables.py writes.
+        predictions: File of the predicted test masks.
+        each: Number of pictures of each kind.
+
+    Returns:
+        "worst", "median" and "best" → paths of the pictures, below the folder's parent.
     """
     dataset = store.dataset
     table = pd.read_csv(scores, dtype={"id": str, "class": str}, keep_default_na=False, na_values={"dice": [""]})
     foreground = [dataset.names[label] for label in dataset.foreground]
-    table = table[(table["method"] == "unet") & table["class"].isin(foreground)].dropna(subset="dice")
+    table = table[(table["method"] == method) & table["class"].isin(foreground)].dropna(subset="dice")
     means = {str(image): float(mean) for image, mean in table.groupby("id")["dice"].mean().items()}
     drawn: dict[str, list[str]] = {}
-    with atomic(folder) as temporary, np.load(predictions) as kept:
+    with atomic(folder) as temporary, np.load(predictions) as saved:
         temporary.mkdir()
         for kind, ids in ranked(means, each).items():
             for image in ids:
                 name = f"{sum(map(len, drawn.values())):02d}.png"
-                rows = table[table["id"] == image]
-                position = store.position[image]
-                _comparison(
-                    temporary / name,
-                    f"{kind}: {image}, mean Dice {means[image]:.3f}",
-                    store.image(position),
-                    store.mask(position),
-                    kept[str(position)],
-                    dict(zip(rows["class"], rows["dice"], strict=True)),
-                    dataset,
-                )
+                rows, position = table[table["id"] == image], store.position[image]
+                dice = dict(zip(rows["class"], rows["dice"], strict=True))
+                comparison = Comparison(store.image(position), store.mask(position), saved[str(position)], dice)
+                title = f"{kind}: {image}, mean Dice {means[image]:.3f}"
+                _draw_comparison(temporary / name, title, comparison, dataset)
                 drawn.setdefault(kind, []).append(f"{folder.name}/{name}")
     return drawn
 
 
 def ranked(scores: Mapping[str, float], each: int) -> dict[str, list[str]]:
-    """The ids of the worst, median and best images, `each` of a kind or a third of all, none of them twice."""
+    """Choose the worst, median and best images. No image is chosen twice.
+
+    Args:
+        scores: Image → score.
+        each: Number of images of each kind; at most a third of all, rounded up.
+
+    Returns:
+        "worst", "median" and "best" → images; a kind without images is missing.
+    """
     order = sorted(scores, key=lambda image: (scores[image], image))
     each = min(each, -(-len(order) // 3))
     worst, best = order[:each], order[max(len(order) - each, each) :]
@@ -96,36 +153,36 @@ def ranked(scores: Mapping[str, float], each: int) -> dict[str, list[str]]:
     return {kind: ids for kind, ids in kinds.items() if ids}
 
 
-def _comparison(
-    path: Path,
-    title: str,
-    image: NDArray[Any],
-    truth: Drawing,
-    prediction: Drawing,
-    scores: Mapping[str, float],
-    dataset: Dataset,
-) -> None:
-    """Image | truth | prediction | one overlay of hits, misses and false alarms for each of `scores` (class → Dice)."""
-    step = max(1, -(-max(truth.shape) // LARGEST))
-    image, truth, prediction = shown(image[::step, ::step]), truth[::step, ::step], prediction[::step, ::step]
+def _draw_comparison(path: Path, title: str, comparison: Comparison, dataset: Dataset) -> None:
+    """Draw image | truth | prediction | one panel of errors for each class."""
+    step = max(1, -(-max(comparison.truth.shape) // LONGEST))
+    image = shown(comparison.image[::step, ::step])
+    truth, prediction = (mask[::step, ::step] for mask in (comparison.truth, comparison.prediction))
     drawings = {"image": image, "truth": painted(truth, dataset), "prediction": painted(prediction, dataset)}
-    for name, value in sorted(scores.items(), key=lambda item: item[1])[:MOST_OVERLAYS]:
+    for name, value in sorted(comparison.scores.items(), key=lambda item: item[1])[:MOST_OVERLAYS]:
         label = dataset.names.index(name)
         drawings[f"{name}: Dice {value:.3f}"] = errors_over(image, truth, prediction, label, len(dataset.names))
-    named = {"hit": HIT, "miss": MISS, "false alarm": FALSE_ALARM}
-    errors = [Patch(color=colour, label=name) for name, colour in named.items()]
+    colours = {"hit": HIT, "miss": MISS, "false alarm": FALSE_ALARM}
+    errors = [Patch(color=colour, label=name) for name, colour in colours.items()]
     grid(path, title, [drawings], class_patches(dataset, truth, prediction) + errors)
 
 
 def class_patches(dataset: Dataset, *masks: Drawing) -> list[Patch]:
-    """A legend of the classes that the masks hold."""
-    held = set().union(*(np.unique(mask).tolist() for mask in masks))
+    """The legend entries of the classes that occur in the masks."""
+    present = set().union(*(np.unique(mask).tolist() for mask in masks))
     colours = enumerate(dataset.class_colours.items())
-    return [Patch(facecolor=c, edgecolor="0.5", label=plain(name)) for label, (name, c) in colours if label in held]
+    return [Patch(facecolor=c, edgecolor="0.5", label=plain(name)) for label, (name, c) in colours if label in present]
 
 
 def grid(path: Path, title: str, rows: Sequence[Mapping[str, Drawing]], patches: Sequence[Patch]) -> None:
-    """Rows of named drawings below a title, the legend at the bottom."""
+    """Draw rows of titled pictures.
+
+    Args:
+        path: The PNG file.
+        title: Title of the whole figure.
+        rows: At least one row: title → picture, uint8 [height, width, 3]. All rows have the same number of pictures.
+        patches: Legend entries.
+    """
     columns = len(rows[0])
     height, width = next(iter(rows[0].values())).shape[:2]
     figure = Figure(figsize=(2.8 * columns, 2.8 * len(rows) * min(height / width, 2) + 0.7), layout="constrained")
@@ -141,5 +198,5 @@ def grid(path: Path, title: str, rows: Sequence[Mapping[str, Drawing]], patches:
 
 
 def plain(text: str) -> str:
-    """Text from a data set, so that Matplotlib shows it as it is: `$` starts no formula, no line is broken."""
+    """Escape text from a data set for Matplotlib, so that `$` starts no formula and no line breaks."""
     return "".join(character if character.isprintable() else "?" for character in text).replace("$", r"\$")

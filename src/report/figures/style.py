@@ -1,4 +1,4 @@
-"""One look for every picture; colours from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+"""Which style and colours do the pictures share? Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from src.data.source.dataset import Dataset
 from src.files import atomic
 
-matplotlib.use("Agg")  # draws to files, also where there is no display
+matplotlib.use("Agg")  # draws to files and needs no display
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True})
 matplotlib.rcParams.update({"grid.alpha": 0.3, "savefig.dpi": 110, "axes.formatter.useoffset": False})
 
@@ -22,19 +22,32 @@ IGNORED = "#FFFFFF"
 
 
 def rgb(colour: str) -> NDArray[np.uint8]:
-    """ "#RRGGBB" → uint8 [3]."""
+    """Convert "#RRGGBB" to red, green and blue, uint8 [3]."""
     return (np.array(to_rgb(colour)) * 255).round().astype(np.uint8)
 
 
 def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
-    """Class indices [height, width] → colours uint8 [height, width, 3]; ignored pixels are white."""
+    """Colour a mask.
+
+    Args:
+        mask: Class indices, uint8 [height, width]; larger values are ignored pixels.
+        dataset: The classes and their colours.
+
+    Returns:
+        uint8 [height, width, 3]; ignored pixels are white.
+    """
     lookup = np.tile(rgb(IGNORED), (256, 1))
     lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
     return np.asarray(lookup[mask], np.uint8)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without a date or a version in it: equal pictures are equal files."""
+    """Write a figure as PNG without date or version, so that equal pictures are equal files.
+
+    Args:
+        figure: The figure.
+        path: The file; it is replaced as a whole.
+    """
     with atomic(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that it cannot write
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that the font lacks
         figure.savefig(temporary, format="png", metadata={"Software": None}, bbox_inches="tight")

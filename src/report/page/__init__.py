@@ -1,1 +1,1 @@
-"""The report page, plots/report.html."""
+"""How does the report page, plots/report.html, show a run?"""

@@ -1,7 +1,7 @@
-"""The page that `dvc plots` fills: its charts are drawn without a network, by scripts that are in it.
+"""Which HTML template does `dvc plots` fill? One that draws its charts without a network.
 
-DVC puts a script of its own behind each chart, so the page's policy cannot name those that may run; but whatever runs
-can fetch nothing.
+DVC adds a script of its own after each chart, so the page's policy cannot list the scripts that may run. It forbids all
+requests instead.
 """
 
 import json
@@ -29,7 +29,7 @@ POLICY = (
 
 
 def plots_page() -> str:
-    """A template of `dvc config plots.html_template`, made by `python -m tools.plots_page`."""
+    """Return the template for `dvc config plots.html_template`; `python -m tools.plots_page` writes it."""
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -1,1 +1,1 @@
-"""Tables and summaries for the terminal and for Markdown."""
+"""How do results read as text? Tables and sentences for the terminal and for Markdown."""

@@ -1,35 +1,42 @@
-"""Tables and foreign words in GitHub's Markdown: names from a data set are shown as they are, whatever they hold."""
+"""How are tables and names written in GitHub's Markdown? Names from a data set appear as they are and never act."""
 
 import re
 from collections.abc import Sequence
 
 from src.errors import printable
 
-BETWEEN = r"(?<![0-9A-Za-z])[/_]|[/_](?![0-9A-Za-z])|(?<=[Ww]{3})\."  # in a word a / or _ does nothing, a www. links
-PLAIN = re.compile(rf"[^0-9A-Za-z .,+\-–/_]|{BETWEEN}")  # every other character is escaped
-READABLE = re.compile(rf"[^\w .,:;%()+\-–'/]|{BETWEEN}")  # the same in prose, where fewer would be hard to read
+# Inside a word, / and _ have no effect in Markdown. After www, a point would start a link.
+BETWEEN = r"(?<![0-9A-Za-z])[/_]|[/_](?![0-9A-Za-z])|(?<=[Ww]{3})\."
+PLAIN = re.compile(rf"[^0-9A-Za-z .,+\-–/_]|{BETWEEN}")  # all other characters are escaped
+READABLE = re.compile(rf"[^\w .,:;%()+\-–'/]|{BETWEEN}")  # the same in prose, which stays readable in the source
 MOST_NAMED = 12
 Cells = list[str]
 
 
 def markdown_table(header: Cells, body: Sequence[Cells], left: int = 1) -> str:
-    """The first `left` columns set left, the others right; cells are escaped already."""
+    """Write a table.
+
+    Args:
+        header: Titles of the columns.
+        body: Rows of cells; cells are escaped already.
+        left: Number of columns that are aligned left; the others are aligned right.
+    """
     rule = [*["---"] * left, *["---:"] * (len(header) - left)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
 
 
 def code(text: str) -> str:
-    """The text as inline code of HTML in Markdown: no character of it marks up, links or mentions anything."""
+    """Write text as inline code in which no character formats, links or mentions anything."""
     return f"<code>{PLAIN.sub(_entity, printable(text))}</code>"
 
 
 def prose(text: str) -> str:
-    """The same for words with names in them, not set as code; a line break is shown as \\n."""
+    """Escape text that holds names, without setting it as code. A line break becomes \\n."""
     return READABLE.sub(_entity, printable(text))
 
 
 def names(texts: Sequence[str]) -> str:
-    """The first `MOST_NAMED` of them as code, and how many more there are."""
+    """Write the first `MOST_NAMED` names as code, and how many more there are."""
     more = [f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
     return ", ".join([*map(code, texts[:MOST_NAMED]), *more])
 

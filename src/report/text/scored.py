@@ -1,24 +1,20 @@
-"""The scores of a labelled folder in the terminal."""
+"""How do the scores of a labelled folder read in the terminal?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from src.report.text.summary import aligned, class_table, measured
+from src.report.text.format import Scores, aligned
+from src.report.text.summary import Wording, class_table, measured
 
 
-def scored_text(
-    scores: Mapping[str, Any], notes: Sequence[str], unit: str, out: Path, warnings: Sequence[str] = ()
-) -> str:
-    """Notes, headlines, the table of classes, and where the rest is.
+def scored_text(scores: Scores, notes: Sequence[str], out: Path, wording: Wording) -> str:
+    """Write notes, mean scores, the table of classes, and where the rest is.
 
     Args:
-        scores: as in scores.json.
-        notes: how the masks were read.
-        unit: of distances.
-        out: the folder of the tables.
-        warnings: what a reader of the headline needs to know, see `measured`.
+        scores: Scores as in scores.json.
+        notes: How the masks were read, a sentence each.
+        out: The folder of the tables.
+        wording: The unit of distances, and warnings.
     """
-    closing = [f"tables: {out}", f"set it beside other scores: python -m tools.compare OTHER {out}"]
-    found = measured(scores, unit, warnings=warnings)
-    return "\n".join(["", *notes, "", *found, "", *aligned(class_table(scores)), "", *closing])
+    closing = [f"tables: {out}", f"compare with other scores: python -m tools.compare OTHER {out}"]
+    return "\n".join(["", *notes, "", *measured(scores, wording), "", *aligned(class_table(scores)), "", *closing])

@@ -1,11 +1,11 @@
-"""A verified revision in the terminal, and in Markdown for a pull request."""
+"""Is a revision reproducible? The result as text for the terminal, and as Markdown for a pull request."""
 
 import textwrap
 from collections.abc import Callable, Sequence
 
 from src.errors import listing, printable
+from src.report.text.format import ABSENT, aligned
 from src.report.text.markdown import Cells, code, markdown_table, prose
-from src.report.text.summary import aligned
 from src.reproduction.verify.compared import OutRow, ScoreRow
 from src.reproduction.verify.verify import Verified
 
@@ -14,22 +14,21 @@ SCORES = ["score", "then", "now", "difference", "tolerance", ""]
 
 
 def verified_text(verified: Verified) -> str:
-    """What `verify` in src/reproduction/verify/verify.py returns, as text for the terminal, but for its failures."""
+    """Write the result of `verify` in src/reproduction/verify/verify.py, without its failures, for the terminal."""
     parts = [_table([OUTS, *out_rows(verified.outs, printable)])] if verified.outs is not None else []
     for file, rows in verified.scores.items():
-        parts.append(
-            "\n".join([file, _table([SCORES, *score_rows(rows, printable)]), textwrap.fill(_left_out(rows), 120)])
-        )
+        others = textwrap.fill(_other_scores(rows), 120)
+        parts.append("\n".join([file, _table([SCORES, *score_rows(rows, printable)]), others]))
     if not verified.failures:
         parts.append(f"{printable(verified.revision)} ({verified.commit[:12]}) is reproduced.")
     return "\n\n".join(["", *parts, *verified.notes])
 
 
 def verified_markdown(verified: Verified) -> str:
-    """All of it in GitHub's Markdown, failures first; names are shown as they are, whatever they hold."""
-    said = "yes" if not verified.failures else "no"
+    """Write the same result in GitHub's Markdown, failures first. All names are escaped."""
+    answer = "yes" if not verified.failures else "no"
     parts = [
-        f"### Is it reproducible? {said}",
+        f"### Is it reproducible? {answer}",
         f"{code(verified.revision)}, commit {code(verified.commit[:12])}, on {verified.hardware} hardware.",
     ]
     if verified.failures:
@@ -37,12 +36,12 @@ def verified_markdown(verified: Verified) -> str:
     if verified.outs is not None:
         parts.append(markdown_table(OUTS, out_rows(verified.outs, code), left=3))
     for file, rows in verified.scores.items():
-        parts += [code(file), markdown_table(SCORES, score_rows(rows, code)), prose(_left_out(rows))]
+        parts += [code(file), markdown_table(SCORES, score_rows(rows, code)), prose(_other_scores(rows))]
     return "\n\n".join([*parts, *map(prose, verified.notes)]) + "\n"
 
 
 def failure_text(verified: Verified) -> str:
-    """What is not as it must be, in one message."""
+    """List all failures in one message."""
     title = (
         f"{verified.revision} is not reproduced"
         if verified.outs is not None
@@ -56,17 +55,28 @@ def _table(rows: Sequence[Cells]) -> str:
 
 
 def out_rows(outs: Sequence[OutRow], show: Callable[[str], str]) -> list[Cells]:
+    """A row for each output: its path, its stage, and whether it is the same.
+
+    Args:
+        outs: The compared outputs.
+        show: Escapes a name.
+    """
     words = {(True, True): "same", (False, True): "differs, as it may there", (False, False): "DIFFERS"}
     return [[show(row.out), show(row.stage), words[row.same, row.ok]] for row in outs]
 
 
 def score_rows(rows: Sequence[ScoreRow], show: Callable[[str], str]) -> list[Cells]:
-    """Those that may differ somewhat, and every one that is not as it must be."""
+    """A row for each score that has a tolerance, and for each that is outside its tolerance.
+
+    Args:
+        rows: The compared scores.
+        show: Escapes a name.
+    """
     return [
         [
             show(row.score),
-            *(_number(value, show) for value in (row.then, row.now)),
-            "–" if row.difference is None else f"{row.difference:+.4f}",
+            *(_value(value, show) for value in (row.then, row.now)),
+            ABSENT if row.difference is None else f"{row.difference:+.4f}",
             f"{row.limit:.4g}",
             "ok" if row.ok else "NOT OK",
         ]
@@ -75,14 +85,15 @@ def score_rows(rows: Sequence[ScoreRow], show: Callable[[str], str]) -> list[Cel
     ]
 
 
-def _left_out(rows: Sequence[ScoreRow]) -> str:
+def _other_scores(rows: Sequence[ScoreRow]) -> str:
+    """A sentence on the scores that `score_rows` leaves out."""
     exact = sum(row.ok for row in rows if row.limit == 0)
     free = [row.score for row in rows if row.limit is None]
     judged = f"{exact} counts and settings are equal, as they must be"
     return f"{judged}; {len(free)} are not judged: {printable(', '.join(free))}." if free else f"{judged}."
 
 
-def _number(value: object, show: Callable[[str], str]) -> str:
+def _value(value: object, show: Callable[[str], str]) -> str:
     if value is None:
-        return "–"
+        return ABSENT
     return f"{value:.4f}" if isinstance(value, float) else show(str(value))

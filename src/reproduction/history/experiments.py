@@ -21,7 +21,7 @@ UNREADABLE = (DvcException, DataIndexDirError, OSError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
-class RunFiles:
+class ExperimentFiles:
     """Where a project keeps the files of a run, as paths relative to it; revisions are read at the same paths.
 
     Attributes:
@@ -35,7 +35,7 @@ class RunFiles:
     params: PurePosixPath
 
 
-def read_runs(names: Sequence[str], files: RunFiles) -> list[Run]:
+def read_runs(names: Sequence[str], files: ExperimentFiles) -> list[Run]:
     """Read runs by name.
 
     Args:
@@ -61,7 +61,7 @@ def read_runs(names: Sequence[str], files: RunFiles) -> list[Run]:
     return runs
 
 
-def is_folder(name: str, files: RunFiles) -> bool:
+def is_folder(name: str, files: ExperimentFiles) -> bool:
     """Return whether a name is that of a folder with scores; a revision of the same name is then not read.
 
     Args:
@@ -71,7 +71,7 @@ def is_folder(name: str, files: RunFiles) -> bool:
     return bool(name) and any((Path(name) / path).is_file() for path in ("scores.csv", files.scores))
 
 
-def read_folder(name: str, files: RunFiles) -> Run:
+def read_folder(name: str, files: ExperimentFiles) -> Run:
     """Read a run from a project, from its folder with the scores, or from any folder with scores.csv and dataset.yaml.
 
     Args:
@@ -93,7 +93,7 @@ def read_folder(name: str, files: RunFiles) -> Run:
     return Run(name, params, dataset, _rows(read_text(scores), name))
 
 
-def _read_revision(name: str, files: RunFiles) -> Run:
+def _read_revision(name: str, files: ExperimentFiles) -> Run:
     params, place = _params(name, files), Path(files.dataset)
     dataset = validate(Dataset, parse_yaml(dvc.api.read(str(files.dataset), rev=name), place), place)
     return Run(name, params, dataset, _rows(dvc.api.read(str(files.scores), rev=name), name))
@@ -106,7 +106,7 @@ def _rows(text: str, name: str) -> list[dict[str, str]]:
         raise UserError(f"{name}: scores.csv cannot be read: {error}") from None
 
 
-def with_other_seeds(name: str, files: RunFiles) -> tuple[list[Run], list[str]]:
+def with_other_seeds(name: str, files: ExperimentFiles) -> tuple[list[Run], list[str]]:
     """Read a run, and those among HEAD and its experiments that differ from it in the seed alone.
 
     Args:
@@ -131,7 +131,7 @@ def with_other_seeds(name: str, files: RunFiles) -> tuple[list[Run], list[str]]:
     return runs, without
 
 
-def _derived(files: RunFiles, others: Sequence[str] = ()) -> Mapping[str, Parameters]:
+def _derived(files: ExperimentFiles, others: Sequence[str] = ()) -> Mapping[str, Parameters]:
     """Name → parameters of `others` and of the experiments derived from HEAD."""
     try:
         with Repo() as repo:
@@ -141,7 +141,7 @@ def _derived(files: RunFiles, others: Sequence[str] = ()) -> Mapping[str, Parame
         raise UserError(str(error)) from None
 
 
-def _only_sweep(files: RunFiles) -> list[str]:
+def _only_sweep(files: ExperimentFiles) -> list[str]:
     params = _derived(files)
     found = find_sweeps(params)
     if not found:
@@ -155,5 +155,5 @@ def _only_sweep(files: RunFiles) -> list[str]:
     return found[0]
 
 
-def _params(name: str, files: RunFiles) -> Parameters:
+def _params(name: str, files: ExperimentFiles) -> Parameters:
     return flatten(dvc.api.params_show(str(files.params), rev=name))

@@ -3,16 +3,16 @@
   const byId = (id) => document.getElementById(id);
   const { rows, pictures } = JSON.parse(byId("images").textContent);
   const charts = JSON.parse(byId("charts").textContent);
-  const CARDS = 12; // drawn at a time
+  const CARDS = 12; // cards that are added at a time
   let chosen = [], drawn = 0;
 
-  /** Foreign text is only ever set as text, never as HTML. */
+  /** Create an element. Text from the data set is only ever set as text, never as HTML. */
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
     element.append(...children);
     return element;
   };
-  const told = (score) => (score === null ? "–" : score.toFixed(3));
+  const shown = (score) => (score === null ? "–" : score.toFixed(3));
 
   const label = () => byId("class").value;
   const scoreOf = (row) => (label() === "" ? row.dice : row.scores[label()]);
@@ -21,7 +21,7 @@
   const by = (of, sign) => (a, b) => sign * (of(a) - of(b)) || named(a, b);
   const ORDERS = { worst: by(scoreOf, 1), best: by(scoreOf, -1), small: by(sizeOf, 1), name: named };
 
-  /** The images that the filters leave, in the order asked for; those without a score come last. */
+  /** Apply the filters and the order; images without a score come last. */
   const choose = () => {
     const [low, high] = ["low", "high"].map((id) => byId(id).valueAsNumber);
     const part = byId("name").value.toLowerCase(), all = !(low > 0) && !(high < 1) && label() === "";
@@ -47,7 +47,7 @@
 
   const layersOf = (picture) => [{ kind: "image", name: "image" }, ...picture.layers];
 
-  /** The image with one layer over it. */
+  /** The image with one layer on top. */
   const stack = (row, picture, layer) => {
     const box = make("div", { className: `stack ${layer.kind}` });
     box.setAttribute("role", "img");
@@ -63,19 +63,19 @@
     element.dataset.id = row.id;
     element.append(make("h3", { textContent: row.id }));
     const score = label() === "" ? "mean Dice" : `Dice of ${byId("class").selectedOptions[0].textContent}`;
-    const facts = [`${score} ${told(scoreOf(row))}`, row.worst && `weakest: ${row.worst}`, `group ${row.group}`];
+    const facts = [`${score} ${shown(scoreOf(row))}`, row.worst && `weakest: ${row.worst}`, `group ${row.group}`];
     const picture = Object.hasOwn(pictures, row.id) ? pictures[row.id] : null;
-    if (picture) element.append(...flip(row, picture));
+    if (picture) element.append(...layered(row, picture));
     element.append(make("p", { textContent: facts.filter(Boolean).join(", ") }));
     if (row.why) element.append(make("p", { textContent: row.why }));
     return element;
   };
 
-  /** Picture, slider, words and a button; the slider's place is the layer's. */
-  const flip = (row, picture) => {
+  /** Picture, slider, name of the layer, and a button. The slider's value is the index of the layer. */
+  const layered = (row, picture) => {
     const layers = layersOf(picture), holder = make("div", { className: "holder" }), words = make("output");
     const slider = make("input", { type: "range", min: 0, max: layers.length - 1, step: 1 });
-    slider.setAttribute("aria-label", `What is shown of ${row.id}`);
+    slider.setAttribute("aria-label", `Layer of ${row.id}`);
     const show = () => {
       const layer = layers[slider.valueAsNumber];
       holder.replaceChildren(stack(row, picture, layer));
@@ -83,7 +83,7 @@
       words.value = layer.name;
     };
     slider.addEventListener("input", show);
-    slider.value = placeIn(picture, layers);
+    slider.value = layerIndex(picture, layers);
     show();
     const larger = make("button", { type: "button", textContent: "larger" });
     larger.setAttribute("aria-pressed", "false");
@@ -92,24 +92,24 @@
     return [holder, slider, make("div", { className: "row" }, words, larger)];
   };
 
-  /** Where the layer lies that is asked for; of errors those of the chosen class, if it is drawn. */
-  const placeIn = (picture, layers) => {
+  /** Index of the selected layer; for errors, of the chosen class if its errors are drawn. */
+  const layerIndex = (picture, layers) => {
     const wanted = Number(byId("layer").value);
     if (wanted < 3 || label() === "") return Math.min(wanted, layers.length - 1);
     const place = layers.findIndex((layer) => layer.name === `errors: ${byId("class").selectedOptions[0].textContent}`);
     return place < 0 ? Math.min(3, layers.length - 1) : place;
   };
 
-  const turnAll = () => {
+  const switchAll = () => {
     for (const slider of document.querySelectorAll(".card input")) {
       const id = slider.closest(".card").dataset.id;
-      slider.value = placeIn(pictures[id], layersOf(pictures[id]));
+      slider.value = layerIndex(pictures[id], layersOf(pictures[id]));
       slider.dispatchEvent(new Event("input"));
     }
   };
 
   for (const id of ["sort", "class", "low", "high", "name", "pictured"]) byId(id).addEventListener("input", choose);
-  byId("layer").addEventListener("input", turnAll);
+  byId("layer").addEventListener("input", switchAll);
   byId("strength").addEventListener("input", (event) =>
     document.documentElement.style.setProperty("--strength", event.target.value));
   byId("more").addEventListener("click", draw);
@@ -118,25 +118,25 @@
     const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), select");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !"1234".includes(event.key)) return;
     byId("layer").value = Number(event.key) - 1;
-    turnAll();
+    switchAll();
   });
 
-  // On paper nothing can be turned: all layers stand side by side, and what is folded is open.
+  // Paper has no slider: print all layers side by side, and open what is folded.
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details")) details.open = true;
     for (const element of document.querySelectorAll(".card")) {
       const row = rows.find((one) => one.id === element.dataset.id);
       const picture = Object.hasOwn(pictures, row.id) ? pictures[row.id] : null;
-      const shown = picture ? layersOf(picture) : [];
-      const parts = shown.map((layer) => make("div", {}, stack(row, picture, layer), layer.name));
+      const layers = picture ? layersOf(picture) : [];
+      const parts = layers.map((layer) => make("div", {}, stack(row, picture, layer), layer.name));
       element.append(make("div", { className: "strip" }, ...parts));
     }
   });
   addEventListener("afterprint", () => document.querySelectorAll(".strip").forEach((strip) => strip.remove()));
 
   choose();
-  // Charts come one by one after all else, so that the page is there at once. Vega's interpreter of expressions needs
-  // no eval, which the page's policy forbids.
+  // Draw the charts one by one, so that the page responds at once. Vega's expression interpreter (ast) works without
+  // eval, which the page's policy forbids.
   const options = { actions: false, renderer: "svg", ast: true };
   const drawCharts = async () => {
     for (const place of document.querySelectorAll("[data-chart]")) {

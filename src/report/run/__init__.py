@@ -1,0 +1,1 @@
+"""Which files of a run are the report page and the model card made from?"""
