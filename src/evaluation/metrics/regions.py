@@ -11,7 +11,6 @@ from scipy.ndimage import find_objects
 
 from src.evaluation.metrics.confusion import Counts
 
-LARGEST = 64_000_000  # pixels of an image above which boundaries and objects are left out: they need it as a whole
 Mask = NDArray[np.uint8]
 
 
