@@ -15,8 +15,8 @@ from src.errors import UserError
 from src.files import write_yaml
 from src.model.network.model_file import read_model, write_model
 from src.model.training.setup import prepare_training
-from src.plan.initial import initial_network
-from src.plan.plan import THAT_OF_INITIAL
+from src.plan.initial import Initial, initial_network
+from src.plan.plan import OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
 from tests.small_training import small_params
 from tests.test_train import float32, train_small  # noqa: F401
@@ -108,9 +108,9 @@ def test_a_different_order_of_classes_gives_new_weights_to_the_last_layer(earlie
 
 def test_fine_tuning_takes_filters_and_depth_from_the_earlier_model(earlier, initial):
     plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
-    assert (plan.unet.filters, plan.unet.depth) == (4, 2)
-    assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == THAT_OF_INITIAL
-    assert initial_network(NAME) == (plan.unet, 0) and initial_network("none") is None
+    assert (plan.model.filters, plan.model.depth) == (4, 2)
+    assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == OF_INITIAL
+    assert initial_network(NAME) == Initial(plan.model, 0) and initial_network("none") is None
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_fine_tuning_starts_with_a_lower_loss_than_random_weights(earlier, initi
         training = train_small(earlier.store, **{"train.initial": name, "train.epochs": 2})
         training.checkpoint.discard()
         found[name] = training.history[0]
-        assert (training.project.plan["model.filters"].why == THAT_OF_INITIAL) == (name == NAME)
+        assert (training.project.plan["model.filters"].why == OF_INITIAL) == (name == NAME)
     for measure in ("loss", "val_loss"):
         assert found[NAME][measure] < 0.8 * found["none"][measure]
 
