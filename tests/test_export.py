@@ -354,7 +354,7 @@ def test_missing_files_are_reported_before_anything_is_exported(here, gone, word
 def test_a_split_without_test_images_is_refused(here):
     text = (here / "data/splits.csv").read_text()
     (here / "data/splits.csv").write_text(text.replace(",test,", ",train,"))
-    with pytest.raises(UserError, match="has no test images to check an export on"):
+    with pytest.raises(UserError, match="has no test images, which are needed to check an export"):
         main(arguments().parse_args([]))
 
 

@@ -40,9 +40,9 @@ def model(tmp_path_factory):
 
 
 def write_predictable(folder, model, values):
-    """Write images, with the model's predictions as masks, except that the first column is all of the first class.
+    """Images, and as masks what the model says of them but for the first column, which is all of its first class.
 
-    values: stored value of each class of the model. Returns the number of pixels that the model gets wrong.
+    values: of the stored masks, for each of the model's classes. Returns how many pixels the model then gets wrong.
     """
     from src.model.inference.predictor import load_predictor
 
