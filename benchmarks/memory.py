@@ -68,7 +68,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     from src.model.training.setup import prepare_training
     from src.params import PlannedModel, Precision
     from src.plan.facts import Facts
-    from src.plan.memory import Settings, peak_bytes
+    from src.plan.memory import TrainingSize, peak_bytes
     from src.plan.plan import plan_training
 
     make(work / "set", setting["side"], setting["classes"])
@@ -86,7 +86,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
-    estimated = peak_bytes(Settings.of(facts, **sizes, precision=precision))
+    estimated = peak_bytes(TrainingSize.of(facts, **sizes, precision=precision))
     return {"measured_mib": int(peak[1]) // 1024, "estimated_mib": estimated // 2**20}
 
 

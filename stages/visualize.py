@@ -30,7 +30,7 @@ def main(params: Params) -> None:
     draw_curves(PLOTS / "curves.png", files.history, results.train["best_epoch"])
     draw_comparisons(PLOTS / "overlays", results.store, files.scores, files.predictions, panels, method=NETWORK)
     gain = gain_over_colour(read_csv(files.scores), dataset, params.evaluate.resamples, params.seed)
-    sources = read_page_sources(results, files, gain, params.model_dump())
+    sources = read_page_sources(results, gain, params.model_dump())
     write_text(page, report_page(sources, panels))
     warnings = [averages(dataset), *([results.warning] if results.warning else [])]
     wording = Wording("test images", dataset.length_unit, warnings)

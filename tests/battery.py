@@ -1,4 +1,4 @@
-"""What the tests of bad input share: a run as the stage does it, and pairs to spoil."""
+"""Helpers for tests of bad input: prepare a data set as the stage does, and write pairs to damage."""
 
 from pathlib import Path
 
@@ -18,20 +18,20 @@ MASK = np.eye(64, dtype=np.uint8)
 
 
 def run(source: Path, folder: Path, sheet: bool = True, **changes):
-    """As the stage does it: the table and the contact sheet beside the store; quicker without the sheet."""
+    """Prepare as the stage does, with table and contact sheet. Without the sheet it is faster."""
 
-    def shown(gate: CheckResult) -> None:
+    def shown(result: CheckResult) -> None:
         if sheet:
-            return report_findings(gate, folder / "checks.csv", folder / "sheet.png")
-        print("\n".join(summary(gate)))
-        write_findings(folder / "checks.csv", gate)
-        return stop_on_errors(gate, folder / "checks.csv")
+            return report_findings(result, folder / "checks.csv", folder / "sheet.png")
+        print("\n".join(summary(result)))
+        write_findings(folder / "checks.csv", result)
+        return stop_on_errors(result, folder / "checks.csv")
 
     return prepare(data_section(source, **changes), folder / "prepared", shown)
 
 
 def state(source):
-    """Every entry below the folder: its bytes, time, size and kind."""
+    """Every path below the folder → its time of change, mode and content."""
     return {
         path: (
             path.lstat().st_mtime_ns,
@@ -43,7 +43,7 @@ def state(source):
 
 
 def put(source, stem, image=None, mask=None, image_suffix=".png", mask_suffix=".png"):
-    """A good pair, or one with the content of its files given."""
+    """Write a good pair, or one with given content of its files."""
     write_pair(source, stem, NOISE, MASK)
     for kind, content, suffix in (("images", image, image_suffix), ("masks", mask, mask_suffix)):
         if content is not None:

@@ -1,11 +1,11 @@
-"""What a module imports, directly or not, and which parameters a stage reads: from the source, without running it."""
+"""What a module imports, directly or indirectly, and which parameters a stage reads; from the source alone."""
 
 import ast
-from itertools import pairwise
 from pathlib import Path
 
 from src.params import Params
 from src.section import Section
+from tests.parameter_reads import SECTIONS, chains, section_reads
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,44 +64,25 @@ def _holds_only_a_docstring(path: Path) -> bool:
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
-def attributes(path: Path) -> list[list[str]]:
-    """Every attribute chain in the file, longest form only: `params.data.source` gives ["params", "data", "source"]."""
-    tree = ast.parse(path.read_text())
-    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    chains = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and id(node) not in inner:
-            parts: list[str] = []
-            value: ast.expr = node
-            while isinstance(value, ast.Attribute):
-                parts.append(value.attr)
-                value = value.value
-            chains.append([*([value.id] if isinstance(value, ast.Name) else []), *reversed(parts)])
-    return chains
-
-
 def parameters_read(name: str) -> set[str]:
     """The parameters that the module of a stage reads, as dvc.yaml should list them.
 
-    All of them if it writes down `params` as a whole. Else what it takes from `params` itself, such as params.split; of
-    a section that it hands on whole, the keys that its closure reads, from a variable named like the section, `params`
-    or `unet`; all of them stand for the section.
+    All of them if it writes down the whole of its `Params`. Otherwise what it takes from its `Params` itself, such as
+    split.seed. If it passes on a section as a whole, the keys of this section that its closure reads; where these are
+    all keys, the section.
     """
     own = ROOT.joinpath(*name.split(".")).with_suffix(".py")
     # stages/__init__.py reads data.source for a check: nothing that a stage writes depends on it.
     passed_over = {ROOT / "src/params.py", ROOT / "stages/__init__.py"}
-    chains = [chain for path in closure(name) - passed_over for chain in attributes(path)]
-    pairs = {pair for chain in chains for pair in pairwise(chain)}
+    reads = section_reads(sorted(closure(name) - passed_over))
     found = set()
-    for chain in attributes(own):
-        if chain[0] != "params":
-            continue
-        if chain[1] == "model_dump":
+    for chain in chains(own, "Params"):
+        if chain == ("model_dump",):
             return set(Params.model_fields)
-        section = Params.model_fields[chain[1]].annotation
-        if len(chain) > 2 or not (isinstance(section, type) and issubclass(section, Section)):
-            found.add(".".join(chain[1:]))
+        section = Params.model_fields[chain[0]].annotation
+        if len(chain) > 1 or not (isinstance(section, type) and issubclass(section, Section)):
+            found.add(".".join(chain))
             continue
-        keys = {key for key in section.model_fields if pairs & {(chain[1], key), ("params", key), ("unet", key)}}
-        found |= {chain[1]} if keys == set(section.model_fields) else {f"{chain[1]}.{key}" for key in keys}
+        keys = {key for kind, key in reads if issubclass(SECTIONS[kind], section)}  # of the plan's numbers, too
+        found |= {chain[0]} if keys == set(section.model_fields) else {f"{chain[0]}.{key}" for key in keys}
     return {key for key in found if not any(key.startswith(f"{other}.") for other in found)}

@@ -60,9 +60,9 @@ def data_section(source: Path, **changes: Any) -> Data:
 def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     """The data set prepared into `folder`/prepared, findings in `folder`/checks.csv; `changes`: to section data."""
 
-    def report(gate: CheckResult) -> None:
-        write_findings(folder / "checks.csv", gate)
-        stop_on_errors(gate, folder / "checks.csv")
+    def report(result: CheckResult) -> None:
+        write_findings(folder / "checks.csv", result)
+        stop_on_errors(result, folder / "checks.csv")
 
     return prepare(data_section(source, **changes), folder / "prepared", report)
 

@@ -12,6 +12,7 @@ from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.evaluation.scoring.save_predictions import save_predictions
 from src.report.page.sources import PageSources
+from tools.card import run_files
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028'\"{{ 7 * 7 }}"
 CELL = "cell </script><img src=x onerror=alert(2)>"
@@ -44,8 +45,8 @@ def made_sources(
         for label, name in enumerate(classes)
     ]
     made = _tables(ids, classes, scores) | _rest(classes, images)
-    files = {"predictions": folder / "predictions.npz", "augmentation": folder / "none"}
-    return PageSources(store=cast(Store, store), scores=scores, **files, **made)
+    paths = {"predictions": folder / "predictions.npz", "augmentation": folder / "none"}
+    return PageSources(store=cast(Store, store), scores=scores, **paths, **made)
 
 
 def _score(image: str, name: str, true: np.ndarray, found: np.ndarray) -> dict[str, str]:
@@ -94,4 +95,5 @@ def _rest(names: Sequence[str], images: int) -> dict[str, Any]:
         "hashes": {"data/prepared": ("the images", "0" * 32)},
         "versions": {"python": "3.11"},
         "keras": "3",
+        "files": run_files(),
     }

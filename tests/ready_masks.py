@@ -1,4 +1,4 @@
-"""A labelled folder and masks that stand ready for it, for the tests of tools.score."""
+"""A labelled folder and ready masks for it, for the tests of tools.score."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ RESAMPLES = {"evaluate.resamples": 200}
 
 
 def write_masks(folder, masks):
-    """Stem → mask, as PNG."""
+    """Write masks as PNG; `masks`: stem → mask."""
     for stem, mask in masks.items():
         path = folder / f"{stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def write_masks(folder, masks):
 
 
 def row(*values):
-    """A mask of 8 × 8 pixels, of these columns."""
+    """A mask of 8 × 8 pixels with these columns."""
     return np.tile(np.array(values, np.uint8), (8, 1))
 
 
@@ -30,7 +30,7 @@ THIRD = row(0, 0, 255, 255, 255, 255, 255, 255)
 
 
 def write_halves(folder):
-    """Four images of which each mask is its left half; those in other/ share two columns of eight with it."""
+    """Four images whose masks are their left half. The masks in other/ overlap them in two of eight columns."""
     rng = np.random.default_rng(0)
     for number in range(4):
         write_pair(folder, f"p{number // 2}-{number}", rng.integers(0, 255, (8, 8, 3), np.uint8), LEFT)
@@ -39,7 +39,7 @@ def write_halves(folder):
 
 
 def scored(folder, work, prediction=None, masks="masks", only=None, **changes):
-    """Results of a ready folder, the labelled data, and the ready masks."""
+    """Scores of a folder of ready masks, the labelled folder, the ready masks, and the newly ignored pixels."""
     read = changed_params(**RESAMPLES, **changes)
     work.mkdir()
     labelled = read_labelled(folder, read, work, show_findings, masks=masks, only=only)

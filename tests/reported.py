@@ -15,7 +15,7 @@ ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 
 
 def index_mask(number, classes=2):
-    """A disc of each class but the first at a place of its own."""
+    """A disc of each class except the first, at separate places."""
     rng, mask = np.random.default_rng(number), np.zeros((HEIGHT, WIDTH), np.uint8)
     for label in range(1, classes):
         row, column = rng.uniform(0.25, 0.75, 2) * [HEIGHT, WIDTH]
@@ -38,7 +38,7 @@ def save(path: Path, pixels, **options):
 
 
 def data_set(folder, mask=lambda number: index_mask(number) * 255, image=picture, names=("c{0}.png", "c{0}.png"), **o):
-    """Write `COUNT` pairs; `names`: of image and mask by number; the options are those of the masks' writer."""
+    """Write `COUNT` pairs. `names`: number → names of image and mask. Options go to the writer of masks."""
     for number in range(COUNT):
         save(folder / "images" / names[0].format(number), image(number))
         save(folder / "masks" / names[1].format(number), mask(number), **o)
@@ -46,7 +46,7 @@ def data_set(folder, mask=lambda number: index_mask(number) * 255, image=picture
 
 
 def findings(folder, source, **changes):
-    """(store or None, rows of checks.csv), after the preparation of `source` into `folder`/out."""
+    """Prepare `source` into `folder`/out. Return the store, or None after an error, and the rows of checks.csv."""
     out = folder / "out"
     out.mkdir()
     try:
@@ -58,7 +58,7 @@ def findings(folder, source, **changes):
 
 
 def refused(folder, source, words, setting, **changes):
-    """The rows of errors: all say `words` and `setting`, and there is no store."""
+    """Check that preparing fails and all errors contain `words` and `setting`. Return their rows."""
     store, rows = findings(folder, source, **changes)
     errors = [row for row in rows if row["severity"] == "error"]
     assert store is None and errors
@@ -68,21 +68,21 @@ def refused(folder, source, words, setting, **changes):
 
 
 def warned(folder, source, words, **changes):
-    """The store, if a warning says `words`."""
+    """Check that a warning contains `words`. Return the store."""
     store, rows = findings(folder, source, **changes)
     assert any(words in row["what"] and row["severity"] == "warning" for row in rows), rows
     return store
 
 
 def unremarked(folder, source, **changes):
-    """The store of a data set that nothing is wrong with."""
+    """Check that there is no finding. Return the store."""
     store, rows = findings(folder, source, **changes)
     assert store is not None and not rows, rows
     return store
 
 
 def same_pixels(store, masks, images=None):
-    """The store holds these, id → array; masks as class indices."""
+    """Check that the store holds these: id → array, masks as class indices."""
     assert {record.id for record in store.records} == set(masks)
     for index, record in enumerate(store.records):
         np.testing.assert_array_equal(store.mask(index), masks[record.id])

@@ -12,6 +12,7 @@ from src.evaluation.comparison.limits import check_gates
 from src.evaluation.comparison.runs import Run
 from src.evaluation.comparison.seeds import compare_seeds, summarize_seeds
 from src.evaluation.scoring.score import write_scores
+from src.evaluation.scoring.scores import Scoring
 from src.files import read_csv, read_json, read_yaml, write_yaml
 from src.report.card.card import model_card
 from src.report.card.sources import read_card_sources
@@ -135,7 +136,8 @@ def test_ready_masks_are_scored_whatever_is_absent(tmp_path, case):
     write_yaml(tmp_path / "set/dataset.yaml", content)
     results, labelled, ready, _ = scored(tmp_path / "set", tmp_path / "work")
     params = changed_params(**RESAMPLES)
-    scores = write_scores(tmp_path / "out", "prediction", results, None, labelled.store.dataset, params)
+    scoring = Scoring(labelled.store.dataset, params.evaluate, params.seed)
+    scores = write_scores(tmp_path / "out", "prediction", results, None, scoring)
     assert "tables: " in scored_text(scores, ready.notes(), tmp_path / "out", Wording())
     expected = mean([dice(*images, 1) for images in test.values()])
     found = scores["classes"][labelled.store.dataset.names[1]].get("dice", np.nan)

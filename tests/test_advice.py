@@ -1,4 +1,4 @@
-"""What check says of groups: those that split will see, its refusal in its words, and the line that groups images."""
+"""check predicts the groups and the errors of split, and proposes rules that group dependent images."""
 
 import re
 
@@ -21,7 +21,7 @@ from tests.test_commands import run
 
 
 def write_scenes(folder, named):
-    """The images with a disc in each mask, at a place of its own."""
+    """Write images, each with a mask of one disc at a random place."""
     rng = np.random.default_rng(0)
     for name, image in named:
         mask = np.zeros(image.shape[:2], np.uint8)
@@ -46,7 +46,7 @@ def checked(folder, split_params, **changes):
         (scenes.static(0), r"^(.*?)\d$", 4),
     ],
 )
-def test_the_line_that_groups_dependent_images_is_given(tmp_path, params, named, rule, groups):
+def test_the_rule_that_groups_dependent_images_is_proposed(tmp_path, params, named, rule, groups):
     folder = write_scenes(tmp_path / "set", named)
     lines, error = checked(folder, params().split)
     text = "\n".join(lines)
@@ -68,12 +68,12 @@ def test_the_line_that_groups_dependent_images_is_given(tmp_path, params, named,
         ([(f"{number}", image) for number, (_, image) in enumerate(scenes.video(0, 12))], "one sequence"),
     ],
 )
-def test_what_else_can_be_done_is_said_where_names_do_not_tell(tmp_path, params, named, words):
+def test_other_remedies_are_given_where_names_suggest_no_rule(tmp_path, params, named, words):
     lines, _ = checked(write_scenes(tmp_path / "set", named), params().split)
     assert words in "\n".join(lines)
 
 
-def test_a_rule_that_the_lists_tear_is_named_with_the_reason(tmp_path, params):
+def test_a_rule_that_contradicts_the_lists_is_named_with_the_reason(tmp_path, params):
     named = scenes.videos(0)
     folder = write_scenes(tmp_path / "set", named)
     (folder / "dataset.yaml").write_text("train: train.txt\ntest: test.txt\n")
@@ -85,7 +85,7 @@ def test_a_rule_that_the_lists_tear_is_named_with_the_reason(tmp_path, params):
     assert "a table beside dataset.yaml" in text
 
 
-def test_a_rule_of_params_is_corrected_there(tmp_path, params):
+def test_a_rule_in_params_yaml_is_corrected_there(tmp_path, params):
     folder = write_scenes(tmp_path / "set", scenes.videos(0))
     lines, _ = checked(folder, params(**{"split.group": r"(\d)$"}).split)
     assert any('→ in params.yaml, section split: group: "^(.+)[/_. -]"' in line for line in lines)
@@ -109,8 +109,8 @@ def test_independent_images_get_no_advice(tmp_path, params):
         ([f"{n:03d}" for n in range(12)], ""),
     ],
 )
-def test_names_that_begin_alike_are_pointed_at(tmp_path, params, ids, said):
-    """Independent images: nothing but the names tells."""
+def test_names_that_start_alike_are_reported(tmp_path, params, ids, said):
+    """The images are independent, so only their names suggest a group."""
     named = zip(ids, (image for _, image in scenes.independent(1, len(ids))), strict=True)
     lines, _ = checked(write_scenes(tmp_path / "set", named), params().split)
     assert said in "\n".join(lines) and (len(lines) > 1) == bool(said)
@@ -129,7 +129,7 @@ def test_rules_make_groups_of_several_images():
 
 
 def test_check_counts_groups_as_split_does(tmp_path, params):
-    """Twins joined, skipped pairs left out, the rule of params.yaml."""
+    """Near-duplicates are merged and skipped pairs left out, as in split."""
     folder = write_scenes(tmp_path / "set", scenes.independent(0, 9))
     write_scenes(folder, [("img_9", scenes.independent(0, 1)[0][1])])
     (folder / "images/broken.png").write_bytes(b"no image")
@@ -161,7 +161,7 @@ def project(folder, **changes):
         ),
     ],
 )
-def test_check_refuses_what_split_will_refuse_in_its_words(tmp_path, spoil):
+def test_check_stops_with_the_error_of_split(tmp_path, spoil):
     project(tmp_path)
     spoil(tmp_path / "data/set")
     found = run(tmp_path, "tools.check", "data/set")
@@ -172,7 +172,7 @@ def test_check_refuses_what_split_will_refuse_in_its_words(tmp_path, spoil):
     assert "all findings:" in found.stdout and "next:" not in found.stdout
 
 
-def test_split_says_that_images_depend(tmp_path):
+def test_split_warns_of_dependent_images(tmp_path):
     project(tmp_path)
     write_scenes(tmp_path / "data/set", scenes.video(0))
     run(tmp_path, "stages.prepare")

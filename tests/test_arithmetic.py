@@ -1,4 +1,4 @@
-"""The arithmetic of training, evaluation, prediction and export: float32 means float32 in all of them."""
+"""float32 is not rounded to TensorFloat-32 in training, evaluation, prediction or export."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ def test_exports_are_compared_in_float32(tmp_path):
 
 
 def test_operations_that_cannot_be_repeated_are_errors_once_the_arithmetic_is_set():
-    """In a process of its own: TensorFlow cannot switch this off again."""
+    """In its own process, because TensorFlow cannot switch this off again."""
     code = """
 import tensorflow as tf
 from src.model.network.device import set_arithmetic
@@ -84,7 +84,7 @@ except RuntimeError as error:
     assert "require a seed" in found.stdout and "determinism is enabled" in found.stdout
 
 
-def test_one_file_alone_sets_the_arithmetic():
+def test_only_device_py_sets_the_arithmetic():
     files = [path for folder in ("src", "stages", "tools") for path in (ROOT / folder).rglob("*.py")]
     setting = [path for path in files if "enable_tensor_float_32_execution" in path.read_text()]
     assert [path.relative_to(ROOT) for path in setting] == [Path("src/model/network/device.py")]

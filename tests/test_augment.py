@@ -1,4 +1,4 @@
-"""Patches: image and mask move together, no label is invented, and each depends on (seed, epoch, index) alone."""
+"""Patches: image and mask move together, no label is added, and each depends only on seed, epoch and index."""
 
 import errno
 import io
@@ -27,7 +27,7 @@ def whole(store):
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
-    """An image with a bright spot of 7 × 7 at known places (x, y), and a mask with a label of its own for each."""
+    """An image with a bright spot of 7 × 7 at known places (x, y), and a mask with a different label for each."""
     image, mask = np.zeros((WIDE, WIDE, 1), np.uint8), np.zeros((WIDE, WIDE), np.uint8)
     for label, (x, y) in enumerate([(70, 70), (88, 78), (74, 90)], start=1):
         image[y - 3 : y + 4, x - 3 : x + 4] = 80 * label
@@ -55,7 +55,7 @@ def test_image_and_mask_move_together(params, seed):
 
 
 @pytest.mark.parametrize("degrees", [0, 17, 90, -120])
-def test_equals_scipys_affine_transform(params, degrees):
+def test_warp_equals_scipys_affine_transform(params, degrees):
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     mask = rng.integers(0, 5, (SIDE, SIDE), dtype=np.uint8)
@@ -84,7 +84,7 @@ def mirrored(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
 @pytest.mark.parametrize("size", [(40, 200), (32, 32), (9, 70), (1, 33), (100, 1)])
 @pytest.mark.parametrize("signs", [(1, 1), (-1, 1)])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 1.0])
-def test_a_shifted_crop_mirrors_the_image_at_its_own_border(size, signs, share):
+def test_a_shifted_patch_mirrors_the_image_at_the_border_of_the_image(size, signs, share):
     side, rng = 32, np.random.default_rng(0)
     image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     mask = rng.integers(0, 5, size, dtype=np.uint8)
@@ -102,7 +102,7 @@ def test_a_shifted_crop_mirrors_the_image_at_its_own_border(size, signs, share):
 
 
 @pytest.mark.parametrize("degrees", [30, 90, -135])
-def test_a_turned_crop_far_outside_equals_scipys(degrees):
+def test_a_rotated_patch_far_outside_equals_scipys(degrees):
     side, rng = 32, np.random.default_rng(0)
     image = ndimage.gaussian_filter(rng.uniform(0, 255, (90, 120)), 2).astype(np.uint8)[..., None]
     angle = np.deg2rad(degrees)
@@ -128,20 +128,20 @@ def test_rotation_is_in_degrees(params):
 
 
 @pytest.mark.parametrize(("flip", "signs"), [("none", {(1, 1)}), ("horizontal", {(1, 1), (-1, 1)})])
-def test_flips_only_as_told(params, flip, signs):
+def test_only_the_flips_of_the_setting_are_drawn(params, flip, signs):
     augment = params(**{"augment.flip": flip, "augment.rotate": 0, "augment.scale": 0}).augment
     rng = np.random.default_rng(0)
     assert {tuple(np.diag(random_matrix(augment, rng)).round()) for _ in range(100)} == signs
 
 
-def test_share_says_how_many_crops_are_rotated(params):
+def test_probability_is_the_share_of_rotated_patches(params):
     augment = params(**{"augment.probability": 0.25, "augment.scale": 0, "augment.flip": "none"}).augment
     rng = np.random.default_rng(0)
     straight = np.mean([np.array_equal(random_matrix(augment, rng), np.eye(2)) for _ in range(2000)])
     assert straight == pytest.approx(0.75, abs=0.03)
 
 
-def test_without_augmentation_a_crop_is_a_piece_of_the_image(store, params):
+def test_without_augmentation_a_patch_is_a_window_of_the_image(store, params):
     patches = Patches(whole(store), params(**{"data.crop": 32}).data, params().augment, seed=0)
     for index in range(50):
         crop = patches.draw(1, index, augmented=False)
@@ -157,8 +157,8 @@ def _contains(image, mask, pixels, labels) -> bool:
 
 
 @pytest.mark.parametrize("changes", [{}, {"data.resize": 48}, {"data.resize": 200}, {"data.crop": 128}])
-def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
-    """Stripes of classes 0 and 2 only: any mixing of neighbours would give a 1."""
+def test_augmentation_adds_no_labels_and_keeps_shapes(tmp_path, params, changes):
+    """The mask has stripes of classes 0 and 2: interpolation between them would give 1."""
     rng = np.random.default_rng(0)
     for number in range(3):
         image = rng.integers(0, 256, (70, 64, 3), dtype=np.uint8)
@@ -179,8 +179,8 @@ def test_no_label_is_invented_and_shapes_hold(tmp_path, params, changes):
     assert seen == {0, 2}
 
 
-def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypatch):
-    """Whoever asks, how often and in whatever order; and nothing is left lying about."""
+def test_each_image_is_resized_once_and_read_back_unchanged(store, tmp_path, monkeypatch):
+    """In any order and however often it is read; no file is left behind."""
     expected = [
         (resize.resize_image(store.image(position), 24, 24), resize.resize_mask(store.mask(position), 24, 24))
         for position in range(len(store))
@@ -195,7 +195,7 @@ def test_each_image_is_resized_once_and_kept_as_it_was(store, tmp_path, monkeypa
     assert len(calls) == len(store) and set(tmp_path.iterdir()) == before
 
 
-def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
+def test_patches_resize_each_image_once(store, params, monkeypatch):
     resize_image, calls = resize.resize_image, []
     monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
@@ -204,18 +204,18 @@ def test_crops_of_resized_images_resize_each_once(store, params, monkeypatch):
     assert len(calls) == 2
 
 
-def test_a_full_disk_is_said_in_words(store, monkeypatch):
+def test_a_full_disk_is_reported_with_the_setting_that_needs_space(store, monkeypatch):
     class Full(io.BytesIO):
         def write(self, content):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(resize.tempfile, "TemporaryFile", lambda dir: Full())
-    with pytest.raises(UserError, match=r"No space left on device; data\.resize keeps"):
+    with pytest.raises(UserError, match=r"No space left on device; data\.resize stores"):
         resize.ResizedPairs(store, 24).pair(0)
 
 
 @pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])
-def test_every_crop_is_shifted(store, params, resize, crop):
+def test_every_patch_is_shifted(store, params, resize, crop):
     still = {
         "augment.flip": "none",
         "augment.probability": 0,
@@ -232,7 +232,7 @@ def test_every_crop_is_shifted(store, params, resize, crop):
         assert all(same) if not different else sum(same) < 5
 
 
-def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
+def test_patches_do_not_accumulate_at_the_border(tmp_path, params):
     write_pair(tmp_path / "set", "0", np.zeros((256, 256, 3), np.uint8), np.tile([0, 1], (256, 128)).astype(np.uint8))
     store = prepared(tmp_path / "set", tmp_path)
     chosen = params(**{"data.crop": 128, "data.oversample_rare": 0})
@@ -242,7 +242,7 @@ def test_crops_do_not_pile_up_at_the_border(tmp_path, params):
     np.testing.assert_allclose(np.histogram(centres, bins=4, range=(64, 192))[0] / centres.size, 0.25, atol=0.03)
 
 
-def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
+def test_a_patch_depends_only_on_seed_epoch_and_index(store, params):
     chosen = params(**{"data.crop": 32})
 
     def draw(seed, epoch, index):
@@ -256,7 +256,7 @@ def test_a_crop_depends_on_seed_epoch_and_index_alone(store, params):
         assert not np.array_equal(one, draw(*other))
 
 
-def test_whole_batches_only(store, params):
+def test_every_batch_is_complete(store, params):
     chosen = params(**{"data.crop": 32})
     patches = Patches(whole(store), chosen.data, chosen.augment, 0)
     assert [images.shape[0] for images, _ in patches.batches([(1, 0), (2, 0)], 4)] == [4, 4]
@@ -294,8 +294,8 @@ def test_normalisation_gives_mean_0_and_deviation_1(store):
     np.testing.assert_array_equal(normalisation.undo(normalisation(store.image(0)), np.uint8), store.image(0))
 
 
-def test_each_image_by_itself_if_so_chosen(store, params):
-    """data.normalise: image takes mean and deviation of the one image, whatever the others hold."""
+def test_normalise_image_uses_the_moments_of_each_image(store, params):
+    """data.normalise: image uses mean and standard deviation of the image itself, not of the others."""
     still = {
         "augment.flip": "none",
         "augment.probability": 0,

@@ -1,4 +1,4 @@
-"""Which stored value is which class: by name, by equal value, by order without doubt, or refused."""
+"""Stored values are matched to classes by name, by equal value or by a certain order, or they are refused."""
 
 import numpy as np
 import pytest
@@ -28,13 +28,17 @@ PERMUTATIONS = 40
         ([0, 1], {255: "cell", 0: "background"}, ([1, 0], "order")),
         ([3, 4], {0: "background", 255: "cell"}, ([0, 1], "order")),
         ([0, 1], {0: "cell", 255: "background"}, None),  # by convention 1 is the foreground, by order the background
-        ([1, 2], {0: "background", 1: "cell"}, None),  # 1 would be another class in each
+        ([1, 2], {0: "background", 1: "cell"}, None),  # 1 would mean two different classes
         ([0, 255], {0: "background", 1: "cell", 2: "debris"}, None),
         ([0, 2], {2: "debris", 0: "background", 1: "cell"}, ([1, 0], "value")),
         ([0, 128, 200], {0: "background", 1: "cell", 2: "debris"}, ([0, 1, 2], "order")),
         ([0, 1, 7], {0: "background", 1: "cell", 2: "debris"}, None),  # 7 may be a mistake
         ([1, 2, 3], {0: "background", 1: "cell", 2: "debris"}, None),
-        ([10, 20, 30], {2: "sea", 0: "land", 1: "lake"}, ([1, 2, 0], "order")),  # no background, no doubt
+        (
+            [10, 20, 30],
+            {2: "sea", 0: "land", 1: "lake"},
+            ([1, 2, 0], "order"),
+        ),  # without a background, the order is certain
         ([10, 20, 30], {2: "background", 0: "cell", 1: "debris"}, None),
         ([-1, 1], {0: "background", 1: "cell"}, None),  # -1 often means "not annotated"
         (["#000000", "#FF0000"], {"#FF0000": "cell", "#000000": "background"}, ([1, 0], "value")),
@@ -46,7 +50,7 @@ PERMUTATIONS = 40
         (["#000000", "#00FF00", "#FF0000"], {0: "background", 1: "cell", 2: "debris"}, None),
     ],
 )
-def test_values_without_names_are_matched_by_value_or_by_order_or_refused(own, known, expected):
+def test_values_without_names_match_by_value_or_by_order_or_are_refused(own, known, expected):
     described = Dataset(classes=known)
     if expected is None:
         with pytest.raises(UserError, match=r"say which is which under classes in set/dataset\.yaml, with the names"):
@@ -56,27 +60,27 @@ def test_values_without_names_are_matched_by_value_or_by_order_or_refused(own, k
     assert (match.indices, match.how) == expected
 
 
-def test_names_decide_whatever_the_values_are():
+def test_names_match_whatever_the_stored_values_are():
     own, known = Dataset(classes={0: "cell", 255: "background"}), Dataset(classes={0: "background", 255: "cell"})
     match = match_classes(own, known, named=True)
     assert (match.indices, match.how) == ([1, 0], "name")
     assert match.describe(list(own.classes), known) == "0 as cell, 255 as background"
 
 
-def test_a_name_that_is_not_known_is_refused_with_the_one_it_may_be():
+def test_an_unknown_name_is_refused_with_a_similar_known_name():
     with pytest.raises(UserError, match=r"does not know Cell, dust \('Cell' may be 'cell'\); its classes are back"):
         match_names(["Cell", "dust", "background"], ["background", "cell"])
 
 
-def test_a_background_that_the_data_set_states_is_not_overridden_by_values():
-    own = Dataset(classes={0: "background", 255: "foreground"}, background="foreground")  # names that nobody gave
+def test_a_background_stated_in_dataset_yaml_is_not_overridden_by_values():
+    own = Dataset(classes={0: "background", 255: "foreground"}, background="foreground")  # generated names
     with pytest.raises(UserError, match="255 is the background, but by their values the classes are 0 as background"):
         match_classes(own, Dataset(classes={0: "background", 255: "cell"}), named=False)
     assert match_classes(own, Dataset(classes={0: "cell", 255: "background"}), named=False).indices == [0, 1]
 
 
 def write_pairs(folder, truth, values):
-    """Three images of noise; masks, by Pillow, of class indices in these values."""
+    """Write three random images, and with Pillow masks of class indices with these stored values."""
     rng = np.random.default_rng(0)
     for name, classes in truth.items():
         for kind, pixels in (("images", rng.integers(0, 255, (12, 12), np.uint8)), ("masks", values[classes])):
@@ -86,7 +90,7 @@ def write_pairs(folder, truth, values):
 
 
 def drawn(rng, classes):
-    """Three masks of class indices [12, 12], each of all classes."""
+    """Three masks of class indices [12, 12]. Each holds all classes."""
     masks = {f"case{number}": rng.integers(0, classes, (12, 12)) for number in range(3)}
     for mask in masks.values():
         mask.ravel()[:classes] = range(classes)
@@ -98,13 +102,13 @@ def stored(rng, classes):
 
 
 def described(values, order):
-    """dataset.yaml's classes, in this order."""
+    """The key `classes` of dataset.yaml, in this order."""
     return {int(values[label]): NAMES[label] for label in order}
 
 
 @pytest.mark.parametrize("case", range(PERMUTATIONS))
-def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_path, monkeypatch, case):
-    """Classes and stored values in random order, of the model and of the folder, which may name its classes or not."""
+def test_a_perfect_model_scores_one_or_the_folder_is_refused(tmp_path, monkeypatch, case):
+    """Model and folder have classes and stored values in random order. The folder may name its classes or not."""
     rng = np.random.default_rng(case)
     classes, named = int(rng.integers(2, 5)), bool(case % 2)
     of_model, of_folder = (rng.permutation(stored(rng, classes)) for _ in range(2))
@@ -123,7 +127,7 @@ def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_p
         assert not named and "classes" in str(error)
         return
     store = remap_classes(labelled.store, match.indices, known.names, known.background_index, {})
-    place = np.argsort(order)  # of the class at a position in NAMES, its index in the model
+    place = np.argsort(order)  # position of a class in NAMES → its index in the model
     perfect = ((index, place[truth[store.records[index].id]].astype(np.uint8)) for index in range(len(store)))
     results = measure_all(Subset(store, range(3), ["a"] * 3), perfect, None)
     assert (results.values["dice"] == 1).all()
@@ -131,7 +135,7 @@ def test_a_perfect_model_scores_one_on_any_folder_or_the_folder_is_refused(tmp_p
 
 @pytest.mark.parametrize("case", range(PERMUTATIONS))
 def test_a_perfect_annotator_scores_one_or_is_refused(tmp_path, case):
-    """The same of ready masks: equal values, or others that dataset.yaml beside them names, or others in order."""
+    """Ready masks have equal values, or other values that a dataset.yaml names, or other values in the same order."""
     rng = np.random.default_rng(1000 + case)
     classes, kind = int(rng.integers(2, 5)), ("equal", "named", "ordered", "usual")[case % 4]
     ours = rng.permutation(stored(rng, classes))
@@ -157,6 +161,6 @@ def test_a_perfect_annotator_scores_one_or_is_refused(tmp_path, case):
     except UserError as error:
         assert kind in ("ordered", "usual") and "name its values in" in str(error)
         shared = {*ours.tolist(), ignored[-1]} & set(theirs.tolist())
-        assert case % 8 != 2 or shared  # in order, and of other values, it is not refused
+        assert case % 8 != 2 or shared  # other values in the same order are not refused
         return
     assert (results.values["dice"] == 1).all()

@@ -1,4 +1,4 @@
-"""The gate: what cannot be opened or written, what is only odd, and what all findings have in common."""
+"""Checks of a data set: files that cannot be opened or written, warnings, and the form of all findings."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ def source(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), PermissionError(13, "Permission denied")])
-def test_a_file_that_cannot_be_opened(source, tmp_path, monkeypatch, error):
+def test_a_file_that_cannot_be_opened_is_reported(source, tmp_path, monkeypatch, error):
     read_bytes = Path.read_bytes
 
     def failing(path):
@@ -39,7 +39,7 @@ def test_a_file_that_cannot_be_opened(source, tmp_path, monkeypatch, error):
     assert len(run(source, tmp_path / "skipped", sheet=False, on_error="skip")) == 5
 
 
-def test_a_folder_that_cannot_be_opened(source, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_opened_is_reported(source, tmp_path, monkeypatch):
     put(source, "closed/a")
     scandir = os.scandir
 
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_opened(source, tmp_path, monkeypatch):
         run(source, tmp_path / "out")
 
 
-def test_an_image_that_does_not_fit_into_memory(source, tmp_path, monkeypatch):
+def test_an_image_that_does_not_fit_into_memory_is_reported(source, tmp_path, monkeypatch):
     decode = images.decode
 
     def failing(header, *arguments):
@@ -68,7 +68,7 @@ def test_an_image_that_does_not_fit_into_memory(source, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", [".bin", ".json", ".csv", ".png"])
 def test_a_full_disk_leaves_nothing_behind(source, tmp_path, monkeypatch, suffix):
-    """The first write to a file of that kind fails once a few bytes are in it."""
+    """The first write to a file of this kind fails after a few bytes."""
     opened = Path.open
 
     def full(path, mode="r", *arguments, **options):
@@ -90,7 +90,7 @@ def test_a_full_disk_leaves_nothing_behind(source, tmp_path, monkeypatch, suffix
     assert left == whole[suffix]
 
 
-def test_a_full_disk_under_a_large_tiff_stops_instead_of_skipping_it(source, tmp_path, monkeypatch):
+def test_a_full_disk_stops_a_large_tiff_instead_of_skipping_it(source, tmp_path, monkeypatch):
     put(source, "large", tiff(NOISE, photometric="rgb"))
     monkeypatch.setattr("src.data.reading.tiff.LARGE_IMAGE_PIXELS", 10)
 
@@ -110,7 +110,7 @@ def test_a_full_disk_under_a_large_tiff_stops_instead_of_skipping_it(source, tmp
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_file_without_partner_takes_no_pair_of_like_name_with_it(source, tmp_path):
+def test_skipping_a_file_without_partner_keeps_pairs_with_similar_names(source, tmp_path):
     put(source, "images/x")  # the pair 'images/x', a folder below images/
     put(source, "x")
     (source / "masks/x.png").unlink()
@@ -118,7 +118,7 @@ def test_a_file_without_partner_takes_no_pair_of_like_name_with_it(source, tmp_p
     assert "images/x" in store.position and "x" not in store.position and len(store) == 7
 
 
-def test_one_image_alone_passes(tmp_path):
+def test_a_data_set_of_one_image_passes(tmp_path):
     put(tmp_path / "set", "only")
     assert len(run(tmp_path / "set", tmp_path / "out")) == 1
 
@@ -130,7 +130,7 @@ def test_nothing_left_after_skipping_is_an_error(tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"checks.csv", "sheet.png"}
 
 
-def test_all_offenders_are_listed_up_to_fifty_and_every_one_in_the_table(source, tmp_path):
+def test_the_error_lists_fifty_problems_and_the_table_all(source, tmp_path):
     for number in range(60):
         put(source, f"bad {number:02d}", b"x")
     with pytest.raises(UserError, match=r"^60 problem") as error:
@@ -139,7 +139,7 @@ def test_all_offenders_are_listed_up_to_fifty_and_every_one_in_the_table(source,
     assert len(read_csv(tmp_path / "out/checks.csv")) == 60
 
 
-def test_oddities_are_warned_of_and_stop_nothing(source, tmp_path, capfd):
+def test_oddities_are_warned_of_and_do_not_stop_the_run(source, tmp_path, capfd):
     write_pair(source, "flat", np.full((64, 64, 3), 7, np.uint8), MASK)
     write_pair(source, "empty mask", NOISE, 0 * MASK)
     write_pair(source, "same one", NOISE, MASK)
@@ -163,8 +163,8 @@ def test_oddities_are_warned_of_and_stop_nothing(source, tmp_path, capfd):
     )
 
 
-def test_numbers_that_stand_for_no_data_are_warned_of(tmp_path):
-    """Floats of 0 to 1; a number that is far away and there more than once, but for a single bright spot."""
+def test_numbers_that_seem_to_mean_no_data_are_warned_of(tmp_path):
+    """Floats from 0 to 1. A number far from all others is warned of if it is frequent; a single bright spot is not."""
     numbers = np.random.default_rng(0).random((64, 64), np.float32)
     cases = {"none": (0, 0), "low": (-9999, 64), "high": (1e9, 5), "near": (-0.9, 64), "a spot": (50.0, 1)}
     for stem, (number, count) in cases.items():
@@ -185,7 +185,7 @@ def test_the_largest_class_is_proposed_as_background(tmp_path, capfd):
     assert "else say in dataset.yaml: background: class_2" in capfd.readouterr().out
 
 
-def test_names_are_shown_as_text_and_print_no_warnings(tmp_path, capfd):
+def test_unusual_names_are_shown_as_text_without_font_warnings(tmp_path, capfd):
     for stem in ("<b>x<b>&amp;", "$x_{$ 日本 😀", "a,b;\"c'", "%s {}"):
         put(tmp_path / "set", stem)
     store = run(tmp_path / "set", tmp_path / "out")

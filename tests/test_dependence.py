@@ -1,5 +1,4 @@
-"""Images that depend on each other are found, independent ones are not, within given groups, too; real ones behind
-SEG_DATASETS."""
+"""Dependent images are found and independent ones are not. Tests on real images need SEG_DATASETS."""
 
 import os
 from pathlib import Path
@@ -48,7 +47,7 @@ DEPENDENT = {
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", INDEPENDENT)
-def test_independent_images_raise_no_alarm(kind, seed):
+def test_independent_images_are_not_reported(kind, seed):
     assert dependence(INDEPENDENT[kind](seed)) is None
 
 
@@ -61,12 +60,12 @@ def test_frames_slices_and_tiles_are_found(kind, seed):
 
 
 @pytest.mark.parametrize("count", range(4))
-def test_a_few_images_cannot_tell(count):
+def test_too_few_images_give_no_result(count):
     assert dependence(scenes.video(0, count)) is None
 
 
 def test_a_video_with_names_in_no_order_is_not_found():
-    """The limit of the method: nothing but names tells which images were neighbours."""
+    """A limit of the method: only names say which images are neighbours."""
     named = scenes.video(0)
     order = np.random.default_rng(0).permutation(len(named))
     assert dependence([(f"{position:04d}", image) for position, (_, image) in zip(order, named, strict=True)]) is None
@@ -89,7 +88,7 @@ def test_only_neighbours_in_different_groups_count(named, group, found):
     assert (dependence(named, group) is not None) == found
 
 
-def test_the_answer_is_the_same_each_time_and_whatever_the_order_of_the_images():
+def test_the_result_is_repeatable_and_does_not_depend_on_the_order_of_the_images():
     named = scenes.videos(1)
     turned = named[::-1]
     first, again, other = dependence(named), dependence(named), dependence(turned)
@@ -98,8 +97,8 @@ def test_the_answer_is_the_same_each_time_and_whatever_the_order_of_the_images()
     assert first.neighbours == pytest.approx(other.neighbours, abs=1e-5)
 
 
-def test_of_many_images_runs_are_looked_at():
-    """More pairs than are compared: a video is found, independent images of as many are not."""
+def test_of_many_images_only_runs_are_tested():
+    """With more pairs than are compared, a video is found and independent images are not."""
     rng = np.random.default_rng(0)
     steps = np.cumsum(rng.normal(size=(3000, SIDE, SIDE)), axis=0) * 0.3
     for pictures, found in ((np.diff(steps, axis=0), False), (steps[1:] - steps[:-1].mean(axis=0), True)):
@@ -125,7 +124,7 @@ def rows_of(named, subset, group=lambda name: name):
     return records, [{"id": name, "group": group(name), "subset": subset(n)} for n, (name, _) in enumerate(named)]
 
 
-def test_the_caveat_tells_what_suffers():
+def test_the_warning_names_what_is_affected():
     named = scenes.video(0)
     whole = "the 95 % intervals are too narrow"
     leaks = "validation and test scores may be too high"
@@ -158,7 +157,7 @@ def test_real_nuclei_are_independent_and_frames_of_one_drive_are_not():
 
 
 def test_blocks_of_the_map_adjoin():
-    """The bundled sample's groups are blocks of four tiles, and the next block begins where one ends."""
+    """The groups of the bundled sample are blocks of four tiles, and the next block starts where one ends."""
     pairs = package_pairs(read_dataset(ROOT / "data/blue-marble").package)
     named = [(pair.id, pair.read(None).image) for pair in pairs]
     found = dependence(named, lambda name: name.split("/")[0])

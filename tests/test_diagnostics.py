@@ -1,4 +1,4 @@
-"""What goes wrong in training is said, with its cause, and nothing is said of a training that goes well."""
+"""Warnings name what goes wrong in a training and its likely cause; a healthy training gives none."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ COMMITTED = [{name: float(value) for name, value in row.items()} for row in read
 
 
 def rows_of(losses, val_dice=None):
-    """A history of these training losses; validation Dice rises unless given."""
+    """A history with these training losses; validation Dice rises if it is not given."""
     val_dice = np.linspace(0.1, 0.8, len(losses)) if val_dice is None else val_dice
     return [
         {"epoch": epoch, "loss": loss, "val_dice": dice}
@@ -29,7 +29,7 @@ def falling(epochs):
 
 
 def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
-    """The warnings of a training of 12 epochs; crops and images are confusions of one crop and one image."""
+    """The warnings of a training of 12 epochs; crops and images: confusion matrices of one patch and one image."""
     chosen = params(
         **({"train.epochs": 12, "train.steps": 1200} | {f"train.{name}": value for name, value in changes.items()})
     ).train
@@ -37,7 +37,7 @@ def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
     return diagnostics.training_warnings(rows, *counted, dataset, chosen)
 
 
-def test_nothing_is_said_of_a_training_that_goes_well(params):
+def test_a_healthy_training_gives_no_warning(params):
     for history in (COMMITTED, falling(20)):
         for epoch in range(1, len(history) + 1):
             assert said(history[:epoch], HEALTHY, params, epochs=len(history)) == {}
@@ -52,7 +52,7 @@ def test_nothing_is_said_of_a_training_that_goes_well(params):
         [[900, 10, 0], [20, 400, 0], [5, 5, 1]],  # a class that is hardly found, but found
     ],
 )
-def test_classes_that_validation_does_not_hold_are_no_trouble(params, images):
+def test_classes_that_are_absent_from_validation_give_no_warning(params, images):
     assert said(rows_of([0.3] * 12), images, params, crops=images) == {}
 
 
@@ -68,7 +68,7 @@ def test_a_constant_prediction_is_named_with_its_likely_cause(params):
     assert "train.lr (1) is high: 0.0001 to 0.01 are usual" in high
 
 
-def test_of_a_rare_foreground_the_background_is_the_obvious_guess(params):
+def test_a_constant_background_suggests_oversampling_if_the_foreground_is_rare(params):
     images = [[99_900, 0], [100, 0]]
     found = said(falling(4), images, params, dataset=BINARY, crops=[[9_000, 0], [1_000, 0]])
     assert list(found) == ["constant"]  # and not that cell is never predicted, which is the same
@@ -78,7 +78,7 @@ def test_of_a_rare_foreground_the_background_is_the_obvious_guess(params):
     )
 
 
-def test_a_constant_prediction_of_the_wrong_class_is_told_where_truth_holds_one_alone(params):
+def test_a_constant_prediction_of_the_wrong_class_warns_even_if_the_masks_hold_one_class(params):
     assert "predicted as cell, which 0.00% of" in said(falling(4), [[0, 9], [0, 0]], params, dataset=BINARY)["constant"]
 
 
@@ -94,7 +94,7 @@ def test_classes_never_predicted_are_listed_with_their_shares(params):
     assert "0.00% of this epoch's patches" in unseen and "plots/splits.csv" in unseen
 
 
-def test_more_crops_of_rare_classes_are_no_remedy_for_a_frequent_one(params):
+def test_oversampling_is_not_suggested_for_a_frequent_class(params):
     text = said(falling(4), [[900, 0, 20], [30, 0, 400], [2, 0, 30]], params, lr=1.0)["never predicted"]
     assert "\n  land: 31.11% of" in text and "train.lr (1) is high" in text and "data.oversample_rare" not in text
 
@@ -107,7 +107,7 @@ def test_predictions_are_judged_after_a_third_of_the_epochs_or_at_the_end(params
 
 
 @pytest.mark.parametrize(("lr", "hint"), [(1e-6, "is low"), (1.0, "is high"), (2e-3, "a tenth and ten times")])
-def test_a_loss_that_stands_still_is_told_if_nothing_was_learned(params, lr, hint):
+def test_a_constant_loss_warns_if_nothing_was_learned(params, lr, hint):
     losses = [2.1, 2.09, 2.11, 2.1, 2.09, 2.08]
     assert said(rows_of(losses[:4]), BLIND, params, crops=BLIND, lr=lr) == {}
     text = said(rows_of(losses), BLIND, params, crops=BLIND, lr=lr)["no learning"]
@@ -115,18 +115,18 @@ def test_a_loss_that_stands_still_is_told_if_nothing_was_learned(params, lr, hin
     assert hint in text and "data/contact-sheet.png" in text
 
 
-def test_a_loss_that_stands_still_is_no_trouble_once_the_classes_are_told_apart(params):
-    """Nor where one epoch's crops happen to hold one class, or nothing but what is overlooked."""
+def test_a_constant_loss_gives_no_warning_once_predictions_agree_with_the_masks(params):
+    """This also holds if the patches of an epoch happen to hold one class, or ignored pixels only."""
     still = rows_of([1.5, 0.5] + [0.3] * 10)
     for crops in (HEALTHY, BLIND, [[1000, 0, 0], [0, 0, 0], [0, 0, 0]]):
         assert said(still, HEALTHY, params, crops=crops) == {}
 
 
-def test_no_learning_is_not_said_while_the_loss_falls(params):
+def test_a_falling_loss_gives_no_warning(params):
     assert said(rows_of([2.1, 2.0, 1.9, 1.8, 1.7, 1.6]), BLIND, params, crops=BLIND) == {}
 
 
-def test_overfitting_is_told_at_the_end_alone(params):
+def test_overfitting_warns_only_at_the_end(params):
     val_dice = [0.4, 0.6, 0.7, 0.69, 0.66, 0.66, 0.65, 0.6, 0.62, 0.6, 0.61, 0.6]
     rows = rows_of(np.geomspace(1.5, 0.2, 12), val_dice)
     assert said(rows[:11], HEALTHY, params) == {}
@@ -137,7 +137,7 @@ def test_overfitting_is_told_at_the_end_alone(params):
     assert said(rows_of([1.5, 0.9, 0.8], [0.7, 0.6, 0.5]), HEALTHY, params, epochs=3) == {}  # too few to tell
 
 
-def test_kappa_by_hand():
+def test_cohen_kappa_equals_hand_calculations():
     assert diagnostics.cohen_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
     assert diagnostics.cohen_kappa(np.array([[50, 0], [50, 0]])) == 0
     assert diagnostics.cohen_kappa(np.diag([5, 6, 7])) == pytest.approx(1)
@@ -146,7 +146,7 @@ def test_kappa_by_hand():
     )
 
 
-def test_a_loss_that_is_not_finite_is_laid_to_the_rate_only_after_a_step(params):
+def test_a_loss_that_is_not_finite_is_blamed_on_the_learning_rate_only_after_a_step(params):
     chosen = params().train
     later = diagnostics.not_finite_message(float("nan"), 2, 1, chosen)
     assert later.startswith("the loss became nan in epoch 2, step 1: lower train.lr (0.002)")

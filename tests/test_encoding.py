@@ -1,4 +1,4 @@
-"""What the values of a set's masks mean: one reading is taken, several are shown with the line that picks each."""
+"""Encodings of masks: in every encoding the same classes are read, and mixed encodings are accepted or listed."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ BINARIES = {
 
 
 @pytest.mark.parametrize("name", BINARIES)
-def test_two_values_are_background_and_foreground_however_they_are_stored(tmp_path, name):
+def test_two_values_become_background_and_foreground_in_every_encoding(tmp_path, name):
     source = data_set(tmp_path / "set", [BINARIES[name](labels) for labels in BINARY])
     store = prepared(source, tmp_path)
     check(store, BINARY)
@@ -43,7 +43,7 @@ def test_two_values_are_background_and_foreground_however_they_are_stored(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["0/255", "0/1", "one bit", "grey as RGB", "colours", "palette", "alpha", "float"])
-def test_the_written_dataset_yaml_gives_the_same_store_again(tmp_path, name):
+def test_the_dataset_yaml_that_is_written_gives_the_same_store(tmp_path, name):
     source = data_set(tmp_path / "set", [BINARIES[name](labels) for labels in BINARY])
     prepared(source, tmp_path / "first")
     written = tmp_path / "first/prepared"
@@ -62,14 +62,14 @@ def test_the_written_dataset_yaml_gives_the_same_store_again(tmp_path, name):
         (["one bit in TIFF", "one bit"], ["background", "foreground"]),
     ],
 )
-def test_ways_to_store_that_go_together(tmp_path, kinds, names):
+def test_compatible_encodings_may_be_mixed(tmp_path, kinds, names):
     masks = [BINARIES[kinds[number % len(kinds)]](labels) for number, labels in enumerate(BINARY)]
     store = prepared(data_set(tmp_path / "set", masks), tmp_path)
     check(store, BINARY)
     assert store.dataset.names == names
 
 
-def test_ways_to_store_that_do_not_go_together_are_listed(tmp_path):
+def test_masks_in_incompatible_encodings_are_listed(tmp_path):
     kinds = ["0/255", "0/255", "0/255", "colours", "0/255", "alpha"]
     masks = [BINARIES[kind](labels) for kind, labels in zip(kinds, BINARY, strict=True)]
     source = data_set(tmp_path / "set", masks)
@@ -81,7 +81,7 @@ def test_ways_to_store_that_do_not_go_together_are_listed(tmp_path):
     check(store, [BINARY[number] for number in (0, 1, 2, 4)])
 
 
-def test_colours_with_some_masks_in_grey_alone(tmp_path):
+def test_colour_masks_that_hold_only_grey_are_read_as_colours(tmp_path):
     masks = [COLOURS[labels] for labels in LABELS]
     masks[2] = np.zeros_like(masks[2])  # a mask of background: grey, saved as RGB
     store = prepared(data_set(tmp_path / "set", masks), tmp_path)
@@ -90,7 +90,7 @@ def test_colours_with_some_masks_in_grey_alone(tmp_path):
     check(store, [order[labels] for labels in (*LABELS[:2], np.zeros_like(LABELS[2]), *LABELS[3:])])
 
 
-def test_colours_that_dataset_yaml_names_in_its_order(tmp_path):
+def test_colour_classes_have_the_order_of_dataset_yaml(tmp_path):
     names = 'classes: {"#c81e5a": wall, "#000000": void, "#0ADC1E": cell}\nbackground: void\n'
     order = np.array([1, 0, 2], np.uint8)
     palettes = [saved(palette_image(labels, COLOURS.ravel().tolist()), "PNG") for labels in LABELS]
@@ -101,7 +101,7 @@ def test_colours_that_dataset_yaml_names_in_its_order(tmp_path):
 
 
 @pytest.mark.parametrize("ignore", [255, 11, 2])
-def test_ignored_pixels_count_nowhere(tmp_path, ignore):
+def test_ignored_pixels_are_not_counted(tmp_path, ignore):
     stored = np.array([0, 1, ignore], np.uint8)
     masks = [stored[labels] for labels in LABELS]
     store = prepared(data_set(tmp_path / "set", masks, f"ignore: {ignore}\n"), tmp_path)

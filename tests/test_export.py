@@ -112,7 +112,7 @@ def labelled(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_says_what_the_project_predicts(case, name):
+def test_exports_predict_what_the_project_predicts(case, name):
     run = FORMATS[name].run(case.path(name))
     resize = case.predictor.project.resize
     for size in [(resize, resize)] if resize else SIZES:
@@ -133,7 +133,7 @@ def test_an_image_that_never_varies(case, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_around_an_export_images_are_resized_as_in_prediction(case, name):
+def test_images_are_resized_around_an_export_as_in_prediction(case, name):
     image = case.images(1, 45, 70)[0]
     said = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)(image)
     np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
@@ -159,7 +159,7 @@ def test_names_and_free_sizes(case):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    inside, outside = case.export.metadata["input"], case.export.about["output"]
+    inside, outside = case.export.metadata["input"], case.export.metadata["output"]
     session = onnxruntime.InferenceSession(case.path("onnx"))
     for value, told in ((session.get_inputs()[0], inside), (session.get_outputs()[0], outside)):
         assert (value.name, value.shape) == (told["name"], told["shape"])

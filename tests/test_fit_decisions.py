@@ -1,4 +1,4 @@
-"""What is decided on validation images: kept where there is something to gain, and only there."""
+"""Decisions change their defaults if, and only if, validation images gain from it."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ LEVEL, SLOPE = 80, 1.67  # where tests/conftest.py's discs begin, and the logit 
 
 
 class Made(Predictor):
-    """A predictor whose logits are a function of the image, so that what is best is known."""
+    """A predictor whose logits are a function of the image, so that the best decisions are known."""
 
     def __init__(self, model, project, logits=None):
         super().__init__(model, project)
@@ -44,7 +44,7 @@ def store(tmp_path_factory):
 
 
 def decided(store, logits, capsys=None, groups=None, **tried):
-    """What is kept, and the verdicts, of a network with these logits."""
+    """The predictor and the verdicts for a network with these logits."""
     network = Made(build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), logits)
     names = groups or [str(number) for number in range(24)]
     wanted = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | tried)
@@ -53,12 +53,12 @@ def decided(store, logits, capsys=None, groups=None, **tried):
 
 
 def specks(grey, share=0.01):
-    """Single pixels that look like the other class, at places that the image itself draws."""
+    """Make single pixels look like the other class, at random places that depend on the image."""
     rng = np.random.default_rng(int(grey.sum()))
     return np.where(rng.random(grey.shape) < share, 160 - grey, grey)
 
 
-def test_a_good_network_stays_as_it_is(store):
+def test_decisions_keep_their_defaults_for_a_good_network(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
     assert predictor.project.decisions == Decisions(mirror=True) and predictor.changed_decisions == {"mirror": 1.0}
     assert set(verdicts) == set(EVERYTHING) and all(verdict.selection.low <= 0 for verdict in verdicts.values())
@@ -87,8 +87,8 @@ def test_a_biased_network_gets_its_threshold(store):
     assert np.mean(found == (chances > predictor.project.decisions.threshold)) > 0.999
 
 
-def test_thresholds_are_probabilities_at_every_temperature():
-    """At an eighth the highest threshold would round to 1, which no logit reaches."""
+def test_usable_thresholds_are_probabilities_from_1_to_99_percent_at_every_temperature():
+    """At temperature 1/8 the highest threshold would round to 1, which no logit exceeds."""
     for temperature in TEMPERATURES:
         kept, levels = usable_thresholds(temperature)
         assert levels[0] > 0.01 - 1e-6 and levels[-1] < 0.99 + 1e-6 and levels[len(levels) // 2] == 0.5
@@ -96,7 +96,7 @@ def test_thresholds_are_probabilities_at_every_temperature():
         np.testing.assert_allclose(thresholds, LOGIT_THRESHOLDS[kept], atol=1e-6)
 
 
-def test_specks_and_holes_are_cleared_up_where_that_helps(store):
+def test_small_components_and_holes_are_removed_if_validation_gains(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True, fill_holes=True)
     kept = predictor.project.decisions
     assert kept.min_object >= 4 and kept.fill_holes >= 4
@@ -119,15 +119,15 @@ def test_too_few_groups_decide_nothing(store, capsys):
         assert ("mirrored copies are averaged; nothing is decided" in capsys.readouterr().out) == mirror
 
 
-def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
-    """Its logits are right only in images that it is shown the right way up: these grow brighter downwards."""
+def test_mirroring_is_switched_off_for_a_network_that_depends_on_orientation(store):
+    """Its logits are right only for upright images, which grow brighter downwards."""
 
     def upright(grey):
         rows = np.arange(len(grey)) > len(grey) / 2
         return np.where(rows[:, None], 1, -1) * 3.0 + 0.05 * (grey - LEVEL)
 
     class Rows:
-        """The store, with every mask's lower half as its foreground."""
+        """The store with other masks: the lower half is foreground."""
 
         def __getattr__(self, name):
             return getattr(store, name)
@@ -141,12 +141,12 @@ def test_a_network_that_knows_up_from_down_is_not_mirrored(store):
     assert predictor.changed_decisions == {} and verdicts["mirror"].value == 0 and verdicts["mirror"].selection.high < 0
 
 
-def test_nothing_is_tried_that_is_switched_off(store):
+def test_decisions_that_are_switched_off_are_not_tried(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL))
     assert predictor.changed_decisions == {} and verdicts == {}
 
 
-def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
+def test_mirroring_is_not_used_if_training_did_not_flip(store):
     network = Made(
         build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), lambda grey: grey
     )
@@ -156,7 +156,7 @@ def test_mirrored_copies_are_for_networks_that_were_trained_on_them(store):
         assert predictor.changed_decisions == {} and verdicts == {}
 
 
-def test_verdicts_are_told_in_words_and_numbers(store, capsys):
+def test_verdicts_are_printed_and_returned_as_numbers(store, capsys):
     _, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), min_object=True)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("min_object"))
     assert line.startswith(f"min_object: changed to {verdicts['min_object'].value}; Dice +0.")
@@ -164,7 +164,7 @@ def test_verdicts_are_told_in_words_and_numbers(store, capsys):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_confusions_at_every_cut(outputs):
+def test_confusions_at_every_threshold_equal_one_by_one_counting(outputs):
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (20, 30, outputs)).astype(np.float32)
     classes = max(outputs, 2)
@@ -175,7 +175,7 @@ def test_confusions_at_every_cut(outputs):
     np.testing.assert_array_equal(confusions_at(thresholds, logits, truth, classes), expected)
 
 
-def test_the_model_file_keeps_what_was_decided(tmp_path):
+def test_the_model_file_keeps_the_decisions(tmp_path):
     model = build_unet(PlannedModel(filters=2, depth=2), 1, 2)
     decisions = Decisions(mirror=True, temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
     write_model(tmp_path / "unet.keras", model, project(decisions=decisions))

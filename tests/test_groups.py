@@ -1,4 +1,4 @@
-"""Groups by name, folder and table: what each gives, and every way in which a table can be wrong."""
+"""Groups by name, folder and table, and the errors of wrong tables."""
 
 import os
 
@@ -22,14 +22,14 @@ IDS = ["a/1", "a/2", "b/2", "b/c/3", "4"]
         ("t.csv:patient", ["x", "y", "y", "z", "z"]),
     ],
 )
-def test_three_forms(tmp_path, group, expected):
+def test_groups_follow_from_a_pattern_a_folder_or_a_table(tmp_path, group, expected):
     (tmp_path / "t.csv").write_text(
         '\ufeffimage, patient,note\n1,x,\n\na/2, y,"one, two"\nb/2,y\n3,z,\n4,z,\nelsewhere,z,\n'
     )
     assert list(groups_by_rule(tmp_path, group, IDS).values()) == expected
 
 
-def test_names_that_do_not_match_are_listed(tmp_path):
+def test_names_without_a_match_are_listed(tmp_path):
     with pytest.raises(UserError, match=r"finds nothing in 2 of 5 names") as error:
         groups_by_rule(tmp_path, r"^([ab])/\d", IDS)
     assert str(error.value).endswith("\n  'b/c/3'\n  '4'")
@@ -69,7 +69,7 @@ def test_every_wrong_row_is_listed(tmp_path, rows, words):
         ("empty.csv:patient", "the column 'patient' is not there"),
     ],
 )
-def test_files_and_columns_are_named_with_what_there_is(tmp_path, rule, words):
+def test_a_missing_file_or_column_is_named_with_those_that_exist(tmp_path, rule, words):
     (tmp_path / "t.csv").write_text("image,patient,x,x\n")
     (tmp_path / "latin.csv").write_bytes("image,patient\nMüller,1\n".encode("latin-1"))
     (tmp_path / "empty.csv").write_text("")
@@ -77,26 +77,26 @@ def test_files_and_columns_are_named_with_what_there_is(tmp_path, rule, words):
         groups_by_rule(tmp_path, rule, IDS)
 
 
-def test_blank_cells_are_a_value_where_they_may_be(tmp_path):
+def test_blank_cells_are_values_if_they_are_allowed(tmp_path):
     (tmp_path / "t.csv").write_text("image,sex\n1,f\n2,\n")
     assert read_column(tmp_path, "t.csv", "sex", ["1", "2"], blank=True) == {"1": "f", "2": ""}
 
 
 @pytest.mark.parametrize("rule", ["(a", "a", "(a)(b)", "../t.csv:x", "t.csv:", ".hidden.csv:x"])
-def test_one_check_of_the_form_for_both_files(rule, params):
+def test_a_wrong_rule_is_refused_in_dataset_yaml_and_in_params_yaml(rule, params):
     for make in (lambda: Dataset(group=rule), lambda: params(**{"split.group": rule})):
         with pytest.raises(ValueError, match=r"not a regular expression|exactly one capture group"):
             make()
 
 
 @pytest.mark.parametrize("stratify", ["class", "(a)", "folder"])
-def test_stratify_has_three_forms(params, stratify):
+def test_stratify_of_another_form_is_refused(params, stratify):
     with pytest.raises(ValueError, match=r"must be classes, none, or FILE\.csv:COLUMN"):
         params(**{"split.stratify": stratify})
     assert isinstance(params(**{"split.stratify": "t.csv:a:b c"}).split, Split)
 
 
-def test_groups_with_common_twins_are_one_whatever_the_order():
+def test_groups_that_share_near_duplicates_are_merged_in_any_order():
     groups = {
         str(image): "fdbaec"[image // 2] for image in range(12)
     }  # 0 1: f, 2 3: d, 4 5: b, 6 7: a, 8 9: e, 10 11: c
@@ -106,7 +106,7 @@ def test_groups_with_common_twins_are_one_whatever_the_order():
     assert merge_groups(groups, []) == groups
 
 
-def test_a_first_image_may_name_itself_or_nothing(store):
+def test_the_first_image_of_a_cluster_may_name_itself_or_nothing(store):
     first, second = store.records[0], store.records[3]
     for own in ("", first.id):
         object.__setattr__(first, "twin", own)
@@ -114,7 +114,7 @@ def test_a_first_image_may_name_itself_or_nothing(store):
         assert twin_clusters(store.records) == [[first.id, second.id]]
 
 
-def test_tables_and_lists_are_copied_and_other_files_left(tmp_path, monkeypatch):
+def test_tables_and_lists_are_copied_and_other_files_are_not(tmp_path, monkeypatch):
     source, folder = tmp_path / "source", tmp_path / "folder"
     (source / "sub.csv").mkdir(parents=True)
     folder.mkdir()

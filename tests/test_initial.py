@@ -1,4 +1,4 @@
-"""Fine-tuning: which weights a training takes from an earlier model, what is refused, and that it helps."""
+"""Fine-tuning: the weights that a training takes from an earlier model, refused files, and the gain."""
 
 import json
 import re
@@ -15,8 +15,8 @@ from src.errors import UserError
 from src.files import write_yaml
 from src.model.network.model_file import read_model, write_model
 from src.model.training.setup import prepare_training
-from src.plan.initial import initial_network
-from src.plan.plan import THAT_OF_INITIAL
+from src.plan.initial import Initial, initial_network
+from src.plan.plan import OF_INITIAL
 from tests.conftest import planned, prepared, write_data_set
 from tests.small_training import small_params
 from tests.test_train import float32, train_small  # noqa: F401
@@ -32,7 +32,7 @@ def subsets(store):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """A store of three classes, the training of a small network on it, and the archive of that."""
+    """A store of three classes, a small training on it, and its model file."""
     folder = tmp_path_factory.mktemp("earlier")
     store = prepared(write_data_set(folder / "set", classes=3), folder)
     training = train_small(store, **{"train.epochs": 8})
@@ -43,7 +43,7 @@ def earlier(tmp_path_factory):
 
 @pytest.fixture
 def initial(earlier, tmp_path, monkeypatch):
-    """A project of its own, with the earlier model at `NAME`."""
+    """The model file at `NAME` in a new project folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / NAME
     path.parent.mkdir(parents=True)
@@ -56,7 +56,7 @@ def plan_of(store, **changes):
 
 
 def begun(store, folder, **changes):
-    """A training before its first step."""
+    """Prepare a training, without any step."""
     chosen = small_params(**changes)
     plan = planned(chosen, *subsets(store))
     return prepare_training(*subsets(store), plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
@@ -66,7 +66,7 @@ def weights_of(training):
     return {weight.path: weight.numpy() for weight in training.model.weights}
 
 
-def test_training_begins_from_the_best_epoch_of_the_earlier_model(earlier, initial, tmp_path, capsys):
+def test_fine_tuning_starts_from_the_weights_of_the_earlier_model(earlier, initial, tmp_path, capsys):
     weights, expected = weights_of(begun(earlier.store, tmp_path, **INITIAL)), weights_of(earlier.training)
     assert weights.keys() == expected.keys()
     for path, weight in weights.items():  # moving statistics too
@@ -85,7 +85,9 @@ def test_training_begins_from_the_best_epoch_of_the_earlier_model(earlier, initi
         (2, 1, ["down0_conv_a/kernel", "logits_conv/kernel", "logits_conv/bias"]),
     ],
 )
-def test_of_other_classes_or_channels_only_the_ends_are_new(earlier, initial, tmp_path, capsys, classes, channels, new):
+def test_only_the_end_layers_are_new_for_other_channels_or_classes(
+    earlier, initial, tmp_path, capsys, classes, channels, new
+):
     store = prepared(write_data_set(tmp_path / "set", classes=classes), tmp_path, channels=channels)
     drawn, expected = weights_of(begun(store, tmp_path)), weights_of(earlier.training)
     capsys.readouterr()
@@ -95,7 +97,7 @@ def test_of_other_classes_or_channels_only_the_ends_are_new(earlier, initial, tm
     assert f"{taken}; drawn anew, since channels or classes are others: {', '.join(new)}\n" in capsys.readouterr().out
 
 
-def test_classes_of_another_order_are_told_apart_anew(earlier, initial, tmp_path, capsys):
+def test_a_different_order_of_classes_gives_new_weights_to_the_last_layer(earlier, initial, tmp_path, capsys):
     names = {0: "class_1", 1: "class_0", 2: "class_2"}
     source = write_data_set(tmp_path / "set", classes=3)
     write_yaml(source / "dataset.yaml", {"classes": names})
@@ -104,11 +106,11 @@ def test_classes_of_another_order_are_told_apart_anew(earlier, initial, tmp_path
     assert "are others: logits_conv/kernel, logits_conv/bias\n" in capsys.readouterr().out
 
 
-def test_the_network_is_that_of_the_earlier_model(earlier, initial):
+def test_fine_tuning_takes_filters_and_depth_from_the_earlier_model(earlier, initial):
     plan = plan_of(earlier.store, **INITIAL, **{"model.filters": "auto", "model.depth": "auto"})
-    assert (plan.unet.filters, plan.unet.depth) == (4, 2)
-    assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == THAT_OF_INITIAL
-    assert initial_network(NAME) == (plan.unet, 0) and initial_network("none") is None
+    assert (plan.model.filters, plan.model.depth) == (4, 2)
+    assert plan.choices["model.filters"].why == plan.choices["model.depth"].why == OF_INITIAL
+    assert initial_network(NAME) == Initial(plan.model, 0) and initial_network("none") is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_the_network_is_that_of_the_earlier_model(earlier, initial):
         ({"model.filters": 8, "model.depth": 3}, ["model.filters (8; it has 4)", "model.depth (3; it has 2)"]),
     ],
 )
-def test_another_network_is_refused(earlier, initial, changes, words):
+def test_an_initial_model_of_another_size_is_refused(earlier, initial, changes, words):
     with pytest.raises(UserError, match=r"^train\.initial: .* set to auto ") as error:
         plan_of(earlier.store, **INITIAL, **changes)
     assert [word for word in words if word in str(error.value)] == words
@@ -127,7 +129,7 @@ def test_another_network_is_refused(earlier, initial, changes, words):
 
 
 def rewritten(path, change):
-    """The archive with other members: change(name, content) gives a member's new content, None for no such member."""
+    """Rewrite a model file; change(name, content) returns a member's new content, or None to leave it out."""
     with zipfile.ZipFile(path) as archive:
         members = {name: change(name, archive.read(name)) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w") as archive:
@@ -159,7 +161,7 @@ def with_other_filters(name, content):
         (lambda path: rewritten(path, with_other_filters), "not a model of this project: .*filters"),
     ],
 )
-def test_what_is_no_model_is_refused(earlier, initial, spoil, words):
+def test_other_files_are_refused(earlier, initial, spoil, words):
     spoil(initial)
     with pytest.raises(UserError, match=rf"(?s)^train\.initial: {re.escape(NAME)}: {words}"):
         plan_of(earlier.store, **INITIAL)
@@ -173,13 +175,13 @@ def test_what_is_no_model_is_refused(earlier, initial, spoil, words):
         lambda name, content: b"{}" if name == "config.json" else content,
     ],
 )
-def test_a_model_without_its_weights_is_refused(earlier, initial, tmp_path, change):
+def test_an_initial_model_without_weights_is_refused(earlier, initial, tmp_path, change):
     rewritten(initial, change)
     with pytest.raises(UserError, match=rf"^train\.initial: {re.escape(NAME)}: not a model of this project"):
         begun(earlier.store, tmp_path, **INITIAL)
 
 
-def test_the_checkpoint_knows_the_earlier_model(earlier, initial, tmp_path):
+def test_the_checkpoint_key_depends_on_the_earlier_model(earlier, initial, tmp_path):
     def key(**changes):
         return begun(earlier.store, tmp_path, **changes).checkpoint.folder.name
 
@@ -191,19 +193,19 @@ def test_the_checkpoint_knows_the_earlier_model(earlier, initial, tmp_path):
     assert key(**INITIAL) != first
 
 
-def test_training_goes_on_where_the_earlier_one_ended(earlier, initial):
+def test_fine_tuning_starts_with_a_lower_loss_than_random_weights(earlier, initial):
     found = {}
     for name in (NAME, "none"):
         training = train_small(earlier.store, **{"train.initial": name, "train.epochs": 2})
         training.checkpoint.discard()
         found[name] = training.history[0]
-        assert (training.project.plan["model.filters"].why == THAT_OF_INITIAL) == (name == NAME)
+        assert (training.project.plan["model.filters"].why == OF_INITIAL) == (name == NAME)
     for measure in ("loss", "val_loss"):
         assert found[NAME][measure] < 0.8 * found["none"][measure]
 
 
 @pytest.mark.parametrize("batch", [4, 8, 32])
-def test_the_learning_rate_is_a_quarter(earlier, initial, batch):
+def test_fine_tuning_uses_a_quarter_of_the_learning_rate(earlier, initial, batch):
     rates = [
         plan_of(earlier.store, **changes, **{"train.lr": "auto", "train.batch": batch}).train.lr
         for changes in ({}, INITIAL)

@@ -1,4 +1,4 @@
-"""Each part of the loss against its formula in NumPy, and at the extremes."""
+"""The loss equals its formula in NumPy, and is finite for extreme logits."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def reference(logits, truth, weights, foreground):
 
 @pytest.mark.parametrize(("outputs", "foreground"), [(1, [1]), (3, [0, 1, 2]), (5, [1, 2, 3, 4])])
 @pytest.mark.parametrize("weights", [(1, 0), (0, 1), (0.3, 2)])
-def test_equals_the_formula(outputs, foreground, weights):
+def test_loss_equals_its_formula_in_numpy(outputs, foreground, weights):
     rng = np.random.default_rng(outputs)
     logits = rng.normal(0, 3, (4, 9, 7, outputs)).astype(np.float32)
     truth = rng.integers(0, max(outputs, 2), (4, 9, 7), dtype=np.uint8)
@@ -57,7 +57,7 @@ def test_ignored_pixels_have_no_gradient():
     assert (gradient[0, :2] == 0).all() and (gradient[0, 2:] != 0).any()
 
 
-def test_false_alarms_on_an_absent_class_are_punished():
+def test_false_positives_of_an_absent_class_raise_the_loss():
     truth = tf.zeros((1, 8, 8), tf.uint8)
     quiet, loud = (
         float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth), Loss(cross_entropy=0.0, dice=1.0), [1]))
@@ -66,7 +66,7 @@ def test_false_alarms_on_an_absent_class_are_punished():
     assert quiet < 0.01 and loud > 0.9
 
 
-def test_sums_of_parts_are_those_of_the_whole():
+def test_loss_sums_of_parts_add_up_to_those_of_the_whole():
     rng = np.random.default_rng(0)
     logits, truth = rng.normal(size=(6, 5, 5, 3)).astype(np.float32), rng.integers(0, 3, (6, 5, 5), dtype=np.uint8)
     parts = [loss_sums(tf.constant(logits[k : k + 2]), tf.constant(truth[k : k + 2])) for k in (0, 2, 4)]
@@ -76,7 +76,7 @@ def test_sums_of_parts_are_those_of_the_whole():
 
 
 @pytest.mark.parametrize("outputs", [1, 4])
-def test_graph_and_numpy_agree_on_classes_and_counts(outputs):
+def test_tensorflow_and_numpy_give_equal_classes_and_counts(outputs):
     from src.evaluation.metrics.confusion import confusion_matrix
 
     rng = np.random.default_rng(outputs)

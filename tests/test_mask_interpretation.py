@@ -1,4 +1,4 @@
-"""Values with several readings, or none: what is asked, and that each printed line answers it."""
+"""Values with several interpretations, or none: the error proposes lines, and each line makes the run pass."""
 
 import re
 
@@ -18,7 +18,7 @@ from tests.mask_sets import BINARY, LABELS, RNG, check, data_set
 
 
 def numbered(count, fewest=3):
-    """`count` masks of consecutively numbered objects, some more, some fewer."""
+    """`count` masks of consecutively numbered objects; the number of objects varies."""
     return [np.minimum(np.arange(480).reshape(24, 20) // 40, fewest + n % 4).astype(np.uint8) for n in range(count)]
 
 
@@ -42,7 +42,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
-def test_several_readings_stop_and_each_line_makes_it_pass(tmp_path, name):
+def test_several_interpretations_stop_the_run_and_each_proposed_line_makes_it_pass(tmp_path, name):
     source = data_set(tmp_path / "set", AMBIGUOUS[name])
     with pytest.raises(UserError, match="more than one reading is possible →") as error:
         prepared(source, tmp_path)
@@ -66,7 +66,7 @@ def test_several_readings_stop_and_each_line_makes_it_pass(tmp_path, name):
 
 
 def test_colours_that_blend_at_edges_are_not_taken_for_classes(tmp_path):
-    """Red discs on black with half-tones, as a drawing program makes them; without, they are two classes."""
+    """Red discs on black, with the half-tones of a drawing program. Without half-tones they are two classes."""
     discs = [cv2.circle(np.zeros((24, 20), np.uint8), (7 + number, 12), 6, 255, -1) for number in range(4)]
     soft = [cv2.GaussianBlur(disc, (3, 3), 0) for disc in discs]
     red = [[np.dstack([one, 0 * one, 0 * one]) for one in masks] for masks in (discs, soft)]
@@ -76,7 +76,7 @@ def test_colours_that_blend_at_edges_are_not_taken_for_classes(tmp_path):
         prepared(data_set(tmp_path / "soft", red[1]), tmp_path / "2")
 
 
-def test_instances_leave_nothing_but_the_ignored_value(tmp_path):
+def test_instances_become_foreground_and_the_ignored_value_stays(tmp_path):
     array = np.tile(np.array([0, -1, 2, 3], np.int16), (24, 5))
     tifffile.imwrite(tmp_path / "a.tif", array)
     masks = data_section(tmp_path, masks={"read": "instances", "threshold": 0}).masks
@@ -102,7 +102,7 @@ def test_lossy_masks_are_refused_until_a_threshold_says_how_to_read_them(tmp_pat
     assert store.dataset.names == names
 
 
-def test_lossy_masks_are_refused_also_where_their_values_happen_to_be_classes(tmp_path):
+def test_lossy_masks_are_refused_even_if_their_values_are_classes(tmp_path):
     flat = saved(Image.fromarray(np.full((24, 20), 1, np.uint8)), "JPEG", quality=100)
     source = data_set(tmp_path / "set", [BINARY[0], flat, BINARY[1]], "classes: {0: a, 1: b}")
     with pytest.raises(UserError, match=r"1 problem.*\n  'm01': the mask is in a lossy format"):
@@ -110,7 +110,7 @@ def test_lossy_masks_are_refused_also_where_their_values_happen_to_be_classes(tm
     check(prepared(source, tmp_path, on_error="skip"), BINARY[:2])
 
 
-def test_probabilities_and_instances(tmp_path):
+def test_probabilities_need_a_threshold_and_instances_become_foreground(tmp_path):
     soft = [RNG.random((24, 20), np.float32) for _ in range(3)]
     store = prepared(
         data_set(tmp_path / "soft", [tiff(one) for one in soft]),
@@ -142,7 +142,7 @@ def test_smooth_edges_have_to_be_confirmed(tmp_path, blur):
     check(store, [(mask >= 128).astype(np.uint8) for mask in masks])
 
 
-def test_many_values_without_a_reading_ask_for_names(tmp_path):
+def test_many_values_without_an_interpretation_ask_for_class_names(tmp_path):
     masks = [RNG.integers(0, 150, (24, 20)).astype(np.uint8) for _ in range(3)]
     source = data_set(tmp_path / "set", masks)
     with pytest.raises(UserError, match=r"\(150 values\).*classes: in dataset\.yaml, all of them.*read: instances"):
@@ -161,7 +161,7 @@ def test_sixteen_bit_soft_edges_get_a_threshold_in_their_own_range(tmp_path):
         prepared(data_set(tmp_path / "set", masks), tmp_path)
 
 
-def test_one_unknown_value_in_one_of_two_hundred_files(tmp_path):
+def test_one_unknown_value_in_one_of_two_hundred_files_is_found(tmp_path):
     masks = [BINARY[number % 6].copy() for number in range(200)]
     masks[137][5, 6] = 9
     source = data_set(tmp_path / "set", masks, "classes: {0: no, 1: yes}\n")
@@ -180,6 +180,6 @@ def test_the_rarest_value_is_shown_with_a_mask_that_holds_it(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, 255])
-def test_masks_with_a_single_value_cannot_be_told_apart(tmp_path, value):
-    with pytest.raises(UserError, match="nothing to tell apart → add masks that hold the classes"):
+def test_masks_with_a_single_value_are_refused(tmp_path, value):
+    with pytest.raises(UserError, match="a single class → add masks that hold the classes"):
         prepared(data_set(tmp_path / "set", [np.full((24, 20), value, np.uint8)] * 3), tmp_path)

@@ -1,4 +1,4 @@
-"""The estimate of a training's memory, what there is, and the refusal of what cannot fit."""
+"""The memory estimate of a training, the available memory, and the refusal of trainings that do not fit."""
 
 import math
 import re
@@ -17,10 +17,10 @@ from src.model.network.unet import build_unet
 from src.model.training.available_memory import available_bytes
 from src.params import PlannedModel
 from src.plan.facts import Facts
-from src.plan.memory import GIB, Settings, peak_bytes, refuse_what_cannot_fit
+from src.plan.memory import GIB, TrainingSize, check_memory, peak_bytes
 from src.plan.tiles import TILE, tile_pixels
 
-DEFAULT = Settings(
+DEFAULT = TrainingSize(
     filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256, scored=2**16
 )
 SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
@@ -29,22 +29,22 @@ SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
 @pytest.mark.parametrize(
     "larger", [{"filters": 17}, {"depth": 5}, {"crop": 144}, {"batch": 9}, {"channels": 4}, {"classes": 4}, SIDE]
 )
-def test_grows_with_every_setting(larger):
+def test_the_estimate_grows_with_every_setting(larger):
     assert peak_bytes(replace(DEFAULT, **larger)) > peak_bytes(DEFAULT)
 
 
-def test_bfloat16_needs_less():
+def test_bfloat16_needs_less_memory():
     assert peak_bytes(replace(DEFAULT, activation=2)) < peak_bytes(DEFAULT)
 
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (8, 2, 1, 2), (32, 3, 16, 5)])
-def test_counts_the_weights_of_the_network(filters, depth, channels, classes):
+def test_weights_are_counted_as_keras_counts_them(filters, depth, channels, classes):
     model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
     settings = replace(DEFAULT, filters=filters, depth=depth, channels=channels, classes=classes)
     assert memory.parameters(settings) == pytest.approx(model.count_params(), rel=0.01)  # biases are left out
 
 
-def test_counts_the_values_that_the_network_keeps():
+def test_kept_values_are_those_of_the_network_layers():
     model = build_unet(PlannedModel(filters=4, depth=3), 3, 3)
     layers = [layer for layer in model.layers if layer.name.rpartition("_")[0].endswith(("_conv", "_relu"))]
     layers += [layer for layer in model.layers if layer.name.endswith(("_pool", "_skip"))]
@@ -72,11 +72,11 @@ def test_settings_are_read_from_the_store(store):
     facts = Facts.of(Subset.ungrouped(store, range(3)), Subset.ungrouped(store, range(3)))
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
-        found = Settings.of(facts, **sizes, precision=precision)
+        found = TrainingSize.of(facts, **sizes, precision=precision)
         assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50, scored=64 * 64)
-    resized = Settings.of(replace(facts, resize=512), **sizes)
+    resized = TrainingSize.of(replace(facts, resize=512), **sizes)
     assert (resized.height, resized.width, resized.scored) == (512, 512, 64 * 64)
-    assert Settings.of(replace(facts, validated=[(9000, 9000)], resize=512), **sizes).scored == TILE**2
+    assert TrainingSize.of(replace(facts, validation_sizes=[(9000, 9000)], resize=512), **sizes).scored == TILE**2
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_settings_are_read_from_the_store(store):
         (replace(DEFAULT, **SIDE), 1.2, "filters", 1),  # validation needs more than training
     ],
 )
-def test_suggests_the_largest_that_fits(settings, gib, name, step):
+def test_the_largest_value_that_fits_is_suggested(settings, gib, name, step):
     available = int(gib * GIB)
     section = {"batch": "train", "crop": "data", "filters": "model"}[name]
     with pytest.raises(UserError, match=rf"training needs about [\d.]+ GiB, {gib:.1f} GiB are free: ") as refused:
-        refuse_what_cannot_fit(settings, available, 1e3)
+        check_memory(settings, available, 1e3)
     said = str(refused.value).removesuffix("; so would auto settings with a lower train.memory_gib")
     assert said != str(refused.value)
     words = said.rpartition(": ")[2].split()
@@ -103,23 +103,23 @@ def test_suggests_the_largest_that_fits(settings, gib, name, step):
     assert peak_bytes(replace(settings, **{name: suggested + step})) > available
 
 
-def test_the_parameter_is_a_limit_as_well():
+def test_memory_gib_is_a_limit_as_well():
     with pytest.raises(UserError, match=r"training needs about .*, train\.memory_gib allows 1 GiB: train\.batch: \d"):
-        refuse_what_cannot_fit(DEFAULT, None, 1)
+        check_memory(DEFAULT, None, 1)
 
 
-def test_says_when_no_single_setting_would_do():
+def test_it_is_reported_if_no_single_setting_would_fit():
     with pytest.raises(UserError, match=r"no smaller train\.batch, data\.crop or model\.filters alone would fit"):
-        refuse_what_cannot_fit(DEFAULT, GIB // 2, 1e3)
+        check_memory(DEFAULT, GIB // 2, 1e3)
 
 
 @pytest.mark.parametrize("available", [None, 64 * GIB])
 def test_the_stated_peak_is_the_least_memory_that_training_accepts(available):
-    found = re.fullmatch(r"about ([\d.]+) GiB of memory at the peak", refuse_what_cannot_fit(DEFAULT, available, 1e3))
+    found = re.fullmatch(r"about ([\d.]+) GiB of memory at the peak", check_memory(DEFAULT, available, 1e3))
     rounding = 0.06  # GiB: one decimal is shown
-    refuse_what_cannot_fit(DEFAULT, available, float(found[1]) + rounding)
+    check_memory(DEFAULT, available, float(found[1]) + rounding)
     with pytest.raises(UserError, match=r"training needs about"):
-        refuse_what_cannot_fit(DEFAULT, available, float(found[1]) - rounding)
+        check_memory(DEFAULT, available, float(found[1]) - rounding)
 
 
 def kernel(root, files):

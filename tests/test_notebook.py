@@ -47,7 +47,8 @@ def bound_in(module: str) -> set[str]:
     place = ROOT.joinpath(*module.split("."))
     tree = ast.parse((place / "__init__.py" if place.is_dir() else place.with_suffix(".py")).read_text())
     names: set[str] = set()
-    for node in tree.body:
+    type_checked = [part for node in tree.body if isinstance(node, ast.If) for part in node.body]
+    for node in [*tree.body, *type_checked]:
         if isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""The size of the parts of each class, against shapes whose size is known, and against SciPy's labels."""
+"""The size of the parts of each class, compared with known shapes and with SciPy."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy import ndimage
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.plan import object_sizes
-from src.plan.object_sizes import areas_and_borders, part_sizes
+from src.plan.object_sizes import areas_and_borders, typical_sizes
 from tests.conftest import prepared, write_pair
 
 SHAPES = {
@@ -19,8 +19,8 @@ SHAPES = {
 
 
 def sizes_in(store, indices):
-    """`part_sizes` of the images at these positions."""
-    return part_sizes(Subset.ungrouped(store, indices))
+    """`typical_sizes` of the images at these positions."""
+    return typical_sizes(Subset.ungrouped(store, indices))
 
 
 def store_of(tmp_path, masks) -> Store:
@@ -35,7 +35,7 @@ def drawn(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_of_shapes_that_are_known(shape):
+def test_known_shapes_have_their_known_size(shape):
     inside, side = SHAPES[shape]
     (_, area), (_, border) = areas_and_borders(drawn(inside).astype(np.uint8), 2)
     assert 4 * area / border == pytest.approx(side, rel=0.03)
@@ -56,25 +56,25 @@ def square(half, side=200):
     return (abs(rows) < half) & (abs(columns) < half)
 
 
-def test_of_a_set_it_is_the_lower_quartile_of_the_images_that_hold_the_class(tmp_path):
+def test_the_size_is_the_lower_quartile_over_images_that_contain_the_class(tmp_path):
     store = store_of(tmp_path, [*(square(half) for half in (5, 10, 20, 40, 60)), np.zeros((200, 200))])
     assert sizes_in(store, range(6)) == {"foreground": pytest.approx(19 / 200)}
     assert sizes_in(store, [3, 4, 5]) == {"foreground": pytest.approx(79 / 200)}
     assert sizes_in(store, [5]) == {}
 
 
-def test_it_is_a_share_of_each_images_own_size(tmp_path):
+def test_the_size_is_a_share_of_the_size_of_each_image(tmp_path):
     masks = [square(side // 4, side) for side in (40, 80, 400)]
     assert sizes_in(store_of(tmp_path, masks), range(3))["foreground"] == pytest.approx(0.5, rel=0.06)
 
 
-def test_large_masks_are_thinned_out_and_of_many_some_are_looked_at(tmp_path, monkeypatch):
+def test_large_masks_are_thinned_and_only_some_of_many_are_measured(tmp_path, monkeypatch):
     store = store_of(tmp_path, [square(60)] * 7)
     whole = sizes_in(store, range(7))["foreground"]
     monkeypatch.setattr(object_sizes, "SIDE", 50)
     looked, mask = [], Store.mask
     monkeypatch.setattr(Store, "mask", lambda self, index: looked.append(index) or mask(self, index))
-    monkeypatch.setattr(object_sizes, "LOOKED_AT", 3)
+    monkeypatch.setattr(object_sizes, "MOST_MASKS", 3)
     assert sizes_in(store, range(7))["foreground"] == pytest.approx(whole, rel=0.05)
     assert looked == [0, 3, 6]
 

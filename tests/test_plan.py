@@ -1,4 +1,4 @@
-"""The plan: sensible for data of any shape, below the memory it may take, and what is set by hand stays."""
+"""Plans are sensible for every kind of data, stay below the memory limit, and keep settings by hand."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from src.params import PlannedModel
 from src.plan import rules
 from src.plan.facts import Facts, exposure
 from src.plan.initial import Initial
-from src.plan.memory import GIB, Settings, peak_bytes
+from src.plan.memory import GIB, TrainingSize, peak_bytes
 from src.plan.plan import BY_HAND, plan_network, plan_training
 from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set
 
@@ -47,11 +47,11 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("gib", [1.5, 8.0])
-def test_every_shape_of_data_starts_sensibly(shape, gib):
+def test_every_kind_of_data_set_gets_a_sensible_plan(shape, gib):
     found = SHAPES[shape]
     made = plan(found, **{"train.memory_gib": gib})
-    crop, depth, batch = made.data.crop, made.unet.depth, made.train.batch
-    needed = peak_bytes(Settings.of(found, filters=made.unet.filters, depth=depth, crop=crop, batch=batch))
+    crop, depth, batch = made.data.crop, made.model.depth, made.train.batch
+    needed = peak_bytes(TrainingSize.of(found, filters=made.model.filters, depth=depth, crop=crop, batch=batch))
     assert needed <= gib * GIB
     assert crop % 2**depth == 0 and crop // 2**depth >= 2 and batch >= 2
     assert crop <= max(found.side + 2**depth, 16)  # not much more than what the images show
@@ -62,16 +62,16 @@ def test_every_shape_of_data_starts_sensibly(shape, gib):
     assert set(made.numbers) == set(NUMBERS)
 
 
-def test_more_data_is_learned_from_for_longer_up_to_a_limit():
+def test_more_data_is_trained_on_for_longer_up_to_a_limit():
     steps = [plan(facts(images)).train.steps for images in (2, 20, 200, 2_000, 20_000)]
     assert steps == sorted(steps) and steps[0] == rules.FEWEST_STEPS and steps[-1] == rules.MOST_STEPS
     assert len(set(steps)) >= 3
 
 
-def test_less_memory_takes_the_batch_then_the_crop_then_the_filters():
+def test_less_memory_reduces_the_batch_then_the_patch_then_the_filters():
     large = facts(60, 128, 128, 3, 60)
     plans = [plan(large, **{"train.memory_gib": gib}) for gib in np.geomspace(2, 0.9, 300)]
-    sizes = [(made.unet.filters, made.data.crop, made.train.batch * made.data.crop**2) for made in plans]
+    sizes = [(made.model.filters, made.data.crop, made.train.batch * made.data.crop**2) for made in plans]
     assert len(set(sizes)) >= 4
     for more, less in itertools.pairwise(sizes):
         assert less <= more  # in this order
@@ -99,11 +99,15 @@ def test_validation_takes_a_small_share_of_the_work():
         (facts(1, 30_000, 30_000, validated=1), 20_000, 1, 1),
     ],
 )
-def test_of_many_validation_images_as_many_are_looked_at_as_training_can_afford(found, steps, validated, epochs):
+def test_training_validates_on_as_many_images_as_it_can_afford(found, steps, validated, epochs):
     made = plan(found, **{"train.steps": steps})
     assert (made.train.validation_images, made.train.epochs) == (validated, epochs)
     why = made.choices["train.validation_images"].why
-    assert why == "all there are" if validated == len(found.validated) else f"of {len(found.validated):,}: " in why
+    assert (
+        why == "all there are"
+        if validated == len(found.validation_sizes)
+        else f"of {len(found.validation_sizes):,}: " in why
+    )
 
 
 def test_fewer_epochs_leave_time_for_more_images():
@@ -137,22 +141,22 @@ def test_fewer_epochs_leave_time_for_more_images():
         (1000, 1000, {}, 0),
     ],
 )
-def test_parts_that_the_network_cannot_see_whole_are_made_smaller(height, width, parts, side):
+def test_images_are_resized_if_their_parts_do_not_fit_into_a_patch(height, width, parts, side):
     made = plan(facts(60, height, width, parts=parts))
     assert made.data.resize == made.facts.resize == side
-    assert made.data.crop <= (side or max(height, width)) and side % 2**made.unet.depth == 0
+    assert made.data.crop <= (side or max(height, width)) and side % 2**made.model.depth == 0
     by_hand = plan(facts(60, height, width, parts=parts), **{"data.resize": 64})
     assert by_hand.data.resize == 64 and by_hand.choices["data.resize"].why == BY_HAND
 
 
-def test_a_crop_set_by_hand_shows_larger_parts_whole():
+def test_a_larger_patch_needs_less_resizing():
     found = facts(60, 600, 800, parts={"polyp": 1 / 3})
     for crop, side in (("auto", 144), (48, 64), (256, 384), (512, 0)):
         assert plan(found, **{"data.crop": crop}).data.resize == side
 
 
-def test_images_that_are_shown_smaller_are_scored_at_their_own_resolution():
-    """Which takes most of the time: as many of them are validated as of images of a ninth of their pixels."""
+def test_validation_of_resized_images_counts_the_work_at_their_own_resolution():
+    """That takes most of the time, so as many are validated as of images with a ninth of their pixels."""
     smaller, small = (
         plan(facts(4_000, side, side, validated=1_000), **{"data.resize": resize, "train.steps": 10_000})
         for side, resize in ((2_400, 96), (830, 0))
@@ -171,7 +175,7 @@ def test_two_four_and_eight_devices_can_share_a_batch(side):
 
 
 @pytest.mark.parametrize(("key", "value"), NUMBERS.items())
-def test_what_is_set_by_hand_stays_and_is_marked(key, value):
+def test_settings_by_hand_are_kept_and_marked(key, value):
     made = plan(facts(60, 512, 512), **{key: value})
     assert made.numbers[key] == value
     assert [key for key, choice in made.choices.items() if choice.why == BY_HAND] == [key]
@@ -179,7 +183,7 @@ def test_what_is_set_by_hand_stays_and_is_marked(key, value):
 
 @pytest.mark.parametrize(("crop", "depth"), [(128, 4), (100, 2), (24, 2), (72, 3), (16, 1)])
 def test_the_depth_fits_a_crop_that_is_set(crop, depth):
-    assert plan(facts(), **{"data.crop": crop}).unet.depth == depth
+    assert plan(facts(), **{"data.crop": crop}).model.depth == depth
 
 
 @pytest.mark.parametrize(("depth", "crop"), [(1, 96), (5, 96), (7, 256)])
@@ -207,7 +211,7 @@ def test_exposures_that_cannot_be_compared_are_normalised_by_image(store):
     assert exposure(store.records) == pytest.approx((between / within).max(), rel=1e-3)
 
 
-def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
+def test_exposure_ignores_images_without_counted_pixels_or_contrast(store):
     ignored = replace(store.records[0], pixels=[0, 0, 0], mean=[0.0] * 3, std=[0.0] * 3)
     assert exposure([*store.records, ignored]) == exposure(store.records)
     flat = [
@@ -217,9 +221,9 @@ def test_exposure_is_that_of_pixels_that_count_and_of_contrast_alone(store):
     assert exposure(flat) == 0
 
 
-def test_the_facts_are_those_of_the_training_images_alone(store):
+def test_facts_are_measured_on_training_images_only(store):
     found = Facts.of(Subset.ungrouped(store, [0, 1]), Subset.ungrouped(store, [2]))
-    assert found.trained == [(48, 64), (70, 50)] and found.validated == [(64, 64)]
+    assert found.training_sizes == [(48, 64), (70, 50)] and found.validation_sizes == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
     shown = replace(found, resize=32)
     assert (shown.side, shown.pixels) == (32, 2 * 32 * 32)
@@ -228,10 +232,10 @@ def test_the_facts_are_those_of_the_training_images_alone(store):
     )  # sizes repeat every three images
 
 
-def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
+def test_the_printed_plan_has_every_setting_with_its_reason(tmp_path):
     store = prepared(write_data_set(tmp_path / "set"), tmp_path)
     made = planned(changed_params(**AUTO), Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12)))
-    assert made.data.crop >= 48 and made.unet.depth >= 2
+    assert made.data.crop >= 48 and made.model.depth >= 2
     for key, choice in made.choices.items():
         assert f"{key} " in str(made) and choice.why in str(made)
 
@@ -239,7 +243,7 @@ def test_a_plan_is_all_that_a_small_set_needs(tmp_path):
 def test_an_initial_network_decides_its_shape():
     found = replace(facts(), initial=Initial(PlannedModel(filters=24, depth=3), 0))
     made = plan(found)
-    assert made.unet == PlannedModel(filters=24, depth=3) and made.data.resize == 0
+    assert made.model == PlannedModel(filters=24, depth=3) and made.data.resize == 0
     assert plan(replace(found, initial=Initial(PlannedModel(filters=24, depth=3), 160))).data.resize == 160
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))

@@ -1,4 +1,4 @@
-"""What check remarks on: a background that no value tells, and masks of two kinds that share no class."""
+"""Warnings about a background that does not follow from the values, and about two kinds of masks."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,7 @@ from PIL import Image
 
 from tests.conftest import prepared
 from tests.corpus import saved
-from tests.mask_sets import LABELS, data_set
-from tests.test_mask_meaning import warnings_of
+from tests.mask_sets import LABELS, data_set, warnings_of
 
 SPARSE = [np.where(np.arange(480).reshape(24, 20) % 7 == n, 1, 0).astype(np.uint8) for n in range(6)]
 UNDECIDED = {
@@ -20,7 +19,7 @@ UNDECIDED = {
 
 @pytest.mark.parametrize("inverted", [False, True])
 @pytest.mark.parametrize("name", UNDECIDED)
-def test_a_background_that_is_only_the_lower_value_is_remarked_on(tmp_path, name, inverted):
+def test_a_background_that_is_only_the_lower_value_is_warned_of(tmp_path, name, inverted):
     labels = [1 - x if inverted else x for x in SPARSE]
     contents = [saved(Image.fromarray(UNDECIDED[name][x]), "PNG") for x in labels]
     source = data_set(tmp_path / "set", contents)
@@ -37,7 +36,7 @@ def test_a_background_that_is_only_the_lower_value_is_remarked_on(tmp_path, name
 
 
 @pytest.mark.parametrize("values", [[0, 1], [0, 255], [0, 7], [(0, 0, 0), (200, 30, 30)], [(0, 0, 0), (255,) * 3]])
-def test_an_ordinary_background_of_0_or_black_needs_no_remark(tmp_path, values):
+def test_a_usual_background_of_0_or_black_gives_no_warning(tmp_path, values):
     contents = [saved(Image.fromarray(np.array(values, np.uint8)[x]), "PNG") for x in SPARSE]
     store = prepared(data_set(tmp_path / "set", contents), tmp_path)
     assert not warnings_of(tmp_path)
@@ -51,7 +50,7 @@ TWO_KINDS = {
 
 
 @pytest.mark.parametrize("name", TWO_KINDS)
-def test_masks_of_two_kinds_that_share_no_class_are_remarked_on(tmp_path, name):
+def test_two_kinds_of_masks_that_share_no_class_are_warned_of(tmp_path, name):
     *values, words = TWO_KINDS[name]
     contents = [np.array(values[n % 2], np.uint8)[x] for n, x in enumerate(LABELS)]
     source = data_set(tmp_path / "set", contents, "ignore: none\n")
@@ -59,7 +58,7 @@ def test_masks_of_two_kinds_that_share_no_class_are_remarked_on(tmp_path, name):
     assert [row["what"] for row in warnings_of(tmp_path)] == [f"some masks hold {words}, and none both"]
 
 
-def test_masks_that_hold_one_class_each_need_no_remark(tmp_path):
+def test_masks_with_one_class_each_give_no_warning(tmp_path):
     contents = [np.where(x > 0, n % 4 + 1, 0).astype(np.uint8) for n, x in enumerate(LABELS + LABELS)]
     prepared(data_set(tmp_path / "set", contents), tmp_path)
     assert not [row for row in warnings_of(tmp_path) if "none both" in row["what"]]

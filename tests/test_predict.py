@@ -1,4 +1,4 @@
-"""tools.predict: every input its mask, whatever else is wrong; again, in parts, interrupted."""
+"""tools.predict: every readable image gets a mask; repeated, in shards, and after an interruption."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ PROJECT = {
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A small network whose answers are mixed, in a file."""
+    """The file of a small network that predicts several classes."""
     keras.utils.set_random_seed(1)
     network = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
     network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
@@ -69,7 +69,7 @@ def images(tmp_path) -> Path:
     (folder / "sub").mkdir(parents=True)
     Image.fromarray(rng.integers(0, 256, (40, 61, 3), dtype=np.uint8)).save(folder / "a.png")
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be looked at turned by a quarter
+    exif[0x0112] = 6  # viewers rotate it by 90°
     Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(folder / "sub/b.jpg", exif=exif)
     tifffile.imwrite(folder / "c.tif", rng.integers(0, 256, (100, 90, 3), dtype=np.uint8), photometric="rgb")
     (folder / "damaged.png").write_bytes((folder / "a.png").read_bytes()[:200])
@@ -92,7 +92,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_every_good_image_gets_a_mask_and_every_bad_one_a_reason(predictor, images, tmp_path):
     prediction = run(predictor, images, tmp_path / "out")
-    masks = {"a.png": (40, 61), "c.tif": (100, 90), "sub/b.png": (30, 20)}  # turned as it is looked at
+    masks = {"a.png": (40, 61), "c.tif": (100, 90), "sub/b.png": (30, 20)}  # as viewers show it
     assert digests(tmp_path / "out").keys() == {f"masks/{name}" for name in masks}
     for name, size in masks.items():
         mask = np.array(Image.open(tmp_path / "out/masks" / name))
@@ -116,7 +116,7 @@ def test_probabilities_and_overlays_beside_the_masks(predictor, images, tmp_path
     assert stored.dtype == kind and np.abs(stored / one - expected).max() <= 0.5 / 255
     overlay, mask = np.array(Image.open(out / "overlays/a.png")), np.array(Image.open(out / "masks/a.png"))
     assert (overlay[mask == 0] == picture[mask == 0]).all() and (overlay[mask > 0] != picture[mask > 0]).any()
-    assert ((stored > 0.4 * one) == (mask > 0)).mean() > 0.99  # but for rounding to 8 bits
+    assert ((stored > 0.4 * one) == (mask > 0)).mean() > 0.99  # except for rounding to 8 bits
 
 
 def test_finished_images_are_not_predicted_again_unless_they_changed(predictor, images, tmp_path):
@@ -128,13 +128,13 @@ def test_finished_images_are_not_predicted_again_unless_they_changed(predictor, 
     (out / "masks/sub/b.png").unlink()
     earlier = (images / "a.png").stat().st_mtime - 5000
     Image.new("RGB", (33, 22)).save(images / "a.png")
-    os.utime(images / "a.png", (earlier, earlier))  # an older image in its place
+    os.utime(images / "a.png", (earlier, earlier))  # an older image replaces it
     run(predictor, images, out)
     changed = {path.name for path, when in made.items() if path.stat().st_mtime_ns != when}
     assert changed == {"a.png", "b.png"} and np.array(Image.open(out / "masks/a.png")).shape == (22, 33)
     run(predictor, images, out, probability_type="uint8")
     assert len(list((out / "probabilities").rglob("*.tif"))) == 3
-    run(predictor, images, out, probability_type="float32")  # another number type: made anew
+    run(predictor, images, out, probability_type="float32")  # another number type is predicted again
     assert tifffile.imread(out / "probabilities/a.tif").dtype == np.float32
 
 
@@ -165,7 +165,7 @@ def test_a_result_that_cannot_be_written_does_not_stop_the_others(predictor, ima
     failed = {Path(finding.file).name for finding in prediction.failed}
     assert failed >= {"damaged.png", "grey.png"} and len(failed) == 3
     assert (tmp_path / f"out/masks/{'n' * 250}.png").exists()
-    assert failed & {"d.jpg", "e.png"}  # the one's mask would be the other's folder
+    assert failed & {"d.jpg", "e.png"}  # the mask of one would have the path of the other's folder
 
 
 def test_an_image_with_nan_is_refused(model):
@@ -219,7 +219,7 @@ def test_images_in_another_range_than_the_training_images_are_named(model, tmp_p
 
 
 def test_tool_predicts_all_images_in_shards(model, images, tmp_path):
-    """The union of two parts is the single run, byte for byte; another model's results are not mixed in."""
+    """Two shards together equal a single run, byte for byte. Results of another model are refused."""
     whole = tool(images, "--model", model, "--out", tmp_path / "whole", "--overlay")
     assert whole.returncode == 1 and "2 could not be predicted" in whole.stdout
     assert all(name in whole.stdout for name in ("damaged.png", "grey.png")) and "Traceback" not in whole.stderr

@@ -1,4 +1,4 @@
-"""Masks and probabilities on disk: values, formats, georeference; paths that stay in their folder."""
+"""Files of a prediction: stored values, formats, georeference, and paths that stay in the output folder."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from src.errors import UserError
 from src.params import Masks
 
 READ = Masks(read="auto", threshold=0)
-CLASSES = np.random.default_rng(0).integers(0, 3, (700, 1030), dtype=np.uint8)  # more than a tile, and not whole ones
+CLASSES = np.random.default_rng(0).integers(0, 3, (700, 1030), dtype=np.uint8)  # not a multiple of the tile size
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_large_arrays_are_on_disk_in_a_file_without_a_name(tmp_path, monkeypatch
 
 
 def test_a_disk_that_is_too_small_is_an_error(tmp_path):
-    """Where the map would only be promised, writing to it would end the process."""
+    """Without the check, the first write to the memory map would end the process."""
     with pytest.raises(OSError, match=r"\[Errno"):
         allocate((2**58,), np.uint8, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Whole images: any size, tiles without seams, the image's own resolution; and the saved model."""
+"""Predictions of whole images: any size, tiles without seams, the image's own resolution; the model file."""
 
 import hashlib
 import zipfile
@@ -39,7 +39,7 @@ def project(**changes) -> Project:
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    """A small network whose statistics are not those of a fresh one."""
+    """A small network whose moving statistics differ from their initial values."""
     keras.utils.set_random_seed(1)
     model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
     model(np.random.default_rng(0).normal(size=(4, 32, 32, 1)), training=True)
@@ -48,7 +48,7 @@ def model() -> keras.Model:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (37, 23), (64, 64)])
 @pytest.mark.parametrize("resize", [0, 32])
-def test_predicts_at_the_images_own_size(model, size, resize):
+def test_predictions_have_the_size_of_the_image(model, size, resize):
     image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
     predictor = Predictor(model, project(resize=resize))
     assert predictor.logits(image).shape == (*size, 1)
@@ -56,7 +56,7 @@ def test_predicts_at_the_images_own_size(model, size, resize):
     assert prediction.shape == size and prediction.dtype == np.uint8 and set(np.unique(prediction)) <= {0, 1}
 
 
-def test_tiles_change_nothing(model, monkeypatch):
+def test_tiles_do_not_change_the_logits(model, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (150, 203, 1), dtype=np.uint8)
     whole = Predictor(model, project()).logits(image)
     np.testing.assert_allclose(Predictor(model, project(), tile=64).logits(image), whole, atol=1e-4)
@@ -67,8 +67,8 @@ def test_tiles_change_nothing(model, monkeypatch):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
-def test_the_halo_is_all_that_the_network_sees(depth):
-    """A tile's logits as a function of all pixels: the gradient is 0 beyond the halo, and hardly before."""
+def test_the_halo_covers_the_receptive_field(depth):
+    """The gradient of a tile's logits is 0 beyond the halo, and not 0 within nearly all of it."""
     keras.utils.set_random_seed(depth)
     network, step = build_unet(PlannedModel(filters=2, depth=depth), 1, 2), 2**depth
     for layer in network.layers:  # positive weights and no dead ReLU: nothing cancels
@@ -84,8 +84,20 @@ def test_the_halo_is_all_that_the_network_sees(depth):
     assert halo - 2 * step <= reach <= halo
 
 
+def test_predictors_with_other_decisions_share_one_graph(model):
+    image = np.random.default_rng(0).integers(0, 256, (20, 31, 1), dtype=np.uint8)
+    first = Predictor(model, project())
+    second = first.with_decisions(mirror=True, threshold=0.3)
+    third = second.with_default_decisions()
+    found = [predictor(image) for predictor in (first, second, third)]
+    assert first._graph.experimental_get_tracing_count() == 1
+    assert first.project.decisions == Decisions() != second.project.decisions
+    fresh = [Predictor(model, predictor.project)(image) for predictor in (first, second, third)]
+    np.testing.assert_array_equal(found, fresh)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
-def test_folded_is_the_same_function(classes):
+def test_folding_normalisation_keeps_the_logits(classes):
     keras.utils.set_random_seed(classes)
     network = build_unet(PlannedModel(filters=4, depth=2), 3, classes)
     rng = np.random.default_rng(0)
@@ -100,7 +112,7 @@ def test_folded_is_the_same_function(classes):
     assert np.abs(network(images)).max() > 0.1
 
 
-def test_folded_in_another_arithmetic_leaves_the_usual_one_alone(model):
+def test_folding_in_another_precision_leaves_the_global_precision_unchanged(model):
     before = keras.mixed_precision.global_policy().name
     less = fold_normalisation(model, "bfloat16")
     assert compute_precision(less) == "bfloat16" and keras.mixed_precision.global_policy().name == before
@@ -123,14 +135,14 @@ def test_probabilities_add_up_and_follow_the_temperature(classes):
     np.testing.assert_allclose(found[..., 1], expected, atol=1e-6)
 
 
-def test_normalises_as_told(model):
+def test_normalise_dataset_uses_the_statistics_of_the_project(model):
     image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
     plain = Predictor(model, project(mean=[3.0], std=[2.0])).logits(image)
     brighter = Predictor(model, project(mean=[6.0], std=[4.0])).logits(4 * image)  # the root of 4 is 2
     np.testing.assert_allclose(plain, brighter, atol=1e-5)
 
 
-def test_each_image_by_itself_if_so_told(model):
+def test_normalise_image_uses_the_statistics_of_each_image(model):
     image = np.random.default_rng(0).integers(0, 64, (32, 32, 1), dtype=np.uint8)
     roots = np.sqrt(image.astype(float))
     by_image = Predictor(model, project(normalise="image")).logits(image)
@@ -153,14 +165,14 @@ def test_an_image_of_another_kind_is_refused(model, image, words):
         Predictor(model, project())(image)
 
 
-def test_logits_are_enlarged_as_opencv_does_it():
+def test_enlarged_logits_equal_those_of_opencv():
     logits = np.random.default_rng(0).normal(size=(16, 16, 3)).astype(np.float32)
     whole = cv2.resize(logits, (53, 41))
     parts = [infer.enlarge_logits(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
-def test_logits_of_all_classes_that_there_can_be_are_enlarged():
+def test_logits_of_255_classes_can_be_enlarged():
     logits = np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32)
     found = infer.enlarge_logits(logits, slice(0, 41), 41, 53)
     assert found.shape == (41, 53, 255)
@@ -182,7 +194,7 @@ def test_equal_models_are_equal_files_and_load_back(model, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])
-def test_what_is_no_model_is_refused(tmp_path, content):
+def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "unet.keras"
     if content is None:
         with zipfile.ZipFile(path, "w") as archive:

@@ -1,4 +1,4 @@
-"""From files to the store: what it holds, what dataset.yaml decides, and what stops before any work."""
+"""Preparing a data set: what the store holds, what dataset.yaml decides, and what is refused."""
 
 import re
 
@@ -9,6 +9,7 @@ import tifffile
 
 from src.data.crops.normalise import pooled_moments
 from src.data.source.dataset import IGNORE, Dataset
+from src.data.store import prepare
 from src.errors import UserError
 from src.files import read_csv
 from tests.conftest import prepared, write_data_set, write_pair
@@ -23,7 +24,7 @@ def plain(tmp_path, *masks, channels=3):
     return tmp_path / "set"
 
 
-def test_pixels_come_back_as_they_were(tmp_path):
+def test_the_store_holds_the_pixels_of_the_files(tmp_path):
     source = write_data_set(tmp_path / "set", classes=3)
     store = prepared(source, tmp_path)
     assert len(store) == 12
@@ -46,7 +47,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
         assert path.read_bytes() == (second / path.name).read_bytes()
 
 
-def test_intensities_of_a_subset_are_those_of_its_pixels(store):
+def test_intensities_of_a_subset_equal_those_of_its_pixels(store):
     chosen = [0, 3, 7]
     roots = np.sqrt(np.concatenate([store.image(index).reshape(-1, 3) for index in chosen]).astype(float))
     mean, std = pooled_moments([store.records[index] for index in chosen])
@@ -54,7 +55,7 @@ def test_intensities_of_a_subset_are_those_of_its_pixels(store):
     np.testing.assert_allclose(std, roots.std(axis=0), rtol=1e-5)
 
 
-def test_ignored_pixels_count_in_no_statistic(tmp_path):
+def test_ignored_pixels_do_not_count_in_any_statistic(tmp_path):
     image, mask = np.full((8, 8, 3), 100, np.uint8), np.tile(np.array([0, 1], np.uint8), (8, 4))
     image[:4], mask[:4] = 0, 9
     write_pair(tmp_path / "set", "a", image, mask)
@@ -64,7 +65,7 @@ def test_ignored_pixels_count_in_no_statistic(tmp_path):
     assert store.records[0].pixels == [16, 16] and (store.mask(0)[:4] == IGNORE).all()
 
 
-def test_dataset_yaml_decides(tmp_path):
+def test_dataset_yaml_decides_classes_background_and_ignored_values(tmp_path):
     mask = np.array([[0, 128, 255, 7]], np.uint8).repeat(4, axis=0)
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {128: cell, 0: void}\nbackground: void\nignore: 255\n")
@@ -76,6 +77,27 @@ def test_dataset_yaml_decides(tmp_path):
     assert store.records[0].pixels == [4, 4, 4] and store.dataset.foreground == [0, 2]
 
 
+def test_masks_whose_bytes_are_class_indices_are_written_once(tmp_path, monkeypatch):
+    remapped = []
+    remap_masks = prepare.remap_masks
+
+    def recorded(path, masks):
+        remapped.extend(masks := list(masks))
+        remap_masks(path, masks)
+
+    monkeypatch.setattr(prepare, "remap_masks", recorded)
+    values = np.array([0, 1, 2], np.uint8)
+    masks = [np.tile(values[chosen], (8, 4)) for chosen in ([0, 1], [0, 1, 2], [0, 2])]
+    assert prepared(plain(tmp_path / "1", *masks), tmp_path / "1") and not remapped
+    high = np.array([0, 128, 255], np.uint8)
+    source = plain(tmp_path / "2", *(high[mask] for mask in masks))
+    (source / "dataset.yaml").write_text("classes: {0: a, 128: b, 255: c}\n")
+    store = prepared(source, tmp_path / "2")
+    assert len(remapped) == 3
+    for index, mask in enumerate(masks):
+        np.testing.assert_array_equal(store.mask(index), mask)
+
+
 def test_a_mask_that_is_ignored_altogether_counts_nothing(tmp_path):
     mask = np.tile(np.array([0, 1], np.uint8), (8, 4))
     source = plain(tmp_path, mask, np.full_like(mask, 9))
@@ -85,7 +107,7 @@ def test_a_mask_that_is_ignored_altogether_counts_nothing(tmp_path):
     np.testing.assert_allclose(pooled_moments(store.records)[0], store.records[0].mean)
 
 
-def test_large_images_are_stored_strip_by_strip(tmp_path, monkeypatch):
+def test_strips_of_any_size_give_the_same_store(tmp_path, monkeypatch):
     monkeypatch.setattr("src.data.store.store.STRIP", 100)
     source = write_data_set(tmp_path / "set", classes=3)
     few = prepared(source, tmp_path / "1").folder
@@ -115,7 +137,7 @@ def test_large_tiffs_in_bands_give_the_same_store(tmp_path, monkeypatch, dtype, 
         assert path.read_bytes() == (banded / path.name).read_bytes(), path.name
 
 
-def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
+def test_every_faulty_file_is_listed_and_nothing_is_left_behind(tmp_path):
     source = write_data_set(tmp_path / "set", count=12)
     image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
     write_pair(source, "size", image, mask[:4])
@@ -147,7 +169,7 @@ def test_every_offender_is_listed_and_nothing_is_left_behind(tmp_path):
     assert before == {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
 
 
-def test_an_earlier_store_stays_if_a_later_one_fails(tmp_path):
+def test_a_failed_run_keeps_the_earlier_store(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     index = prepared(source, tmp_path).folder / "index.json"
     before = index.read_bytes()
@@ -214,7 +236,7 @@ def test_a_broken_dataset_yaml_is_refused(tmp_path, text, words):
 
 
 @pytest.mark.parametrize("masks", [{"read": "auto", "threshold": 128}, {"read": "instances", "threshold": 0}])
-def test_classes_that_a_setting_for_masks_never_makes_are_refused(tmp_path, masks):
+def test_classes_that_a_mask_setting_cannot_produce_are_refused(tmp_path, masks):
     source = write_data_set(tmp_path / "set", count=2, values=[0, 255])
     (source / "dataset.yaml").write_text("classes: {0: empty, 255: cell}")
     with pytest.raises(UserError, match=r"makes 0 and 1 of all values: name these under classes in .*dataset\.yaml"):
@@ -237,14 +259,14 @@ def test_a_name_without_its_group_is_an_error(tmp_path):
         prepared(source, tmp_path)
 
 
-def test_a_dataset_yml_is_not_passed_over(tmp_path):
+def test_a_dataset_yml_is_refused(tmp_path):
     source = write_data_set(tmp_path / "set", count=3)
     (source / "dataset.yml").write_text("group: '^(case)'")
-    with pytest.raises(UserError, match=r"dataset\.yaml: has to be called that"):
+    with pytest.raises(UserError, match=r"dataset\.yaml: the file must have this name"):
         prepared(source, tmp_path)
 
 
-def test_values_of_more_than_a_byte_can_be_classes(tmp_path):
+def test_values_above_255_can_be_classes(tmp_path):
     mask = np.tile(np.array([0, 40000, 9], np.uint16), (8, 4))
     source = plain(tmp_path, mask)
     (source / "dataset.yaml").write_text("classes: {0: a, 40000: b}\nignore: 9")

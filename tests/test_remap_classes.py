@@ -5,7 +5,7 @@ import numpy as np
 from src.data.labelled.remap_classes import remap_classes
 
 
-def test_a_store_in_the_classes_of_a_model(store):
+def test_remap_classes_rewrites_masks_counts_and_description(store):
     before = [np.array(store.mask(index)) for index in range(len(store))]
     names = ["lake", "sea", "land", "nothing"]
     after = remap_classes(store, [2, 0, 1], names, 1, {"sea": "#0000FF"})

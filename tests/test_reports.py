@@ -77,7 +77,7 @@ def ome_part(number, axis):
 
 @pytest.mark.parametrize("axis", ["positions", "T", "C"])
 @pytest.mark.parametrize("missing", [0, 3])
-def test_a_file_of_an_ome_image_in_several_files_is_read_alone(tmp_path, axis, missing):
+def test_one_file_of_a_multi_file_ome_image_is_read_by_itself(tmp_path, axis, missing):
     """tifffile reads the other files too, and zeros for those that are missing (cgohlke/tifffile#54)."""
     number = COUNT + missing
     if axis == "positions":
@@ -109,7 +109,7 @@ def test_one_bit_masks_that_store_white_as_0_and_were_saved_by_tifffile_are_aske
 
 
 @pytest.mark.parametrize("options", [{"tiffinfo": {262: 0}}, {"compression": "group4"}, {}])
-def test_one_bit_masks_of_pillow_are_read_as_they_look(tmp_path, options):
+def test_one_bit_masks_of_pillow_are_read_as_viewers_show_them(tmp_path, options):
     for number in range(COUNT):
         save(tmp_path / f"set/images/c{number}.png", picture(number))
         (tmp_path / "set/masks").mkdir(exist_ok=True)
@@ -135,7 +135,7 @@ def test_a_transparent_value_changes_no_mask(tmp_path, kind):
 
 @pytest.mark.parametrize("alpha", [0, 255])
 @pytest.mark.parametrize("fields", [False, True])
-def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path, alpha, fields):
+def test_the_fourth_byte_of_a_bmp_is_not_read_as_alpha(tmp_path, alpha, fields):
     """Read as transparent, so black (SixLabors/ImageSharp#581, libsdl-org/SDL_image#64)."""
 
     def bmp(pixels):
@@ -164,7 +164,7 @@ def test_the_fourth_byte_of_a_bmp_is_no_alpha(tmp_path, alpha, fields):
         (saved(Image.fromarray(picture(0)[..., 0]), "GIF"), "is in GIF format"),
     ],
 )
-def test_what_a_failed_download_left_in_place_of_an_image_is_named(tmp_path, content, words):
+def test_the_remains_of_a_failed_download_are_recognised(tmp_path, content, words):
     """A file listed as a JPEG that is none (AlexeyAB/darknet#5293)."""
     source = data_set(tmp_path / "set")
     (source / "images/c2.png").write_bytes(content)
@@ -185,18 +185,18 @@ def of_depths(folder, depths):
 
 
 @pytest.mark.parametrize("depths", [(12, 16), (10, 16, 16), (8, 16), (16,) * 7 + (12,)])
-def test_images_of_other_bit_depths_are_named(tmp_path, depths):
+def test_images_of_another_bit_depth_are_warned_of(tmp_path, depths):
     """10 and 16 bits in one set of 16-bit files (aiff22/PyNET#2)."""
     store = warned(tmp_path, of_depths(tmp_path / "set", depths), "of another bit depth or scale: 'c")
     same_pixels(store, MASKS, {f"c{n}": sixteen_bits(n, depths[n % len(depths)]) for n in range(COUNT)})
 
 
 @pytest.mark.parametrize("depths", [(12,), (16,), (14, 15, 16)])
-def test_one_bit_depth_or_usual_exposures_are_not_remarked_on(tmp_path, depths):
+def test_one_bit_depth_and_usual_exposures_give_no_warning(tmp_path, depths):
     unremarked(tmp_path, of_depths(tmp_path / "set", depths))
 
 
-def test_floats_of_another_scale_are_named(tmp_path):
+def test_floats_of_another_scale_are_warned_of(tmp_path):
     source = data_set(tmp_path / "set", names=("c{0}.tif", "c{0}.png"))
     for number in range(COUNT):
         save(
@@ -207,7 +207,7 @@ def test_floats_of_another_scale_are_named(tmp_path):
     warned(tmp_path, source, "the highest number of 2 image(s)")
 
 
-def test_a_prediction_notices_another_bit_depth():
+def test_predict_detects_images_of_another_bit_depth():
     usual = [float(scaled_intensities(sixteen_bits(1, 16)).mean())] * 3
     assert has_other_range(sixteen_bits(2, 12), usual) and has_other_range(sixteen_bits(2, 10), usual)
     assert not has_other_range(sixteen_bits(2, 16), usual) and not has_other_range(sixteen_bits(2, 15), usual)
@@ -217,7 +217,7 @@ def test_a_prediction_notices_another_bit_depth():
 
 
 @pytest.mark.parametrize("size", [(HEIGHT - 1, WIDTH), (HEIGHT + 1, WIDTH + 1), (HEIGHT // 2, WIDTH // 2)])
-def test_every_mask_of_another_size_is_named(tmp_path, size):
+def test_every_mask_of_another_size_is_listed(tmp_path, size):
     """One or a few pixels of difference (JingZhang617/COD-Rank-Localize-and-Segment#2, commaai/comma10k#1403)."""
     source = data_set(tmp_path / "set")
     for number in (2, 5):
@@ -228,7 +228,7 @@ def test_every_mask_of_another_size_is_named(tmp_path, size):
     assert [row["file"] for row in errors] == ["c2", "c5"]
 
 
-def test_one_image_with_two_masks_is_named(tmp_path):
+def test_an_image_with_two_masks_is_refused(tmp_path):
     """Annotated twice (sartorius-research/LIVECell#14)."""
     source = data_set(tmp_path / "set")
     save(source / "images/twice.png", picture(0))

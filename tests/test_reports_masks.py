@@ -50,7 +50,7 @@ SMOOTH = [cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_CUBIC]
 
 
 @pytest.mark.parametrize("interpolation", [*SMOOTH, cv2.INTER_LANCZOS4])
-def test_blended_colours_are_never_taken_for_classes(tmp_path, interpolation):
+def test_blended_colours_are_not_taken_for_classes(tmp_path, interpolation):
     """Resized colour masks (abreheret/PixelAnnotationTool#35, commaai/comma10k#330)."""
     source = data_set(tmp_path / "set", resized(interpolation, COLOURS))
     (error,) = refused(tmp_path, source, "more than one reading", "nearest neighbour")
@@ -63,7 +63,7 @@ def test_blended_colours_are_never_taken_for_classes(tmp_path, interpolation):
 
 @pytest.mark.parametrize("interpolation", SMOOTH)
 @pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (90, 100), (64, 64)])
-def test_lines_of_a_class_that_smooth_resizing_left_are_warned_of(tmp_path, interpolation, size):
+def test_lines_that_interpolation_left_are_warned_of(tmp_path, interpolation, size):
     """Where 0 meets 2 there is a line of 1 (albumentations-team/albumentations#1294, shekkizh/FCN.tensorflow#4)."""
     noise = np.random.default_rng(0)
     source = data_set(
@@ -86,7 +86,7 @@ def nested(number):
 @pytest.mark.parametrize(
     "mask", [lambda number: touching(number)[:HEIGHT, :WIDTH], nested, lambda number: index_mask(number, 5)]
 )
-def test_classes_that_were_drawn_are_not_remarked_on(tmp_path, mask):
+def test_drawn_classes_give_no_warning_of_interpolation(tmp_path, mask):
     same_pixels(unremarked(tmp_path, data_set(tmp_path / "set", mask)), {f"c{n}": mask(n) for n in range(COUNT)})
 
 
@@ -118,14 +118,14 @@ def test_masks_stretched_to_their_own_highest_class_are_refused(tmp_path, way):
         warned(tmp_path / "again", source, "stretched to its own highest class")
 
 
-def test_equal_grey_levels_in_all_masks_are_not_called_stretched(tmp_path):
+def test_equal_grey_levels_in_all_masks_are_accepted(tmp_path):
     source = data_set(tmp_path / "set", lambda number: levels(number) * np.uint8(85))
     (source / "dataset.yaml").write_text("classes: {0: background, 85: a, 170: b, 255: c}\nbackground: background\n")
     same_pixels(unremarked(tmp_path, source), {f"c{number}": levels(number) for number in range(COUNT)})
 
 
 @pytest.mark.parametrize("names", [range(COUNT), (2, 5)])
-def test_different_images_with_the_very_same_mask_are_named(tmp_path, names):
+def test_different_images_with_the_same_mask_are_warned_of(tmp_path, names):
     """The mask of another image (xingyuansun/pix3d#18)."""
     source = data_set(tmp_path / "set", lambda number: index_mask(9 if number in names else number) * 255)
     warned(
@@ -133,20 +133,20 @@ def test_different_images_with_the_very_same_mask_are_named(tmp_path, names):
     )
 
 
-def test_empty_masks_may_be_the_same(tmp_path):
+def test_equal_empty_masks_give_no_warning(tmp_path):
     source = data_set(tmp_path / "set", lambda number: index_mask(number) * np.uint8(255 * (number % 2)))
     _, rows = findings(tmp_path, source)
     assert {row["what"] for row in rows} == {"the mask holds a single value, 0"}
 
 
 @pytest.mark.parametrize("few", [(2, 5), (7,)])
-def test_a_few_masks_with_foreground_and_background_exchanged_are_named(tmp_path, few):
+def test_a_few_masks_with_swapped_foreground_and_background_are_warned_of(tmp_path, few):
     """Swapped in a few masks (BioHit/TongeImageDataset#1)."""
     source = data_set(tmp_path / "set", lambda number: (index_mask(number) ^ (number in few)).astype(np.uint8) * 255)
     warned(tmp_path, source, f"foreground and background of {len(few)} mask(s) may be exchanged")
 
 
-def test_foreground_of_any_share_is_not_called_exchanged(tmp_path):
+def test_foreground_of_varying_share_gives_no_warning_of_swapped_masks(tmp_path):
     """Shares of 5 % to 95 %, as of land and water."""
 
     def mask(number):
@@ -175,25 +175,25 @@ def tomography(number):
         (picture, grey, "png"),
     ],
 )
-def test_a_mask_that_holds_the_image_is_named(tmp_path, image, mask, suffix):
+def test_a_mask_that_holds_the_image_is_refused(tmp_path, image, mask, suffix):
     """Intensities in place of labels (MIC-DKFZ/nnUNet#1007)."""
     source = data_set(tmp_path / "set", mask, image, names=(f"c{{0}}.{suffix}", f"c{{0}}.{suffix}"))
     assert len(refused(tmp_path, source, "holds the image itself", "put the mask there")) == COUNT
 
 
-def test_images_and_masks_in_each_others_folder_are_named(tmp_path):
+def test_images_and_masks_in_each_others_folder_are_refused(tmp_path):
     source = data_set(tmp_path / "set", picture, lambda number: index_mask(number) * 255)
     assert len(refused(tmp_path, source, "looks like an image, and the image like a mask", "exchange them")) == COUNT
 
 
 @pytest.mark.parametrize("masks", [THRESHOLD, INSTANCES])
-def test_no_setting_makes_a_mask_of_the_image(tmp_path, masks):
+def test_a_mask_that_holds_the_image_is_refused_with_every_setting(tmp_path, masks):
     source = data_set(tmp_path / "set", lambda number: grey(number) if number == 3 else index_mask(number) * 255)
     (error,) = refused(tmp_path, source, "masks/c3.png holds the image itself", "", masks=masks)
     assert error["file"] == "c3"
 
 
-def test_a_mask_that_resembles_a_bright_object_is_no_image(tmp_path):
+def test_a_mask_that_resembles_a_bright_object_is_accepted(tmp_path):
     """Masks with soft edges of bright discs on dark ground (hzlsaber/SIDA#25, DengPingFan/PraNet#54)."""
     source = data_set(
         tmp_path / "set",
@@ -207,7 +207,7 @@ def test_a_mask_that_resembles_a_bright_object_is_no_image(tmp_path):
     same_pixels(store, wanted)
 
 
-def test_colours_with_classes_in_one_channel_are_named(tmp_path):
+def test_colour_masks_with_classes_in_one_channel_are_recognised(tmp_path):
     """Tags in the red channel, the numbers of objects in the others (carla-simulator/carla#6636)."""
     numbers = np.random.default_rng(0).integers(1, 255, (HEIGHT // 6, WIDTH // 5), np.uint8).repeat(6, 0).repeat(5, 1)
 
@@ -218,7 +218,7 @@ def test_colours_with_classes_in_one_channel_are_named(tmp_path):
     refused(tmp_path, source, "more than one reading", "classes in the red channel alone, 0, 4, 8: save this channel")
 
 
-def test_jpeg_masks_among_others_are_named(tmp_path):
+def test_jpeg_masks_among_others_are_listed(tmp_path):
     """One video's masks are JPEG (aurooj/Hand-Segmentation-in-the-Wild#4)."""
     source = data_set(tmp_path / "set")
     for number in (2, 5):

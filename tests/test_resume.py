@@ -1,4 +1,4 @@
-"""Interrupted trainings: they go on bit for bit, or say why not."""
+"""Interrupted trainings continue bit for bit, or stop with a message."""
 
 import errno
 import os
@@ -19,12 +19,12 @@ UNEVEN = {"train.epochs": 3, "train.steps": 10}  # 3, 3 and 4 steps
 
 
 class Killed(Exception):
-    """What stands for SIGKILL here: nothing is saved on the way out."""
+    """Stands for SIGKILL: nothing is saved when it is raised."""
 
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Do something in the middle of step n of the next training: interrupted(n, action)."""
+    """interrupted(n, action): call action() after step n of the next training, counted from 0."""
 
     def prepare(number, action):
         def broken(*arguments):
@@ -48,7 +48,7 @@ def kill():
     raise Killed
 
 
-def test_ends_with_the_same_bits_however_often_it_is_killed(store, interrupted):
+def test_a_repeatedly_killed_training_ends_with_the_same_bits(store, interrupted):
     reference = train_small(store, **LONG)
     reference.checkpoint.discard()
     rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_ends_with_the_same_bits_however_often_it_is_killed(store, interrupted):
 
 
 @pytest.mark.parametrize("number", [2, 7])
-def test_epochs_of_unequal_length_go_on_as_well(store, interrupted, number):
+def test_a_training_with_epochs_of_unequal_length_continues_with_the_same_bits(store, interrupted, number):
     """After the last step of an epoch, and within the one that is longer."""
     reference = train_small(store, **UNEVEN)
     reference.checkpoint.discard()
@@ -80,7 +80,7 @@ def test_epochs_of_unequal_length_go_on_as_well(store, interrupted, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_loses_no_step(store, interrupted, number):
+def test_a_stop_signal_loses_no_step(store, interrupted, number):
     reference = train_small(store, **LONG)
     reference.checkpoint.discard()
     interrupted(5, lambda: os.kill(os.getpid(), number))
@@ -124,7 +124,7 @@ def test_two_trainings_never_share_a_checkpoint(tmp_path):
         pass
 
 
-def test_a_changed_setting_begins_anew(store, interrupted):
+def test_a_changed_setting_ignores_the_checkpoint(store, interrupted):
     for changes in (
         {},
         {"train.lr": 0.02},
@@ -138,7 +138,7 @@ def test_a_changed_setting_begins_anew(store, interrupted):
             train_small(store, **LONG, **changes)
 
 
-def test_the_key_knows_settings_files_and_nothing_of_their_place(tmp_path):
+def test_the_checkpoint_key_depends_on_settings_and_file_contents_but_not_on_paths(tmp_path):
     for name, content in (("a", "1"), ("b", "1"), ("c", "2")):
         (tmp_path / name).write_text(content)
     keys = [
@@ -147,7 +147,7 @@ def test_the_key_knows_settings_files_and_nothing_of_their_place(tmp_path):
     assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
-def test_changed_data_begins_anew(store, interrupted):
+def test_changed_data_ignores_the_checkpoint(store, interrupted):
     interrupted(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(UserError):
         train_small(store, **LONG)
@@ -158,7 +158,7 @@ def test_changed_data_begins_anew(store, interrupted):
     assert train_small(store, **LONG).timed_steps == 16
 
 
-def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys):
+def test_a_damaged_checkpoint_is_ignored_with_a_message(tmp_path, capsys):
     checkpoint = Checkpoint(tmp_path)
     assert checkpoint.read() == b""
     checkpoint.save(lambda: b"all that was learned")
@@ -174,7 +174,7 @@ def test_checkpoints_take_a_small_share_of_the_time(tmp_path):
     assert not checkpoint.due()  # for more than a second
 
 
-def test_forgotten_checkpoints_are_swept(tmp_path):
+def test_abandoned_checkpoints_are_deleted(tmp_path):
     for name in ("old", "new"):
         Checkpoint(tmp_path / name).folder.mkdir()
         Checkpoint(tmp_path / name).save(lambda: b"")
@@ -187,7 +187,7 @@ def test_forgotten_checkpoints_are_swept(tmp_path):
         assert not (tmp_path / "mine/.tmp-1-state").exists()
 
 
-def test_experiments_in_a_copy_find_the_checkpoints_of_their_repository():
+def test_experiments_in_a_copy_use_the_checkpoints_of_their_repository():
     home = Path("/home/me/project")
     assert (
         checkpoints_folder(home)

@@ -1,4 +1,4 @@
-"""What is finished in an output folder: results of one image are never replaced by those of another."""
+"""Finished images of an output folder: results of one image are never replaced by those of another."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def folders(tmp_path):
 
 
 def finish(out, *given, part=""):
-    """As if these had been predicted; returns the names of what was not finished before."""
+    """Write results as if these inputs had been predicted. Return the names that were not finished before."""
     finished = ResumeLog(out, "model", part)
     inputs, _ = find_inputs(list(given), out)
     finished.refuse_others(inputs)
@@ -47,7 +47,7 @@ def test_replacing_the_result_of_another_image_is_refused_and_both_are_named(fol
     assert f"{folders}/B/x.png: would replace the result of {folders}/A/x.png, 'x'" in str(error.value)
     assert "--out" in str(error.value) and len(str(error.value).splitlines()) == 2
     assert digests(out) == before
-    assert finish(out, folders / "B/z.png") == ["z"]  # of a name of its own
+    assert finish(out, folders / "B/z.png") == ["z"]  # its name is not used yet
 
 
 def test_an_image_that_has_changed_is_predicted_again(folders):
@@ -103,7 +103,7 @@ def test_log_lines_without_a_path_belong_to_the_unchanged_image(folders):
     assert finish(out, folders / "A") == []
     with pytest.raises(UserError, match=r"B/x.png: would replace the result of an image that an earlier .*, 'x'"):
         finish(out, folders / "B")
-    shutil.copy(folders / "B/z.png", folders / "A/x.png")  # nobody can tell that this is the one that was predicted
+    shutil.copy(folders / "B/z.png", folders / "A/x.png")  # the log does not show that this is the predicted image
     with pytest.raises(UserError, match=r"A/x.png: would replace the result of an image that an earlier"):
         finish(out, folders / "A")
 
@@ -148,6 +148,6 @@ def test_tool_predicts_nothing_if_one_result_would_be_replaced(model, folders): 
         refused = tool(folders / "B", "--model", model, "--out", out, *more)
         assert refused.returncode == 1 and "Traceback" not in refused.stderr
         assert f"B/x.png: would replace the result of {folders}/A/x.png" in refused.stderr
-    assert digests(out) == before  # B/z was not predicted, either
+    assert digests(out) == before  # B/z was not predicted either
     both = tool(folders / "A/x.png", folders / "B/x.png", "--model", model, "--out", out)
     assert both.returncode == 0 and {"masks/A/x.png", "masks/B/x.png", "masks/x.png"} == digests(out).keys()

@@ -24,7 +24,7 @@ def folder(tmp_path):
     return write_halves(tmp_path / "set")
 
 
-def test_an_out_folder_with_other_files_is_refused(tmp_path):
+def test_an_output_folder_with_other_files_is_refused(tmp_path):
     check_out(tmp_path / "new")
     check_out(tmp_path)
     (tmp_path / "dataset.yaml").write_text("")
@@ -44,7 +44,7 @@ def test_write_scores_replaces_the_folder_and_the_text_shows_the_scores(folder, 
     dataset = labelled.store.dataset.model_copy(update={"test": "test.txt", "group": "folder"})
     params = changed_params(**RESAMPLES)
     scoring = Scoring(dataset, params.evaluate, params.seed)
-    for _ in range(2):  # the second time over the first
+    for _ in range(2):  # the second time it replaces the first
         written = write_scores(tmp_path / "out", "prediction", results, None, scoring)
     names = {"scores.json", "scores.csv", "classes.csv", "confusion.csv", "dataset.yaml"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
@@ -57,7 +57,7 @@ def test_write_scores_replaces_the_folder_and_the_text_shows_the_scores(folder, 
     assert header.split() == ["class", "Dice", "IoU", "surface", "Dice", "HD95", "pooled", "Dice", "images"]
 
 
-def test_the_command_from_end_to_end(folder):
+def test_score_command_runs_from_end_to_end(folder):
     home = folder.parent
     shutil.copy(ROOT / "params.yaml", home)
     found = run(home, "tools.score", "--data", "set", "--prediction", "other")
@@ -81,7 +81,7 @@ def test_the_command_from_end_to_end(folder):
     assert found.returncode == 1 and found.stderr.startswith("score: nothing: no such folder")
 
 
-def test_ready_masks_need_no_tensorflow(folder):
+def test_scoring_ready_masks_does_not_import_tensorflow(folder):
     shutil.copy(ROOT / "params.yaml", folder.parent)
     code = """
 import runpy, sys
@@ -99,8 +99,8 @@ print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn") if name
 
 
 @pytest.mark.skipif("SEG_DATASETS" not in os.environ, reason="SEG_DATASETS is not set")
-def test_the_second_observer_of_the_vessels(tmp_path):
-    """0.7977 on the eight usual test images is the figure given beside the data."""
+def test_second_observer_of_the_vessels_scores_as_published(tmp_path):
+    """The published Dice on the eight usual test images is 0.7977."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     folder = str(Path(os.environ["SEG_DATASETS"]).resolve() / "vessels")
     found = run(

@@ -1,4 +1,4 @@
-"""tools.score: ready masks whose values mean something else in the data set, above all its value to ignore."""
+"""tools.score with ready masks whose values have another meaning in the data set, such as the value to ignore."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SHAPE = (12, 12)
 
 
 def pictures(count=4):
-    """True objects [12, 12] of some images, and those of an annotator who sees one column less."""
+    """Masks [12, 12] of some images, and masks of an annotator who misses one column of each object."""
     truth, seen = {}, {}
     for number in range(count):
         truth[f"case{number}"] = np.zeros(SHAPE, bool)
@@ -45,7 +45,7 @@ def dice(first, second):
 
 
 def expected(truth, seen):
-    """By NumPy alone: the Dice of foreground of every image."""
+    """Dice of the foreground of every image, computed with NumPy."""
     return [dice(truth[name], seen[name]) for name in sorted(truth)]
 
 
@@ -80,13 +80,13 @@ def test_an_annotator_of_two_classes_is_not_erased_by_the_value_to_ignore(tmp_pa
 @pytest.mark.parametrize(
     ("classes", "ignore", "low", "high"),
     [
-        ({1: "background", 2: "cell"}, 0, 0, 1),  # 1 is the annotator's cell, and the background of the data set
+        ({1: "background", 2: "cell"}, 0, 0, 1),  # 1 is the annotator's cell, but the data set's background
         ({0: "background", 1: "cell", 2: "debris"}, 255, 0, 255),
         ({0: "background", 2: "cell", 3: "debris"}, 1, 0, 1),
         ({255: "background", 0: "cell"}, 1, 0, 1),  # dark cells
     ],
 )
-def test_two_values_of_which_one_is_to_be_ignored_are_refused_where_order_leaves_a_doubt(
+def test_two_values_including_the_ignored_one_are_refused_if_their_order_is_not_certain(
     tmp_path, classes, ignore, low, high
 ):
     truth, seen = pictures()
@@ -102,7 +102,7 @@ def test_two_values_of_which_one_is_to_be_ignored_are_refused_where_order_leaves
 
 
 @pytest.mark.parametrize("high", [(255, 255, 255), (0, 255, 0)])
-def test_colours_are_no_places_to_ignore(tmp_path, high):
+def test_white_and_other_colours_of_ready_masks_are_not_ignored(tmp_path, high):
     truth, seen = pictures()
     classes = {"#000000": "background", "#FF0000": "cell"}
     write_set(tmp_path / "set", coded(truth, 0, 1), classes=classes, ignore="#FFFFFF")
@@ -114,7 +114,7 @@ def test_colours_are_no_places_to_ignore(tmp_path, high):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_bits_and_grey_as_colours_are_no_places_to_ignore(tmp_path, mode):
+def test_bits_and_grey_of_ready_masks_are_not_ignored(tmp_path, mode):
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     save(tmp_path / "set/other", coded(seen, 0, 255), mode)
@@ -122,7 +122,7 @@ def test_bits_and_grey_as_colours_are_no_places_to_ignore(tmp_path, mode):
     np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
 
 
-def test_instances_and_alpha_of_0_and_255_are_no_places_to_ignore(tmp_path):
+def test_instances_and_alpha_of_0_and_255_are_not_ignored(tmp_path):
     truth, seen = pictures()
     section = changed_params().data.masks.model_dump()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
@@ -138,7 +138,7 @@ def test_instances_and_alpha_of_0_and_255_are_no_places_to_ignore(tmp_path):
     np.testing.assert_allclose(results.values["dice"][:, 1], expected(truth, seen))
 
 
-def test_an_annotator_who_uses_the_value_to_ignore_is_read_by_value(tmp_path):
+def test_masks_that_use_the_value_to_ignore_are_matched_by_value(tmp_path):
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     masks = coded(seen, 0, 1)
@@ -151,8 +151,8 @@ def test_an_annotator_who_uses_the_value_to_ignore_is_read_by_value(tmp_path):
 
 
 @pytest.mark.parametrize("mixed", [1, 3])
-def test_masks_in_two_ways_are_refused_until_a_file_beside_them_names_their_values(tmp_path, mixed):
-    """Some in 0 and 255, others in 0 and 1: of the data set, 255 is to be ignored."""
+def test_masks_in_two_encodings_are_refused_until_a_dataset_yaml_names_their_values(tmp_path, mixed):
+    """Some masks have 0 and 255, others 0 and 1. The data set ignores 255."""
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     names = list(seen)
@@ -167,8 +167,8 @@ def test_masks_in_two_ways_are_refused_until_a_file_beside_them_names_their_valu
     assert "dataset.yaml names: 0 as background, 1 as cell" in "".join(ready.notes())
 
 
-def test_values_with_one_to_ignore_that_are_not_those_of_the_data_set_are_refused(tmp_path):
-    """0, 128 and 255 may be background, unsure and cell: the 255 of the data set's ignore decides nothing."""
+def test_unknown_values_together_with_the_ignored_one_are_refused(tmp_path):
+    """0, 128 and 255 may mean background, unsure and cell, even if the data set ignores 255."""
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     masks = coded(seen, 0, 255)
@@ -184,7 +184,7 @@ def test_values_with_one_to_ignore_that_are_not_those_of_the_data_set_are_refuse
     assert taken == 4 * 12
 
 
-def test_pixels_that_only_the_annotator_ignores_count_nowhere(tmp_path):
+def test_pixels_that_only_the_annotator_ignores_are_not_counted(tmp_path):
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 255))
     masks = coded(seen, 5, 6)
@@ -196,7 +196,7 @@ def test_pixels_that_only_the_annotator_ignores_count_nowhere(tmp_path):
     assert taken == 12
 
 
-def test_masks_of_nothing_but_places_to_ignore_are_refused(tmp_path):
+def test_masks_of_ignored_pixels_only_are_refused(tmp_path):
     truth, _ = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 1), classes={0: "background", 1: "cell"}, ignore=255)
     save(tmp_path / "set/other", coded(truth, 255, 255))
@@ -220,7 +220,7 @@ def test_masks_without_any_object_score_zero(tmp_path):
         ({"classes": {3: "background", 4: "cell"}}, "the mask holds 0, 255, known are 3, 4"),
     ],
 )
-def test_a_file_beside_the_masks_that_does_not_fit_is_refused(tmp_path, content, words):
+def test_a_dataset_yaml_that_does_not_fit_the_masks_is_refused(tmp_path, content, words):
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 255), classes={0: "background", 255: "cell"})
     save(tmp_path / "set/other", coded(seen, 0, 255))
@@ -229,7 +229,7 @@ def test_a_file_beside_the_masks_that_does_not_fit_is_refused(tmp_path, content,
         scored(tmp_path / "set", tmp_path / "work")
 
 
-def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
+def test_messages_name_the_files_and_do_not_propose_skipping(tmp_path):
     """A file called Scan_mask1 must not become Scan_prediction1."""
     truth, _ = pictures()
     truth = {name.replace("case", "Scan_mask"): mask for name, mask in truth.items()}
@@ -247,7 +247,7 @@ def test_messages_keep_file_names_and_offer_no_skipping(tmp_path):
     )
 
 
-def test_palettes_that_differ_are_refused_even_where_the_order_of_the_values_would_decide(tmp_path):
+def test_different_palettes_are_refused_even_if_the_order_of_values_is_certain(tmp_path):
     truth, seen = pictures()
     write_set(tmp_path / "set", coded(truth, 0, 255), classes={0: "background", 255: "cell"})
     for number, (name, mask) in enumerate(seen.items()):

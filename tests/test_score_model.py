@@ -1,4 +1,4 @@
-"""tools.score with a model on other folders: classes by name or by order, and images of another kind."""
+"""tools.score with a model on other folders: classes match by name or by order; other images are refused."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from tools.score import arguments, main
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A saved network of three classes, as it was drawn: it answers each of them somewhere."""
+    """A saved, untrained network of three classes. It predicts each class somewhere."""
     import keras
 
     from src.archive.project import Project
@@ -40,9 +40,9 @@ def model(tmp_path_factory):
 
 
 def write_predictable(folder, model, values):
-    """Images, and as masks what the model says of them but for the first column, which is all of its first class.
+    """Write images, with the model's predictions as masks, except that the first column is all of the first class.
 
-    values: of the stored masks, for each of the model's classes. Returns how many pixels the model then gets wrong.
+    values: stored value of each class of the model. Returns the number of pixels that the model gets wrong.
     """
     from src.model.inference.predictor import load_predictor
 
@@ -58,7 +58,7 @@ def write_predictable(folder, model, values):
 
 
 def score(folder, out, *more):
-    """The tool in this process, with the project's own params.yaml."""
+    """Run the tool in this process with the params.yaml of the project."""
     return main(arguments().parse_args(["--data", str(folder), "--out", str(out), *map(str, more)]))
 
 
@@ -70,7 +70,7 @@ def score(folder, out, *more):
         ({}, (0, 128, 200)),
     ],
 )
-def test_a_model_on_another_folder(tmp_path, monkeypatch, capsys, model, described, values):
+def test_a_model_is_scored_on_another_folder(tmp_path, monkeypatch, capsys, model, described, values):
     monkeypatch.chdir(ROOT)
     wrong = write_predictable(tmp_path / "set", model, values or (0, 100, 200))
     write_yaml(tmp_path / "set/dataset.yaml", described | {"spacing": 0.5, "unit": "mm", "group": "^(case.)"})
@@ -95,7 +95,7 @@ def test_a_model_on_another_folder(tmp_path, monkeypatch, capsys, model, describ
     assert ("matched by order" in text) == (not described) and "unit" in written and "mm." in text
 
 
-def test_a_model_of_other_images(tmp_path, monkeypatch, model):
+def test_a_model_for_other_images_is_refused(tmp_path, monkeypatch, model):
     monkeypatch.chdir(ROOT)
     write_data_set(tmp_path / "set", classes=3)
     with pytest.raises(UserError, match=r"the image has 3 channel\(s\) of type uint8, the model was trained on 1"):
@@ -107,14 +107,22 @@ def test_a_model_of_other_images(tmp_path, monkeypatch, model):
 @pytest.mark.parametrize(
     ("values", "stored", "how"),
     [
-        ([255, 0], (255, 0), "matched by stored value, as no dataset.yaml names them: 0 as background, 255 as cell"),
-        ([0, 255], (0, 255), "matched by stored value, as no dataset.yaml names them: 0 as cell, 255 as background"),
-        ([1, 0], (255, 0), "matched by order, as no dataset.yaml names them: 0 as background, 255 as cell"),
+        (
+            [255, 0],
+            (255, 0),
+            "matched by stored value, because no dataset.yaml names them: 0 as background, 255 as cell",
+        ),
+        (
+            [0, 255],
+            (0, 255),
+            "matched by stored value, because no dataset.yaml names them: 0 as cell, 255 as background",
+        ),
+        ([1, 0], (255, 0), "matched by order, because no dataset.yaml names them: 0 as background, 255 as cell"),
         ([0, 255], (0, 1), None),
     ],
 )
-def test_a_model_whose_first_class_is_no_background(tmp_path, monkeypatch, capsys, model, values, stored, how):
-    """Its classes are cell and background, of these values; the folder says nothing of its stored values."""
+def test_a_model_with_background_as_second_class_is_scored(tmp_path, monkeypatch, capsys, model, values, stored, how):
+    """The model has the classes cell and background with these values. The folder has no dataset.yaml."""
     import keras
 
     from src.archive.project import Project

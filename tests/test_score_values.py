@@ -1,4 +1,4 @@
-"""tools.score: what ready masks may hold, and what is refused."""
+"""tools.score with ready masks: values that can be matched, and masks that are refused."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def folder(tmp_path):
     return write_halves(tmp_path / "set")
 
 
-def test_all_that_is_wrong_with_predictions_is_listed(folder, tmp_path):
+def test_all_problems_of_predictions_are_listed(folder, tmp_path):
     (folder / "other/p0-0.png").unlink()
     (folder / "other/p0-1.png").unlink()
     write_masks(folder / "other", {"p1-2": THIRD[:4], "spare": THIRD, "p1-3": row(0, 1, 255, 7)[:, [0, 1, 2, 3] * 2]})
@@ -41,12 +41,12 @@ def test_all_that_is_wrong_with_predictions_is_listed(folder, tmp_path):
         ({0: "background", 255: "vessel"}, (0, 1), True),
         ({255: "vessel", 0: "background"}, (3, 4), True),
         ({0: "vessel", 255: "background"}, (0, 255), True),
-        ({0: "vessel", 255: "background"}, (0, 1), False),  # which of the two is meant nobody can tell
+        ({0: "vessel", 255: "background"}, (0, 1), False),  # the order does not decide which is which
         (None, (0, 1, 2), False),
         (None, (1,), False),
     ],
 )
-def test_two_other_values(folder, tmp_path, classes, values, works):
+def test_values_that_differ_from_the_data_set_are_matched_or_refused(folder, tmp_path, classes, values, works):
     if classes:
         write_yaml(folder / "dataset.yaml", {"classes": classes, "background": "background"})
     dense = row(*values * 8)[:, :8]
@@ -68,7 +68,7 @@ def test_two_other_values(folder, tmp_path, classes, values, works):
     )
 
 
-def test_other_values_are_no_way_around_a_mask_that_cannot_be_read(folder, tmp_path):
+def test_a_mask_that_cannot_be_read_is_refused_even_if_values_can_be_matched(folder, tmp_path):
     for number in range(4):
         write_masks(folder / "other", {f"p{number // 2}-{number}": THIRD // 255})
     write_masks(folder / "other", {"p1-3": np.stack([THIRD, THIRD // 2, THIRD], axis=-1)})
@@ -78,7 +78,7 @@ def test_other_values_are_no_way_around_a_mask_that_cannot_be_read(folder, tmp_p
         scored(folder, tmp_path / "work")
 
 
-def test_a_threshold_that_leaves_nothing_is_no_score(folder, tmp_path):
+def test_a_threshold_that_leaves_no_foreground_is_refused(folder, tmp_path):
     settings = {"data.masks": changed_params().data.masks.model_dump() | {"threshold": 128}}
     results, *_ = scored(folder, tmp_path / "work", **settings)
     np.testing.assert_allclose(results.values["dice"], [[0, 0.4]] * 4)

@@ -109,7 +109,7 @@ def test_a_class_that_no_truth_holds_is_left_out_of_the_mean(store):
     assert scores["empty"][third]["false_alarms"] == 1
 
 
-def test_ignored_pixels_count_nowhere(store):
+def test_ignored_pixels_are_not_counted(store):
     masks = [np.array(store.mask(index)) for index in EVERY]
     for mask in masks:
         mask[:, :20] = IGNORE

@@ -1,4 +1,4 @@
-"""Split: no subset without a pixel that counts, be it listed or drawn."""
+"""A split is refused if a subset, listed or drawn, has no pixel that counts."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SIDE = 16
 
 
 def write_set(folder, ignored, count=10, lists=None):
-    """Images case0 … of two classes; of those in `ignored`, all pixels of the mask are to be ignored."""
+    """Images case0 … of two classes; the masks of those in `ignored` hold only the value to ignore."""
     rng = np.random.default_rng(0)
     for number in range(count):
         mask = rng.integers(0, 2, (SIDE, SIDE)).astype(np.uint8)
@@ -33,7 +33,7 @@ def divided(folder, work, seed=0, **changes):
 
 @pytest.mark.parametrize("subset", ["train", "validation", "test"])
 @pytest.mark.parametrize("ignored", [[6], [6, 7]])
-def test_a_list_without_a_pixel_that_counts_is_refused_and_its_images_are_named(tmp_path, subset, ignored):
+def test_a_list_without_counted_pixels_is_refused_and_its_images_are_named(tmp_path, subset, ignored):
     folder = write_set(tmp_path / "set", ignored, lists={subset: ignored})
     words = rf"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored; .*lists"
     with pytest.raises(UserError, match=words) as error:
@@ -41,21 +41,21 @@ def test_a_list_without_a_pixel_that_counts_is_refused_and_its_images_are_named(
     assert str(error.value).splitlines()[1:] == [f"  case{number}" for number in ignored]
 
 
-def test_all_three_lists_are_looked_at(tmp_path):
+def test_all_three_lists_are_checked(tmp_path):
     lists = {"train": range(6), "validation": [6, 7], "test": [8, 9]}
     folder = write_set(tmp_path / "set", [8, 9], lists=lists)
     with pytest.raises(UserError, match="no test image has a pixel that counts"):
         divided(folder, tmp_path)
 
 
-def test_a_list_with_one_pixel_that_counts_is_taken(tmp_path):
+def test_a_list_with_counted_pixels_in_one_image_is_accepted(tmp_path):
     folder = write_set(tmp_path / "set", [6], lists={"test": [6, 7]})
     assert [row["id"] for row in divided(folder, tmp_path) if row["subset"] == "test"] == ["case6", "case7"]
 
 
 @pytest.mark.parametrize("folds", [0, 5])
-def test_what_is_drawn_without_a_pixel_that_counts_is_refused(tmp_path, folds):
-    """Whatever the seed draws: every subset has a pixel that counts, or the split is refused."""
+def test_a_drawn_subset_without_counted_pixels_is_refused(tmp_path, folds):
+    """For every seed, each subset has a pixel that counts, or the split is refused."""
     folder = write_set(tmp_path / "set", range(4, 10))
     store, refused = prepared(folder, tmp_path), 0
     counts = {record.id: sum(record.pixels) for record in store.records}

@@ -1,4 +1,4 @@
-"""The split: whole groups, twins together, even shares, the same for a seed, folds and official lists."""
+"""Splits keep groups and near-duplicates together, divide evenly, repeat for a seed, and follow folds and lists."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from tests.conftest import prepared, write_data_set
 
 
 def grouped_store(tmp_path, files=None, count=12, **keys) -> Store:
-    """A three-class data set of 12 images in 6 groups of two, with lists of subsets where `files` gives them."""
+    """A three-class data set of 12 images in 6 groups of two, with the official lists in `files`."""
     source = write_data_set(tmp_path / "set", count, classes=3)
     write_dataset(source, Dataset(**{"group": r"^case (\d+)-"} | keys))
     for name, lines in (files or {}).items():
@@ -24,7 +24,7 @@ def grouped_store(tmp_path, files=None, count=12, **keys) -> Store:
 
 
 def with_twins(store: Store, *clusters: str) -> Store:
-    """The store with the images of these numbers said to be twins, such as "0 5" for case 0-0 and case 2-5."""
+    """Mark the images of these numbers as near-duplicates, such as "0 5" for case 0-0 and case 2-5."""
     for cluster in clusters:
         positions = [int(number) for number in cluster.split()]
         first = min(store.records[position].id for position in positions)
@@ -47,7 +47,7 @@ def test_groups_stay_whole_and_every_subset_is_filled(tmp_path, params):
         assert set.union(*subsets.values()) == {"train", "validation", "test"}
 
 
-def test_repeats_from_the_seed_and_changes_with_it(store, params):
+def test_equal_seeds_give_equal_splits_and_other_seeds_others(store, params):
     splits = [tuple(row["subset"] for row in split(store, params().split, seed)) for seed in (0, 0, 1, 2, 3, 4)]
     assert splits[0] == splits[1] and len(set(splits)) > 2
 
@@ -80,7 +80,7 @@ def test_every_fold_is_tested_once(tmp_path, params):
     assert sorted(tested) == sorted(record.id for record in store.records)
 
 
-def test_lists_name_images_or_groups_and_the_rest_is_spread(tmp_path, params):
+def test_lists_name_images_or_groups_and_the_rest_is_divided(tmp_path, params):
     store = grouped_store(tmp_path, {"official.txt": ["4", "case 2-5"]}, test="official.txt")
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"4", "2"}
@@ -144,14 +144,14 @@ def test_wrong_lists_are_refused(tmp_path, params, lists, words):
         ({"split.folds": 13, "split.group": "none"}, [], ["split.folds: 12", "more images"], "split.group"),
     ],
 )
-def test_too_few_groups_are_refused_with_the_choices_left(tmp_path, params, changes, twins, words, unsaid):
+def test_too_few_groups_are_refused_with_every_remedy_that_helps(tmp_path, params, changes, twins, words, unsaid):
     store = with_twins(grouped_store(tmp_path), *twins)
     with pytest.raises(UserError) as error:
         split(store, params(**changes).split, 0)
     assert all(word in str(error.value) for word in words) and unsaid not in str(error.value), error.value
 
 
-def test_lists_that_leave_too_few_groups_are_among_the_choices(tmp_path, params):
+def test_shorter_lists_are_a_remedy_for_too_few_groups(tmp_path, params):
     store = grouped_store(tmp_path, {"t.txt": list("01234")}, test="t.txt")
     with pytest.raises(UserError, match=r"1 group.* of 2 image.* on no list cannot fill 2 subsets") as error:
         split(store, params().split, 0)
@@ -159,7 +159,7 @@ def test_lists_that_leave_too_few_groups_are_among_the_choices(tmp_path, params)
 
 
 @pytest.mark.parametrize("folds", [0, 3])
-def test_neither_groups_nor_twins_are_ever_torn(tmp_path, params, folds):
+def test_groups_and_near_duplicates_stay_in_one_subset(tmp_path, params, folds):
     store = grouped_store(tmp_path, count=40)
     for seed in range(30):
         kinds = np.random.default_rng(seed).integers(0, 200, 40).tolist()  # about four pairs of equal ones
@@ -177,7 +177,7 @@ def test_neither_groups_nor_twins_are_ever_torn(tmp_path, params, folds):
         assert not any("across" in line for line in split_notes(store, params().split, rows))
 
 
-def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
+def test_duplicates_apart_keeps_groups_and_reports_pairs_across_subsets(tmp_path, params):
     store = with_twins(
         grouped_store(tmp_path, {"t.txt": ["0"], "v.txt": ["1"]}, test="t.txt", validation="v.txt"), "0 11"
     )
@@ -193,12 +193,12 @@ def test_twins_apart_stay_in_their_groups_and_are_reported(tmp_path, params):
     assert "across" not in said
 
 
-def test_without_twins_there_is_nothing_to_report_but_their_number(store, params):
+def test_without_near_duplicates_only_their_number_is_reported(store, params):
     assert twin_note(store) == "0 of 12 images are equal or nearly equal to another one"
     assert split_notes(store, params().split, split(store, params().split, 0)) == []
 
 
-def test_lists_that_tear_twins_are_refused_unless_apart(tmp_path, params):
+def test_lists_that_separate_near_duplicates_are_refused_unless_duplicates_are_apart(tmp_path, params):
     lists = {"t.txt": ["0"], "v.txt": ["1"]}
     store = with_twins(grouped_store(tmp_path, lists, test="t.txt", validation="v.txt"), "0 5", "4 3")
     with pytest.raises(UserError, match=r"split\.duplicates: apart") as error:  # 0 (test), 2 (no list), 1 (validation)
@@ -215,7 +215,7 @@ def test_split_group_overrides_the_data_set(tmp_path, params):
         assert len({row["group"] for row in split(store, params(**{"split.group": rule}).split, 0)}) == groups
 
 
-def test_a_column_is_spread_evenly(tmp_path, params):
+def test_values_of_a_stratify_column_are_divided_evenly(tmp_path, params):
     source = write_data_set(tmp_path / "set", 90, classes=3)
     sites = ["abc"[min(number % 9 // 4, 2)] for number in range(90)]  # 40, 40 and 10 images
     table = "".join(f"case {number // 2}-{number},{site}\n" for number, site in enumerate(sites))
@@ -223,7 +223,7 @@ def test_a_column_is_spread_evenly(tmp_path, params):
     store = prepared(source, tmp_path)
 
     def unevenness(stratify):
-        """Mean over seeds of the largest distance of a site's share in a subset from its share wanted there."""
+        """Mean over seeds of the largest difference between a site's share in a subset and its wanted share."""
         worst = []
         for seed in range(10):
             rows = split(store, params(**{"split.stratify": stratify}).split, seed)
@@ -237,7 +237,7 @@ def test_a_column_is_spread_evenly(tmp_path, params):
     assert unevenness("sites.csv:site") < 0.6 * min(unevenness("none"), unevenness("classes"))
 
 
-def test_stratify_none_spreads_images_alone(store):
+def test_stratify_none_counts_only_images(store):
     groups = {record.id: record.id for record in store.records}
     assert {content.tolist()[0] for content in group_contents(store, groups, "none").values()} == {1.0}
     assert {len(content) for content in group_contents(store, groups, "none").values()} == {1}
@@ -284,12 +284,12 @@ def test_groups_are_exchanged_until_training_holds_every_class(single):
     assert len(moved) <= 2 * single and cover_classes(made, contents, 0) == made
 
 
-def test_no_class_is_given_up_for_another():
+def test_no_class_leaves_training_for_another_one():
     contents = {group: np.array([1, group == "a", group == "b"]) for group in "ab"}
     assert cover_classes({"a": 0, "b": 1}, contents, 0) == {"a": 0, "b": 1}
 
 
-def test_a_group_makes_room_for_one_of_its_size():
+def test_a_group_is_exchanged_for_one_of_similar_size():
     contents = {"large": np.array([900, 5, 0]), "small": np.array([2, 5, 0]), "rare": np.array([1, 0, 5])}
     assert cover_classes({"large": 0, "small": 0, "rare": 1}, contents, 0) == {"large": 0, "small": 1, "rare": 0}
 
@@ -305,7 +305,7 @@ def test_validation_without_foreground_is_refused(tmp_path, params):
         split(store, params().split, 0)
 
 
-def test_table_of_shares_and_reading_back(tmp_path, params):
+def test_splits_are_read_back_as_written_and_the_table_has_their_shares(tmp_path, params):
     store = grouped_store(tmp_path)
     rows = split(store, params().split, 0)
     write_splits(tmp_path / "splits.csv", rows)

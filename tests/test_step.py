@@ -1,4 +1,4 @@
-"""One step of training: the optimizer against Keras's, the schedule, the scale of the loss in float16."""
+"""One step of training: Adam against that of Keras, and the scale of the loss in float16."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from tests.conftest import changed_params
 from tests.small_training import SMALL
 
 
-def test_adam_is_that_of_keras():
+def test_adam_equals_the_adam_of_keras():
     rng = np.random.default_rng(0)
     ours, theirs = (
         [keras.Variable(value) for value in (np.ones((3, 4), "float32"), np.zeros(5, "float32"))] for _ in "ab"
@@ -33,7 +33,7 @@ def test_adam_is_that_of_keras():
             np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-7)
 
 
-def test_a_gradient_that_overflows_is_left_out_and_halves_the_scale(monkeypatch):
+def test_a_step_whose_gradient_overflows_is_skipped_and_halves_the_loss_scale(monkeypatch):
     monkeypatch.setattr(Adam, "PATIENCE", 3)
     weight = keras.Variable(np.ones(4, "float32"))
     adam = Adam([weight], scale_loss=True)

@@ -1,4 +1,4 @@
-"""A few validation images that stand for many."""
+"""A few images are chosen that represent a subset."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -10,19 +10,19 @@ from src.data.store.subsets import FEWEST_GROUPS, Subset
 
 
 def store_of(pixels):
-    """What `subsample` reads: of each image how many pixels of each class it holds."""
+    """A store with the number of pixels of each class in each image, which is all that `subsample` reads."""
     records = [SimpleNamespace(pixels=list(held)) for held in pixels]
     return SimpleNamespace(records=records, dataset=SimpleNamespace(names=[str(n) for n in range(len(pixels[0]))]))
 
 
-def test_all_of_them_if_they_are_no_more():
+def test_all_images_are_chosen_if_there_are_no_more():
     store = store_of([(1, 1)] * 20)
     assert subsample(Subset(store, [3, 1, 7], "abc"), 3).indices == [3, 1, 7]
     assert subsample(Subset(store, [3, 1, 7], "abc"), 1000).indices == [3, 1, 7]
 
 
 @pytest.mark.parametrize("number", [1, 7, 50, 99])
-def test_as_many_as_are_asked_for_in_their_order_and_always_the_same(number):
+def test_the_wanted_number_is_chosen_in_order_and_repeatably(number):
     store, indices = store_of([(9, 9)] * 200), list(range(199, 99, -1))
     chosen = subsample(Subset(store, indices, [str(index) for index in indices]), number).indices
     assert len(chosen) == number and chosen == [index for index in indices if index in chosen]
@@ -38,7 +38,7 @@ def test_groups_take_turns():
     assert max(of_one) - min(of_one) > 300  # not its first ones, which may be neighbours
 
 
-def test_a_class_is_among_them_in_as_many_groups_as_decisions_need():
+def test_a_rare_class_is_chosen_from_as_many_groups_as_decisions_need():
     """Five patients of two hundred slices, nine of each with a lesion."""
     held = [(100, 10 if 90 <= index % 200 < 99 else 0) for index in range(1000)]
     groups = [str(index // 200) for index in range(1000)]
@@ -55,7 +55,7 @@ def test_a_rare_class_is_in_enough_groups_for_a_decision():
     assert len({groups[index] for index in chosen if held[index][1]}) >= FEWEST_GROUPS
 
 
-def test_the_rarest_classes_come_first_where_not_all_can():
+def test_the_rarest_classes_come_first_if_not_all_fit():
     held = [[1, *(int(index % 40 == label) for label in range(40))] for index in range(2000)]
     held[777][5] = 0
     for row in held:

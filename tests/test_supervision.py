@@ -1,4 +1,4 @@
-"""Deep supervision: what is added, what it weighs, and that nothing of it is saved."""
+"""Deep supervision: its outputs, their weights in the loss, and their gradients."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ WEIGHTS = Loss(cross_entropy=1.0, dice=0.5)
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (5, 5)])
-def test_lower_resolutions_predict_as_well(classes, outputs):
+def test_supervision_adds_outputs_of_lower_resolutions(classes, outputs):
     model = build_unet(PlannedModel(filters=4, depth=3), 3, classes)
     images = tf.random.stateless_normal([2, 32, 48, 3], [1, 2])
     found = add_supervision(model, 2)(images)
@@ -24,13 +24,13 @@ def test_lower_resolutions_predict_as_well(classes, outputs):
     assert all(part.dtype == tf.float32 for part in found)
 
 
-def test_without_levels_the_network_is_the_model():
+def test_no_supervised_levels_add_no_weights():
     model = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
     assert [weight.path for weight in add_supervision(model, 0).weights] == [weight.path for weight in model.weights]
 
 
-def test_each_weighs_half_as_much_as_the_one_above():
-    """Against the definition of the loss in NumPy, each resolution by itself."""
+def test_each_supervised_level_has_half_the_weight_of_the_level_above():
+    """The reference is the loss in NumPy, at each resolution."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, (2, 16, 16)).astype(np.uint8)
     truth[0, :4] = 255  # ignored
@@ -44,7 +44,7 @@ def test_each_weighs_half_as_much_as_the_one_above():
     assert float(learned) == pytest.approx((4 * each[0] + 2 * each[1] + each[2]) / 7, rel=1e-5)
 
 
-def test_its_gradient_reaches_the_heads_and_the_model():
+def test_gradients_of_deep_supervision_reach_all_weights():
     keras.utils.set_random_seed(0)
     network = add_supervision(build_unet(PlannedModel(filters=4, depth=2), 1, 2), 1)
     images, masks = tf.random.stateless_normal([2, 16, 16, 1], [3, 4]), tf.ones([2, 16, 16], tf.uint8)
@@ -56,7 +56,7 @@ def test_its_gradient_reaches_the_heads_and_the_model():
         assert gradient is not None and bool(tf.reduce_any(gradient != 0)), weight.path
 
 
-def test_one_output_is_the_plain_loss():
+def test_the_loss_of_one_output_is_not_weighted():
     logits, truth = tf.random.stateless_normal([2, 8, 8, 1], [5, 6]), tf.ones([2, 8, 8], tf.uint8)
     learned, first = deep_losses([logits], truth, WEIGHTS, [1])
     plain = total_loss(loss_sums(logits, truth), WEIGHTS, [1])

@@ -1,4 +1,4 @@
-"""The training loop: what is kept, what it says, and how validation is measured."""
+"""The training loop: the weights it keeps, its messages, and how validation is measured."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ from tests.test_losses import reference
 
 @pytest.fixture(autouse=True)
 def float32():
-    """Exact arithmetic before and after, whatever this machine would choose."""
+    """Use float32 in each test, whatever this machine would choose, and restore the policy afterwards."""
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("float32")
     yield
@@ -29,11 +29,11 @@ def float32():
 
 
 def train_small(store, **changes):
-    """A small training, its checkpoints beside the store; `changes` to params.yaml."""
+    """Run a small training, with checkpoints next to the store; `changes`: to params.yaml."""
     return train_on(store, store.folder.parent / "checkpoints", small_params(**changes))
 
 
-def test_keeps_the_weights_of_the_best_epoch(store):
+def test_training_keeps_the_weights_of_the_best_epoch(store):
     training = train_small(store, **{"train.epochs": 5})
     assert [row["epoch"] for row in training.history] == [1, 2, 3, 4, 5]
     assert training.best["val_dice"] == max(row["val_dice"] for row in training.history)
@@ -43,7 +43,7 @@ def test_keeps_the_weights_of_the_best_epoch(store):
         assert value == pytest.approx(training.best[f"val_{name}"], abs=1e-6)
 
 
-def test_repeats_from_the_seed(store):
+def test_equal_seeds_give_equal_trainings(store):
     runs = []
     for seed in (3, 3, 4):
         training = train_small(store, seed=seed, **{"train.epochs": 2})
@@ -53,7 +53,7 @@ def test_repeats_from_the_seed(store):
 
 
 def test_validation_is_measured_over_whole_images(store, params):
-    """Against the definitions, on images of mixed sizes, though it is summed over tiles."""
+    """Sums over tiles equal the definitions on whole images of mixed sizes."""
     keras.utils.set_random_seed(0)
     chosen = params(**SMALL)
     project = Project(
@@ -82,7 +82,7 @@ def test_validation_is_measured_over_whole_images(store, params):
 @pytest.mark.parametrize(
     ("good", "words"), [(0, "step 1, before anything"), (5, r"2, step 2: lower train\.lr \(0\.01\)")]
 )
-def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, words):
+def test_a_training_loss_that_is_not_finite_stops_training_with_a_message(store, monkeypatch, good, words):
     def broken(self, steps, batch, part):
         for step, _ in enumerate(steps):
             yield np.full((4, 16, 16, 3), step if step < good else np.nan, np.float32), np.zeros((4, 16, 16), np.uint8)
@@ -92,7 +92,7 @@ def test_a_loss_that_is_not_finite_stops_in_words(store, monkeypatch, good, word
         train_small(store)
 
 
-def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch):
+def test_a_validation_loss_that_is_not_finite_stops_training_with_a_message(store, monkeypatch):
     monkeypatch.setattr(train, "measure_images", lambda *_: (np.nan, np.ones((4, 3, 3), np.int64)))
     with pytest.raises(
         UserError, match=r"the validation loss became nan in epoch 1, step \d+: lower train\.lr .* float16"
@@ -100,7 +100,7 @@ def test_a_validation_loss_that_is_not_finite_stops_in_words(store, monkeypatch)
         train_small(store, **{"train.precision": "float16"})
 
 
-def test_of_equal_epochs_the_first_is_kept():
+def test_the_first_of_equally_good_epochs_is_kept():
     model, project = SimpleNamespace(get_weights=lambda: []), SimpleNamespace(classes=["a", "b"])
     training = Training(model, None, project, *[None] * 4)
     kept = [
@@ -110,7 +110,7 @@ def test_of_equal_epochs_the_first_is_kept():
     assert kept == [True, True, False, False] and training.best["epoch"] == 2
 
 
-def test_trouble_is_told_when_it_begins_and_at_the_end(store, monkeypatch, capsys):
+def test_a_lasting_warning_is_printed_when_it_begins_and_at_the_end(store, monkeypatch, capsys):
     found = iter([{}, {"constant": "all grey"}, {"constant": "all grey"}, {"constant": "all grey"}])
     monkeypatch.setattr(train, "training_warnings", lambda *_: next(found))
     train_small(store, **{"train.epochs": 4})

@@ -10,7 +10,7 @@ from src.params import PlannedModel
 
 
 def expected_parameters(filters: int, depth: int, channels: int, classes: int) -> int:
-    """Weights counted from the description: pairs of 3 × 3 convolutions, four numbers a channel to normalise."""
+    """Count the weights: pairs of 3 × 3 convolutions, and four numbers for each normalised channel."""
 
     def block(inputs: int, outputs: int) -> int:
         return 9 * inputs * outputs + 9 * outputs * outputs + 2 * 4 * outputs
@@ -23,7 +23,7 @@ def expected_parameters(filters: int, depth: int, channels: int, classes: int) -
 
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (4, 1, 1, 2), (8, 3, 5, 11)])
-def test_shapes_and_parameter_count(filters, depth, channels, classes):
+def test_unet_has_the_expected_shapes_and_parameter_count(filters, depth, channels, classes):
     model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
     assert model.count_params() == expected_parameters(filters, depth, channels, classes)
     side = 3 * 2**depth
@@ -32,13 +32,13 @@ def test_shapes_and_parameter_count(filters, depth, channels, classes):
     assert logits.dtype == tf.float32
 
 
-def test_has_the_founding_parts():
+def test_unet_has_as_many_poolings_upsamplings_and_skip_connections_as_levels():
     layers = [type(layer).__name__ for layer in build_unet(PlannedModel(filters=4, depth=3), 3, 2).layers]
     assert layers.count("MaxPooling2D") == layers.count("Conv2DTranspose") == layers.count("Concatenate") == 3
 
 
-def test_a_step_down_and_up_keeps_the_place():
-    """A bright pixel changes the logits around itself and, in a shallow network, nowhere far off."""
+def test_pooling_and_upsampling_keep_positions():
+    """In a shallow network, a bright pixel changes only logits around itself."""
     keras.utils.set_random_seed(0)
     model = build_unet(PlannedModel(filters=4, depth=1), 1, 2)
     dark = np.zeros((1, 64, 64, 1), np.float32)
@@ -49,7 +49,7 @@ def test_a_step_down_and_up_keeps_the_place():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_normalises_as_keras_does(dtype):
+def test_batch_normalisation_equals_that_of_keras(dtype):
     rng = np.random.default_rng(0)
     ours = FusedBatchNormalization(dtype=keras.DTypePolicy(dtype))
     theirs = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)

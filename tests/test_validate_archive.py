@@ -59,7 +59,7 @@ def refused(path, words):
     assert all(char.isprintable() or char == "\n" for char in str(error.value))
 
 
-def test_an_honest_archive_passes(hostile):
+def test_an_unchanged_archive_passes(hostile):
     assert validate_archive(hostile()).project.classes == ["a", "b", "c"] == read_model(hostile())[1].classes
 
 
@@ -123,7 +123,7 @@ def test_an_encrypted_member_is_refused(hostile):
     refused(path, r".*encrypted")
 
 
-def test_text_of_any_length_is_refused(hostile):
+def test_a_json_member_that_is_too_long_is_refused(hostile):
     refused(hostile({METADATA: b'{"a": "' + b"x" * 2**24 + b'"}'}), r".*metadata\.json: 16777225 bytes")
 
 
@@ -237,7 +237,7 @@ def test_no_other_part_of_the_config_changes_the_network(hostile, members, chang
     [b"", b"[]", b"{", b"null", b"{}", b"[" * 10**6, b'{"a":' * 10**5, b'{"config": {"layers": NaN}}', b"\xff\xfe"],
 )
 @pytest.mark.parametrize("name", [CONFIG, PROJECT])
-def test_what_is_no_json_object_of_ours_is_refused(hostile, content, name):
+def test_other_json_is_refused(hostile, content, name):
     refused(hostile({name: content}), "")
 
 
@@ -349,7 +349,7 @@ def test_other_weights_are_refused(hostile, members, change, words):
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 10**5, b"\x89HDF\r\n\x1a\n" + b"\0" * 10**5])
-def test_what_is_no_hdf5_file_is_refused(hostile, content):
+def test_a_damaged_hdf5_file_is_refused(hostile, content):
     refused(hostile({WEIGHTS: content}), r"model\.weights\.h5: ")
 
 
@@ -385,7 +385,7 @@ PROJECTS = [
 
 
 @pytest.mark.parametrize(("changes", "words"), PROJECTS)
-def test_a_project_that_does_not_fit_is_refused(hostile, members, changes, words):
+def test_a_project_json_that_does_not_fit_is_refused(hostile, members, changes, words):
     told = json.loads(members[PROJECT]) | changes
     refused(hostile({PROJECT: json.dumps(told)}), words)
 

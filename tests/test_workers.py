@@ -1,4 +1,4 @@
-"""Several devices and several machines: the same curve as on one device at an equal batch, and what fails says so."""
+"""Several devices and machines give the history of one device; failures have a message."""
 
 import json
 import os
@@ -17,7 +17,7 @@ TOLERANCE = 1e-4  # relative: the order of the sums in float32, through 12 steps
 
 
 def start(store, name: str, *settings: str, cluster: tuple[list[int], int] | None = None) -> subprocess.Popen[str]:
-    """tests/small_training.py on the store, as machine `cluster[1]` of those on these ports of this one."""
+    """Start tests/small_training.py; cluster: the ports of all machines, and the number of this one."""
     folder = store.folder.parent
     files = [str(path) for path in (store.folder, folder / f"checkpoints-{name}", folder / f"{name}.json")]
     environment = dict(os.environ)
@@ -48,7 +48,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def test_two_devices_and_two_machines_give_the_curve_of_one(store):
+def test_two_devices_and_two_machines_give_the_history_of_one_device(store):
     alone = finished(store, "alone", start(store, "alone", "train.strategy=single"))
     mirrored = start(store, "mirrored", "devices=2", "train.strategy=mirrored")
     ports = free_ports(2)
@@ -64,7 +64,7 @@ def test_two_devices_and_two_machines_give_the_curve_of_one(store):
     assert not (store.folder.parent / "checkpoints-machine 1").exists()  # the first machine alone writes
 
 
-def test_machines_that_train_something_else_are_refused(store):
+def test_a_machine_with_other_settings_is_refused(store):
     ports = free_ports(2)
     chief = start(store, "machine 0", cluster=(ports, 0))
     other = start(store, "machine 1", "train.lr=0.1", cluster=(ports, 1))
@@ -75,7 +75,7 @@ def test_machines_that_train_something_else_are_refused(store):
 
 
 @pytest.mark.slow
-def test_a_machine_that_dies_ends_the_run_in_words_and_it_goes_on(store):
+def test_a_run_that_loses_a_machine_stops_with_a_message_and_can_be_continued(store):
     settings = ["train.epochs=40"]
     alone = finished(store, "alone", start(store, "alone", *settings))
 
@@ -99,7 +99,7 @@ def test_a_machine_that_dies_ends_the_run_in_words_and_it_goes_on(store):
     assert results[0]["history"] == results[1]["history"]
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused():
+def test_a_batch_that_the_replicas_cannot_share_evenly_is_refused():
     with pytest.raises(UserError, match=r"train\.batch \(10\) must be a multiple of the 4 replicas, such as 8"):
         Workers(None, processes=2, devices=2).part(10)
     parts = [Workers(None, process, processes=2, devices=2).part(8) for process in range(2)]
@@ -109,7 +109,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused():
 @pytest.mark.parametrize(
     "config", ["nonsense", '{"cluster": {"worker": ["a:1", "b:2"]}}', '{"cluster": {"ps": ["a:1"]}}', "[]"]
 )
-def test_a_cluster_that_is_not_understood_is_explained(monkeypatch, config):
+def test_a_wrong_cluster_variable_is_refused_with_an_example(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(UserError, match=r'TF_CONFIG must name all machines.*"cluster"'):
         choose_workers("multi_worker")

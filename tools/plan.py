@@ -77,7 +77,7 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
         images = (
-            rules.validated(plan.facts, pixels, train.epochs)[0]
+            rules.validation_images(plan.facts, pixels, train.epochs)[0]
             if train.validation_images == "auto"
             else train.validation_images
         )

@@ -3,10 +3,17 @@
 `from src.model import load_predictor, Predictor` is the way in for people: it imports TensorFlow first.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from src.model.inference.predictor import Predictor, load_predictor
+
+__all__ = ["Predictor", "load_predictor"]
+
 
 def __getattr__(name: str) -> object:
-    """Import `Predictor` and `load_predictor` when they are asked for (PEP 562)."""
-    if name not in ("Predictor", "load_predictor"):
+    """Import the names in `__all__` when they are asked for (PEP 562)."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 

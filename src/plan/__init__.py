@@ -1,1 +1,1 @@
-"""The plan: which settings a training starts with, from what the training images are. No TensorFlow."""
+"""The plan: the settings of a training that follow from its images, each with its reason. No TensorFlow."""

@@ -1,4 +1,4 @@
-"""What the plan is made from: sizes, classes and intensities of the images, and the network to begin from."""
+"""Collect the facts from which the plan follows: sizes, classes and intensities of images, and the initial network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,29 @@ from src.data.crops.sampling import rare_classes
 from src.data.store.store import Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
-from src.plan.object_sizes import part_sizes
+from src.plan.object_sizes import typical_sizes
 
-Size = tuple[int, int]  # height and width, in pixels
+Size = tuple[int, int]  # height and width in pixels
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a training; sizes in pixels.
+    """The facts of a training.
 
-    trained, validated: the size of each image; channels: of all of them; classes, rare: names, the latter as in
-        src/data/crops/sampling.py.
-    exposure: standard deviation of the training images' mean intensities, in units of the standard deviation within
-        them; of the channel in which it is largest. Above 1 images differ more than what is in them.
-    parts: see `part_sizes`; resize: data.resize, once it is planned.
-    initial: the network whose weights training begins from, if any.
+    Attributes:
+        training_sizes: Height and width of each training image in pixels.
+        validation_sizes: Height and width of each validation image in pixels.
+        channels: The number of channels of the images.
+        classes: The names of the classes.
+        rare: The names of the rare classes, see `rare_classes` in src/data/crops/sampling.py.
+        exposure: How much the brightness of images differs, see `exposure`.
+        parts: The size of the parts of each foreground class, see `typical_sizes` in src/plan/object_sizes.py.
+        initial: The network from whose weights training starts, or None.
+        resize: data.resize, once it is planned; 0 if images keep their size.
     """
 
-    trained: Sequence[Size]
-    validated: Sequence[Size]
+    training_sizes: Sequence[Size]
+    validation_sizes: Sequence[Size]
     channels: int
     classes: Sequence[str]
     rare: Sequence[str]
@@ -42,7 +46,13 @@ class Facts:
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
         """Collect the facts.
 
-        initial: train.initial; `UserError` if that is not a model of this project.
+        Args:
+            trained: The training images.
+            validated: The validation images.
+            initial: train.initial.
+
+        Raises:
+            UserError: train.initial is not a model of this project.
         """
         names = trained.store.dataset.names
         return cls(
@@ -52,27 +62,33 @@ class Facts:
             names,
             [names[label] for label in rare_classes(trained)],
             exposure(trained.records),
-            part_sizes(trained),
+            typical_sizes(trained),
             initial_network(initial),
         )
 
     @property
     def pixels(self) -> int:
-        """Of all training images, as the network is shown them."""
-        return sum(height * width for height, width in map(self.shown, self.trained))
+        """The number of pixels of all training images, in the size that the network sees."""
+        return sum(height * width for height, width in map(self.network_size, self.training_sizes))
 
     @property
     def side(self) -> int:
-        """The median of the training images' shorter sides, as the network is shown them."""
-        return int(np.median([min(self.shown(size)) for size in self.trained]))
+        """The median of the training images' shorter sides in pixels, in the size that the network sees."""
+        return int(np.median([min(self.network_size(size)) for size in self.training_sizes]))
 
-    def shown(self, size: Size) -> Size:
-        """The size in which the network is shown an image of this one."""
+    def network_size(self, size: Size) -> Size:
+        """Return the size in which the network sees an image of this size."""
         return (self.resize, self.resize) if self.resize else size
 
 
 def exposure(records: Sequence[Record]) -> float:
-    """See `Facts`; 0 where images are flat, or there is but one. Images without a pixel that counts are left out."""
+    """Measure how much the brightness of images differs.
+
+    It is the standard deviation of the images' mean intensities, divided by the standard deviation of the intensities
+    within images, for the channel in which this ratio is largest. Above 1, images differ more from each other than the
+    pixels of one image do. It is 0 for a single image and for images without contrast. Images in which no pixel counts
+    are left out.
+    """
     counted = [record for record in records if sum(record.pixels)]
     means = np.array([record.mean for record in counted])
     within, between = np.sqrt(np.mean([np.square(record.std) for record in counted], axis=0)), np.std(means, axis=0)

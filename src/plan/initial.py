@@ -1,22 +1,38 @@
-"""The network that training begins from, if train.initial names one: what the plan must know of it."""
+"""Read filters, depth and image size of the network from which training starts, if train.initial names one."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from src.archive.validate_archive import NOT_OURS, validate_archive
 from src.errors import UserError
 from src.params import PlannedModel
 
 
-class Initial(NamedTuple):
-    """unet: the network's shape; resize: the side of the images that it was shown, 0 for their own sizes."""
+@dataclass(frozen=True)
+class Initial:
+    """An initial network.
 
-    unet: PlannedModel
+    Attributes:
+        model: Its filters and depth.
+        resize: The side of the images that it was trained on in pixels; 0 if images kept their size.
+    """
+
+    model: PlannedModel
     resize: int
 
 
 def initial_network(initial: str) -> Initial | None:
-    """Of the network in the archive at train.initial; `UserError` if it is none that this project saved."""
+    """Read what the plan needs from the model file that train.initial names.
+
+    Args:
+        initial: train.initial.
+
+    Returns:
+        The network; None if train.initial is none.
+
+    Raises:
+        UserError: There is no such file, or it is not a model of this project.
+    """
     if initial == "none":
         return None
     if not Path(initial).exists():
@@ -26,8 +42,8 @@ def initial_network(initial: str) -> Initial | None:
         plan = project.plan
         if not plan:
             raise UserError(f"{initial}: {NOT_OURS}: it was saved before models kept their plan: train it anew")
-        unet = PlannedModel.model_validate({name: plan[f"model.{name}"].value for name in PlannedModel.model_fields})
-        return Initial(unet, project.resize)
+        model = PlannedModel.model_validate({name: plan[f"model.{name}"].value for name in PlannedModel.model_fields})
+        return Initial(model, project.resize)
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None
     except (KeyError, ValueError) as error:

@@ -1,9 +1,9 @@
-"""How much memory a training needs at its peak, how much there is, and what would fit if it is too little.
+"""Estimate how much memory a training needs at its peak, and suggest what would fit if that is too much.
 
-The estimate counts what the network's structure demands, and adds what the framework needs beside it (BASE, WORKSPACE
-and the other constants below), fitted on one processor to the peaks of short trainings: `python -m benchmarks.memory`
-sets it beside them. There it lay 3 to 21 % above them, rather too high than too low. It is about processors: a GPU's
-needs were not measured, and there TensorFlow itself ends a training that does not fit.
+The estimate counts what the structure of the network demands and adds what the framework needs (BASE, WORKSPACE and the
+other constants below). These constants were fitted on one processor to the peaks of short trainings. The estimates were
+3 to 21 % above the measured peaks; `python -m benchmarks.memory` repeats the comparison. All of this is about CPUs. A
+GPU's needs were not measured; there TensorFlow itself ends a training that does not fit.
 """
 
 from dataclasses import dataclass, replace
@@ -18,25 +18,33 @@ from src.plan.tiles import TILE, tile_pixels
 
 MIB, GIB = 2**20, 2**30
 FLOAT = 4  # bytes of a float32
-BASE = 880 * MIB  # the process with TensorFlow loaded and the graph built; half of it are pages of the libraries
-WEIGHT_COPIES = 6  # weights, gradients, Adam's two moments, the best epoch's weights, and one in passing
-# Values a pixel and filter at full resolution:
-WORKSPACE = 7  # of the gradients alive at the peak, as float32: measured to be as many bytes where they are bfloat16
-FORWARD = 7  # that prediction holds: the skip, what has grown, the two joined, and what the allocator cannot use again
-# Values a pixel and class, as float32:
-LOSS = 6  # labels, probabilities, their products, gradients, one-hot predictions; those alive together
-# What is suggested at the least:
+BASE = 880 * MIB  # a process with TensorFlow loaded and the graph built; half of it are pages of the libraries
+WEIGHT_COPIES = 6  # weights, gradients, Adam's two moments, the best epoch's weights, and a temporary copy
+# Values per pixel and filter at full resolution:
+WORKSPACE = 7  # gradients alive at the peak, as float32; with bfloat16 as many bytes were measured
+FORWARD = 7  # in prediction: skip, upsampled features, both concatenated, and what the allocator cannot reuse
+# Values per pixel and class, as float32:
+LOSS = 6  # labels, probabilities, products, gradients and one-hot predictions that are alive together
+# The smallest values that are suggested:
 SMALLEST_CROP = 16  # as in params.py
-SMALLEST_BATCH = 2  # batch normalisation over a single crop learns poorly
+SMALLEST_BATCH = 2  # batch normalisation over a single patch learns poorly
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the memory of a training depends on.
+class TrainingSize:
+    """The numbers on which the memory of a training depends.
 
-    crop, height, width: in pixels, the latter of the image that takes most memory in validation, as the network is
-    shown it; scored: pixels of an image's own resolution that are scored together at most; activation: bytes of a value
-    between two layers, 2 for bfloat16 and 4 for float32.
+    Attributes:
+        filters: model.filters.
+        depth: model.depth.
+        crop: Side of a patch in pixels.
+        batch: Patches in a batch.
+        channels: Channels of the images.
+        classes: Number of classes.
+        activation: Bytes of a value between two layers: 2 for bfloat16 and float16, 4 for float32.
+        height: Height in pixels of the validation image that takes most memory, in the size that the network sees.
+        width: Width of that image.
+        scored: Most pixels, at an image's own resolution, that are scored together.
     """
 
     filters: int
@@ -54,103 +62,142 @@ class Settings:
     def of(
         cls, facts: Facts, *, filters: int, depth: int, crop: int, batch: int, precision: Precision = "float32"
     ) -> Self:
-        """Of a training; unless the arithmetic is known, of the one that takes most."""
-        height, width = max(map(facts.shown, facts.validated), key=lambda size: tile_pixels(size[0], size[1], depth))
-        scored = min(max(height * width for height, width in facts.validated), TILE**2)
+        """Collect the numbers of a training.
+
+        Args:
+            facts: The facts of the training.
+            filters: model.filters.
+            depth: model.depth.
+            crop: data.crop.
+            batch: train.batch.
+            precision: The arithmetic. The default takes most memory.
+        """
+        height, width = max(
+            map(facts.network_size, facts.validation_sizes), key=lambda size: tile_pixels(size[0], size[1], depth)
+        )
+        scored = min(max(height * width for height, width in facts.validation_sizes), TILE**2)
         activation = FLOAT if precision == "float32" else FLOAT // 2
         classes = len(facts.classes)
         return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width, scored)
 
 
-def refuse_what_cannot_fit(settings: Settings, free: int | None, gib: float) -> str:
-    """The peak in words; `UserError` if more is needed than the `free` bytes (None: not known) or train.memory_gib."""
-    needed, allowed = peak_bytes(settings), int(gib * GIB)
+def check_memory(size: TrainingSize, free: int | None, gib: float) -> str:
+    """Refuse a training that does not fit into memory.
+
+    Args:
+        size: The numbers of the training.
+        free: The available bytes of this machine; None if unknown.
+        gib: train.memory_gib.
+
+    Returns:
+        The estimated peak, in words.
+
+    Raises:
+        UserError: The training needs more than is free or allowed. The message suggests a setting that would fit.
+    """
+    needed, allowed = peak_bytes(size), int(gib * GIB)
     for limit, words in ((allowed, f"train.memory_gib allows {gib:g} GiB"), (free, "{} are free")):
         if limit is not None and needed > limit:
-            advice = what_would_fit(settings, limit)
+            advice = suggest_setting(size, limit)
             less = "; so would auto settings with a lower train.memory_gib" if limit == free else ""
-            raise UserError(f"training needs about {in_gib(needed)}, {words.format(in_gib(limit))}: {advice}{less}")
-    return f"about {in_gib(needed)} of memory at the peak"
+            raise UserError(
+                f"training needs about {format_gib(needed)}, {words.format(format_gib(limit))}: {advice}{less}"
+            )
+    return f"about {format_gib(needed)} of memory at the peak"
 
 
-def what_would_fit(settings: Settings, available: int) -> str:
-    """The one setting that would do, at its largest: a smaller train.batch, else data.crop, else model.filters."""
-    step = 2**settings.depth
-    smallest_crop = max(SMALLEST_CROP, 2 * step)  # at the bottom more than a pixel, or it normalises to 0
+def suggest_setting(size: TrainingSize, available: int) -> str:
+    """Find one setting that makes a training fit: the largest train.batch, else data.crop, else model.filters.
+
+    Args:
+        size: The numbers of the training.
+        available: The available bytes.
+
+    Returns:
+        The suggestion, in words.
+    """
+    step = 2**size.depth
+    smallest_crop = max(SMALLEST_CROP, 2 * step)  # a single pixel at the bottom would normalise to 0
     choices = {
-        "train.batch": range(settings.batch - 1, SMALLEST_BATCH - 1, -1),
-        "data.crop": range(settings.crop - step, smallest_crop - 1, -step),
-        "model.filters": range(settings.filters - 1, 0, -1),
+        "train.batch": range(size.batch - 1, SMALLEST_BATCH - 1, -1),
+        "data.crop": range(size.crop - step, smallest_crop - 1, -step),
+        "model.filters": range(size.filters - 1, 0, -1),
     }
     for setting, values in choices.items():
         name = setting.rpartition(".")[2]
         for value in values:
-            if peak_bytes(replace(settings, **{name: value})) <= available:
-                return f"{setting}: {value} would fit (now {getattr(settings, name)})"
+            if peak_bytes(replace(size, **{name: value})) <= available:
+                return f"{setting}: {value} would fit (now {getattr(size, name)})"
     return "no smaller train.batch, data.crop or model.filters alone would fit: lower several of them, or model.depth"
 
 
-def in_gib(size: int) -> str:
-    """Bytes in words: "1.9 GiB"."""
+def format_gib(size: int) -> str:
+    """Return a number of bytes as text, such as 1.9 GiB."""
     return f"{size / GIB:.1f} GiB"
 
 
-def peak_bytes(settings: Settings) -> int:
-    """The most that the process needs: in a training step, or where it validates if that is more."""
-    copies = WEIGHT_COPIES * FLOAT * parameters(settings)
-    return BASE + copies + batches_bytes(settings) + max(step_bytes(settings), validation_bytes(settings))
+def peak_bytes(size: TrainingSize) -> int:
+    """Estimate the peak of the process: in a training step, or in validation if that needs more."""
+    copies = WEIGHT_COPIES * FLOAT * parameters(size)
+    return BASE + copies + batches_bytes(size) + max(step_bytes(size), validation_bytes(size))
 
 
-def parameters(settings: Settings) -> int:
-    """Weights of `build_unet`, but for the few that are no kernels or norms."""
-    widths = [settings.filters * 2**level for level in range(settings.depth + 1)]  # the last: of the bottom
-    outputs = 1 if settings.classes == 2 else settings.classes
-    down = sum(9 * before * width + 9 * width**2 for before, width in pairwise([settings.channels, *widths]))
-    up = sum(4 * 2 * width**2 + 9 * 2 * width**2 + 9 * width**2 for width in widths[:-1])  # grow, 3 × 3 twice
-    norms = 8 * (sum(widths) + sum(widths[:-1]))  # two a block, of four values a channel
-    return down + up + norms + outputs * settings.filters
+def parameters(size: TrainingSize) -> int:
+    """Count the weights of `build_unet` that belong to kernels and normalisations; the others are few."""
+    widths = [size.filters * 2**level for level in range(size.depth + 1)]  # the last one at the bottom
+    outputs = 1 if size.classes == 2 else size.classes
+    down = sum(9 * before * width + 9 * width**2 for before, width in pairwise([size.channels, *widths]))
+    # In each block of the decoder: a transposed convolution, then 3 × 3 twice.
+    up = sum(4 * 2 * width**2 + 9 * 2 * width**2 + 9 * width**2 for width in widths[:-1])
+    norms = 8 * (sum(widths) + sum(widths[:-1]))  # two per block, with four values per channel
+    return down + up + norms + outputs * size.filters
 
 
-def batches_bytes(settings: Settings) -> int:
-    """Batches of float32 images and uint8 masks: made ahead, being made (crops and their stack), and in use (twice)."""
-    pixels = settings.batch * settings.crop**2
-    return (AHEAD + 4) * pixels * (settings.channels * FLOAT + 1)
+def batches_bytes(size: TrainingSize) -> int:
+    """Bytes of batches of float32 images and uint8 masks: prepared, in the making (patches, stack) and in use (two)."""
+    pixels = size.batch * size.crop**2
+    return (AHEAD + 4) * pixels * (size.channels * FLOAT + 1)
 
 
-def step_bytes(settings: Settings) -> int:
-    """A training step, beside the weights: what the backward pass needs of the forward one, and its own tensors.
+def step_bytes(size: TrainingSize) -> int:
+    """Bytes of a training step without the weights: what the backward pass needs of the forward pass, and its tensors.
 
-    The peak is where the backward pass begins: nothing of the forward pass is given back yet.
+    The peak is at the start of the backward pass, when nothing of the forward pass has been freed.
     """
-    pixels = settings.batch * settings.crop**2
-    workspace = WORKSPACE * FLOAT * settings.filters * pixels
-    supervised = loss_bytes(settings, pixels) // 3  # at lower resolutions, ¼ + 1/16 … of the pixels: at most
-    return kept_values(settings) * settings.activation + workspace + loss_bytes(settings, pixels) + supervised
+    pixels = size.batch * size.crop**2
+    workspace = WORKSPACE * FLOAT * size.filters * pixels
+    supervised = loss_bytes(size, pixels) // 3  # at lower resolutions: 1/4 + 1/16 + … of the pixels, at most a third
+    return kept_values(size) * size.activation + workspace + loss_bytes(size, pixels) + supervised
 
 
-def kept_values(settings: Settings) -> int:
-    """Values that the forward pass keeps for the backward one.
+def kept_values(size: TrainingSize) -> int:
+    """Count the values that the forward pass keeps for the backward pass.
 
-    Of each convolution its output, which the normalisation needs, and that of the ReLU, which the next convolution
-    needs; on the way down what was pooled, on the way up the skip joined to what has grown. The outputs of the
-    normalisations and of the transposed convolutions are not needed.
+    These are the output of each convolution, which the normalisation needs, and of each ReLU, which the next
+    convolution needs; in the encoder also the pooled features, in the decoder the concatenated ones. The outputs of
+    normalisations and of transposed convolutions are not needed.
     """
     values = 0
-    for level in range(settings.depth + 1):
-        pixels = settings.batch * (settings.crop // 2**level) ** 2
-        width = settings.filters * 2**level
+    for level in range(size.depth + 1):
+        pixels = size.batch * (size.crop // 2**level) ** 2
+        width = size.filters * 2**level
         block = 2 * 2 * width * pixels
-        values += block if level == settings.depth else 2 * block + width * pixels // 4 + 2 * width * pixels
+        values += block if level == size.depth else 2 * block + width * pixels // 4 + 2 * width * pixels
     return values
 
 
-def loss_bytes(settings: Settings, pixels: int) -> int:
-    """The loss and the confusion are computed in float32 at full resolution, for two classes as for two channels."""
-    return LOSS * FLOAT * settings.classes * pixels
+def loss_bytes(size: TrainingSize, pixels: int) -> int:
+    """Bytes of the loss and the confusion matrix, which are computed in float32 at full resolution.
+
+    Args:
+        size: The numbers of the training. Two classes have two channels here.
+        pixels: The pixels that are computed together.
+    """
+    return LOSS * FLOAT * size.classes * pixels
 
 
-def validation_bytes(settings: Settings) -> int:
-    """The largest tile of an image, then its loss: the network's tensors are given back before."""
-    pixels = tile_pixels(settings.height, settings.width, settings.depth)
-    forward = (FORWARD * settings.activation * settings.filters + 3 * FLOAT * settings.channels) * pixels
-    return max(forward, loss_bytes(settings, settings.scored))
+def validation_bytes(size: TrainingSize) -> int:
+    """Bytes of validation: the largest tile of an image, or its loss, before which the tile is freed."""
+    pixels = tile_pixels(size.height, size.width, size.depth)
+    forward = (FORWARD * size.activation * size.filters + 3 * FLOAT * size.channels) * pixels
+    return max(forward, loss_bytes(size, size.scored))

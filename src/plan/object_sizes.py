@@ -1,25 +1,31 @@
-"""How large the parts of each class are: what decides at which resolution a crop can show them whole."""
+"""Measure how large the parts of each class are, which decides at which resolution a patch can show them whole."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
 
-LOOKED_AT = 64  # masks, evenly spaced among those of the training images
-SIDE = 2048  # pixels: of larger masks some rows and columns are left out, evenly
-QUANTILE = 0.25  # so that in three of four images they are as large
+MOST_MASKS = 64  # masks that are measured, evenly spaced among those of the training images
+SIDE = 2048  # pixels: in larger masks, evenly spaced rows and columns are left out
+QUANTILE = 0.25  # parts are at least this large in three of four images
 
 
-def part_sizes(trained: Subset) -> dict[str, float]:
-    """Foreground class → the size of its parts in typical images that hold it, a share of the image's shorter side.
+def typical_sizes(trained: Subset) -> dict[str, float]:
+    """Measure the parts of each foreground class.
 
-    trained: the training images. Of one image it is the side of a square with as much border for its area, 4 × area
-    / border: of a disc 0.79 of its diameter, of a long strip twice its width; infinite if the class has no border.
-    Classes that no mask holds are left out.
+    In one image, the size is 4 × area / border: the side of a square with the same ratio of border to area. For a disc
+    it is 0.79 of the diameter, for a long strip twice the width. It is infinite if the class has no border.
+
+    Args:
+        trained: The training images.
+
+    Returns:
+        Foreground class → lower quartile of its size over the images that contain it, as a share of an image's shorter
+        side. Classes that no measured mask contains are left out.
     """
     store, indices = trained.store, trained.indices
     names, sizes = store.dataset.names, dict[int, list[float]]()
-    for index in indices[:: -(-len(indices) // LOOKED_AT)]:
+    for index in indices[:: -(-len(indices) // MOST_MASKS)]:
         mask = _thinned(store.mask(index))
         areas, borders = areas_and_borders(mask, len(names))
         for label in np.flatnonzero(areas).tolist():
@@ -31,7 +37,15 @@ def part_sizes(trained: Subset) -> dict[str, float]:
 
 
 def areas_and_borders(mask: NDArray[np.uint8], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each class, int64 [classes]: its pixels, and their sides that touch a pixel of another or of no class."""
+    """Measure area and border of each class.
+
+    Args:
+        mask: uint8 [height, width] of class indices.
+        classes: The number of classes. Larger values count as no class.
+
+    Returns:
+        int64 [classes]: the pixels of each class, and the sides of its pixels that touch another class or no class.
+    """
     borders = np.zeros(256, np.int64)
     for first, second in ((mask[:, :-1], mask[:, 1:]), (mask[:-1], mask[1:])):
         for touching in (first, second):

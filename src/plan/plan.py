@@ -1,8 +1,8 @@
-"""The plan of a training: every setting as a number with its reason, those that were `auto` by src/plan/rules.py."""
+"""The plan of a training: every setting as a number with its reason. Rules replace settings that are `auto`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from src.archive.project import PlannedSetting
 from src.errors import UserError
@@ -12,68 +12,97 @@ from src.plan.facts import Facts
 
 Value = TypeVar("Value", bound=int | float | str)
 BY_HAND = "set by hand"
-THAT_OF_INITIAL = "that of train.initial"
+OF_INITIAL = "that of train.initial"
 
 
 @dataclass
-class Planning:
-    """What was chosen so far, in order: the setting's name in params.yaml → its value, and why."""
+class Choices:
+    """The settings that were chosen so far, in order.
+
+    Attributes:
+        made: Name of the setting in params.yaml → its value and the reason.
+    """
 
     made: dict[str, PlannedSetting] = field(default_factory=dict)
 
-    def __call__(self, key: str, asked: Any, rule: Callable[[], tuple[Value, str]]) -> Value:
-        """What was asked for, else what the rule says; noted."""
-        value, why = rule() if asked == "auto" else (asked, BY_HAND)
+    def choose(self, key: str, setting: Value | str, rule: Callable[[], tuple[Value, str]]) -> Value:
+        """Choose a value and record it.
+
+        Args:
+            key: The name of the setting in params.yaml.
+            setting: Its value there, or auto.
+            rule: Gives value and reason for auto.
+
+        Returns:
+            The chosen value.
+        """
+        value, why = rule() if setting == "auto" else (cast(Value, setting), BY_HAND)
         self.made[key] = PlannedSetting(value=value, why=why)
         return value
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the network is, and what it is shown: all that the picture of the augmentation needs of a plan.
+class NetworkPlan:
+    """The first half of a plan: the network and the patches that it sees. The augment stage needs no more.
 
-    facts: what it is made from; choices: see `Planning`.
+    Attributes:
+        facts: The facts from which the plan follows, with the planned `resize`.
+        data: The planned section `data`.
+        model: The planned section `model`.
+        choices: Name of the setting in params.yaml → its value and the reason.
     """
 
     facts: Facts
     data: PlannedData
-    unet: PlannedModel
+    model: PlannedModel
     choices: Mapping[str, PlannedSetting]
 
 
 @dataclass(frozen=True)
-class Plan(Shown):
-    """All that a training needs."""
+class Plan(NetworkPlan):
+    """The whole plan of a training.
+
+    Attributes:
+        train: The planned section `train`.
+    """
 
     train: PlannedTrain
 
     @property
-    def numbers(self) -> dict[str, Any]:
-        """Setting → value."""
+    def numbers(self) -> dict[str, int | float | str]:
+        """Name of the setting in params.yaml → its value."""
         return {key: choice.value for key, choice in self.choices.items()}
 
     def __str__(self) -> str:
-        """A table: setting, value, reason."""
+        """A table of setting, value and reason."""
         width = max(map(len, self.choices))
         return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
 
 
-def plan_network(facts: Facts, data: Data, unet: Model, gib: float) -> Shown:
-    """The first half of a plan. gib: train.memory_gib.
+def plan_network(facts: Facts, data: Data, model: Model, gib: float) -> NetworkPlan:
+    """Plan the network and the patches that it sees.
 
-    `UserError` if what is set by hand contradicts the network that training begins from, or itself.
+    Args:
+        facts: The facts of the training.
+        data: The section `data` of params.yaml.
+        model: The section `model` of params.yaml.
+        gib: train.memory_gib.
+
+    Raises:
+        UserError: A setting contradicts another one, or the network of train.initial.
     """
-    choose, initial = Planning(), facts.initial
+    choices, initial = Choices(), facts.initial
+    choose = choices.choose
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
     facts = replace(facts, resize=resize)
     if initial:
-        _refuse_another(unet, initial.unet)
-        depth = choose("model.depth", "auto", lambda: (initial.unet.depth, THAT_OF_INITIAL))
-        filters = choose("model.filters", "auto", lambda: (initial.unet.filters, THAT_OF_INITIAL))
+        _refuse_another(model, initial.model)
+        depth = choose("model.depth", "auto", lambda: (initial.model.depth, OF_INITIAL))
+        filters = choose("model.filters", "auto", lambda: (initial.model.filters, OF_INITIAL))
     else:
-        depth = choose("model.depth", unet.depth, lambda: rules.depth(facts, data.crop))
-        filters = choose("model.filters", unet.filters, lambda: rules.filters(facts, depth, gib))
+        depth = choose("model.depth", model.depth, lambda: rules.depth(facts, data.crop))
+        filters = choose("model.filters", model.filters, lambda: rules.filters(facts, depth, gib))
     crop = choose("data.crop", data.crop, lambda: rules.crop(facts, filters, depth, gib))
     try:
         check_crop(crop, depth)
@@ -82,47 +111,60 @@ def plan_network(facts: Facts, data: Data, unet: Model, gib: float) -> Shown:
     rare = choose("data.oversample_rare", data.oversample_rare, lambda: rules.rare(facts))
     numbers = {"normalise": normalise, "resize": resize, "crop": crop, "oversample_rare": rare}
     planned = PlannedData.model_validate(data.model_dump() | numbers)
-    return Shown(facts, planned, PlannedModel(filters=filters, depth=depth), choose.made)
+    return NetworkPlan(facts, planned, PlannedModel(filters=filters, depth=depth), choices.made)
 
 
-def plan_training(facts: Facts, data: Data, unet: Model, params: Train) -> Plan:
-    """The whole plan. `UserError` as of `plan_network`, and if a batch holds nothing to normalise."""
-    shown = plan_network(facts, data, unet, params.memory_gib)
-    choose, crop, facts = Planning(dict(shown.choices)), shown.data.crop, shown.facts
-    network = shown.unet.filters, shown.unet.depth
-    batch = choose("train.batch", params.batch, lambda: rules.batch(facts, *network, crop, params.memory_gib))
-    if batch * (crop // 2**shown.unet.depth) ** 2 < 2:
+def plan_training(facts: Facts, data: Data, model: Model, train: Train) -> Plan:
+    """Plan a training.
+
+    Args:
+        facts: The facts of the training.
+        data: The section `data` of params.yaml.
+        model: The section `model` of params.yaml.
+        train: The section `train` of params.yaml.
+
+    Raises:
+        UserError: See `plan_network`. Or a batch would have a single value per filter at the bottom of the network.
+    """
+    network = plan_network(facts, data, model, train.memory_gib)
+    choices, crop, facts = Choices(dict(network.choices)), network.data.crop, network.facts
+    choose, filters, depth = choices.choose, network.model.filters, network.model.depth
+    batch = choose("train.batch", train.batch, lambda: rules.batch(facts, filters, depth, crop, train.memory_gib))
+    if batch * (crop // 2**depth) ** 2 < 2:
         raise UserError(
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
         )
-    steps = choose("train.steps", params.steps, lambda: rules.steps(facts, crop, batch, params.epochs))
+    steps = choose("train.steps", train.steps, lambda: rules.steps(facts, crop, batch, train.epochs))
     pixels = steps * batch * crop**2
-    validated = choose(
-        "train.validation_images", params.validation_images, lambda: rules.validated(facts, pixels, params.epochs)
+    images = choose(
+        "train.validation_images",
+        train.validation_images,
+        lambda: rules.validation_images(facts, pixels, train.epochs),
     )
-    epochs = choose("train.epochs", params.epochs, lambda: rules.epochs(facts, pixels, steps, validated))
-    lr = choose("train.lr", params.lr, lambda: rules.lr(batch, facts.initial is not None))
-    warmup = choose("train.warmup", params.warmup, lambda: rules.warmup(steps))
+    epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
+    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, facts.initial is not None))
+    warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
     numbers = {
         "batch": batch,
         "steps": steps,
-        "validation_images": validated,
+        "validation_images": images,
         "epochs": epochs,
         "lr": lr,
         "warmup": warmup,
     }
-    return Plan(facts, shown.data, shown.unet, choose.made, PlannedTrain.model_validate(params.model_dump() | numbers))
+    planned = PlannedTrain.model_validate(train.model_dump() | numbers)
+    return Plan(facts, network.data, network.model, choices.made, planned)
 
 
 def _resize(facts: Facts, data: Data) -> tuple[int, str]:
-    """What the initial network has learned, it has learned at one resolution."""
-    return (facts.initial.resize, THAT_OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
+    """An initial network keeps its own resolution, since what it learned holds only there."""
+    return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
 
 
-def _refuse_another(unet: Model, initial: PlannedModel) -> None:
-    """`UserError` if another network than the initial one is asked for."""
-    asked, had = unet.model_dump(), initial.model_dump()
-    others = [name for name in had if asked[name] not in ("auto", had[name])]
-    wrong = [f"model.{name} ({asked[name]}; it has {had[name]})" for name in others]
+def _refuse_another(model: Model, initial: PlannedModel) -> None:
+    """Raise `UserError` if the section `model` asks for another network than the initial one."""
+    wanted, existing = model.model_dump(), initial.model_dump()
+    others = [name for name in existing if wanted[name] not in ("auto", existing[name])]
+    wrong = [f"model.{name} ({wanted[name]}; it has {existing[name]})" for name in others]
     if wrong:
         raise UserError(f"train.initial: not the network that is asked for: set to auto {' and '.join(wrong)}")

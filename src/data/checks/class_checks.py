@@ -104,14 +104,18 @@ def _kinds_of_masks(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> li
 
     Both groups must have the same number of values, as if one group had been saved in another way.
     """
-    held = {image: {label for label, count in enumerate(counts) if count} for image, counts in pixels.items()}
-    common = set.intersection(*held.values()) if held else set()
+    classes_of = {image: {label for label, count in enumerate(counts) if count} for image, counts in pixels.items()}
+    common = set.intersection(*classes_of.values()) if classes_of else set()
     kinds: list[tuple[set[int], str]] = []  # class indices of a group of masks, and one of the masks
-    for image, labels in held.items():
-        joined = labels - common
-        near = [kind for kind in kinds if kind[0] & joined]
-        kinds = [kind for kind in kinds if kind not in near]
-        kinds += [(joined.union(*(kind[0] for kind in near)), near[0][1] if near else image)] if joined else []
+    for image, labels in classes_of.items():
+        own = labels - common
+        overlapping = [kind for kind in kinds if kind[0] & own]
+        kinds = [kind for kind in kinds if kind not in overlapping]
+        kinds += (
+            [(own.union(*(kind[0] for kind in overlapping)), overlapping[0][1] if overlapping else image)]
+            if own
+            else []
+        )
     if len(kinds) != 2 or len(kinds[0][0]) != len(kinds[1][0]) or len(kinds[0][0]) < 2:
         return []
     values = list(dataset.classes)

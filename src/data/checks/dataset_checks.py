@@ -134,7 +134,7 @@ def _spread_evenly(pairs: Sequence[Pair]) -> set[str]:
 def _read_description(source: Path, data: Data) -> Dataset:
     """dataset.yaml; `UserError` if it contradicts params.yaml."""
     if source.joinpath(NAME).with_suffix(".yml").exists():
-        raise UserError(f"{source / NAME}: has to be called that, not .yml")
+        raise UserError(f"{source / NAME}: the file must have this name, with the suffix .yaml, not .yml")
     dataset = read_dataset(source)
     if data.masks.threshold and dataset.ignored_value is not None:
         raise UserError(

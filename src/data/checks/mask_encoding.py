@@ -286,9 +286,9 @@ def _single_value(encoding: Encoding, what: str, *, ignored: bool, binary: bool)
     """The error for masks with a single value."""
     setting = "add masks that hold the classes"
     if ignored:
-        what += f"without {encoding.dataset.ignore}, which {NAME} ignores, there is "
+        what += f"without {encoding.dataset.ignore}, which {NAME} ignores, this is "
         setting = f"remove ignore from {NAME}, or {setting}"
     elif binary:
-        what += "after data.masks.threshold, or data.masks.read: instances, there is "
+        what += "after data.masks.threshold, or data.masks.read: instances, this is "
         setting = "change that setting, or save the background as 0; everything else is foreground"
-    return Finding("masks", "error", f"{what}nothing to tell apart", setting, True)
+    return Finding("masks", "error", f"{what}a single class", setting, True)

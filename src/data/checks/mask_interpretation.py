@@ -66,13 +66,13 @@ class Hints:
 
 
 def interpretations(
-    pixels: Counter[int], held: Mapping[str, Collection[int]], coloured: bool, hints: Hints | None = None
+    pixels: Counter[int], values_of: Mapping[str, Collection[int]], coloured: bool, hints: Hints | None = None
 ) -> list[Interpretation]:
     """Find all plausible interpretations of the values. A single one with classes is certain.
 
     Args:
         pixels: Value → number of pixels in all masks, without the value to ignore.
-        held: Id of a mask → its values.
+        values_of: Id of a mask → its values.
         coloured: Whether values are colours 0xRRGGBB.
         hints: Other facts about the files.
 
@@ -86,7 +86,7 @@ def interpretations(
         return [_foreground_is(0, values[0]), _foreground_is(values[0], 0)]  # -1 may be 255 read as int8: an object
     unlabelled = _unlabelled(values, coloured, hints)
     ignoring = [_ignoring(value, values, coloured, hints) for value in unlabelled]
-    objects = [{value for value in found if value > 0} - {*unlabelled} for found in held.values()]
+    objects = [{value for value in found if value > 0} - {*unlabelled} for found in values_of.values()]
     as_objects = objects_interpretation(unlabelled)
     if coloured:
         if len(values) > MOST_CLASSES:
@@ -100,7 +100,7 @@ def interpretations(
         return _soft_edges_of_many(pixels, hints) + (possible_objects if numbered or values[-1] > 255 else [])
     if values[-1] > 255 or numbered:
         return [*ignoring, _classes(values, False), *possible_objects]
-    if values == [0, 1, 255] and not hints.palette and not any({1, 255} <= set(found) for found in held.values()):
+    if values == [0, 1, 255] and not hints.palette and not any({1, 255} <= set(found) for found in values_of.values()):
         mixed = Interpretation("foreground as 1 in some masks, as 255 in others", f"{THRESHOLD}: 1")
         return [mixed, _classes(values, False)]
     if len(values) == 2 or _consecutive(values) or (ignoring and _consecutive(values[:-1])):
@@ -255,13 +255,13 @@ def _with_gaps(objects: Sequence[set[int]]) -> bool:
     """
     masks = len(objects)
     times = Counter(value for values in objects for value in values)
-    held = [times[value] for value in range(1, max(times) + 1)]
+    mask_counts = [times[value] for value in range(1, max(times) + 1)]
     dense = sum(len(values) >= DENSE * max(values, default=0) for values in objects) >= GAPLESS * masks
-    if len(held) < MANY or not dense or len({len(values) for values in objects}) < min(3, masks):
+    if len(mask_counts) < MANY or not dense or len({len(values) for values in objects}) < min(3, masks):
         return False
     if masks < FEW_MASKS:
-        return len(held) <= MOST_CLASSES
-    return held[-1] <= masks / 2 and bool(np.corrcoef(range(len(held)), held)[0, 1] <= FALLING)
+        return len(mask_counts) <= MOST_CLASSES
+    return mask_counts[-1] <= masks / 2 and bool(np.corrcoef(range(len(mask_counts)), mask_counts)[0, 1] <= FALLING)
 
 
 def _coloured_objects(objects: Sequence[set[int]]) -> bool:

@@ -1,1 +1,1 @@
-"""What a training step sees: sampled patches, augmentation, normalisation and scaling."""
+"""Patches for training: sampling, augmentation, normalisation and resizing."""

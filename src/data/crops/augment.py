@@ -1,6 +1,6 @@
 """Augment a patch: one random warp of image and mask, and a random change of intensities.
 
-What is drawn depends only on the random generator that the caller passes.
+The result depends only on the arguments and the random generator that the caller passes.
 """
 
 from typing import Literal, TypeVar

@@ -2,7 +2,7 @@
 
 The network sees standardised intensities. Whole numbers (8 and 16 bits) are replaced by their square roots first. The
 root gives more of the range to dark pixels, which are the most frequent in many data sets, and less to bright ones.
-Whether the root is taken depends only on the number type, not on the values. Floats are used as they are, since they
+The number type alone decides whether the root is taken, not the values. Floats are used as they are, since they
 may be negative or logarithms already.
 """
 

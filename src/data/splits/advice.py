@@ -15,7 +15,7 @@ from src.params import Split
 
 @dataclass(frozen=True)
 class Preview:
-    """What split will do with a data set.
+    """The groups and the error that split will have for a data set.
 
     Attributes:
         lines: Text on the groups, and advice where the groups seem wrong.

@@ -16,7 +16,7 @@ def listed_groups(
     Args:
         lists: subset → the lines of its list. A line is an id, a group or another name of src/data/source/names.py.
         groups: id → group by the rule that the split uses.
-        official: id → group by the rule of dataset.yaml, whose groups the lists may name, too.
+        official: id → group by the rule of dataset.yaml, whose groups the lists may name as well.
 
     Returns:
         group → subset, for the groups on a list.

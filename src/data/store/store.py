@@ -63,7 +63,7 @@ class Record:
 
 
 class DatasetIndex(Protocol):
-    """What a split needs of a data set: a `Store` has it, and so has a `CheckedDataset` that is not stored."""
+    """The attributes of a data set that a split needs. A `Store` and a `CheckedDataset` have them."""
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-LARGEST = 64_000_000  # pixels of an image above which boundaries and objects are left out: they need it as a whole
 Mask = NDArray[np.uint8]
 
 

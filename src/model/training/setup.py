@@ -16,7 +16,7 @@ from src.model.training.initial_weights import load_initial_weights
 from src.model.training.state import Training
 from src.model.training.workers import Workers, choose_workers
 from src.params import Augment
-from src.plan.memory import Settings, refuse_what_cannot_fit
+from src.plan.memory import TrainingSize, check_memory
 from src.plan.plan import Plan
 
 
@@ -53,10 +53,10 @@ def prepare_training(
         print(_check_memory(plan, arithmetic), flush=True)
     patches = Patches(trained, plan.data, augment, seed)
     with workers.strategy.scope():
-        model = build_unet(plan.unet, store.channels, len(store.dataset.names))
+        model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
             print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
-        network = add_supervision(model, min(plan.train.supervision, plan.unet.depth - 1))
+        network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
     settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
@@ -76,7 +76,7 @@ def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan, augment
     return {
         "data": [data.crop, data.normalise, data.oversample_rare, data.resize, *indices],
         "augment": augment.model_dump(),
-        "unet": plan.unet.model_dump(),
+        "unet": plan.model.model_dump(),
     }
 
 
@@ -87,9 +87,14 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
 
 def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
     """State what memory the training needs; raise `UserError` if there is less."""
-    sizes = {"filters": plan.unet.filters, "depth": plan.unet.depth, "crop": plan.data.crop, "batch": plan.train.batch}
-    needed = Settings.of(plan.facts, **sizes, precision=arithmetic.precision)
-    return refuse_what_cannot_fit(needed, available_bytes(), plan.train.memory_gib)
+    sizes = {
+        "filters": plan.model.filters,
+        "depth": plan.model.depth,
+        "crop": plan.data.crop,
+        "batch": plan.train.batch,
+    }
+    needed = TrainingSize.of(plan.facts, **sizes, precision=arithmetic.precision)
+    return check_memory(needed, available_bytes(), plan.train.memory_gib)
 
 
 def _project(patches: Patches, plan: Plan) -> Project:
@@ -105,6 +110,6 @@ def _project(patches: Patches, plan: Plan) -> Project:
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
         resize=plan.data.resize,
-        depth=plan.unet.depth,
+        depth=plan.model.depth,
         plan=dict(plan.choices),
     )

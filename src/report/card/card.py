@@ -28,7 +28,7 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
         "## Data",
         data_section(sources.store, sources.splits, sources.params.get("data.source", "")),
         "### What the checks found",
-        findings_section(sources.findings),
+        findings_section(sources.findings, sources.files.checks),
         "## Split",
         split_section(sources.splits, sources.params.get("split", {})),
         "## Plan",

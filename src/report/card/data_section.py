@@ -1,6 +1,7 @@
 """What does the model card say about the data? The images and classes, the findings of the checks, and the split."""
 
 from collections import Counter
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -62,15 +63,20 @@ def _classes(store: Store) -> list[Cells]:
     return rows
 
 
-def findings_section(findings: Rows) -> str:
-    """Count the findings and list the first of them, from the rows of data/checks.csv."""
+def findings_section(findings: Rows, table: Path) -> str:
+    """Count the findings, and list the first of them.
+
+    Args:
+        findings: Rows of the table of the data set checks.
+        table: Path of this table.
+    """
     if not findings:
         return "Nothing was found."
     counts = Counter(row["severity"] for row in findings)
     summary = ", ".join(f"{counts[severity]} {words}" for severity, words in SEVERITIES.items() if counts[severity])
     lines = [f"- {code(row['file'])}: {prose(row['what'])}" for row in findings[:MOST_FINDINGS]]
     more = [f"- … and {len(findings) - MOST_FINDINGS} more"] if len(findings) > MOST_FINDINGS else []
-    return f"{summary}; all of them are in `data/checks.csv`.\n\n" + "\n".join([*lines, *more])
+    return f"{summary}; all of them are in `{table.as_posix()}`.\n\n" + "\n".join([*lines, *more])
 
 
 def split_section(splits: Rows, settings: Scores) -> str:

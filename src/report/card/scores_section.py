@@ -97,7 +97,8 @@ def failures_section(results: RunResults) -> str:
             for row in scored[:MOST_WORST]
         ]
         table = markdown_table(["image", "mean Dice", "worst class", "what is unusual about it"], rows, left=4)
-        parts.append(f"The worst of {len(scored)} test images; all are in `data/evaluation/worst.csv`:\n\n{table}")
+        path = results.files.worst.as_posix()
+        parts.append(f"The worst of {len(scored)} test images; all are in `{path}`:\n\n{table}")
     return "\n\n".join(parts)
 
 

@@ -23,7 +23,6 @@ class CardSources(RunResults):
     """The content of a run's files, and what only the card shows of it.
 
     Attributes:
-        files: Paths of the files, as the card writes them.
         stages: The stages in dvc.lock.
         params: The settings that the stages ran with.
         commit: The current Git commit; "" if there is none.
@@ -31,7 +30,6 @@ class CardSources(RunResults):
         changed: Code and settings that have changed since the stages ran.
     """
 
-    files: RunFiles
     stages: Lock
     params: Scores
     commit: str
@@ -63,7 +61,6 @@ def read_card_sources(root: Path, files: RunFiles, out: Path) -> CardSources:
     commit, uncommitted = revision(root, out)
     return CardSources(
         **vars(read_results(files, root)),
-        files=files,
         stages=stages,
         params=parameters(stages),
         commit=commit,

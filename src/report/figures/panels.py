@@ -110,6 +110,7 @@ def draw_comparisons(
         scores: The table scores.csv, which src/evaluation/scoring/tables.py writes.
         predictions: File of the predicted test masks.
         each: Number of pictures of each kind.
+        method: The method in scores.csv whose scores rank the images.
 
     Returns:
         "worst", "median" and "best" → paths of the pictures, below the folder's parent.

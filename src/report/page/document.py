@@ -64,7 +64,7 @@ def _tables(sources: PageSources) -> Content:
         "splits": tables.split_rows(sources.shares),
         "split_words": tables.split_sentence(sources.splits),
         "findings": tables.finding_rows(sources.findings),
-        "findings_words": tables.finding_sentence(sources.findings),
+        "findings_words": tables.finding_sentence(sources.findings, sources.files.checks),
         "plan": tables.plan_rows(sources.project),
         "decisions": tables.decision_rows(sources.project, sources.train),
         "hashes": tables.hash_rows(sources.hashes),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from src.evaluation.scoring.methods import NETWORK
 from src.files import read_csv
-from src.report.run.run_files import RunFiles
 from src.report.run.run_results import RunResults
 from src.report.text.format import Rows, Scores
 from src.reproduction.history.provenance import hash_of, versions
@@ -54,15 +53,15 @@ class PageSources(RunResults):
         return [row for row in self.scores if row["method"] == NETWORK]
 
 
-def read_page_sources(results: RunResults, files: RunFiles, gain: Scores, settings: Scores) -> PageSources:
+def read_page_sources(results: RunResults, gain: Scores, settings: Scores) -> PageSources:
     """Add to a run's results what only the page shows.
 
     Args:
-        results: What `read_results` returned for the same files.
-        files: Where the files are, relative to the current directory.
+        results: What `read_results` returned for the current directory.
         gain: Difference between network and colour baseline; empty if there is none.
         settings: All of params.yaml, section by section.
     """
+    files = results.files
     hashed = {
         files.prepared: "the images and masks, read and checked",
         files.splits: "which of them were trained on, validated on and tested",

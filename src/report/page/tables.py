@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 from src.archive.project import Project
 from src.data.source.dataset import SUBSETS
@@ -123,12 +124,17 @@ def finding_rows(findings: Rows) -> Table:
     return [header, *([row[key] for key in header] for row in findings[:MOST_FINDINGS])]
 
 
-def finding_sentence(findings: Rows) -> str:
-    """How many findings there are of each severity, and where all of them are listed."""
+def finding_sentence(findings: Rows, table: Path) -> str:
+    """How many findings there are of each severity, and where all of them are listed.
+
+    Args:
+        findings: Rows of the table of the data set checks.
+        table: Path of this table.
+    """
     counts = Counter(row["severity"] for row in findings)
     summary = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
     more = f" The first {MOST_FINDINGS} are:" if len(findings) > MOST_FINDINGS else ""
-    return f"{summary}; all of them are in data/checks.csv.{more}"
+    return f"{summary}; all of them are in {table.as_posix()}.{more}"
 
 
 def plan_rows(project: Project) -> Table:

@@ -19,6 +19,7 @@ class RunResults:
     """The content of a run's files.
 
     Attributes:
+        files: Where the files are, relative to the root of the project.
         store: The prepared data set.
         project: The metadata in the model file.
         keras: Version of Keras that saved the model.
@@ -31,6 +32,7 @@ class RunResults:
         warning: Warning that images of different groups depend on each other; "" if there is none.
     """
 
+    files: RunFiles
     store: Store
     project: Project
     keras: str
@@ -55,6 +57,7 @@ def read_results(files: RunFiles, root: Path = Path()) -> RunResults:
     """
     store, splits, model = Store(root / files.prepared), read_csv(root / files.splits), root / files.model
     return RunResults(
+        files=files,
         store=store,
         project=validate_archive(model).project,
         keras=str(json.loads(read_members(model)[METADATA]).get("keras_version", "–")),
