@@ -8,27 +8,42 @@ PARTS = "ab"  # the two convolutions of a block
 
 
 def encoder(level: int) -> str:
-    """The encoder's block at a level; level 0 has the images' own resolution."""
+    """Name the encoder's block at a level; level 0 has the images' own resolution."""
     return f"down{level}"
 
 
 def decoder(level: int) -> str:
-    """The decoder's block at a level."""
+    """Name the decoder's block at a level."""
     return f"up{level}"
 
 
 def convolution(block: str, part: str) -> str:
-    """A 3 × 3 convolution of a block; part: one of `PARTS`."""
+    """Name a 3 × 3 convolution of a block.
+
+    Args:
+        block: Name of the block, see `encoder` and `decoder`.
+        part: One of `PARTS`.
+    """
     return f"{block}_conv_{part}"
 
 
 def normalisation(block: str, part: str) -> str:
-    """The batch normalisation after a convolution."""
+    """Name the batch normalisation after a convolution of a block.
+
+    Args:
+        block: Name of the block, see `encoder` and `decoder`.
+        part: One of `PARTS`.
+    """
     return f"{block}_norm_{part}"
 
 
 def activation(block: str, part: str) -> str:
-    """The ReLU after a convolution."""
+    """Name the ReLU after a convolution of a block.
+
+    Args:
+        block: Name of the block, see `encoder` and `decoder`.
+        part: One of `PARTS`.
+    """
     return f"{block}_relu_{part}"
 
 

@@ -79,12 +79,12 @@ def value_of_label(values: dict[str, int], label: str) -> int:
 
 
 def is_background(name: str) -> bool:
-    """Whether a class name means the background: background or bg in any case, also labelme's `_background_`."""
+    """Return whether a class name means the background: background or bg in any case, also labelme's `_background_`."""
     return plain_name(name) in BACKGROUND_NAMES
 
 
 def is_unlabelled(name: str) -> bool:
-    """Whether a class name, such as void or `__ignore__`, may mean pixels that nobody annotated."""
+    """Return whether a class name, such as void or `__ignore__`, may mean pixels that nobody annotated."""
     return plain_name(name) in UNLABELLED_NAMES
 
 

@@ -28,7 +28,7 @@ Size = tuple[int, int]  # width, height
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file says.
+    """Facts from the header of an image file.
 
     Attributes:
         stored: Width and height of the stored pixels.

@@ -20,7 +20,7 @@ TOLERANCE = 0.03  # share of the filled area: how much `area` may differ, since 
 
 @dataclass(frozen=True)
 class AreaCheck:
-    """What the area of an annotation says about its inner polygons.
+    """How the area of an annotation counts its inner polygons.
 
     Attributes:
         holes: Whether they are holes; None if the area fits neither case, or both.
@@ -144,7 +144,7 @@ def _cached_regions(parts: Sequence[Points], height: int, width: int) -> Callabl
 
 
 def _any_surrounds(low: Points, high: Points) -> bool:
-    """Whether a bounding box contains another one, to a pixel: a quick test before pixels are filled.
+    """Return whether a bounding box contains another one, to a pixel: a quick test before pixels are filled.
 
     low, high: Corners of the boxes, float64 [polygons, 2].
     """

@@ -46,7 +46,7 @@ class _Window:
 
 
 def same(one: Region, other: Region) -> bool:
-    """Whether two regions contain the same pixels.
+    """Return whether two regions contain the same pixels.
 
     Args:
         one: A region of an image.

@@ -63,7 +63,7 @@ def check_points(parts: Sequence[Points]) -> None:
 
 
 def reaches_out(points: Points, frame: Frame, options: Options) -> bool:
-    """Whether a point lies outside the image by more than `TOLERANCE`.
+    """Return whether a point lies outside the image by more than `TOLERANCE`.
 
     Args:
         points: float64 [points, 2] in pixels, at least one.

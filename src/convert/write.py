@@ -22,7 +22,7 @@ from src.progress import progress
 
 @dataclass
 class Summary:
-    """What a conversion wrote.
+    """Counts of a finished conversion.
 
     Attributes:
         dataset: The content of dataset.yaml.
@@ -128,7 +128,7 @@ def _window(mask: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
 
 
 def _is_hidden(shape: Shape, region: Region, mask: NDArray[np.uint8]) -> bool:
-    """Whether no pixel of a shape is left in the finished mask."""
+    """Return whether no pixel of a shape is left in the finished mask."""
     values = _window(mask, region)[region.inside]
     return values.size > 0 and bool((values != shape.value).all())
 

@@ -106,7 +106,7 @@ class ShapeReader:
         return parts
 
     def _has_holes(self, annotation: AnnotationEntry, inner: NestedPolygons, where: str) -> bool:
-        """Whether inner polygons are holes: the user decides, else `area`; raises `Refused` if it fits neither case."""
+        """Tell whether inner polygons are holes: by the option, else by `area`. Raises `Refused` if neither fits."""
         area, choice = _area(annotation), self.options.holes
         if area is None:
             if choice is None:
@@ -208,5 +208,5 @@ def _is_pair(value: object) -> TypeGuard[list[float]]:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    """Whether a value from JSON is a finite number of a usable size (not a bool)."""
+    """Return whether a value from JSON is a finite number of a usable size (not a bool)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15

@@ -15,7 +15,7 @@ FLAT = 0.5  # share of the two most frequent values above which a file is a mask
 
 
 def may_hold_image(values: StoredValues, masks: Masks) -> bool:
-    """Whether a mask file may hold an image, so that it should be compared with its image.
+    """Return whether a mask file may hold an image, so that it should be compared with its image.
 
     Args:
         values: Stored values of the mask, after the settings.
@@ -28,7 +28,7 @@ def may_hold_image(values: StoredValues, masks: Masks) -> bool:
 
 
 def holds_image(mask: Pixels, image: Pixels) -> bool:
-    """Whether a mask file holds the image itself, perhaps in another range of numbers.
+    """Return whether a mask file holds the image itself, perhaps in another range of numbers.
 
     Args:
         mask: Pixels of the mask file, [height, width, channels].
@@ -45,7 +45,7 @@ def holds_image(mask: Pixels, image: Pixels) -> bool:
 
 
 def looks_swapped(mask: Pixels, image: Pixels) -> bool:
-    """Whether the mask file looks like an image, and the image like a mask.
+    """Return whether the mask file looks like an image, and the image like a mask.
 
     Args:
         mask: Pixels of the mask file, [height, width, channels].

@@ -89,7 +89,7 @@ class Encoding:
         return cls(dataset, family, 255 if 255 in known and 1 not in known else 1)
 
     def fits(self, values: StoredValues) -> bool:
-        """Whether a mask is in the same family as the others."""
+        """Return whether a mask is in the same family as the others."""
         return values.kind in FAMILIES[self.family]
 
     def common_value(self, stored: int, kind: Kind) -> int:

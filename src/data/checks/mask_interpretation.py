@@ -217,7 +217,7 @@ def _value(value: int, coloured: bool) -> StoredValue:
 
 
 def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
-    """Whether the values look like numbers of objects on background 0.
+    """Return whether the values look like numbers of objects on background 0.
 
     They do in any of these cases: most masks number from 1 without a gap, up to different numbers; they number with
     gaps, and higher numbers are in fewer masks; nearly every value is in a single mask, because numbering continues
@@ -242,14 +242,14 @@ def _numbered(objects: Sequence[set[int]], hints: Hints) -> bool:
 
 
 def _alone(objects: Sequence[set[int]]) -> bool:
-    """Whether nearly every value is in a single mask, or, if there are very many values, in at most two masks."""
+    """Tell whether nearly every value is in a single mask, or, if there are very many values, in at most two masks."""
     times = Counter(value for values in objects for value in values)
     most = 2 if len(times) > 2 * len(objects) and len(objects) > 2 else 1
     return sum(count <= most for count in times.values()) >= ALONE * len(times)
 
 
 def _with_gaps(objects: Sequence[set[int]]) -> bool:
-    """Whether masks number objects from 1 with some numbers missing, as for objects at the border that were removed.
+    """Tell whether masks number objects from 1 with some numbers missing, for example of removed border objects.
 
     In such masks the highest numbers differ, and a higher number is in fewer masks.
     """
@@ -265,7 +265,7 @@ def _with_gaps(objects: Sequence[set[int]]) -> bool:
 
 
 def _coloured_objects(objects: Sequence[set[int]]) -> bool:
-    """Whether colours look like colours of objects: each is in a single mask, or all masks take them in one order."""
+    """Tell whether colours look like those of objects: each is in one mask, or all masks take them in one order."""
     times = Counter(colour for found in objects for colour in found)
     rank = {colour: place for place, (colour, _) in enumerate(times.most_common(), 1)}
     in_order = all(max(map(rank.__getitem__, found), default=0) == len(found) for found in objects)
@@ -274,7 +274,7 @@ def _coloured_objects(objects: Sequence[set[int]]) -> bool:
 
 
 def _blended(pixels: Counter[int]) -> bool:
-    """Whether a rare colour lies between two frequent ones, as at a soft edge."""
+    """Return whether a rare colour lies between two frequent ones, as at a soft edge."""
     for value, count in pixels.items():
         frequent = [other for other in pixels if pixels[other] > 10 * count]
         if count < EDGES * pixels.total() and blend(value, frequent):
@@ -283,7 +283,7 @@ def _blended(pixels: Counter[int]) -> bool:
 
 
 def blend(colour: int, colours: Collection[int]) -> bool:
-    """Whether a colour lies between two others.
+    """Return whether a colour lies between two others.
 
     Args:
         colour: The colour 0xRRGGBB.

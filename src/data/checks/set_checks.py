@@ -128,7 +128,7 @@ def rescaled_mask_findings(masks: Mapping[str, StoredValues], ignored: int | Non
 
 
 def _evenly_stretched(sets: Collection[frozenset[int]]) -> bool:
-    """Whether all sets of values are spaced evenly from 0 to nearly the same, high value."""
+    """Return whether all sets of values are spaced evenly from 0 to nearly the same, high value."""
     top = max(map(max, sets))
     for values in sets:
         even = np.linspace(0, max(values), len(values))
@@ -140,7 +140,7 @@ def _evenly_stretched(sets: Collection[frozenset[int]]) -> bool:
 
 
 def _share_two_colours(sets: Collection[frozenset[int]]) -> bool:
-    """Whether any two sets of colours share the same two colours, which are the ends of a colour scale."""
+    """Return whether any two sets of colours share the same two colours, which are the ends of a colour scale."""
     ends = frozenset.intersection(*sets)
     return len(ends) == 2 and all(one & other == ends for one, other in combinations(sets, 2))
 

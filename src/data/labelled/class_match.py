@@ -110,7 +110,7 @@ def match_values(own: Sequence[StoredValue], known: Dataset, place: str = NAME) 
 
 
 def _order_decides(own: Sequence[int], known: Sequence[int], background: int | None, coloured: bool) -> bool:
-    """Whether the order of the values matches the classes with certainty, as for 0 and 1 in place of 0 and 255.
+    """Return whether the order of the values matches the classes with certainty, as for 0 and 1 in place of 0 and 255.
 
     In masks without names the lowest value is the background. So it must be the background of the known classes, too.
     """

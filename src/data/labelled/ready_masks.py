@@ -83,7 +83,7 @@ class _Source:
     work: Path
 
     def name(self, path: Path) -> str:
-        """What messages call a file."""
+        """The name of a file in messages."""
         return path.relative_to(self.folder.parent).as_posix()
 
     def read(self, path: Path, record: Record) -> Labels | Finding:

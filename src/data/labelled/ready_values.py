@@ -39,7 +39,7 @@ class Decoder:
 
     @property
     def ignores(self) -> bool:
-        """Whether the masks may hold pixels to ignore."""
+        """Return whether the masks may hold pixels to ignore."""
         return self.encoding.dataset.ignored_value is not None
 
     def lookup(self, values: StoredValues) -> NDArray[np.uint8]:

@@ -54,7 +54,7 @@ class FinishedImage:
     files: list[str]
 
     def of_image(self, path: Path) -> bool:
-        """Whether the results belong to the image at this path, even if its content has changed since."""
+        """Return whether the results belong to the image at this path, even if its content has changed since."""
         if self.source == str(path):
             return True
         if not self.source:
@@ -126,7 +126,7 @@ class ResumeLog:
             )
 
     def is_finished(self, one: Input, kinds: Iterable[str]) -> bool:
-        """Whether all results of an image exist and the image has not changed since.
+        """Return whether all results of an image exist and the image has not changed since.
 
         Args:
             one: The image.

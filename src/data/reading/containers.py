@@ -1,4 +1,4 @@
-"""What PNG and WebP files hold besides their pixels, and what a file is if it is not an image. Nothing is decoded."""
+"""Chunks of PNG and WebP files, and the kind of a file that is not an image. Nothing is decoded."""
 
 import struct
 import zlib
@@ -53,7 +53,7 @@ def not_an_image(data: bytes) -> Unreadable:
 
 
 def _text(data: bytes) -> bool:
-    """Whether the file begins with text only, as an error page of a server does."""
+    """Return whether the file begins with text only, as an error page of a server does."""
     try:
         beginning = data[:256].decode("utf-8", "strict" if len(data) <= 256 else "ignore")
     except UnicodeDecodeError:
@@ -96,7 +96,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def webp_is_lossy(data: bytes) -> bool:
-    """Whether a WebP stores its pixels in a chunk `VP8 ` (lossy), not `VP8L` (lossless)."""
+    """Return whether a WebP stores its pixels in a chunk `VP8 ` (lossy), not `VP8L` (lossless)."""
     position = 12
     while position + 8 <= len(data):
         if data[position : position + 4] == b"VP8 ":

@@ -38,7 +38,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # they concern metadata that
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a PNG, JPEG, WebP or BMP says.
+    """Facts from the header of a PNG, JPEG, WebP or BMP.
 
     Attributes:
         format: Name of the format in Pillow.

@@ -65,7 +65,7 @@ class StoredImage:
 
 
 def is_tiff(path: Path) -> bool:
-    """Whether the file begins like a TIFF."""
+    """Return whether the file begins like a TIFF."""
     with path.open("rb") as file:
         return file.read(4) in MAGIC
 
@@ -109,7 +109,7 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
 
 def _is_complete(series: tifffile.TiffPageSeries, file: tifffile.TiffFile) -> bool:
-    """Whether all pages of a series are in this file."""
+    """Return whether all pages of a series are in this file."""
     if series.kind not in SEVERAL_FILES:
         return True
     return all(page is not None and page.parent is file for page in series.pages)
@@ -204,7 +204,7 @@ def _check(file: tifffile.TiffFile, page: tifffile.TiffPage) -> None:
 
 
 def _is_too_short(page: tifffile.TiffPage) -> bool:
-    """Whether a strip or tile of an uncompressed page is shorter than its pixels. Length 0 means left out."""
+    """Return whether a strip or tile of an uncompressed page is shorter than its pixels. Length 0 means left out."""
     width, height = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
     row_bytes = -(-width * page.bitspersample * (page.samplesperpixel if page.planarconfig == 1 else 1) // 8)
     down = -(-page.imagelength // height)

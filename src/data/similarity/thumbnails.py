@@ -87,7 +87,7 @@ def _correlate(
 
 
 def _cannot_decide(content: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether hardly any area is filled in both, or nearly all; content: share of the pixels that are not."""
+    """Return whether hardly any area is filled in both, or nearly all; content: share of the pixels that are not."""
     return np.asarray((content > 1 - MIN_AREA) | (content < MIN_CONTENT))
 
 

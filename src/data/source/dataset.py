@@ -180,7 +180,7 @@ class Dataset(Section):
 
     @property
     def coloured(self) -> bool:
-        """Whether stored values are given as colours."""
+        """Return whether stored values are given as colours."""
         return any(isinstance(value, str) for value in (*self.classes, None if self.ignore == NONE else self.ignore))
 
     @property

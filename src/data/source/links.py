@@ -119,7 +119,7 @@ def _linked_folders(folder: Path, linked: list[Path]) -> str:
 
 
 def _is_cached(target: Path, root: Path) -> bool:
-    """Whether the file lies in the cache of the DVC project that contains `root`."""
+    """Return whether the file lies in the cache of the DVC project that contains `root`."""
     project = next((place for place in (root, *root.parents) if (place / ".dvc").is_dir()), None)
     cache = project and _cache_of(project)
     return cache is not None and target.is_relative_to(cache)

@@ -16,7 +16,7 @@ MIN_PAIRS = 3  # pairs that a rule needs to be believed if it removes something 
 
 
 class Affix(NamedTuple):
-    """What is removed from a name at its start and at its end."""
+    """The prefix and the suffix that are removed from a name."""
 
     prefix: str
     suffix: str

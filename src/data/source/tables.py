@@ -91,7 +91,7 @@ def separator_note(path: Path, column: str) -> list[str]:
 
 
 def is_text(content: bytes) -> bool:
-    """Whether the bytes are text that `read_text` can read."""
+    """Return whether the bytes are text that `read_text` can read."""
     try:
         content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
     except UnicodeDecodeError:

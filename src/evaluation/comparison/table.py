@@ -83,7 +83,7 @@ class Table:
 
 
 def _problem(row: Mapping[str, str], group_of: Mapping[str, str], classes: Sequence[str]) -> str:
-    """What is wrong with a row, in words; empty if nothing is."""
+    """Describe the error in a row; empty if there is none."""
     if CONTROL.search("".join(row[name] for name in COLUMNS)):
         return f"a control character in {', '.join(repr(row[name]) for name in COLUMNS if CONTROL.search(row[name]))}"
     if row["class"] not in classes:

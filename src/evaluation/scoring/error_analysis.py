@@ -28,7 +28,7 @@ SIDE = 1024  # pixels; side of the central square whose sharpness is computed
 
 @dataclass(frozen=True)
 class Reference:
-    """What an image is compared with.
+    """The training statistics that an image is compared with.
 
     Attributes:
         images: `features` of training images.

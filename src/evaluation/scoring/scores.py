@@ -34,7 +34,7 @@ Metrics = dict[str, Any]  # Any: nested objects of numbers, as in metrics/test.j
 
 @dataclass(frozen=True)
 class Scoring:
-    """What turns measurements into scores.
+    """The settings that turn measurements into scores.
 
     Attributes:
         dataset: The resolved data set, whose classes were measured.

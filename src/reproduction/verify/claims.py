@@ -86,7 +86,7 @@ def _missing(out: Output, error: str) -> str:
 
 
 def _overlaps(path: Output, others: Iterable[Output]) -> bool:
-    """Whether the path equals, contains or lies in one of the others."""
+    """Return whether the path equals, contains or lies in one of the others."""
     return any(_within(path, other) or _within(other, path) for other in others)
 
 
