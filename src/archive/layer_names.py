@@ -18,17 +18,32 @@ def decoder(level: int) -> str:
 
 
 def convolution(block: str, part: str) -> str:
-    """A 3 × 3 convolution of a block; part: one of `PARTS`."""
+    """A 3 × 3 convolution.
+
+    Args:
+        block: name of an encoder or decoder block, or `BOTTOM`.
+        part: one of `PARTS`.
+    """
     return f"{block}_conv_{part}"
 
 
 def normalisation(block: str, part: str) -> str:
-    """The batch normalisation after a convolution."""
+    """The batch normalisation after a convolution.
+
+    Args:
+        block: as in `convolution`.
+        part: as in `convolution`.
+    """
     return f"{block}_norm_{part}"
 
 
 def activation(block: str, part: str) -> str:
-    """The ReLU after a convolution."""
+    """The ReLU after a convolution.
+
+    Args:
+        block: as in `convolution`.
+        part: as in `convolution`.
+    """
     return f"{block}_relu_{part}"
 
 
