@@ -1,1 +1,1 @@
-"""What the speed claims rest on: each module measures this project and a baseline in one run, and prints the ratio."""
+"""Benchmarks behind the claims about speed: each module measures this project and a baseline in one run."""

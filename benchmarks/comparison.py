@@ -1,4 +1,4 @@
-"""What the rounds of `benchmarks.training` say: medians, ratios, and a table of them."""
+"""Medians and ratios of the rounds of `benchmarks.training`, and a table of them."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -11,7 +11,7 @@ Rounds = Mapping[str, Sequence[Mapping[str, float]]]  # contestant → the rates
 
 
 def figures(rounds: Rounds, flop: int) -> dict[str, Any]:
-    """Medians over the rounds of all rates; and [median, lowest, highest] of the ratios within each round.
+    """Return the median of every rate over the rounds, and [median, lowest, highest] of the ratios within a round.
 
     A ratio is spared by noise that lasts for rounds; where its lowest and highest lie apart, the machine was not quiet.
     flop: of a training step on one image.
@@ -47,7 +47,7 @@ def _shown(spread: Sequence[float], form: str = ".2f") -> str:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """The figures of one setting, and the facts of its contestants, for people."""
+    """Format the figures of one setting and the facts of its contestants as text."""
     setting, facts, results = found["setting"], found["facts"], found["figures"]
     rows = [["images a second", "training", "prediction", "import", "build", "first step"]]
     for name, rates in results["rates"].items():
@@ -78,7 +78,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart, the first to the left and numbers to the right."""
+    """Columns two spaces apart; the first is left-aligned, numbers are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *others in rows:

@@ -1,7 +1,8 @@
-"""How often the 95 % interval of the scores holds the truth, on simulated tests, beside the plain percentile bootstrap.
+"""Coverage of the 95 % interval of scores on simulated tests, compared with the plain percentile bootstrap.
 
 A test is drawn from a population of segmentation scores whose true mean is known, and its interval is computed as
-evaluate does: of 100, 93 to 97 should hold the true mean. Wide intervals are no art, so the widths are told too.
+evaluate does. Of 100 intervals, 93 to 97 should hold the true mean. Wide intervals do so easily, so the mean widths are
+printed too.
 """
 
 import argparse
@@ -17,8 +18,8 @@ from src.evaluation.statistics.bootstrap import difference_interval, mean_interv
 from tools import parser, run
 
 SIZES = (5, 10, 20, 50)  # groups of a simulated test
-RESAMPLES = 1000  # ten times fewer than params.yaml has: the ends move by some per cent of the width
-MANY = 400_000  # groups that tell the truth of a population, to 0.001 at the worst
+RESAMPLES = 1000  # a tenth of the number in params.yaml: the ends move by some per cent of the width
+MANY = 400_000  # groups from which the true mean of a population is computed, to 0.001 at worst
 Draw = Callable[[np.random.Generator, int], tuple[Scores, NDArray[np.intp]]]
 
 
@@ -49,7 +50,7 @@ class Population:
         return mean_interval(scores, groups, RESAMPLES, seed, self.limits)
 
     def percentile(self, scores: Scores, groups: NDArray[np.intp], drawn: Scores) -> tuple[float, float]:
-        """The plain percentile bootstrap; drawn: how often each group comes in each resample, [resamples, groups]."""
+        """Return the plain percentile bootstrap; drawn: how often each group is in a resample, [resamples, groups]."""
         sums, counts = (np.zeros((drawn.shape[1], scores.shape[1])) for _ in range(2))
         np.add.at(sums, groups, np.nan_to_num(scores))
         np.add.at(counts, groups, ~np.isnan(scores))
@@ -62,12 +63,12 @@ class Population:
 
 
 def single(draw: Callable[[np.random.Generator, int], NDArray[np.float64]]) -> Draw:
-    """Groups of one image, of one class."""
+    """Return a population of groups of one image with one class."""
     return lambda rng, groups: (draw(rng, groups)[:, None], np.arange(groups))
 
 
 def with_zeros(share: float, a: float, b: float) -> Draw:
-    """Scores as beta(a, b) of groups of one image, of one class; this share of the images is missed altogether."""
+    """Return groups of one image with one class and beta(a, b) scores; this fraction of the images scores 0."""
     return single(lambda rng, groups: rng.beta(a, b, groups) * (rng.random(groups) >= share))
 
 
@@ -113,7 +114,7 @@ POPULATIONS = (
 
 
 def covered(population: Population, truth: float, groups: int, sets: int, rng: np.random.Generator) -> dict[str, float]:
-    """Of `sets` simulated tests of so many groups: the shares that hold the truth, and the mean widths, of both."""
+    """Simulate `sets` tests of that many groups: the coverage and the mean width of both intervals."""
     drawn = rng.multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES).astype(float)
     ends: list[tuple[tuple[float, float], tuple[float, float]]] = []
     while len(ends) < sets:

@@ -5,11 +5,11 @@ from typing import Any
 
 
 def step_flop(model: Any) -> int:
-    """Operations of a training step on one image, in a Keras model whose layers know the size of their images.
+    """Count the operations of a training step on one image, in a Keras model with a fixed image size.
 
     Convolutions only; all else is a few percent. One multiplication and one addition for every weight of the kernel at
-    every place where it is applied, at borders too. As many again in the backward pass for the gradient of the weights,
-    and for that of the layer's input, which the first layer does not need.
+    every place where it is applied, at borders too. The backward pass needs as many again for the gradient of the
+    weights, and as many for that of the layer's input, which the first layer does not need.
     """
     forward = [_forward(layer) for layer in model.layers if type(layer).__name__ in ("Conv2D", "Conv2DTranspose")]
     return 3 * sum(forward) - forward[0]

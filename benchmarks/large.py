@@ -1,4 +1,4 @@
-"""Prepare, draw crops from, score and predict an image of 30,000 × 30,000 pixels, each in its own process: the memory.
+"""Measure the memory to prepare, crop, score and predict an image of 30,000 × 30,000 pixels, each in its own process.
 
 The image is a tiled RGB TIFF, its mask a tiled 8-bit one. What a step needs is measured by the operating system
 (ru_maxrss), which counts every page that is mapped, whether it could be given back or not.
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def make(source: Path, side: int) -> None:
-    """One pair: coloured waves with grain, and foreground where a wave is high."""
+    """Write one pair: coloured waves with grain, and foreground where a wave is high."""
     import tifffile
 
     grain = np.random.default_rng(0).integers(0, 24, (TILE, TILE, 3), dtype=np.uint8)
@@ -65,7 +65,7 @@ def make(source: Path, side: int) -> None:
 
 
 def step(name: str, work: Path) -> dict[str, Any]:
-    """One step on the files in `work`: its seconds and its peak memory."""
+    """Run one step on the files in `work`; return its seconds and its peak memory."""
     started = time.perf_counter()
     steps: dict[str, Callable[[Path], None]] = {"prepare": _prepare, "crops": _crops, "score": _score}
     steps["predict"] = _predict

@@ -1,4 +1,4 @@
-"""Measure the peak memory of short trainings, each in a process of its own, and set the estimate beside it.
+"""Measure the peak memory of short trainings, each in its own process, and compare it with the estimate.
 
 A training is a few steps and the validation of one image, as the stage does them. The peak is the Linux kernel's VmHWM
 (ru_maxrss would begin at what the parent process held), which counts every page that is mapped, those of the libraries
@@ -60,7 +60,7 @@ def measured(row: tuple[int, ...]) -> dict[str, int]:
 
 
 def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
-    """Prepare a small data set and train on it; the peak of the process, and the estimate, in MiB."""
+    """Prepare a small data set and train on it; return the process's peak memory and the estimate, in MiB."""
     from src import params
     from src.data.store.prepare import prepare
     from src.data.store.subsets import Subset
@@ -91,7 +91,7 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
 
 
 def make(source: Path, side: int, classes: int) -> None:
-    """Pairs of side × side pixels: noise, and stripes of every class."""
+    """Write pairs of side × side pixels: noise, and stripes of every class."""
     import tifffile
 
     for name in ("images", "masks"):

@@ -1,4 +1,4 @@
-"""A made data set whose parts are larger than a crop: closed outlines among open arcs of the same look."""
+"""A synthetic data set whose objects are larger than a patch: closed outlines among open arcs of the same look."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEIGHT, WIDTH, PAIRS, TESTED = 600, 800, 60, 12
-ARCS, LINE = 25, 5  # how many, and their width in pixels
+ARCS, LINE = 25, 5  # number of arcs, and their width in pixels
 BORDER = 9  # pixels: width of the border, where it is a class
 
 
 def make(folder: Path, *, bordered: bool = False) -> None:
-    """Pairs of grey images and masks, and a list of test images; the same ones in every run.
+    """Write pairs of grey images and masks, and a list of test images; every run writes the same ones.
 
     Masks hold 0, 1 and, if bordered, 2 along the outline: a thin class around a large one.
     """
@@ -29,7 +29,7 @@ def make(folder: Path, *, bordered: bool = False) -> None:
 
 
 def _pair(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
-    """Image, mask and outline. What that, 220 to 340 pixels wide, encloses is foreground; outside looks alike."""
+    """Return image, mask and outline, which is 220 to 340 pixels wide. Inside is foreground; outside looks the same."""
     mask, lines = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.float32)
     angles = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     waves = [rng.uniform(-0.12, 0.12) * np.cos(times * angles + rng.uniform(0, 6)) for times in (2, 3, 4)]

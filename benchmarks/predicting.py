@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, list[dict[str, float]]]:
-    """contestant → its rates in every round."""
+    """Return contestant → its rates in every round."""
     with ExitStack() as stack:
         workers = {"ours": stack.enter_context(Worker(f"{HERE}.ours_predicting", setting))}
         if has_torch(torch_python):

@@ -1,7 +1,7 @@
-"""Time preparing PNG pairs against only decoding them on the same cores; then random crops of the store against PNG.
+"""Time preparing PNG pairs against decoding them on the same cores, and random crops of the store against PNG files.
 
-Three rounds, in each of which all files are only decoded, go through the gate, are prepared, and as many bytes as the
-store's are written to a plain file; figures are medians. DVC's hashing and copying are not part of it.
+In each of three rounds, all files are only decoded, then checked, then prepared, and as many bytes as the store has are
+written to a plain file. Figures are medians. DVC's hashing and copying are not included.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ADDED = 10
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Make the pairs, measure, print and write JSON."""
+    """Write the pairs, measure, print and write JSON."""
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
         source = Path(work) / "set"
         make(source, range(arguments.pairs))
@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def make(source: Path, numbers: range) -> None:
-    """Pairs of 512 × 512 PNG: smooth shapes with grain, like photographs; masks 0 and 255."""
+    """Write pairs of 512 × 512 PNG: smooth shapes with grain, like photographs; masks of 0 and 255."""
     for name in ("images", "masks"):
         (source / name).mkdir(parents=True, exist_ok=True)
 
@@ -66,13 +66,13 @@ def make(source: Path, numbers: range) -> None:
 
 
 def decoded(path: Path) -> NDArray[Any]:
-    """The plainest way to read a file: what the ratio is against."""
+    """Read a file in the simplest way: the reference of the ratio."""
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     return np.asarray(pixels)
 
 
 def preparing(source: Path, work: Path) -> dict[str, Any]:
-    """Pairs a second of decoding alone, of the gate without a store, and of the whole stage; and their ratios."""
+    """Return pairs a second of decoding only, of checks without a store, and of the whole stage; and their ratios."""
     files = sorted((source / "images").iterdir()) + sorted((source / "masks").iterdir())
     data = params.load().data.model_copy(update={"source": str(source)})
     seconds: dict[str, list[float]] = {"decode": [], "gate": [], "prepare": [], "write": []}
@@ -102,7 +102,7 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
 
 
 def write_alone(work: Path, size: int) -> None:
-    """As many bytes as the store's to a plain file, a megabyte at a time."""
+    """Write as many bytes as the store has to a plain file, a megabyte at a time."""
     block = bytes(range(256)) * 4096
     with (work / "plain").open("wb", buffering=0) as file:
         for _ in range(size // len(block)):
@@ -110,7 +110,7 @@ def write_alone(work: Path, size: int) -> None:
 
 
 def again(source: Path, work: Path, pairs: int) -> dict[str, Any]:
-    """Seconds of preparing anew after some pairs were added, and the bytes that are written: all of the store."""
+    """Return the seconds to prepare again after pairs were added, and the bytes that are written: the whole store."""
     make(source, range(pairs, pairs + ADDED))
     seconds: list[float] = []
     with timed(seconds):
@@ -120,7 +120,7 @@ def again(source: Path, work: Path, pairs: int) -> dict[str, Any]:
 
 
 def crops(source: Path, store: Store) -> dict[str, Any]:
-    """Random crops a second out of the store, and out of the PNG files, image and mask each."""
+    """Return random crops a second, of image and mask, from the store and from the PNG files."""
     rng = np.random.default_rng(0)
     places = [(int(rng.integers(len(store))), *rng.integers(0, SIDE - CROP, 2).tolist()) for _ in range(500)]
 

@@ -1,4 +1,4 @@
-"""Where the time of one of our training steps goes, by kind of operation."""
+"""The time of one training step of this project, by kind of operation."""
 
 import tempfile
 import time
@@ -15,9 +15,9 @@ WARM_UP, STEPS, SHOWN = 3, 5, 20
 
 
 def profile(setting: Setting) -> str:
-    """Milliseconds of a step and their share for each kind of operation, the longest first.
+    """Return milliseconds of a step and their fraction for each kind of operation, the longest first.
 
-    Operations run one after the other here, each on all cores, so that their times do not overlap and add up.
+    Operations run one after the other, each on all cores, so that their times add up.
     """
     tf.config.threading.set_inter_op_parallelism_threads(1)
     _, step = network_and_step(setting)
@@ -42,7 +42,7 @@ def profile(setting: Setting) -> str:
 
 
 def by_kind(content: bytes) -> Counter[str]:
-    """Kind of operation → milliseconds, from the profiler's file: there, operations alone have a name to display."""
+    """Return kind of operation → milliseconds from the profiler's file, where only operations have a display name."""
     space = xplane_pb2.XSpace()
     space.ParseFromString(content)
     times: Counter[str] = Counter()

@@ -36,7 +36,7 @@ EXAMPLES = """examples:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Every trial on every set and seed; a line for each, then the means."""
+    """Run every trial on every set and seed; print a line for each, then the means."""
     trials = [(words[0], dict(map(setting, words[1:]))) for words in arguments.trial] or [("params.yaml", {})]
     for (name, changes), chosen in itertools.product(trials, arguments.sets):
         scores = []
@@ -57,7 +57,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def make_project(folder: Path, name: str, changes: dict[str, Any], validation: bool) -> Path:
-    """A copy of the code with the data set `name`, prepared and split."""
+    """Copy the code, and prepare and split the data set `name` in it."""
     for part in ("src", "stages", "tools", "params.yaml", "models/initial"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def change(path: Path, changes: dict[str, Any]) -> None:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE."""
+    """Parse KEY=VALUE."""
     key, _, value = text.partition("=")
     return key, parse_yaml(value, Path(text))
 
@@ -115,7 +115,7 @@ def stage(project: Path, *command: str) -> None:
 
 
 def train(project: Path) -> float:
-    """Train; minutes from before the first step to after the last validation."""
+    """Train; return the minutes from before the first step to after the last validation."""
     command = [sys.executable, "-m", "stages.train"]
     with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as process:
         started = ended = time.monotonic()

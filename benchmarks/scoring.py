@@ -1,8 +1,8 @@
 """Time the scores of one large image: counts, boundaries, objects; and boundaries by SciPy's distance transform alone.
 
-`python -m benchmarks.scoring` makes two pairs of masks, smooth shapes and pure noise, and scores each in a process of
-its own. Figures are medians of three; memory is the highest that the operating system saw (ru_maxrss), and in brackets
-what the process had before it scored.
+`python -m benchmarks.scoring` makes two pairs of masks, smooth shapes and pure noise, and scores each in its own
+process. Figures are medians of three. Memory is the peak that the operating system reports (ru_maxrss), with the memory
+before scoring in brackets.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def _in_a_process(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def measured(kind: str, side: int, classes: int) -> dict[str, float]:
-    """The figures of one kind of image, `ROWS`."""
+    """Return the figures of one kind of image, `ROWS`."""
     from src.evaluation.metrics.boundary import boundary_scores, class_boundary_scores
     from src.evaluation.metrics.confusion import confusion_matrix
     from src.evaluation.metrics.objects import count_objects
@@ -84,7 +84,7 @@ def measured(kind: str, side: int, classes: int) -> dict[str, float]:
 
 
 def image(kind: str, side: int, classes: int, seed: int) -> NDArray[np.uint8]:
-    """Class indices [side, side]: evenly random, or the highest of smooth hills, much alike for all seeds."""
+    """Return class indices [side, side]: uniformly random, or the highest of smooth hills, similar for all seeds."""
     import cv2
 
     rng = np.random.default_rng(seed)
@@ -101,7 +101,7 @@ def image(kind: str, side: int, classes: int, seed: int) -> NDArray[np.uint8]:
 
 
 def plain(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """The distances of both contours' elements by SciPy's transform of the whole image; nothing else of the scores."""
+    """Compute only the distances of both contours' elements, by SciPy's transform of the whole image."""
     from scipy.ndimage import distance_transform_edt
 
     from src.evaluation.metrics.boundary import contour
@@ -111,7 +111,7 @@ def plain(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> list[NDArray[np.f
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Median over rounds."""
+    """Return the median seconds of a call over rounds."""
     laps = [time.perf_counter()]
     for _ in range(ROUNDS):
         work()

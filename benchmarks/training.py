@@ -1,9 +1,9 @@
 """Time training and prediction against the same U-Net in stock Keras and in PyTorch, and against matrix products.
 
-Every contestant runs in a process of its own. They take turns in rounds, after one that warms up and is not counted;
-figures are medians over the rounds. The batches are random numbers in memory; ours trains on real crops as well: of the
-data set `nuclei` in the folder that the environment variable SEG_DATASETS names, else of made images. Our training
-step counts a confusion for every crop besides, the others do not.
+Every contestant runs in its own process. They take turns in rounds; the first round warms up and is not counted, and
+figures are medians over the others. Batches are random numbers in memory. This project also trains on real patches: of
+the data set `nuclei` in the folder that the environment variable SEG_DATASETS names, else of synthetic images. Its
+training step also computes a confusion matrix for every patch, which the others do not.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from benchmarks.comparison import OURS, PYTORCH, STOCK, figures, table
 from benchmarks.worker import Setting, Worker
 from tools import parser, run
 
-BUSY = 0.5  # processes that run, on average of the last minute
+BUSY = 0.5  # running processes, on average over the last minute
 DEPTH = 4  # of the network
-PAIRS = 40  # to be made where there is no real data set
+PAIRS = 40  # synthetic pairs, if there is no real data set
 HERE = "benchmarks.contestants"
 
 
@@ -68,7 +68,7 @@ def has_torch(python: str) -> bool:
 
 
 def _prepare(work: Path) -> None:
-    """A prepared data set in `work`/prepared."""
+    """Prepare a data set in `work`/prepared."""
     from benchmarks.preparing import make
     from src import params
     from src.data.store.prepare import prepare
@@ -81,7 +81,7 @@ def _prepare(work: Path) -> None:
 
 
 def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, Any]:
-    """Everything about one setting: the contestants' facts, their rates in every round, and what follows from them."""
+    """Measure one setting: the contestants' facts, their rates in every round, and medians and ratios of them."""
     with ExitStack() as stack:
         workers = {
             OURS: stack.enter_context(Worker(f"{HERE}.ours", setting)),
@@ -105,7 +105,7 @@ def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, Any]
 
 
 def same_network(facts: dict[str, dict[str, Any]]) -> None:
-    """`UserError` unless all contestants have equally many parameters."""
+    """Raise `UserError` unless all contestants have the same number of parameters."""
     from src.errors import UserError
 
     parameters = {name: found["parameters"] for name, found in facts.items()}

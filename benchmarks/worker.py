@@ -1,8 +1,8 @@
-"""One contestant in a process of its own, so that none shares threads or settings with another.
+"""One contestant in its own process, so that contestants share no threads and settings.
 
-`python -m benchmarks.worker MODULE SETTING` gets the module's contestant ready and prints facts of it, then runs one
-round for every line it reads and prints the rates: JSON, a line each. It needs nothing but the standard library, since
-PyTorch may live in another environment than the project.
+`python -m benchmarks.worker MODULE SETTING` prepares the module's contestant and prints facts about it. Then it
+runs a round for every line that it reads and prints the rates. Every output is a line of JSON. It needs the standard
+library only, since PyTorch may be installed in another environment than the project.
 """
 
 import importlib
@@ -37,32 +37,32 @@ class Setting:
 
     @property
     def images(self) -> int:
-        """How many images a round takes."""
+        """The number of images of a round."""
         return self.steps * self.batch
 
 
 class Contestant(Protocol):
-    """What a contestant's module calls `Contestant`; its constructor builds the network of a `Setting`."""
+    """The interface of the class `Contestant` in a contestant's module; its constructor builds the network."""
 
     def first_step(self) -> None:
-        """One training step, with all that comes before it only once."""
+        """Run one training step, and everything that is done once before it."""
 
     def facts(self) -> dict[str, Any]:
-        """At least `parameters`, moving statistics among them, and `precision`."""
+        """Return at least `parameters`, including moving statistics, and `precision`."""
 
     def rates(self) -> dict[str, float]:
-        """One round: at least `train` and `predict`, images a second."""
+        """Run one round; return at least `train` and `predict` in images a second."""
 
 
 def rate(amount: float, work: Callable[[], object]) -> float:
-    """How much a second, if `work` does `amount`."""
+    """Return the amount per second of `work`, which does `amount`."""
     started = time.perf_counter()
     work()
     return amount / (time.perf_counter() - started)
 
 
 def serve(name: str, setting: Setting) -> None:
-    """The worker's side. What libraries print goes to standard error, so that the answers stand alone."""
+    """Run the worker. What libraries print goes to standard error, so that standard output holds only the answers."""
     answers, sys.stdout = sys.stdout, sys.stderr
     laps = [time.perf_counter()]
     module = importlib.import_module(name)
@@ -79,17 +79,17 @@ def serve(name: str, setting: Setting) -> None:
 
 
 class Worker:
-    """The other side: starts a contestant, waits until it is ready, and asks it for rounds."""
+    """Start a contestant, wait until it is ready, and ask it for rounds."""
 
     def __init__(self, module: str, setting: Setting, python: str = sys.executable) -> None:
         command = [python, "-m", "benchmarks.worker", module, json.dumps(asdict(setting))]
-        self.notes = tempfile.TemporaryFile("w+")  # noqa: SIM115  what libraries say, to be shown if the worker fails
+        self.notes = tempfile.TemporaryFile("w+")  # noqa: SIM115  output of libraries, shown if the worker fails
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.notes}
         self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
         self.facts = self._answer()
 
     def round(self) -> dict[str, float]:
-        """The rates of one round."""
+        """Return the rates of one round."""
         assert self.process.stdin
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
@@ -108,7 +108,7 @@ class Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Ends a worker that waits for its next round as well as one in the middle of its work."""
+        """End the worker, whether it waits for its next round or is working."""
         self.process.kill()
         self.process.communicate()
         self.notes.close()

@@ -60,7 +60,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, case):
+def test_a_run_with_absent_classes_is_evaluated_shown_and_compared(tmp_path, monkeypatch, capsys, case):
     test, changes = CASES[case]
     monkeypatch.setattr("src.evaluation.scoring.baseline.TREES", 3)
     make_run(tmp_path, test, monkeypatch, **changes)

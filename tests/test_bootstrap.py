@@ -1,4 +1,4 @@
-"""The interval against slow loops and SciPy, how often it holds the truth, and what groups do to it."""
+"""The bootstrap interval against slow loops and SciPy, its coverage, and the effect of groups."""
 
 import math
 
@@ -87,14 +87,14 @@ def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("limits", "times"), [(UNIT, 1), (DISTANCE, 20), (FREE, 20)])
-def test_equals_slow_loops(seed, limits, times):
+def test_mean_interval_equals_slow_loops(seed, limits, times):
     scores, group = table(seed, groups=5 + seed)
     ours = mean_interval(scores * times, group, 300, seed, limits)
     np.testing.assert_allclose(ours, by_loops([scores * times], group, 300, seed, limits), rtol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_difference_equals_slow_loops(seed):
+def test_difference_interval_equals_slow_loops(seed):
     (first, group), (second, _) = table(seed), table(seed)
     second = np.clip(second + np.random.default_rng(seed).normal(0.02, 0.05, second.shape), 0, 1)
     second[::3, 0] = np.nan
@@ -105,27 +105,27 @@ def test_difference_equals_slow_loops(seed):
     )
 
 
-def test_many_groups_give_students_interval():
+def test_the_interval_of_many_groups_is_students():
     scores = np.random.default_rng(3).beta(8, 2, 400)
     ours = mean_interval(scores[:, None], np.arange(400), 10_000, seed=0)
     students = stats.ttest_1samp(scores, 0).confidence_interval()
     np.testing.assert_allclose(ours, students, atol=0.1 * (students.high - students.low) / 2)
 
 
-def test_error_of_one_class_is_the_standard_error_of_the_mean():
+def test_standard_error_of_one_class_is_that_of_the_mean():
     scores = np.random.default_rng(0).random(30)
     assert standard_error(scores[:, None], np.arange(30)) == pytest.approx(stats.sem(scores))
     assert math.isnan(standard_error(scores[:, None], np.zeros(30)))
 
 
-def test_error_is_near_the_jackknifes():
+def test_standard_error_is_near_the_jackknife():
     scores, group = table(0, groups=60)
     left_out = [mean_over_classes(scores[group != g], range(3)) for g in range(60)]
     jackknife = math.sqrt(np.var(left_out) * 59)
     assert standard_error(scores, group) == pytest.approx(jackknife, rel=0.03)
 
 
-def test_difference_is_the_interval_of_the_images_differences():
+def test_difference_interval_equals_the_interval_of_the_differences():
     (first, group), rng = table(1, groups=12), np.random.default_rng(1)
     second = np.clip(first + rng.normal(0.03, 0.03, first.shape), 0, 1)
     np.testing.assert_allclose(
@@ -149,7 +149,7 @@ def test_pairing_narrows_the_difference():
     )
 
 
-def test_no_difference_of_equal_tables():
+def test_equal_tables_have_the_interval_0_to_0():
     scores, group = table(0)
     assert difference_interval(scores, scores, group, 200, 0) == (0, 0)
 
@@ -162,12 +162,12 @@ def held(groups: int, found) -> float:
 
 
 @pytest.mark.parametrize("groups", [5, 8, 20])
-def test_holds_the_truth_as_often_as_it_says(groups):
+def test_the_interval_covers_the_truth_in_95_percent(groups):
     share = held(groups, lambda scores, seed: mean_interval(scores[:, None], np.arange(groups), 500, seed))
     assert 0.92 <= share <= 0.985  # the aim, 0.93 to 0.97, give or take a standard error of simulation
 
 
-def test_the_percentile_bootstrap_would_not():
+def test_the_percentile_bootstrap_covers_less():
     drawn = np.random.default_rng(0).multinomial(5, np.full(5, 0.2), size=500) / 5
     assert held(5, lambda scores, seed: np.quantile(drawn @ scores, [0.025, 0.975])) < 0.88
 
@@ -180,20 +180,20 @@ def test_images_of_one_group_are_no_independent_evidence():
     assert grouped[1] - grouped[0] > 2 * (alone[1] - alone[0])  # sqrt(10) times as wide
 
 
-def test_images_need_not_be_in_order_of_groups_with_names():
+def test_groups_may_have_names_and_any_order():
     scores, group = table(2)
     order = np.random.default_rng(0).permutation(len(group))
     names = np.array([f"group {g}" for g in group])[order]
     assert mean_interval(scores[order], names, 300, 0) == pytest.approx(mean_interval(scores, group, 300, 0))
 
 
-def test_repeats_from_the_seed():
+def test_the_interval_repeats_with_the_seed():
     scores = np.random.default_rng(1).random((9, 3))
     assert mean_interval(scores, np.arange(9), 500, 7) == mean_interval(scores, np.arange(9), 500, 7)
     assert mean_interval(scores, np.arange(9), 500, 7) != mean_interval(scores, np.arange(9), 500, 8)
 
 
-def test_blocks_of_resamples_change_nothing(monkeypatch):
+def test_the_size_of_blocks_of_resamples_changes_nothing(monkeypatch):
     scores, group = table(4)
     whole = mean_interval(scores, group, 500, 0)
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 7 * 64)
@@ -226,7 +226,7 @@ def test_resamples_without_a_score_in_one_table_are_left_out():
     assert ours == pytest.approx(by_loops([first, second], np.arange(40), 1000, 0, (-1, 1)), rel=1e-6)
 
 
-def test_equal_scores_tell_nothing_of_how_others_vary():
+def test_equal_scores_in_all_groups_have_no_interval():
     assert mean_interval(np.full((10, 2), 0.7), np.arange(10), 500, 0) is None
     assert mean_interval(np.ones((10, 2)), np.arange(10), 500, 0) is None
     scores = np.random.default_rng(0).random((10, 2))
@@ -234,7 +234,7 @@ def test_equal_scores_tell_nothing_of_how_others_vary():
     assert difference_interval(scores, scores - 0.1, np.arange(10), 500, 0) == pytest.approx((-0.1, -0.1))
 
 
-def test_every_class_has_to_count_in_enough_groups():
+def test_a_class_in_too_few_groups_gives_no_interval():
     """With a class in one or two of 20 groups, an interval of the mean would hold the truth in a fifth of the tests."""
     scores = np.random.default_rng(0).random((20, 2))
     scores[4:, 1] = np.nan
@@ -246,7 +246,7 @@ def test_every_class_has_to_count_in_enough_groups():
 
 
 @pytest.mark.parametrize("last", [0.0, 0.9])
-def test_resamples_without_spread_do_not_make_it_endless(last):
+def test_resamples_without_spread_do_not_make_the_interval_infinite(last):
     scores = np.ones((6, 1))
     scores[-1] = last  # a third of the resamples holds nothing but ones
     low, high = mean_interval(scores, np.arange(6), 1000, 0)
@@ -257,7 +257,7 @@ def test_resamples_without_spread_do_not_make_it_endless(last):
     )
 
 
-def test_ends_stay_within_the_limits():
+def test_the_interval_stays_within_the_limits():
     scores = np.array([0.001, 0.002, 0.3, 0.001, 0.004])[:, None]
     low, high = mean_interval(scores, np.arange(5), 1000, 0)
     assert 0 <= low < high <= 1

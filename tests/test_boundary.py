@@ -135,12 +135,12 @@ def differences(name):
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_random_masks_score_as_references_say(name):
+def test_scores_of_random_masks_equal_the_references(name):
     assert max(differences(name).values()) < 1e-9
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_way_to_find_distances_agrees_with_brute_force(path, monkeypatch):
+def test_every_way_to_compute_distances_agrees_with_brute_force(path, monkeypatch):
     for name, value in PATHS[path].items():
         monkeypatch.setattr(boundary_module, name, value)
     assert max(differences("brute force").values()) < 1e-9
@@ -155,7 +155,7 @@ def test_classes_of_an_image_are_scored_each_with_ignored_pixels_outside():
             np.testing.assert_allclose([found[name][label] for name in MEASURES], wanted, atol=1e-9)
 
 
-def test_a_class_in_neither_has_no_score_and_in_one_alone_no_distance():
+def test_scores_are_nan_for_two_empty_masks_and_distances_for_one():
     truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 0, 2]], np.uint8)
     found = boundary_scores(truth, prediction, 4, (1, 1), 1)
     np.testing.assert_array_equal(found["surface_dice"], [1, 0, 0, np.nan])
@@ -168,7 +168,7 @@ def test_all_ignored_has_no_score():
     assert all(values.shape == (2,) and np.isnan(values).all() for values in found.values())
 
 
-def test_a_square_moved_by_three_pixels_is_as_far_as_it_was_moved():
+def test_distances_of_a_shifted_square_equal_the_shift():
     one, other = np.zeros((2, 40, 40), bool)
     one[10:20, 10:20], other[10:20, 13:23] = True, True
     share, hd95, _ = class_boundary_scores(one, other, (0.5, 0.5), 0.1)
@@ -187,14 +187,14 @@ def test_a_tolerance_includes_distances_that_rounding_lengthens():
     )
 
 
-def test_a_percentile_is_reached_where_only_rounding_misses_it():
+def test_a_percentile_ignores_rounding_errors_of_the_length():
     """1,900 of 2,000 equal lengths are 95 %: their sum falls short for some lengths."""
     for length in np.linspace(0.1, 3, 200):
         found = Distances(np.arange(2000.0), np.full(2000, length))
         assert found.percentile(0.95) == 1899
 
 
-def test_a_value_of_the_truth_that_is_no_class_is_ignored():
+def test_truth_values_beyond_the_classes_are_ignored():
     truth, prediction = np.array([[1, 1, 2, 2, 0]], np.uint8), np.array([[1, 1, 1, 1, 0]], np.uint8)
     assert boundary_scores(truth, prediction, 2, (1, 1), 0)["surface_dice"].tolist() == [1, 1]
 

@@ -1,4 +1,4 @@
-"""Probabilities against scikit-learn and plain loops; the temperature; what is chosen on validation images."""
+"""Calibration against scikit-learn and plain loops, the temperature, and the selection of candidates."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_probabilities_are_a_sigmoid_or_a_softmax(classes, outputs):
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3)])
-def test_brier_and_surprise_equal_scikit_learn(classes, outputs):
+def test_brier_score_and_negative_log_likelihood_equal_scikit_learn(classes, outputs):
     logits, labels = sample(classes, outputs)
     counted = labels != IGNORE
     chances, flat = probabilities(logits)[counted].astype(float), labels[counted]
@@ -88,7 +88,7 @@ def test_precision_and_recall_equal_scikit_learn():
         assert row["recall"] == pytest.approx(recall_score(flat, found), abs=2e-3)
 
 
-def test_parts_of_an_image_add_up_and_nothing_counts_that_is_ignored(monkeypatch):
+def test_parts_of_an_image_add_up_and_ignored_pixels_do_not_count(monkeypatch):
     monkeypatch.setattr("src.evaluation.metrics.calibration.TOGETHER", 500)
     logits, labels = sample(3, 3)
     whole, parts = tallied(logits, labels, 3), tallied(logits, labels, 3, parts=7)
@@ -120,30 +120,30 @@ def candidates(gains, images=60, noise=0.05, seed=0):
     return np.stack([base + gain + noise * rng.normal(size=images) for gain in gains])[..., None]
 
 
-def test_a_clear_gain_is_kept_and_measured():
+def test_a_clear_gain_is_selected_and_measured():
     choice = select_candidate(candidates([0, 0.02, 0.2, 0.05]), np.arange(60), 0, seed=0)
     assert choice.candidate == 2 and choice.low < 0.2 < choice.high and 0.15 < choice.gain < 0.25
 
 
-def test_the_best_of_many_equal_ones_is_not_kept():
+def test_the_luckiest_of_many_equal_candidates_is_not_selected():
     """Thirty candidates that are all alike: choosing the luckiest one on sight would look like a gain every time."""
     kept = [select_candidate(candidates([0] * 30, seed=seed), np.arange(60), 0, seed).candidate for seed in range(60)]
     assert sum(index != 0 for index in kept) <= 6
 
 
-def test_scores_may_be_of_any_range():
+def test_candidates_may_have_scores_of_any_range():
     """Log-likelihoods, for one, are no shares."""
     choice = select_candidate(40 * candidates([0, 0.1]), np.arange(60), 0, seed=0)
     assert choice.candidate == 1 and choice.low < 4 < choice.high
 
 
-def test_groups_are_the_evidence_and_too_few_decide_nothing():
+def test_too_few_groups_give_no_selection():
     scores = candidates([0, 0.03], images=60, noise=0.02)
     assert select_candidate(scores, np.arange(60), 0, seed=0).candidate == 1
     assert select_candidate(scores, np.arange(60) % 4, 0, seed=0) is None
 
 
-def test_of_equal_candidates_the_usual_one_stays():
+def test_the_default_stays_among_equal_candidates():
     scores = np.repeat(candidates([0]), 5, axis=0)
     choice = select_candidate(scores, np.arange(60), 2, seed=0)
     assert choice.candidate == 2 and choice.gain == 0

@@ -321,9 +321,10 @@ def test_the_card_names_changed_code_and_settings(run_of):
     assert "Changed since the stages ran" not in written(folder)
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     content["stages"]["train"]["deps"].append({"path": "src/model/network/unet.py", "md5": "0" * 32})
+    content["stages"]["train"]["deps"].append({"path": "src/data/store", "md5": "0" * 32 + ".dir"})  # a package
     write_yaml(folder / "dvc.lock", content)
     write_yaml(folder / "params.yaml", yaml.safe_load((folder / "params.yaml").read_text()) | {"seed": 8})
-    told = "<code>src/model/network/unet.py</code>, <code>params.yaml&#58; seed</code>"
+    told = "<code>src/data/store</code>, <code>src/model/network/unet.py</code>, <code>params.yaml&#58; seed</code>"
     assert f"**Changed since the stages ran**, so a repeat may differ: {told}." in written(folder)
 
 
@@ -331,10 +332,10 @@ def test_hashes_of_folders_equal_those_of_dvc(tmp_path):
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "init", "-q"], cwd=tmp_path, check=True)
-    for name in ("b/ä.txt", "b-c", "a", "b/.hidden"):
+    for name in ("b/ä.txt", "b-c", "a", "b/.hidden", "b/__pycache__/a.pyc"):
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "set" / name).write_text(name)
-    (tmp_path / ".dvcignore").write_text(".hidden\n")
+    (tmp_path / ".dvcignore").write_text(".hidden\n__pycache__\n")
     subprocess.run([*dvc, "add", "-q", "set"], cwd=tmp_path, check=True)
     assert hash_of(tmp_path / "set") == yaml.safe_load((tmp_path / "set.dvc").read_text())["outs"][0]["md5"]
     assert hash_of(tmp_path / "nothing") == ""

@@ -185,7 +185,7 @@ def test_without_storage_nothing_is_pushed_and_the_comment_says_so(hub, tmp_path
     assert found.returncode == 0, found.stdout + found.stderr
     text = (clone / "logs/reproduction/comment.md").read_text()
     assert "No storage is configured" in text and "Pushed" not in text
-    assert "### No paired comparison" in text and "no scores of these runs are at hand" in text
+    assert "### No paired comparison" in text and "no scores of these runs are available here" in text
     assert "| metrics/test.json | dice.mean | 0.6 " in text
     assert {path.name for path in (clone / "logs/reproduction").iterdir()} == {"comment.md", "pictures", "report.html"}
 

@@ -124,11 +124,13 @@ def test_a_missing_folder_and_an_unwritable_one_are_reported(folder):
 
 def test_a_terminated_stage_leaves_nothing_behind(folder):
     code = """
-import os, signal, sys
+import os, signal, sys, time
 sys.argv = ["prepare"]
 from src.data.store import prepare
 def check_dataset(*_):
     os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(6000):  # the system may deliver the signal to another thread, so this one may go on for a moment
+        time.sleep(0.01)
     raise AssertionError("still here")
 prepare.check_dataset = check_dataset
 import runpy

@@ -18,7 +18,10 @@ from tests.dvc_project import dvc_project
 from tests.made_scores import DATASET, make_run
 from tests.test_commands import run
 from tests.test_comparison import OTHER, made, pair
+from tools import experiment_files
 from tools.compare import arguments, main
+
+FILES = experiment_files()
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,7 @@ NO_INTERVAL = {key: ROW[key] for key in ("first", "second", "difference", "level
         ({}, 0.5, False),
     ],
 )
-def test_gates(row, most, failed):
+def test_gates_fail_when_the_whole_interval_is_below_the_limit(row, most, failed):
     compared = {measure: {"mean": row, "classes": {"cell": row}} for measure in ("dice", "iou")}
     found = check_gates({"dice.cell": most, "iou.mean": most}, compared)
     assert [gate.failed for gate in found.values()] == [failed, failed]
@@ -55,7 +58,7 @@ def test_gates(row, most, failed):
         stop_on_failed(found)
 
 
-def test_gates_are_read():
+def test_read_gates_parses_keys_and_lists_all_mistakes():
     assert read_gates(["dice.mean=0.01", "iou.a=b=1e-3"], ["sky", "a=b"]) == {"dice.mean": 0.01, "iou.a=b": 0.001}
     with pytest.raises(UserError) as error:
         read_gates(["dice.mean", "dice.mean=x", "dice.dust=0.1", "iou.mean=-1", "iou.sky=nan", "iou.sky=0.1"], ["sky"])
@@ -67,7 +70,7 @@ def test_gates_are_read():
 NASTY = "a|b`c`<script>@you [x](http://y.z) *_ www.z.y\\"
 
 
-def test_names_mark_up_nothing():
+def test_names_are_escaped_in_text_and_markdown():
     escaped = code(NASTY)
     assert escaped.startswith("<code>") and not set("|`<>@[]()*_:/\\") & set(escaped[6:-7])
     assert "www." not in escaped and escaped.isascii()
@@ -89,7 +92,7 @@ def test_markdown_is_a_table_of_equal_rows():
     assert "- A: <code>a&#124;b" in page and f"gate {code(f'dice.{NASTY}')}: passed" in page
 
 
-def test_the_text_says_it_all():
+def test_the_text_names_sides_sizes_parameters_and_verdicts():
     first, second = pair()
     compared = compare(make_run("run one", first), make_run("run two", second, OTHER))
     text = comparison_text(compared)
@@ -142,7 +145,7 @@ def test_the_command_on_two_folders(tmp_path):
         (["a", "b", "--seeds"], "A must be two or more runs"),
     ],
 )
-def test_what_the_command_refuses(tmp_path, monkeypatch, given, words):
+def test_compare_refuses_wrong_arguments(tmp_path, monkeypatch, given, words):
     for name, scores in zip("ab", pair(images=6), strict=True):
         folder_of(tmp_path / name, make_run(name, scores))
     monkeypatch.chdir(tmp_path)
@@ -151,15 +154,15 @@ def test_what_the_command_refuses(tmp_path, monkeypatch, given, words):
     assert words in str(error.value) and {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
 
-def test_folders_of_every_kind(tmp_path):
+def test_runs_are_read_from_projects_and_plain_folders(tmp_path):
     run = make_run("a", made(6), {})
     alone, project = folder_of(tmp_path / "scored", run), folder_of(tmp_path / "p", run, project=True)
-    read = read_runs([str(alone), str(project), str(project / "data/evaluation")])
+    read = read_runs([str(alone), str(project), str(project / "data/evaluation")], FILES)
     assert [dict(one.params) for one in read] == [{}, *[{"seed": 0, "train.lr": 0.002}] * 2]
     assert all(one.dataset == DATASET and list(one.rows) == run.rows for one in read)
     (alone / "dataset.yaml").unlink()
     with pytest.raises(UserError, match=r"dataset\.yaml: cannot be read"):
-        read_runs([str(alone)])
+        read_runs([str(alone)], FILES)
 
 
 STAGE = """
@@ -189,9 +192,11 @@ def test_revisions_experiments_and_the_workspace_are_compared(tmp_path, monkeypa
     main(arguments().parse_args(["f1", "s1", "--seeds"]))
     text = capsys.readouterr().out
     assert "f1,f2" in text and "s1,s2" in text and "left out: HEAD" in text and "worse" in text
-    assert compare(*read_runs(["s1", "s2"]))["dice"]["mean"]["verdict"] == SAME
-    assert compare(*read_runs(["f2", "."]))["dice"]["mean"]["verdict"] == EQUAL  # the last one lies in the workspace
-    runs, without = with_other_seeds("s2")
+    assert compare(*read_runs(["s1", "s2"], FILES))["dice"]["mean"]["verdict"] == SAME
+    assert (
+        compare(*read_runs(["f2", "."], FILES))["dice"]["mean"]["verdict"] == EQUAL
+    )  # the last one lies in the workspace
+    runs, without = with_other_seeds("s2", FILES)
     assert [run.name for run in runs] == ["s2", "s1"] and without == ["HEAD"]
     with pytest.raises(UserError, match=r"no scores .*\n  nope: unknown Git revision 'nope'\n  HEAD: "):
-        read_runs(["s1", "nope", "HEAD"])
+        read_runs(["s1", "nope", "HEAD"], FILES)

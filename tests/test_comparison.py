@@ -1,4 +1,4 @@
-"""Comparisons whose answer is known: verdicts, which images are compared, and what is no comparison."""
+"""Comparisons with a known result: verdicts, which images are compared, and what is refused."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def fewer_resamples(monkeypatch):
 
 
 @pytest.mark.parametrize(("gain", "said"), [(0.05, BETTER), (-0.05, WORSE), (0.0, UNTOLD)])
-def test_the_verdict_is_the_one_that_the_scores_were_made_for(gain, said):
+def test_the_verdict_fits_scores_with_a_known_gain(gain, said):
     first, second = pair(gain)
     if not gain:
         second[:, 1:] -= (second - first)[:, 1:].mean(axis=0) - 0.0004
@@ -50,7 +50,7 @@ def test_the_verdict_is_the_one_that_the_scores_were_made_for(gain, said):
     assert compared["params"] == {"train.lr": {"first": "0.002", "second": "0.001"}}
 
 
-def test_differences_are_those_of_plain_means_whatever_is_missing():
+def test_differences_equal_those_of_plain_means_with_missing_scores():
     first, second = pair()
     rng = np.random.default_rng(2)
     for scores in (first, second):  # not the same images: a class may be predicted by one alone
@@ -65,7 +65,7 @@ def test_differences_are_those_of_plain_means_whatever_is_missing():
     assert compared["dice"]["mean"]["difference"] == pytest.approx(expected, abs=2e-6)
 
 
-def test_swapped_runs_swap_the_answer():
+def test_swapping_the_runs_reverses_the_result():
     first, second = (make_run(name, scores, {"train.lr": name}) for name, scores in zip("ab", pair(), strict=True))
     there, back = (every_row(compare(*runs)) for runs in ((first, second), (second, first)))
     for one, other in zip(there, back, strict=True):
@@ -73,7 +73,7 @@ def test_swapped_runs_swap_the_answer():
         assert (one["low"], one["high"]) == pytest.approx((-other["high"], -other["low"]), abs=2e-3)
 
 
-def test_a_paired_difference_is_told_where_the_scores_alone_could_not():
+def test_pairing_finds_differences_that_are_smaller_than_the_spread():
     first = np.random.default_rng(3).uniform(0, 0.9, (20, 3))
     second = first + np.random.default_rng(4).uniform(0.01, 0.03, first.shape)
     row = compare(make_run("a", first), make_run("b", second, OTHER))["dice"]["mean"]
@@ -101,7 +101,7 @@ def test_two_seeds_of_one_setting_claim_nothing(panels):
     assert other["dice"]["mean"]["verdict"] == BETTER
 
 
-def test_unknown_and_unchanged_parameters_are_said():
+def test_notes_name_unknown_and_unchanged_parameters():
     first, second = pair()
     assert UNKNOWN in compare(make_run("a", first), make_run("b", second, None))["notes"]
     assert UNKNOWN not in (notes := compare(make_run("a", first, {}), make_run("b", second, {}))["notes"])
@@ -147,7 +147,7 @@ def test_classes_are_corrected_for_their_number_but_a_single_one_is_the_mean():
     assert (one := compare(*runs)["dice"])["mean"] == one["classes"]["cell"]
 
 
-def test_how_many_more():
+def test_the_additional_images_would_make_the_interval_exclude_0():
     assert additional_needed(10, 0.01, 0.02) == pytest.approx(30)  # half the width: four times as many
     assert additional_needed(10, 0.02, 0.019) == 1  # an interval that is not symmetric may hold 0 all the same
     assert additional_needed(10, 0.0, 0.02) is None and additional_needed(10, 0.01, 0.02, fixed=0.01) is None
@@ -173,7 +173,7 @@ def test_only_shared_images_are_compared():
         compare(make_run("a", first[:6], ids=ids[:6]), b)
 
 
-def test_changed_masks_are_refused_by_name():
+def test_changed_masks_are_refused_and_listed():
     first, second = pair()
     true = np.full(first.shape, 4)
     true[3, 1], true[5, 2] = 7, 0
@@ -206,7 +206,7 @@ def test_images_that_share_a_group_in_either_are_one_group():
     assert told["groups"] == 2 and any("group these images differently" in note for note in told["notes"])
 
 
-def test_methods():
+def test_the_method_is_the_named_one_or_the_only_one():
     first, second = pair()
     a, b = make_run("a", first), make_run("b", second, OTHER, method="theirs")
     assert [compare(a, b)[side]["method"] for side in ("first", "second")] == ["unet", "theirs"]
@@ -222,7 +222,7 @@ def test_methods():
         compare(a, b)
 
 
-def test_a_table_that_is_none_is_refused_row_by_row():
+def test_an_invalid_table_is_refused_with_every_row():
     run = make_run("a", made(4))
     spoilt = [("dice", "1.5"), ("iou", "much"), ("true", "-1"), ("class", "dust"), ("group", "x"), ("id", "\x1b[")]
     for number, (key, value) in enumerate(spoilt):

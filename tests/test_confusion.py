@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, and what happens to a class that is not there."""
+"""Confusion matrices and ratios against scikit-learn, and classes that are absent."""
 
 import numpy as np
 import pytest
@@ -67,21 +67,21 @@ def test_counts_and_ratios_equal_scikit_learn():
             )
 
 
-def test_a_class_in_neither_is_left_out_and_in_one_alone_is_zero():
+def test_dice_is_nan_for_a_class_in_neither_mask_and_0_for_one_in_one_mask():
     truth, prediction = np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 0, 0, 2]], np.uint8)
     scores = dice(overlap(confusion_matrix(truth, prediction, 4)))
     np.testing.assert_array_equal(np.isnan(scores), [False, False, False, True])
     assert scores[1] == 0 and scores[2] == 0  # missed, and a false alarm: no smoothing lifts them
 
 
-def test_means_are_over_the_images_that_count():
+def test_class_means_leave_out_images_that_do_not_count():
     scores = np.array([[1.0, 0.2, np.nan], [1.0, np.nan, np.nan], [0.0, 0.6, np.nan]])
     np.testing.assert_allclose(class_means(scores), [2 / 3, 0.4, np.nan])
     assert mean_over_classes(scores, [1, 2]) == pytest.approx(0.4)
     assert np.isnan(mean_over_classes(scores, [2]))
 
 
-def test_a_prediction_that_is_no_class_is_refused():
+def test_confusion_matrix_refuses_unknown_classes_and_other_shapes():
     with pytest.raises(ValueError, match="predicted class 3"):
         confusion_matrix(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 3)
     with pytest.raises(ValueError, match="truth is"):

@@ -17,7 +17,9 @@ from src.report.text.cv_summary import joined_text
 from src.reproduction.history.experiments import read_runs
 from tests.closure import ROOT, closure
 from tests.dvc_project import dvc_project
+from tools import experiment_files
 
+FILES = experiment_files()
 DATASET = Dataset(classes={0: "sky", 1: "cell", 2: "debris"}, background="sky")
 PARAMS = {"seed": 0, "split.folds": 0, "split.fold": 0, "evaluate.resamples": 500, "train.lr": 0.002}
 
@@ -57,7 +59,7 @@ def headline(table: pd.DataFrame, method: str, measure: str) -> float:
 
 @pytest.mark.parametrize("method", ["unet", "colour"])
 @pytest.mark.parametrize("measure", ["dice", "iou"])
-def test_folds_are_joined_as_one_test(method, measure):
+def test_folds_are_summarised_as_one_test(method, measure):
     tables, runs = folds()
     joined, whole = summarize_sweep(runs), pd.concat(tables)
     assert joined["kind"] == "folds" and joined["images"] == 48 and joined["groups"] == 16
@@ -101,7 +103,7 @@ def test_seeds_that_draw_other_test_images_have_no_interval():
     assert joined["images"] == 30 and "no interval" in joined["note"]
 
 
-def test_the_text_says_it_all():
+def test_the_text_names_runs_means_and_classes():
     joined = summarize_sweep(folds()[1])
     text = joined_text(joined)
     assert text.splitlines()[0] == "4 runs, 48 test images in 16 groups"
@@ -147,7 +149,7 @@ def test_few_groups_and_absent_classes_are_left_out():
         ),
     ],
 )
-def test_what_is_no_sweep_is_refused(changed, words):
+def test_runs_that_are_no_sweep_are_refused(changed, words):
     with pytest.raises(UserError) as error:
         summarize_sweep(changed(folds()[1]))
     assert all(word in str(error.value) for word in words), error.value
@@ -196,13 +198,13 @@ def test_summarize_finds_and_joins_the_folds_that_dvc_ran(tmp_path, monkeypatch)
     assert joined["unet"]["dice"]["mean"] == pytest.approx(np.mean([0.125, 0.225, 0.325]))
     assert joined["unet"]["dice"]["spread"] == pytest.approx(0.1)
     monkeypatch.chdir(tmp_path)
-    assert joined == json.loads(json.dumps(summarize_sweep(read_runs(["k2", "k0", "k1"]))))
+    assert joined == json.loads(json.dumps(summarize_sweep(read_runs(["k2", "k0", "k1"], FILES))))
     for names, words in ((["nope"], "unknown Git revision 'nope'"), (["k0", "HEAD"], "no scores .*\n  HEAD: ")):
         with pytest.raises(UserError, match=words):
-            read_runs(names)
+            read_runs(names, FILES)
     call("dvc", "exp", "remove", "-q", "k0", "k1", "k2")
     with pytest.raises(UserError, match=r"no sweep of folds or seeds among the 0 experiment\(s\)"):
-        read_runs([])
+        read_runs([], FILES)
 
 
 def test_help_loads_nothing_heavy():

@@ -123,7 +123,7 @@ def test_two_workers_leave_the_workspace_alone(experimented):
     assert not experimented.call("git", "status", "--short")
 
 
-def test_the_table_names_every_experiment(experimented):
+def test_exp_show_lists_every_experiment(experimented):
     shown = experimented.json("dvc", "exp", "show", "--json")
     found = {}
     for baseline in shown:
@@ -139,7 +139,7 @@ def test_the_table_names_every_experiment(experimented):
         assert 0 <= data["metrics"]["metrics/test.json"]["data"]["dice"]["mean"] <= 1
 
 
-def test_differences_are_those_that_were_made(experimented):
+def test_params_diff_and_metrics_diff_show_what_changed(experimented):
     params = experimented.json("dvc", "params", "diff", "main", "slower", "--json")
     assert params == {"params.yaml": {"train.lr": {"old": 0.01, "new": 0.001, "diff": pytest.approx(-0.009)}}}
     metrics = experimented.json("dvc", "metrics", "diff", "main", "slower", "--json")
@@ -148,7 +148,7 @@ def test_differences_are_those_that_were_made(experimented):
     assert metrics["surface_dice.mean"]["diff"] < 0 and "dice.mean" not in metrics
 
 
-def test_the_page_lays_the_curves_of_both_over_each_other(experimented, tmp_path):
+def test_plots_diff_shows_the_curves_of_both_experiments(experimented, tmp_path):
     experimented.call("dvc", "plots", "diff", "main", "slower", "-o", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
     pictures = {path.name for path in (tmp_path / "static").iterdir()}
@@ -167,7 +167,7 @@ def found(story: Story, name: str) -> str:
     return next(ref for ref in refs if ref.endswith(f"/{name}"))
 
 
-def test_an_experiment_is_taken_over(experimented):
+def test_an_experiment_can_be_applied(experimented):
     experimented.call("dvc", "exp", "apply", "slower")
     assert experimented.model() == experimented.hashes["slower"] != experimented.hashes["main"]
     assert yaml.safe_load((experimented.folder / "params.yaml").read_text())["train"]["lr"] == 0.001

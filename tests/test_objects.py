@@ -20,7 +20,7 @@ def brute_force(truth, prediction, classes):
     return counts
 
 
-def test_random_masks_count_as_loops_say():
+def test_counts_of_random_masks_equal_plain_loops():
     matched = 0
     for truth, prediction in class_images(2, 500, 3, side=30):
         found = count_objects(truth, prediction, 3)
@@ -29,7 +29,7 @@ def test_random_masks_count_as_loops_say():
     assert matched > 1000
 
 
-def test_half_of_the_union_is_no_match():
+def test_objects_match_only_above_an_iou_of_one_half():
     truth, prediction = np.zeros((2, 3, 8), np.uint8)
     truth[1, 0:4], prediction[1, 0:2] = 1, 1
     assert count_objects(truth, prediction, 2)[1].tolist() == [1, 1, 0]
@@ -41,7 +41,7 @@ def test_pixels_that_touch_by_a_corner_are_one_object():
     assert count_objects(np.eye(5, dtype=np.uint8), np.eye(5, dtype=np.uint8), 2).tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
-def test_more_objects_than_sixteen_bits_hold():
+def test_more_than_65535_objects_are_counted():
     truth = np.zeros((600, 600), np.uint8)
     truth[::2, ::2] = 1
     prediction = truth.copy()

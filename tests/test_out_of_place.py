@@ -1,4 +1,4 @@
-"""Files that do not belong together, or where they are: named with reason and remedy, or left out and counted."""
+"""Misplaced files of a data set are named with reason and remedy, or left out and counted."""
 
 import os
 
@@ -115,7 +115,7 @@ STRUCTURE = {  # how the set is spoilt: what is said, for each offender
 
 
 @pytest.mark.parametrize("spoil", STRUCTURE)
-def test_a_file_out_of_place_is_named_or_left_out(source, tmp_path, spoil, capfd):
+def test_a_misplaced_file_is_named_or_left_out(source, tmp_path, spoil, capfd):
     spoil(source)
     before = state(source)
     with pytest.raises(UserError, match=rf"^{len(STRUCTURE[spoil])} problem") as error:

@@ -1,4 +1,4 @@
-"""Absorbing small components, in strips of all heights, against loops over components of the whole mask."""
+"""Removal of small components, in strips of all heights, against loops over components of the whole mask."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def masks():
 
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("strip", [1, 90, 2**22])
-def test_strips_of_any_height_give_what_loops_give(strip, inside, monkeypatch):
+def test_strips_of_any_height_equal_plain_loops(strip, inside, monkeypatch):
     monkeypatch.setattr(absorb, "STRIP", strip)
     changed = 0
     for number, mask in enumerate(masks()):
@@ -51,7 +51,7 @@ def test_strips_of_any_height_give_what_loops_give(strip, inside, monkeypatch):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_snakes_across_many_strips_are_judged_as_a_whole(turned, monkeypatch):
+def test_long_components_across_many_strips_are_judged_as_a_whole(turned, monkeypatch):
     """A line of n pixels down the picture: the longest that a component of n pixels can be."""
     monkeypatch.setattr(absorb, "STRIP", 1)
     for length in range(1, 40):
@@ -67,7 +67,7 @@ def test_snakes_across_many_strips_are_judged_as_a_whole(turned, monkeypatch):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_the_pixel_beyond_the_end_of_a_line_has_its_vote(turned, monkeypatch):
+def test_the_pixel_beyond_the_end_of_a_line_counts(turned, monkeypatch):
     monkeypatch.setattr(absorb, "STRIP", 1)
     for length in range(1, 9):
         for start in range(1, 20):
@@ -78,13 +78,13 @@ def test_the_pixel_beyond_the_end_of_a_line_has_its_vote(turned, monkeypatch):
             np.testing.assert_array_equal(remove_small_components(column, [3], length + 1), wanted)
 
 
-def test_a_picture_of_one_component_stays():
+def test_a_component_that_fills_the_image_stays():
     mask = np.ones((4, 5), np.uint8)
     for inside in (False, True):
         np.testing.assert_array_equal(remove_small_components(mask, [0, 1], 100, inside=inside), mask)
 
 
-def test_of_equally_common_classes_the_lowest_and_each_pixel_around_counts_once():
+def test_ties_go_to_the_lowest_class_and_each_neighbour_counts_once():
     mask = np.array([[4, 4, 4, 2, 2], [4, 1, 1, 1, 2], [4, 4, 2, 2, 2]], np.uint8)
     assert (mask == 4).sum() == (mask == 2).sum() == 6
     assert remove_small_components(mask, [1], 4)[1].tolist() == [4, 2, 2, 2, 2]
@@ -92,7 +92,7 @@ def test_of_equally_common_classes_the_lowest_and_each_pixel_around_counts_once(
     assert remove_small_components(mask, [1], 4)[1].tolist() == [4, 4, 4, 4, 2]
 
 
-def test_a_hole_is_what_does_not_reach_the_border():
+def test_holes_are_components_that_do_not_touch_the_border():
     mask = np.ones((6, 7), np.uint8)
     mask[1, 1] = mask[2, 2] = mask[4, 0] = 0  # two holes that touch by a corner, and a notch
     filled = mask.copy()
@@ -103,7 +103,7 @@ def test_a_hole_is_what_does_not_reach_the_border():
     )  # 8-connected they are one of two pixels
 
 
-def test_the_mask_itself_is_not_written(tmp_path):
+def test_the_given_mask_is_not_changed(tmp_path):
     path = tmp_path / "masks.bin"
     mask = masks()[40]
     path.write_bytes(mask.tobytes())

@@ -1,4 +1,4 @@
-"""Sums of confusions, against the definitions of the scores over all of them at once."""
+"""Running sums of confusion matrices against the scores of all images at once."""
 
 import pickle
 
@@ -18,7 +18,7 @@ def confusions(images, classes, seed=0):
 
 
 @pytest.mark.parametrize("foreground", [[1, 2, 3], [0], [2, 4], [4]])
-def test_means_are_those_of_all_images_at_once(foreground):
+def test_means_equal_those_over_all_images(foreground):
     counts, tally = confusions(23, 5), RunningScores(5)
     for part in np.split(counts, [1, 9, 10]):
         tally.add(part)

@@ -27,13 +27,13 @@ def test_the_truth_scores_one_against_itself(folder, tmp_path):
     assert ready.notes() == [] and not labelled.named
 
 
-def test_a_known_prediction_scores_what_it_must(folder, tmp_path):
+def test_scores_of_a_known_prediction_equal_hand_calculations(folder, tmp_path):
     results, *_ = scored(folder, tmp_path / "work")
     np.testing.assert_allclose(results.values["dice"], [[0, 2 * 2 / (4 + 6)]] * 4)
     np.testing.assert_allclose(results.values["iou"], [[0, 2 / 8]] * 4)
 
 
-def test_another_folder_of_masks_is_the_truth(folder, tmp_path):
+def test_masks_names_the_folder_of_the_truth(folder, tmp_path):
     results, *_ = scored(folder, tmp_path / "work", folder / "other", masks="other")
     assert (results.values["dice"] == 1).all()
     write_masks(folder / "other", {"p0-0": row(0, 0, 255, 255)})
@@ -48,7 +48,7 @@ def test_another_folder_of_masks_is_the_truth(folder, tmp_path):
             scored(folder, tmp_path / masks.strip("/."), masks=masks)
 
 
-def test_some_images_alone_by_ids_and_groups(folder, tmp_path):
+def test_only_selects_images_by_ids_and_groups(folder, tmp_path):
     (folder / "some.txt").write_text("# one patient, and an image\np0\np1-3\n")
     (folder / "masks/p1-2.png").unlink()  # of an image that is not on the list
     results, _, ready, _ = scored(
@@ -68,7 +68,7 @@ def test_some_images_alone_by_ids_and_groups(folder, tmp_path):
         scored(folder, tmp_path / "fourth", only=Path("none.txt"))
 
 
-def test_few_images_have_the_classes_of_all(folder, tmp_path):
+def test_selected_images_have_the_classes_of_the_whole_set(folder, tmp_path):
     """Values 0 and 1 are three classes if the other images hold a 2, and a list of one image does not change that."""
     for number in range(4):
         write_masks(folder / "masks", {f"p{number // 2}-{number}": row(0, 0, 1, 1, 0, 0, 0, 2 * (number > 0))})
@@ -83,7 +83,7 @@ def test_few_images_have_the_classes_of_all(folder, tmp_path):
     np.testing.assert_allclose(results.values["dice"], [[1, 2 / 3, 0]])
 
 
-def test_undecided_pixels_count_nowhere(folder, tmp_path):
+def test_undecided_pixels_of_predictions_do_not_count(folder, tmp_path):
     write_yaml(folder / "dataset.yaml", {"classes": {0: "background", 255: "cell"}, "ignore": 9})
     write_masks(folder / "masks", {"p0-0": row(255, 255, 255, 255, 0, 0, 0, 9)})
     write_masks(folder / "other", {"p0-0": row(9, 255, 255, 0, 0, 0, 9, 9), "p0-1": row(*[9] * 8)})

@@ -1,4 +1,4 @@
-"""From predictions to metrics/test.json and its tables: means, pooled counts, empties, objects, what is left out."""
+"""Predictions become metrics/test.json and its tables: means, pooled counts, false alarms, objects."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def results(store, predictions=None, tolerance=2.0):
     )
 
 
-def test_scores_are_those_of_each_image_by_itself(store):
+def test_images_are_measured_independently_of_each_other(store):
     found = results(store)
     assert found.ids == [record.id for record in store.records] and found.groups[:3] == ["group 0"] * 2 + ["group 1"]
     for image, (index, prediction) in enumerate(shaken(store)):
@@ -56,7 +56,7 @@ def test_the_number_of_threads_changes_nothing(store, monkeypatch):
     assert rows[0] == rows[1] and len(rows[0]) == 36 and list(rows[0][0]) == COLUMNS
 
 
-def test_the_summary_is_what_the_table_says(store):
+def test_the_summary_equals_means_of_the_table(store):
     found = results(store)
     table = pd.DataFrame(image_rows(found, store.dataset.names, "unet")).replace("", np.nan)
     scores = summary(found, Scoring(store.dataset, SETTINGS, 0))
@@ -127,7 +127,7 @@ def test_ignored_pixels_are_not_counted(store):
     assert all(row["pixels"] == (mask != IGNORE).sum() for row, mask in zip(rows[0][::3], masks, strict=True))
 
 
-def test_large_images_have_counts_alone(store, monkeypatch):
+def test_boundaries_and_objects_of_large_images_are_left_out(store, monkeypatch):
     monkeypatch.setattr(measure, "LARGEST", 64 * 64 - 1)
     found = results(store)
     small = [record.height * record.width < 64 * 64 for record in store.records]
@@ -162,7 +162,7 @@ def test_gain_is_the_difference_of_the_means(store):
     assert found["gain"] == pytest.approx(1 - mean) and 0 < found["low"] < found["gain"] < found["high"]
 
 
-def test_the_tables(store, tmp_path):
+def test_write_tables_writes_scores_classes_and_confusion(store, tmp_path):
     found, calibration = results(store), Calibration(3)
     calibration.add(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8))
     write_tables(
@@ -200,7 +200,7 @@ def odd_ones(tmp_path):
     return prepared(tmp_path / "set", tmp_path)
 
 
-def test_the_worst_come_first_with_their_reasons(odd_ones, tmp_path):
+def test_worst_images_come_first_with_their_reasons(odd_ones, tmp_path):
     def predictions():
         for index in range(20, 24):
             found = np.array(odd_ones.mask(index))
@@ -221,7 +221,7 @@ def test_the_worst_come_first_with_their_reasons(odd_ones, tmp_path):
     assert "blurred" in reasons["21"] and "blurred" not in reasons["23"]
 
 
-def test_sharpness_is_free_of_contrast_and_falls_with_blur():
+def test_sharpness_does_not_depend_on_contrast_and_falls_with_blur():
     image = np.random.default_rng(0).normal(100, 20, (60, 60, 3))
     blurred = (image + np.roll(image, 1, 0) + np.roll(image, 1, 1)) / 3
     assert sharpness(blurred) < 0.7 * sharpness(image) == pytest.approx(0.7 * sharpness(image / 3), rel=1e-4)

@@ -51,7 +51,7 @@ def test_spreads_equal_a_hand_calculation():
     assert cell["seeds"] == pytest.approx(np.std([of_run[:, 1].mean() for of_run in scores], ddof=1), abs=2e-6)
 
 
-def test_the_part_of_the_seeds_alone_is_the_test_of_student_and_welch():
+def test_without_image_error_the_interval_is_welchs():
     first, second = [0.61, 0.64, 0.60, 0.63], [0.66, 0.67, 0.70]
     runs = [
         [make_run(f"{side}{k}", np.full((8, 3), mean), {"seed": k, **more}) for k, mean in enumerate(means)]
@@ -64,7 +64,7 @@ def test_the_part_of_the_seeds_alone_is_the_test_of_student_and_welch():
     assert row["seeds"] == pytest.approx(np.hypot(stats.sem(first), stats.sem(second)), abs=2e-6)
 
 
-def test_the_part_of_the_images_alone_is_the_paired_test_of_student():
+def test_without_seed_error_the_interval_is_students_paired_test():
     rng = np.random.default_rng(0)
     first, second = rng.uniform(0.4, 0.8, (2, 20, 3))
     runs = [[make_run(f"{n}{k}", s, {"seed": k, "train.lr": n}) for k in (0, 1)] for n, s in enumerate((first, second))]
@@ -73,7 +73,7 @@ def test_the_part_of_the_images_alone_is_the_paired_test_of_student():
     assert (row["low"], row["high"]) == pytest.approx(expected, abs=2e-6) and row["seeds"] == 0
 
 
-def test_both_parts_are_added_in_squares():
+def test_the_squares_of_both_errors_add_up():
     a_scores, a = seeds(3)
     b_scores, b = seeds(4, gain=0.01, **OTHER)
     row = compare_seeds(a, b)["dice"]["mean"]
@@ -86,7 +86,7 @@ def test_both_parts_are_added_in_squares():
     assert (row["low"], row["high"]) == pytest.approx((gain - half, gain + half), abs=3e-6)
 
 
-def test_the_part_of_the_images_is_over_groups():
+def test_the_image_error_is_over_groups():
     rng = np.random.default_rng(1)
     scores, groups = rng.uniform(0, 0.7, (300, 2)) + rng.uniform(0, 0.3, (60, 1)).repeat(5, axis=0), np.arange(300) // 5
     scores[rng.random(scores.shape) < 0.3] = np.nan
@@ -97,7 +97,7 @@ def test_the_part_of_the_images_is_over_groups():
     assert _spread(shared, "dice", [0, 1], 0.95).images == pytest.approx(np.std(means), rel=0.06)
 
 
-def test_groups_that_count_for_nothing_are_no_evidence():
+def test_groups_without_scores_give_no_degrees_of_freedom():
     first, second = np.full((2, 12, 2), np.nan)
     first[:5, 0], second[3:9, 1] = 0.5, 0.5
     assert degrees_of_freedom([first], np.arange(12)) == 4 and degrees_of_freedom([first, second], np.arange(12)) == 8
@@ -119,7 +119,7 @@ def test_one_setting_claims_nothing_and_many_claim_a_difference_in_5_percent():
     assert claimed / 400 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
-def test_what_it_would_take():
+def test_additional_seeds_and_images_are_estimated():
     row = compare_seeds(seeds(3, 0.05)[1], seeds(3, 0.05, gain=0.01, **OTHER)[1])["dice"]["mean"]
     assert row["verdict"] == UNTOLD and "more_images" not in row  # the seeds alone hide the difference
     assert row["more_seeds"] > 3
@@ -142,13 +142,13 @@ def test_what_it_would_take():
         (seeds(3)[1], seeds(2)[1], ["in A and in B", "run 0\n  run 1"]),
     ],
 )  # fmt: skip
-def test_what_is_no_setting_is_refused(first, second, words):
+def test_runs_that_are_not_seeds_of_one_setting_are_refused(first, second, words):
     with pytest.raises(UserError) as error:
         compare_seeds(first, second)
     assert all(word in str(error.value) for word in words), error.value
 
 
-def test_unknown_parameters_are_taken_on_trust_and_said():
+def test_a_note_says_that_parameters_are_not_known():
     runs = [make_run(name, np.full((6, 3), 0.5), None) for name in "ab"]
     assert UNKNOWN in summarize_seeds(runs)["notes"]
     with pytest.raises(UserError, match="run a twice"):
@@ -156,7 +156,7 @@ def test_unknown_parameters_are_taken_on_trust_and_said():
 
 
 @pytest.mark.parametrize("show", [comparison_text, comparison_markdown])
-def test_both_outputs_show_the_parts(show):
+def test_text_and_markdown_show_both_errors(show):
     told = compare_seeds(seeds(3)[1], seeds(3, **OTHER)[1])
     text, row = show(told), told["dice"]["mean"]
     line = next(line for line in text.splitlines() if "Dice mean" in line)

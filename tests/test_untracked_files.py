@@ -1,4 +1,4 @@
-"""What experiments in a copy would not find of a data set: said before the run, and refused in the copy."""
+"""Files of a data set that experiments in a copy would not find: a note before the run, a refusal in the copy."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ def shell(folder: Path, command: str, status: int = 0) -> str:
     return found.stdout + found.stderr
 
 
-def test_known_is_what_gits_index_holds_and_the_outputs_of_that(project):
+def test_files_in_gits_index_and_outputs_of_tracked_dvc_files_are_known(project):
     kept = project.parent / f"{project.name} kept"
     shutil.copytree(project / SET, kept)
     for command, behind in STATES:
@@ -73,7 +73,7 @@ def test_known_is_what_gits_index_holds_and_the_outputs_of_that(project):
         shutil.copytree(kept, project / SET)
 
 
-def test_the_way_out_that_check_prints_is_one(project):
+def test_the_printed_commands_make_the_files_known(project):
     printed = shell(project, f"python -m tools.check '{SET}/'")
     assert f"note: {SET} is known to neither Git nor DVC" in printed and f"dvc exp run -C '{SET}'" in printed
     shell(project, next(line for line in printed.splitlines() if "dvc add" in line))
@@ -155,7 +155,7 @@ def test_every_stage_refuses_to_run_in_a_copy_that_lacks_files(project, stage):
     assert printed.startswith(f"{stage}: 2 of the 8 files in {SET} are known to neither Git nor DVC")
 
 
-def test_what_comes_after_the_copy_was_made_is_no_part_of_its_experiment(project, monkeypatch):
+def test_files_added_after_the_copy_was_made_do_not_stop_it(project, monkeypatch):
     shell(project, "git add data")
     copy = project.parent / f"{project.name} copy"
     shutil.copytree(project, copy)
@@ -171,6 +171,6 @@ def test_what_comes_after_the_copy_was_made_is_no_part_of_its_experiment(project
         stop_in_incomplete_copy(SET)
 
 
-def test_outside_of_a_project_nothing_is_said(tmp_path, monkeypatch):
+def test_nothing_is_printed_outside_of_a_project(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     assert untracked_files("set", write_data_set(tmp_path / "set", count=1).parent) == []

@@ -1,4 +1,4 @@
-"""`python -m tools.verify`: a tiny DVC project that is what it says, and many that are not."""
+"""`python -m tools.verify`: a tiny DVC project that is reproduced, and many that are not."""
 
 import hashlib
 import json
@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from src.report.text.verified import verified_markdown
-from src.reproduction.verify.compared import compare_outs, compare_scores, first_differing_stages
+from src.reproduction.verify.compared import OutRow, compare_outs, compare_scores, first_differing_stages
 from src.reproduction.verify.environment import other_libraries
 from src.reproduction.verify.tolerances import TOLERANCE
+from src.reproduction.verify.verify import Verified
 from src.reproduction.verify.verify import verify as verify_here
 from tests.closure import ROOT
 from tests.dvc_project import dvc_project
@@ -131,14 +132,14 @@ def problems(folder, monkeypatch, name="HEAD"):
     monkeypatch.setattr("src.reproduction.verify.verify.reproduce", lambda _: pytest.fail("it was run"))
     before = contents(folder)
     verified = verify_here(name, False, TOLERANCE)
-    assert contents(folder) == before and "outs" not in verified
-    return verified["failures"]
+    assert contents(folder) == before and verified.outs is None
+    return verified.failures
 
 
 OUTS = ["data/prepared", "models/unet.keras", "metrics/train.json", "metrics/test.json"]
 
 
-def test_a_good_revision(project):
+def test_a_good_revision_is_reproduced(project):
     (project / "params.yaml").write_text("seed: 5")  # not committed
     found = verify(project, "--markdown", "../verified.md")
     assert found.returncode == 0, found.stderr
@@ -149,7 +150,7 @@ def test_a_good_revision(project):
     assert page.startswith("### Is it reproducible? yes") and page.count("| same |") == 4
 
 
-def test_it_needs_no_outs_but_those_in_git(project):
+def test_outputs_outside_of_git_are_not_needed(project):
     for name in ("models/unet.keras", "metrics/test.json"):
         (project / name).unlink()
     shutil.rmtree(project / "data/prepared")
@@ -163,7 +164,7 @@ def test_it_needs_no_outs_but_those_in_git(project):
     assert found.returncode == 0 and rows(found.stdout) == dict.fromkeys(OUTS, "same"), found.stderr
 
 
-def test_an_edited_score_is_named_without_a_run(project):
+def test_an_edited_score_is_found_without_a_run(project):
     text = (project / "metrics/test.json").read_text()
     (project / "metrics/test.json").write_text(text.replace("0.7", "0.9"))
     commit(project)
@@ -192,7 +193,7 @@ def test_scores_and_lock_edited_alike_are_found_by_the_run(project):
     assert "--other-hardware" in found.stderr
 
 
-def test_the_stage_in_which_it_began_is_named(project):
+def test_the_first_stage_that_differs_is_named(project):
     found = verify(project, OFF="0.01")
     assert found.returncode == 1
     expected = dict.fromkeys(OUTS, "DIFFERS") | {"data/prepared": "same"}
@@ -229,7 +230,7 @@ def test_other_hardware_within_and_beyond_the_tolerance(project):
         ("dvc.lock", "  evaluate:", "  evaluated:", "says nothing of stage evaluate"),
     ],
 )
-def test_a_stale_lock(project, monkeypatch, file, old, new, said):
+def test_a_stale_lock_is_found_without_a_run(project, monkeypatch, file, old, new, said):
     if file == "data/set.dvc":
         (project / "data/set/a.txt").unlink()
         (project / "data/set/a.txt").write_text("others")
@@ -241,7 +242,7 @@ def test_a_stale_lock(project, monkeypatch, file, old, new, said):
     assert found and all("→ dvc repro, and commit" in line for line in found)
 
 
-def test_a_link_of_the_chain_that_does_not_fit(project, monkeypatch):
+def test_an_input_that_no_stage_wrote_is_found(project, monkeypatch):
     lock = yaml.safe_load((project / "dvc.lock").read_text())
     read = next(dep for dep in lock["stages"]["evaluate"]["deps"] if dep["path"] == "models/unet.keras")
     read["md5"] = "0" * 32
@@ -251,7 +252,7 @@ def test_a_link_of_the_chain_that_does_not_fit(project, monkeypatch):
     assert [line.partition(" →")[0] for line in problems(project, monkeypatch)] == [said]
 
 
-def test_a_source_that_is_nowhere_or_in_a_remote(project):
+def test_data_is_fetched_from_a_remote_or_reported_missing(project):
     remote = project.parent / "remote"
     assert call(project, "dvc", "remote", "add", "-q", "-d", "store", "../remote").returncode == 0  # a relative path
     commit(project)
@@ -271,20 +272,20 @@ def test_a_source_that_is_nowhere_or_in_a_remote(project):
     assert "data/set: stage prepare reads it, and it is neither in Git nor in DVC at this revision" in found.stderr
 
 
-def test_experiments_by_their_name(project):
+def test_an_experiment_is_verified_by_its_name(project):
     assert call(project, "dvc", "exp", "run", "-q", "--temp", "-n", "tried", "-S", "seed=3").returncode == 0
     found = verify(project, "tried")
     assert found.returncode == 0 and "tried (" in found.stdout, found.stderr
 
 
 @pytest.mark.parametrize("name", ["nothing", "HEAD:params.yaml", "-x"])
-def test_an_unknown_revision(project, name):
+def test_an_unknown_revision_is_refused(project, name):
     found = verify(project, "--", name)
     assert found.returncode == 1 and found.stderr.startswith(f"verify: {name}: "), found.stderr
     assert "dvc exp list" in found.stderr and len(found.stderr.splitlines()) == 1
 
 
-def test_what_cannot_be_verified_at_all(project, tmp_path):
+def test_verify_refuses_what_it_cannot_verify(project, tmp_path):
     found = verify(project, "HEAD~1")
     assert found.returncode == 1 and "dvc.lock: not in Git at this revision" in found.stderr
     assert "--tolerance is" in verify(project, "--tolerance", "0.1").stderr
@@ -299,14 +300,14 @@ def test_what_cannot_be_verified_at_all(project, tmp_path):
     assert found.returncode == 1 and "not a git repository" in found.stderr
 
 
-def test_a_stage_that_fails(project):
+def test_a_failing_stage_is_reported(project):
     found = verify(project, FAIL="train")
     assert found.returncode == 1 and "it fails" in found.stderr and "Running stage 'evaluate'" not in found.stdout
     assert found.stderr.endswith("  the run ended with status 255; what it printed says why\n"), found.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stopped_it_leaves_nothing_running_and_no_copy(project, number):
+def test_a_stopped_verification_leaves_no_process_and_no_copy(project, number):
     environment = ENVIRONMENT | {"HOME": str(project), "TMPDIR": str(temporary(project)), "SLOW": "60"}
     command = [sys.executable, "-m", "tools.verify"]
     before = contents(project)
@@ -326,7 +327,7 @@ def test_stopped_it_leaves_nothing_running_and_no_copy(project, number):
     assert not running and not list(temporary(project).iterdir()) and contents(project) == before
 
 
-def test_from_a_hook_of_git(project):
+def test_verify_runs_in_a_git_hook(project):
     index = project.parent / "index"
     shutil.copy(project / ".git/index", index)
     found = verify(project, GIT_DIR=str(project / ".git"), GIT_INDEX_FILE=str(index))
@@ -341,14 +342,14 @@ def lock(**hashes):
     }
 
 
-def test_where_it_began_and_what_may_differ():
+def test_outputs_after_training_may_differ_on_other_hardware():
     then, now = lock(prepare="aa", train="bb", evaluate="cc"), lock(prepare="aa", train="bx", evaluate="yy")
     rows = compare_outs(then, now, list(then), other_hardware=False)
-    assert [row["ok"] for row in rows] == [True, False, False] and first_differing_stages(then, now, rows) == ["train"]
-    assert all(row["ok"] for row in compare_outs(then, now, list(then), other_hardware=True))
+    assert [row.ok for row in rows] == [True, False, False] and first_differing_stages(then, now, rows) == ["train"]
+    assert all(row.ok for row in compare_outs(then, now, list(then), other_hardware=True))
     now = lock(prepare="ax", train="bb", mine="cc")
     rows = compare_outs(then, now, [*then, "mine"], other_hardware=True)
-    assert [row["ok"] for row in rows] == [False, True, True, False]  # an out that is missing, one of a stage unknown
+    assert [row.ok for row in rows] == [False, True, True, False]  # an out that is missing, one of a stage unknown
 
 
 @pytest.mark.parametrize(
@@ -377,9 +378,9 @@ def test_where_it_began_and_what_may_differ():
         ("best_epoch", None),
     ],
 )
-def test_how_far_a_score_may_be_off(key, limit):
+def test_every_score_has_its_tolerance(key, limit):
     def ok(then, now):
-        return compare_scores(then, now, TOLERANCE)[0]["ok"]
+        return compare_scores(then, now, TOLERANCE)[0].ok
 
     if limit is None:
         assert ok({key: 0.1}, {key: 0.9}) and ok({key: 0.1}, {})
@@ -390,27 +391,26 @@ def test_how_far_a_score_may_be_off(key, limit):
     assert not ok({key: 0.5}, {}) and not ok({}, {key: 0.5}) and not ok({key: 0.5}, {key: "0.5"})
 
 
-def test_the_committed_metrics_have_a_rule_for_every_number():
+def test_most_committed_metrics_are_judged():
     """Those of the default run, against themselves: what is judged is equal, and most of it is judged."""
     for name, least in (("test", 40), ("train", 18)):
         content = json.loads((ROOT / f"metrics/{name}.json").read_text())
         rows = compare_scores(content, content, TOLERANCE)
-        assert all(row["ok"] for row in rows) and sum("limit" in row for row in rows) >= least
+        assert all(row.ok for row in rows) and sum(row.limit is not None for row in rows) >= least
 
 
-def test_names_mark_up_nothing_in_markdown():
-    outs = [{"stage": NASTY, "out": NASTY, "same": False, "ok": False}]
+def test_names_are_escaped_in_markdown():
+    outs = [OutRow(NASTY, NASTY, same=False, ok=False)]
     scores = {NASTY: compare_scores({NASTY: 0.5, f"hd95.{NASTY}": 1}, {NASTY: NASTY}, 0.02)}
     page = verified_markdown(
-        {"revision": NASTY, "commit": "0" * 40, "hardware": "other", "notes": [NASTY], "failures": [NASTY]}
-        | {"outs": outs, "scores": scores}
+        Verified(NASTY, "0" * 40, "other", notes=[NASTY], failures=[NASTY], outs=outs, scores=scores)
     )
     assert "<script>" not in page and "@you" not in page and "](" not in page and "www.z" not in page
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in table[:3]} == {4} and {line.count("|") for line in table[3:]} == {7}
 
 
-def test_libraries_that_are_others(tmp_path):
+def test_other_libraries_lists_versions_that_differ(tmp_path):
     (tmp_path / "requirements.txt").write_text(
         "dvc>1\nnumpy==0.0.1\nno-such-library==1 ; python_version > '3'\nno-other==1 ; python_version < '3'\n-r x.txt\n"
     )

@@ -4,6 +4,11 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from src.reproduction.history.experiments import ExperimentFiles
 
 
 def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -43,3 +48,16 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
         sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted")
+
+
+def experiment_files() -> "ExperimentFiles":
+    """Return where the stages of this project write the files of a run that `compare` and `summarize` read."""
+    from src.data.source.dataset import NAME
+    from src.reproduction.history.experiments import ExperimentFiles
+    from stages import EVALUATION, PREPARED
+
+    return ExperimentFiles(
+        scores=PurePosixPath(EVALUATION / "scores.csv"),
+        dataset=PurePosixPath(PREPARED / NAME),
+        params=PurePosixPath("params.yaml"),
+    )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools import parser, run
+from tools import experiment_files, parser, run
 
 if TYPE_CHECKING:
     from src.evaluation.comparison.runs import Run
@@ -59,14 +59,15 @@ def read_sides(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]
     """Read the runs of A and, if it is named, of B. Also return the names of other seeds whose scores are missing."""
     from src.reproduction.history.experiments import read_runs, with_other_seeds
 
+    files = experiment_files()
     texts = [text for text in (given.first, given.second) if text is not None]
     if not given.seeds:
-        first, second = read_runs(texts)
+        first, second = read_runs(texts, files)
         return [[first], [second]], []
     sides, without = [], []
     for text in texts:
         names = text.split(",")
-        runs, missing = with_other_seeds(text) if len(names) == 1 else (read_runs(names), [])
+        runs, missing = with_other_seeds(text, files) if len(names) == 1 else (read_runs(names, files), [])
         sides.append(runs)
         without += missing
     return sides, list(dict.fromkeys(without))

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tools import run
+from tools import experiment_files, run
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
     from src.report.text.cv_summary import joined_text
     from src.reproduction.history.experiments import read_runs
 
-    joined = summarize_sweep(read_runs(arguments.experiments))
+    joined = summarize_sweep(read_runs(arguments.experiments, experiment_files()))
     print(joined_text(joined))
     if arguments.json:
         write_json(arguments.json, joined)

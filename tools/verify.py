@@ -35,7 +35,7 @@ def main(given: argparse.Namespace) -> None:
     print(verified_text(verified))
     if given.markdown:
         write_text(given.markdown, verified_markdown(verified))
-    if verified["failures"]:
+    if verified.failures:
         raise UserError(failure_text(verified))
 
 

@@ -1,1 +1,1 @@
-"""Is a revision what it says? Run again in a copy and compared, with DVC and Git; neither NumPy nor TensorFlow."""
+"""Everything that looks at Git and DVC: verification, provenance, experiments, untracked files."""

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from src.evaluation.metrics.components import connected_components
 from src.evaluation.metrics.confusion import Counts, Scores
-from src.evaluation.metrics.regions import Mask, class_masks, connected_components
+from src.evaluation.metrics.regions import Mask, class_masks
 
 
 class ObjectScores(NamedTuple):

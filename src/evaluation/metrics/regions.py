@@ -1,17 +1,11 @@
-"""The mask of each class by itself, and the connected components of a mask."""
+"""The mask of each class by itself."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from src.evaluation.metrics.confusion import Counts
-
-LARGEST = 64_000_000  # pixels of an image above which boundaries and objects are left out: they need it as a whole
 Mask = NDArray[np.uint8]
 
 
@@ -45,39 +39,3 @@ def class_masks(truth: Mask, prediction: Mask, classes: int) -> Iterator[tuple[M
 def _span(one: tuple[slice, ...] | None, other: tuple[slice, ...] | None, axis: int) -> slice:
     spans = [place[axis] for place in (one, other) if place is not None]
     return slice(min((span.start for span in spans), default=0), max((span.stop for span in spans), default=0))
-
-
-@dataclass(frozen=True)
-class Components:
-    """The connected components of a mask. Entry 0 of every list is the background, entry n is component n.
-
-    Attributes:
-        labels: The component of each pixel, int32 [height, width]; 0 for the background.
-        left: First column of the bounding box, int64 [components + 1], as the next four.
-        top: First row of the bounding box.
-        width: Columns of the bounding box.
-        height: Rows of the bounding box.
-        areas: Number of pixels.
-    """
-
-    labels: NDArray[np.int32]
-    left: Counts
-    top: Counts
-    width: Counts
-    height: Counts
-    areas: Counts
-
-
-def connected_components(mask: Mask, connectivity: Literal[4, 8]) -> Components:
-    """Label the connected components of a mask (OpenCV).
-
-    Args:
-        mask: uint8 [height, width], not empty; pixels other than 0 belong to components.
-        connectivity: 4 if pixels are connected by sides only, 8 if also by corners.
-
-    Returns:
-        The components, numbered from 1.
-    """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=connectivity, ltype=cv2.CV_32S)
-    left, top, width, height, areas = np.asarray(stats, np.int64).T  # in the order of cv2.CC_STAT_LEFT … AREA
-    return Components(labels.astype(np.int32, copy=False), left, top, width, height, areas)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.store import release
-from src.evaluation.metrics.regions import Mask, connected_components
+from src.evaluation.metrics.components import connected_components
+from src.evaluation.metrics.regions import Mask
 
 STRIP = 2**22  # pixels of a strip, if `smallest` allows it; bounds the memory
 AROUND = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if row or column]

@@ -10,8 +10,9 @@ from src.data.store.subsets import Subset
 from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
 from src.evaluation.metrics.boundary import boundary_scores
 from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion_matrix, overlap
+from src.evaluation.metrics.limits import LARGEST
 from src.evaluation.metrics.objects import count_objects, object_scores
-from src.evaluation.metrics.regions import LARGEST, Mask
+from src.evaluation.metrics.regions import Mask
 from src.progress import parallel_map
 
 OBJECTS = ("object_precision", "object_recall", "object_f1")

@@ -39,7 +39,13 @@ def check_out(folder: Path) -> None:
 
 
 def score_ready(labelled: LabelledFolder, ready: ReadyMasks, tolerance: float) -> Results:
-    """What ready masks score on the images they are of."""
+    """Measure ready-made masks, for example of a second annotator, against the truth.
+
+    Args:
+        labelled: The labelled images.
+        ready: The masks to score.
+        tolerance: Tolerance of the surface Dice, in the data's units.
+    """
     predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
     shown = progress(predictions, len(labelled.images), "score")
     return measure_all(labelled.images, shown, tolerance)

@@ -8,8 +8,8 @@ from src.errors import UserError, listing
 from src.report.run.run_files import RunFiles
 from src.report.run.run_results import RunResults, read_results
 from src.report.text.format import Scores
+from src.reproduction.history.lock import Lock
 from src.reproduction.history.provenance import (
-    Stages,
     changed_since,
     parameters,
     read_stages,
@@ -30,7 +30,7 @@ class CardSources(RunResults):
         changed: Code and settings that have changed since the stages ran.
     """
 
-    stages: Stages
+    stages: Lock
     params: Scores
     commit: str
     uncommitted: Sequence[str]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from src.data.source.dataset import Dataset
 from src.data.store.subsets import FEWEST_GROUPS
-from src.evaluation.metrics.regions import LARGEST
+from src.evaluation.metrics.limits import LARGEST
 from src.report.text.format import Scores, aligned, interval, interval_in_brackets, number
 
 

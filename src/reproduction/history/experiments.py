@@ -1,10 +1,10 @@
-"""Runs read from wherever they are: a folder, or any revision or experiment of DVC, without checking it out."""
+"""Read runs from a folder, or from a revision or an experiment of DVC without checking it out."""
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 import dvc.api
 from dvc.exceptions import DvcException
@@ -13,62 +13,90 @@ from dvc_data.index.index import DataIndexDirError
 
 from src.data.source.dataset import NAME, Dataset
 from src.errors import UserError, listing
-from src.evaluation.comparison.runs import SEED, Run, find_sweeps, scoring_changes
+from src.evaluation.comparison.runs import SEED, Parameters, Run, find_sweeps, scoring_changes
 from src.files import flatten, parse_yaml, read_text, read_yaml
 from src.section import validate
 
-SCORES = "data/evaluation/scores.csv"
-DATASET = f"data/prepared/{NAME}"
-PARAMS = "params.yaml"
 UNREADABLE = (DvcException, DataIndexDirError, OSError, UnicodeDecodeError)
 
 
-def read_runs(names: Sequence[str]) -> list[Run]:
-    """The named runs; of no name, the one sweep among the experiments derived from HEAD.
+@dataclass(frozen=True)
+class ExperimentFiles:
+    """Where a project keeps the files of a run, as paths relative to it; revisions are read at the same paths.
 
-    A name is that of a folder that holds scores.csv or data/evaluation/scores.csv, else of a Git revision or an
-    experiment. `UserError` names every one that is unknown or has no scores, or the sweeps to choose from.
+    Attributes:
+        scores: The table of scores, scores.csv.
+        dataset: The resolved dataset.yaml.
+        params: The parameters, params.yaml.
+    """
+
+    scores: PurePosixPath
+    dataset: PurePosixPath
+    params: PurePosixPath
+
+
+def read_runs(names: Sequence[str], files: ExperimentFiles) -> list[Run]:
+    """Read runs by name.
+
+    Args:
+        names: Folders that hold scores.csv themselves or at `files.scores`, Git revisions, or experiments. If empty,
+            the only sweep among the experiments derived from HEAD is read.
+        files: Where runs keep their files.
+
+    Raises:
+        UserError: Runs are unknown or have no scores, or there is not exactly one sweep. The message lists them.
     """
     runs, problems = [], []
-    for name in names or _only_sweep():
+    for name in names or _only_sweep(files):
         try:
-            runs.append(read_folder(name) if is_folder(name) else _read_revision(name))
+            runs.append(read_folder(name, files) if is_folder(name, files) else _read_revision(name, files))
         except UNREADABLE as error:
             problems.append(f"{name}: {error}")
     if problems:
         raise UserError(
-            "no scores of these runs are at hand; `dvc exp list` shows what there is, `dvc exp pull REMOTE NAME` or "
-            f"`dvc pull` brings it, and a folder must hold scores.csv or {SCORES}\n{listing(problems)}"
+            "no scores of these runs are available here; `dvc exp list` shows the experiments, `dvc exp pull REMOTE "
+            "NAME` or `dvc pull` fetches them, and a folder must hold scores.csv or "
+            f"{files.scores}\n{listing(problems)}"
         )
     return runs
 
 
-def is_folder(name: str) -> bool:
-    """Whether the name is that of a folder with scores; a revision of this name is then passed over."""
-    return bool(name) and any((Path(name) / path).is_file() for path in ("scores.csv", SCORES))
+def is_folder(name: str, files: ExperimentFiles) -> bool:
+    """Return whether a name is that of a folder with scores; a revision of the same name is then not read.
 
-
-def read_folder(name: str) -> Run:
-    """The run of a project's folder, of its data/evaluation, or of any folder with scores.csv and dataset.yaml.
-
-    Parameters are those of the project; there are none (an empty mapping) where the folder is no project's.
+    Args:
+        name: The name of a run.
+        files: Where runs keep their files.
     """
-    scores = next(path for path in (Path(name) / "scores.csv", Path(name) / SCORES) if path.is_file()).resolve()
-    beside, project = (
-        scores.with_name(NAME),
-        scores.parents[2] if scores.parts[-3:] == tuple(SCORES.split("/")) else None,
-    )
-    described = beside if beside.is_file() or project is None else project / DATASET
+    return bool(name) and any((Path(name) / path).is_file() for path in ("scores.csv", files.scores))
+
+
+def read_folder(name: str, files: ExperimentFiles) -> Run:
+    """Read a run from a project, from its folder with the scores, or from any folder with scores.csv and dataset.yaml.
+
+    Args:
+        name: The folder.
+        files: Where runs keep their files.
+
+    Returns:
+        The run. Its parameters are those of the project, or empty if the folder does not belong to a project.
+    """
+    scores = next(path for path in (Path(name) / "scores.csv", Path(name) / files.scores) if path.is_file()).resolve()
+    depth = len(files.scores.parts)
+    project = scores.parents[depth - 1] if scores.parts[-depth:] == files.scores.parts else None
+    described = scores.with_name(NAME)
+    if not described.is_file() and project:
+        described = project / files.dataset
     dataset = validate(Dataset, read_yaml(described) or {}, described)
-    settings = project / PARAMS if project else None
+    settings = project / files.params if project else None
     params = flatten(read_yaml(settings) or {}) if settings and settings.is_file() else {}
     return Run(name, params, dataset, _rows(read_text(scores), name))
 
 
-def _read_revision(name: str) -> Run:
-    params = _params(name)
-    dataset = validate(Dataset, parse_yaml(dvc.api.read(DATASET, rev=name), Path(DATASET)), Path(DATASET))
-    return Run(name, params, dataset, _rows(dvc.api.read(SCORES, rev=name), name))
+def _read_revision(name: str, files: ExperimentFiles) -> Run:
+    params, place = _params(name, files), Path(files.dataset)
+    dataset = validate(Dataset, parse_yaml(dvc.api.read(str(files.dataset), rev=name), place), place)
+    return Run(name, params, dataset, _rows(dvc.api.read(str(files.scores), rev=name), name))
 
 
 def _rows(text: str, name: str) -> list[dict[str, str]]:
@@ -78,38 +106,43 @@ def _rows(text: str, name: str) -> list[dict[str, str]]:
         raise UserError(f"{name}: scores.csv cannot be read: {error}") from None
 
 
-def with_other_seeds(name: str) -> tuple[list[Run], list[str]]:
-    """The named run, then those among HEAD and its experiments that differ from it in the seed alone.
+def with_other_seeds(name: str, files: ExperimentFiles) -> tuple[list[Run], list[str]]:
+    """Read a run, and those among HEAD and its experiments that differ from it in the seed alone.
 
-    Of several with one seed only the first. Returned too are the names of those without scores at hand, left out. A
-    folder is taken alone.
+    Args:
+        name: The name of the run. No other runs are read with a folder.
+        files: Where runs keep their files.
+
+    Returns:
+        The runs, one for each seed, the named one first; and the names of runs that were left out since their scores
+        are not available here.
     """
-    runs = read_runs([name])
+    runs = read_runs([name], files)
     without: list[str] = []
-    if is_folder(name):
+    if is_folder(name, files):
         return runs, without
-    for other, params in _derived(["HEAD"]).items():
+    for other, params in _derived(files, ["HEAD"]).items():
         keys = [scoring_changes([run.params, params]) for run in runs]
         if all(found == [SEED] for found in keys):
             try:
-                runs.append(_read_revision(other))
+                runs.append(_read_revision(other, files))
             except UNREADABLE:
                 without.append(other)
     return runs, without
 
 
-def _derived(others: Sequence[str] = ()) -> dict[str, Mapping[str, Any]]:
-    """Name → parameters of `others` and the experiments derived from HEAD."""
+def _derived(files: ExperimentFiles, others: Sequence[str] = ()) -> Mapping[str, Parameters]:
+    """Name → parameters of `others` and of the experiments derived from HEAD."""
     try:
         with Repo() as repo:
             found = [name for experiments in repo.experiments.ls().values() for name, _ in experiments]
-        return {name: _params(name) for name in [*others, *found]}
+        return {name: _params(name, files) for name in [*others, *found]}
     except DvcException as error:
         raise UserError(str(error)) from None
 
 
-def _only_sweep() -> list[str]:
-    params = _derived()
+def _only_sweep(files: ExperimentFiles) -> list[str]:
+    params = _derived(files)
     found = find_sweeps(params)
     if not found:
         raise UserError(
@@ -122,5 +155,5 @@ def _only_sweep() -> list[str]:
     return found[0]
 
 
-def _params(name: str) -> dict[str, Any]:
-    return flatten(dvc.api.params_show(PARAMS, rev=name))
+def _params(name: str, files: ExperimentFiles) -> Parameters:
+    return flatten(dvc.api.params_show(str(files.params), rev=name))

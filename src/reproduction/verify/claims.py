@@ -1,44 +1,54 @@
-"""What a revision says of itself, before anything is run: dvc.lock beside the files of the commit."""
+"""What a revision states of itself, checked before anything is run: its dvc.lock against the files of the commit."""
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dvc.dependency import ParamsDependency
+from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException
+from dvc.output import Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from src.errors import UserError
-from src.files import parse_yaml, read_text
+from src.reproduction.history.lock import LOCK, STALE, Lock, read_lock
 from src.reproduction.verify.copy import CACHE
 
-LOCK = "dvc.lock"
-STALE = "dvc repro, and commit dvc.lock with what else it changed"
 
+@dataclass(frozen=True)
+class MissingData:
+    """Data that DVC tracks and that cannot be had.
 
-def read_lock(project: Path) -> dict[str, Any]:
-    """Stage → its cmd, deps, params and outs, as dvc.lock has them."""
-    lock = parse_yaml(read_text(project / LOCK), Path(LOCK))
-    if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
-        raise UserError(f"{LOCK}: lists no stages; {STALE}")
-    return lock["stages"]
+    Attributes:
+        out: The file or folder.
+        problem: What is wrong and what helps, in words.
+    """
+
+    out: Output
+    problem: str
 
 
 def check_revision(project: Path, committed: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The stages of dvc.yaml in their order, and all that is wrong with the copy of a revision as it stands.
+    """Check the copy of a revision. Data that stages read and DVC tracks is fetched first.
 
-    What DVC tracks and stages read is brought there first. committed: files that must be in Git.
+    Args:
+        project: The copy.
+        committed: Files that must be in Git.
+
+    Returns:
+        The names of the stages in dvc.yaml in their order, and everything that is wrong, in words.
+
+    Raises:
+        UserError: DVC cannot read the revision.
     """
     try:
         with Repo(project) as repo:
             pipeline = [stage for stage in repo.stage.load_all(str(project / "dvc.yaml")) if stage.cmd]
-            missing = _bring(repo, pipeline)
-            locked = read_lock(project)
-            problems = list(_problems(pipeline, locked, missing))
+            missing = _fetch(repo, pipeline)
+            problems = list(_problems(pipeline, read_lock(project), missing))
         absent = [name for name in committed if not (project / name).exists()]
         problems += [f"{name}: not in Git at this revision, so it cannot be compared → git add it" for name in absent]
         return [stage.name for stage in pipeline], list(dict.fromkeys(problems))
@@ -46,44 +56,47 @@ def check_revision(project: Path, committed: Sequence[str]) -> tuple[list[str], 
         raise UserError(f"DVC cannot read the revision: {error}") from None
 
 
-def _bring(repo: Any, pipeline: Sequence[PipelineStage]) -> list[tuple[Any, str]]:
-    """Get what `.dvc` files stand for and the pipeline reads, from the repository's cache, else from its remotes.
+def _fetch(repo: Repo, pipeline: Sequence[PipelineStage]) -> list[MissingData]:
+    """Fetch the data that `.dvc` files stand for and the pipeline reads, from the cache, else from remotes.
 
-    Returns what is in neither, and in words what is wrong with it.
+    Returns what is in neither.
     """
     deps = [dep for stage in pipeline for dep in stage.deps]
     tracked = [out for stage in repo.index.stages if not stage.cmd for out in stage.outs if _overlaps(out, deps)]
-    said: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for remote in (CACHE, None):
-        logging.disable(logging.WARNING if remote else logging.NOTSET)  # of the cache: the remotes may have it
+        # A file that the cache lacks is not worth a warning: the remotes may have it.
+        logging.disable(logging.WARNING if remote else logging.NOTSET)
         for file in dict.fromkeys(out.stage.path for out in tracked if not out.exists):
             try:
                 repo.fetch([file], remote=remote)
             except (DvcException, OSError) as error:  # a remote that does not answer
-                said[file] = f" ({(str(error) or type(error).__name__).splitlines()[0]})"
+                errors[file] = f" ({(str(error) or type(error).__name__).splitlines()[0]})"
             with suppress(DvcException):
                 repo.checkout([file], force=True)
-    return [(out, _missing(out, said.get(out.stage.path, ""))) for out in tracked if out.workspace_status()]
+    return [
+        MissingData(out, _missing(out, errors.get(out.stage.path, ""))) for out in tracked if out.workspace_status()
+    ]
 
 
-def _missing(out: Any, said: str) -> str:
+def _missing(out: Output, error: str) -> str:
     file = os.path.relpath(out.stage.path, out.repo.root_dir)
     remedy = f"dvc pull {file} where it can be had, or dvc push it from where it was made"
-    return f"{out}: what {file} stands for is neither in the cache nor in a remote{said} → {remedy}"
+    return f"{out}: what {file} stands for is neither in the cache nor in a remote{error} → {remedy}"
 
 
-def _overlaps(path: Any, others: Iterable[Any]) -> bool:
-    """Whether one of them is it, holds it or lies in it."""
+def _overlaps(path: Output, others: Iterable[Output]) -> bool:
+    """Whether the path equals, contains or lies in one of the others."""
     return any(_within(path, other) or _within(other, path) for other in others)
 
 
-def _within(inner: Any, outer: Any) -> bool:
+def _within(inner: Output, outer: Output) -> bool:
     return Path(inner.fs_path).is_relative_to(outer.fs_path)
 
 
-def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: list[tuple[Any, str]]) -> Iterator[str]:
+def _problems(pipeline: Sequence[PipelineStage], locked: Lock, missing: Sequence[MissingData]) -> Iterator[str]:
     made = {out.fs_path: out for stage in pipeline for out in stage.outs}
-    yield from (wrong for _, wrong in missing)
+    yield from (data.problem for data in missing)
     for stage in pipeline:
         name = stage.name
         if name not in locked:
@@ -94,16 +107,10 @@ def _problems(pipeline: Sequence[Any], locked: dict[str, Any], missing: list[tup
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
                 yield from _stale_params(name, dep)
-            elif not _overlaps(dep, [out for out, _ in missing]):
+            elif not _overlaps(dep, [data.out for data in missing]):
                 yield from _stale_dep(name, dep, made)
         for out in stage.outs:
-            if not out.hash_info:
-                yield f"{LOCK}: says nothing of {out}, which stage {name} writes → {STALE}"
-            elif out.exists and out.changed_checksum():
-                remedy = (
-                    f"if the lock is right, dvc repro and commit {out}; if it is not, nothing shows where this is from"
-                )
-                yield f"{out}: not the file that stage {name} wrote, by its hash in {LOCK} → {remedy}"
+            yield from _stale_out(name, out)
 
 
 def _stale_params(name: str, dep: ParamsDependency) -> Iterator[str]:
@@ -112,7 +119,7 @@ def _stale_params(name: str, dep: ParamsDependency) -> Iterator[str]:
         yield f"{LOCK}: stage {name} ran with other parameters than {file} holds ({keys}) → {STALE}"
 
 
-def _stale_dep(name: str, dep: Any, made: dict[str, Any]) -> Iterator[str]:
+def _stale_dep(name: str, dep: Dependency, made: Mapping[str, Output]) -> Iterator[str]:
     if dep.fs_path in made:
         if dep.hash_info != made[dep.fs_path].hash_info:
             yield f"{LOCK}: stage {name} read another {dep} than stage {made[dep.fs_path].stage.name} wrote → {STALE}"
@@ -123,3 +130,11 @@ def _stale_dep(name: str, dep: Any, made: dict[str, Any]) -> Iterator[str]:
         yield f"{dep}: stage {name} reads it, and it is neither in Git nor in DVC at this revision → {remedy}"
     elif dep.changed_checksum():
         yield f"{LOCK}: stage {name} ran with another {dep} than this revision holds → {STALE}"
+
+
+def _stale_out(name: str, out: Output) -> Iterator[str]:
+    if not out.hash_info:
+        yield f"{LOCK}: says nothing of {out}, which stage {name} writes → {STALE}"
+    elif out.exists and out.changed_checksum():
+        remedy = f"if the lock is right, dvc repro and commit {out}; if it is not, nothing shows where this is from"
+        yield f"{out}: not the file that stage {name} wrote, by its hash in {LOCK} → {remedy}"

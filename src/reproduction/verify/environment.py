@@ -1,4 +1,4 @@
-"""Libraries that are not here as a revision's requirements.txt wants them: the first suspects if results differ."""
+"""Installed libraries that differ from a revision's requirements.txt: the first suspects if results differ."""
 
 import importlib.metadata
 from pathlib import Path
@@ -9,7 +9,10 @@ from src.files import read_text
 
 
 def other_libraries(requirements: Path) -> list[str]:
-    """NAME VERSION (wanted: …) for each; a line that is no requirement, as -r or --hash, is passed over."""
+    """List installed libraries that do not meet a requirements file, as "NAME VERSION (wanted: …)".
+
+    Lines that are not requirements, such as -r or --hash, are skipped. The list is empty if there is no file.
+    """
     found = []
     for line in read_text(requirements).splitlines() if requirements.is_file() else []:
         try:

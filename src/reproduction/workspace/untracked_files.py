@@ -1,8 +1,8 @@
-"""What experiments in a copy of the project (`dvc exp run --temp`, `--queue`) would not find of a data set.
+"""Files of a data set that experiments in a copy of the project (`dvc exp run --temp`, `--queue`) would not find.
 
-Such a copy holds what is in Git's index, with its uncommitted changes, and the outputs of the .dvc files and pipelines
-that are. All else stays behind. DVC stops at a folder that is missing as a whole, with no more than its name; of one
-that is there in part it says nothing.
+Such a copy holds the files in Git's index, with their uncommitted changes, and the outputs of the .dvc files and
+pipelines in the index. Nothing else is copied. If a whole folder is missing, DVC stops and names it; if a part of a
+folder is missing, DVC does not notice.
 """
 
 import math
@@ -19,7 +19,7 @@ COPIES = "experiments in a copy (--temp, --queue)"
 
 
 def warn_of_untracked(source: str) -> None:
-    """Print what of the data set at `source` copies of this project would not find, if anything, and what helps."""
+    """Print which files of the data set copies of this project would not find, and the commands that help."""
     if files := untracked_files(source, Path.cwd()):
         print(f"note: {_words(source, files, Path.cwd())}")
 
@@ -45,12 +45,17 @@ def stop_in_incomplete_copy(source: str) -> None:
 
 
 def untracked_files(source: str, project: Path) -> list[str]:
-    """The files of the data set that neither Git nor DVC knows in the project, as paths below `source`, in order.
+    """Find the files of a data set that neither Git nor DVC tracks.
 
-    The list is empty if the project is not a DVC project in a Git repository, and for a folder that is named by its
-    full path, since copies read it where it is. project: a path without links.
+    Args:
+        source: Folder of the data set, relative to the project or absolute.
+        project: Folder of the project, a path without links.
+
+    Returns:
+        Paths below `source`, sorted. The list is empty if the project is not a DVC project in a Git repository, and if
+        `source` is an absolute path, since copies read it where it is.
     """
-    from dvc.exceptions import DvcException  # imported late: most runs are in no copy, and it takes half a second
+    from dvc.exceptions import DvcException  # imported late: it takes half a second, and most runs are not in a copy
     from dvc.repo import Repo
 
     folder = project / os.path.normpath(source)
@@ -67,17 +72,17 @@ def untracked_files(source: str, project: Path) -> list[str]:
 
 
 def _words(source: str, files: list[str], project: Path) -> str:
-    """Of what copies lack which files, and the commands that help."""
+    """Which files copies lack, and the commands that help."""
     name = os.path.normpath(source)
     folder, quoted = project / name, shlex.quote(name)
     if Path(name).parts[0] == os.pardir:
         return f"{name} leads elsewhere from {COPIES}: write its full path into params.yaml: source: {folder.resolve()}"
-    there = len(_files(folder))
-    if len(files) < there:
-        few = f"{len(files)} of the {there} files in {name} are known to neither Git nor DVC: {COPIES} lack them"
+    total = len(_files(folder))
+    if len(files) < total:
+        few = f"{len(files)} of the {total} files in {name} are known to neither Git nor DVC: {COPIES} lack them"
         return f"{few}\n{listing(map(printable, files))}\n`git add` or `dvc add` them, then {COMMIT}"
     added, rules = [f"{name}.dvc"], Path(name).with_name(".gitignore")
-    if (project / rules).exists() or not _is_ignored(project, name):  # then dvc add writes one
+    if (project / rules).exists() or not _is_ignored(project, name):  # dvc add writes one unless Git ignores the folder
         added.append(str(rules))
     lines = [f"{name} is known to neither Git nor DVC: {COPIES} do not find it"]
     lines += [f"  dvc add {quoted} && git add {shlex.join(added)} && {COMMIT}"]
