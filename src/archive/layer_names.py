@@ -8,41 +8,41 @@ PARTS = "ab"  # the two convolutions of a block
 
 
 def encoder(level: int) -> str:
-    """Name the encoder's block at a level; level 0 has the images' own resolution."""
+    """The encoder's block at a level; level 0 has the images' own resolution."""
     return f"down{level}"
 
 
 def decoder(level: int) -> str:
-    """Name the decoder's block at a level."""
+    """The decoder's block at a level."""
     return f"up{level}"
 
 
 def convolution(block: str, part: str) -> str:
-    """Name a 3 × 3 convolution of a block.
+    """A 3 × 3 convolution.
 
     Args:
-        block: Name of the block, see `encoder` and `decoder`.
-        part: One of `PARTS`.
+        block: name of an encoder or decoder block, or `BOTTOM`.
+        part: one of `PARTS`.
     """
     return f"{block}_conv_{part}"
 
 
 def normalisation(block: str, part: str) -> str:
-    """Name the batch normalisation after a convolution of a block.
+    """The batch normalisation after a convolution.
 
     Args:
-        block: Name of the block, see `encoder` and `decoder`.
-        part: One of `PARTS`.
+        block: as in `convolution`.
+        part: as in `convolution`.
     """
     return f"{block}_norm_{part}"
 
 
 def activation(block: str, part: str) -> str:
-    """Name the ReLU after a convolution of a block.
+    """The ReLU after a convolution.
 
     Args:
-        block: Name of the block, see `encoder` and `decoder`.
-        part: One of `PARTS`.
+        block: as in `convolution`.
+        part: as in `convolution`.
     """
     return f"{block}_relu_{part}"
 
