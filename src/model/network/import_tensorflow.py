@@ -11,7 +11,7 @@ def import_tensorflow_quietly() -> None:
     """Import TensorFlow and Keras; a stage or tool calls this before it imports a module that uses them.
 
     No setting turns off TensorFlow's start-up notes. So standard error goes to a temporary file meanwhile, and is shown
-    only if the import fails. The libraries in `UNUSED` seem not to be installed meanwhile, which saves two fifths of
+    only if the import fails. The libraries in `UNUSED` seem not to be installed meanwhile, which saves a quarter of
     the time. Without this call the same modules work, with a slower start and the notes.
     """
     if "keras" in sys.modules:
