@@ -1,8 +1,7 @@
 """Does one run score better than another, on the test images that both have?"""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -162,7 +161,7 @@ def notes(shared: SharedImages, sizes: Sequence[int]) -> list[str]:
     return lines
 
 
-def all_rows(compared: Mapping[str, Any]) -> dict[str, Compared]:
+def all_rows(compared: Compared) -> dict[str, Compared]:
     """Return the row of each key, such as dice.mean or dice.cell; of a class that is called "mean" there is none."""
     found: dict[str, Compared] = {}
     for measure in MEASURES:

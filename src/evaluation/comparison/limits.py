@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from src.errors import UserError, listing
 from src.evaluation.comparison.comparison import all_rows
 from src.evaluation.comparison.table import MEASURES
+from src.evaluation.comparison.verdict import Compared
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_gates(texts: Sequence[str], classes: Sequence[str]) -> dict[str, float]
     return gates
 
 
-def check_gates(gates: Mapping[str, float], compared: Mapping[str, Any]) -> dict[str, GateResult]:
+def check_gates(gates: Mapping[str, float], compared: Compared) -> dict[str, GateResult]:
     """Check by how much scores fell.
 
     A gate fails if the whole interval of B - A lies below -most or, where there is no interval, if the difference does.

@@ -1,6 +1,6 @@
 """Measurements of a subset become the scores in metrics/test.json and the rows of classes.csv and confusion.csv."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
     return round_scores(scores | ({"left_out": results.left_out} if results.left_out else {}))
 
 
-def pixel_scores(scores: Mapping[str, Any]) -> Metrics:
+def pixel_scores(scores: Metrics) -> Metrics:
     """Return Dice, IoU and accuracy of a `summary`: what a baseline is compared by."""
     classes = {
         name: {key: value for key, value in values.items() if key in POOLED}

@@ -31,7 +31,7 @@ def read_stages(root: Path) -> Lock:
     return {name: lock[name] for name in STAGES}
 
 
-def parameters(stages: Lock) -> dict[str, Any]:
+def parameters(stages: Lock) -> dict[str, Any]:  # Any: values of params.yaml
     """Return the settings that the stages ran with: `train` → a section, or `data.source` → its value."""
     return {key: value for entry in stages.values() for key, value in entry.get("params", {})["params.yaml"].items()}
 
