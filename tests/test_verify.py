@@ -288,7 +288,7 @@ def test_an_unknown_revision_is_refused(project, name):
 def test_verify_refuses_what_it_cannot_verify(project, tmp_path):
     found = verify(project, "HEAD~1")
     assert found.returncode == 1 and "dvc.lock: not in Git at this revision" in found.stderr
-    assert "--tolerance is" in verify(project, "--tolerance", "0.1").stderr
+    assert "--tolerance needs" in verify(project, "--tolerance", "0.1").stderr
     found = call(project, sys.executable, "-m", "tools.verify", TMPDIR=str(project / "data"))
     assert found.returncode == 1 and "lies in the repository" in found.stderr
     (project / ".gitignore").open("a").write("/metrics/test.json\n")
