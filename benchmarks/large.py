@@ -106,9 +106,12 @@ def _score(work: Path) -> None:
     from src.evaluation.scoring.baseline import ColourClassifier
     from src.evaluation.scoring.measure import measure_all
     from src.evaluation.scoring.save_predictions import save_predictions
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+    from src.params import PlannedModel
+
+    import_tensorflow_quietly()
     from src.model.inference.predictor import Predictor
     from src.model.network.unet import build_unet
-    from src.params import PlannedModel
 
     store = Store(work / "prepared")
     image = Subset.ungrouped(store, [0])
@@ -123,11 +126,14 @@ def _score(work: Path) -> None:
 def _predict(work: Path) -> None:
     """The default network, with its probabilities."""
     from src.data.crops.normalise import Normalisation
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+    from src.params import PlannedModel
+    from tools import predict
+
+    import_tensorflow_quietly()
     from src.model.network.device import prepare_device
     from src.model.network.model_file import write_model
     from src.model.network.unet import build_unet
-    from src.params import PlannedModel
-    from tools import predict
 
     prepare_device(0, "auto")
     write_model(

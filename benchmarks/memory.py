@@ -64,12 +64,15 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     from src import params
     from src.data.store.prepare import prepare
     from src.data.store.subsets import Subset
-    from src.model.training.loop import train_unet
-    from src.model.training.setup import prepare_training
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.params import PlannedModel, Precision
     from src.plan.facts import Facts
     from src.plan.memory import TrainingSize, peak_bytes
     from src.plan.plan import plan_training
+
+    import_tensorflow_quietly()  # as the train stage does; the peak depends on it
+    from src.model.training.loop import train_unet
+    from src.model.training.setup import prepare_training
 
     make(work / "set", setting["side"], setting["classes"])
     chosen = params.load()

@@ -50,7 +50,7 @@ def test_the_rule_that_groups_dependent_images_is_proposed(tmp_path, params, nam
     folder = write_scenes(tmp_path / "set", named)
     lines, error = checked(folder, params().split)
     text = "\n".join(lines)
-    assert error is None and "count as independent" in text
+    assert error is None and "are in different groups" in text
     line = re.search(r"in dataset.yaml: (group: .*)", text)
     assert line and yaml.safe_load(line[1].split("   #")[0])["group"] == rule
     ids = [name for name, _ in named]
@@ -101,9 +101,12 @@ def test_independent_images_get_no_advice(tmp_path, params):
 @pytest.mark.parametrize(
     ("ids", "said"),
     [
-        ([f"video_{n // 4}_{n:03d}" for n in range(12)], "12 names have 3 beginnings, such as 'video_0' of 4"),
-        (["a/1", "a/2", "b/1", "b/2"], "4 names have 2 beginnings, such as 'a' of 2"),
-        ([f"Image_{n:02d}{side}" for n in range(6) for side in "LR"], "6 beginnings, such as 'Image_00' of 2"),
+        ([f"video_{n // 4}_{n:03d}" for n in range(12)], "12 names start in 3 ways, such as 4 names with 'video_0'"),
+        (["a/1", "a/2", "b/1", "b/2"], "4 names start in 2 ways, such as 2 names with 'a'"),
+        (
+            [f"Image_{n:02d}{side}" for n in range(6) for side in "LR"],
+            "start in 6 ways, such as 2 names with 'Image_00'",
+        ),
         ([f"patient_{n}_1" for n in range(12)], ""),  # each of its own
         ([f"image_{n}" for n in range(12)], ""),  # all alike
         ([f"{n:03d}" for n in range(12)], ""),
@@ -116,7 +119,7 @@ def test_names_that_start_alike_are_reported(tmp_path, params, ids, said):
     assert said in "\n".join(lines) and (len(lines) > 1) == bool(said)
     if said:
         group = yaml.safe_load(lines[2].rpartition("dataset.yaml: ")[2])["group"]
-        assert f"{len(set(groups_by_rule(tmp_path, group, ids).values()))} beginnings" in lines[1]
+        assert f"start in {len(set(groups_by_rule(tmp_path, group, ids).values()))} ways" in lines[1]
 
 
 def test_rules_make_groups_of_several_images():

@@ -97,6 +97,7 @@ def make_run(folder, names, intervals=True):
     write_csv(folder / "data/checks.csv", [found] * 7, list(found))
     test = made_scores(names, 101, intervals) | {"images": 3, "groups": 2}
     test["empty"] = {foreground[-1]: {"images": 2, "false_alarms": 1, "area": 0.0123}}
+    test["empty"] |= {name: {"images": 0, "false_alarms": 0, "area": 0.0} for name in foreground[:-1]}
     test["calibration"] = {"ece": 0.0417, "ece_undecided": 0.0523, "brier": 0.0631, "brier_undecided": 0.0747}
     test["decisions"] = {"temperature": 1.37, "dice": {"gain": 0.0123}}
     test["baseline"] = made_scores(names, 102, intervals) | {"largest_class": {names[0]: 0.517}}
@@ -278,7 +279,7 @@ def test_a_stage_that_read_a_different_file_is_refused(run_of, stage, name):
     content = yaml.safe_load((folder / "dvc.lock").read_text())
     next(entry for entry in content["stages"][stage]["deps"] if entry["path"] == name)["md5"] = "0" * 32
     write_yaml(folder / "dvc.lock", content)
-    with pytest.raises(UserError, match=f"  {re.escape(name)}: stage {stage} read another than"):
+    with pytest.raises(UserError, match=f"  {re.escape(name)}: stage {stage} read a different version than"):
         written(folder)
 
 
@@ -381,3 +382,12 @@ def test_a_refused_run_keeps_the_earlier_card(run_of, monkeypatch):
 def test_a_line_break_in_a_finding_survives_the_table(made):
     rows = read_csv(made["hostile"] / "data/checks.csv")
     assert rows[0]["what"].count("\n") == 1
+
+
+def test_failures_list_false_alarms_of_classes_that_have_some(tmp_path):
+    from src.report.card.scores_section import failures_section
+    from src.report.run.run_results import read_results
+    from tools.card import run_files
+
+    results = read_results(run_files(), make_run(tmp_path, ["a", "b", "c"]))
+    assert "<code>c</code> on 1 of 2" in failures_section(results) and " of 0" not in failures_section(results)

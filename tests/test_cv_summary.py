@@ -137,7 +137,7 @@ def test_few_groups_and_absent_classes_are_left_out():
         ),
         (lambda runs: [*runs[1:], with_params(runs[0], {"seed": 1})], ["split.fold: 2 (fold 2)", "seed: 0 (fold 2)"]),
         (lambda runs: [*runs[1:], with_params(runs[0], {"split.folds": 5})], ["split.folds: 4 (fold 2)"]),
-        (lambda runs: [make_run(scores(range(9), 0), "alone")], ["one value of seed is no sweep"]),
+        (lambda runs: [make_run(scores(range(9), 0), "alone")], ["a sweep needs at least two values of seed"]),
         (lambda runs: [make_run(scores(range(9), 0), name) for name in "ab"], ["seed=0 twice: a, b"]),
         (
             lambda runs: [*runs[1:], Run("fold 3", runs[0].params, Dataset(classes={0: "sky", 1: "cell"}), [])],

@@ -175,7 +175,7 @@ def test_numbers_that_seem_to_mean_no_data_are_warned_of(tmp_path):
     store = run(tmp_path / "set", tmp_path / "out")
     rows = {row["file"]: row for row in read_csv(tmp_path / "out/checks.csv")}
     assert len(store) == 6 and set(rows) == {"low", "high", "masks"}  # all have the same mask
-    assert rows["low"]["what"].startswith("1.6% of the image's numbers are -9999, farther from all others")
+    assert rows["low"]["what"].startswith("1.6% of the image's numbers are -9999, which is far outside")
     assert rows["high"]["what"].startswith("0.1% of the image's numbers are 1e+09")
     assert "data.normalise" in rows["low"]["setting"] and rows["low"]["severity"] == "warning"
 

@@ -94,7 +94,7 @@ def test_only_the_end_layers_are_new_for_other_channels_or_classes(
     for path, weight in weights_of(begun(store, tmp_path, **INITIAL)).items():
         np.testing.assert_array_equal(weight, drawn[path] if path in new else expected[path], err_msg=path)
     taken = f"{len(expected) - len(new)} of {len(expected)} weights from {NAME}"
-    assert f"{taken}; drawn anew, since channels or classes are others: {', '.join(new)}\n" in capsys.readouterr().out
+    assert f"{taken}; random, because channels or classes differ: {', '.join(new)}\n" in capsys.readouterr().out
 
 
 def test_a_different_order_of_classes_gives_new_weights_to_the_last_layer(earlier, initial, tmp_path, capsys):
@@ -152,7 +152,7 @@ def with_other_filters(name, content):
         (lambda path: path.unlink(), "no such file; copy a models/unet.keras there"),
         (lambda path: path.write_text("no archive"), "not a model of this project: File is not a zip file"),
         (lambda path: path.write_bytes(path.read_bytes()[:-100]), "not a model of this project: "),
-        (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: no plain file"),
+        (lambda path: (path.unlink(), path.mkdir()), "not a model of this project: it is not a regular file"),
         (lambda path: rewritten(path, lambda *_: None), "not a model of this project: .*project.json: missing"),
         (
             lambda path: rewritten(path, without_plan),

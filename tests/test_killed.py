@@ -54,11 +54,11 @@ def test_killed_ten_times_it_ends_with_the_same_bytes(tmp_path):
     resumed = 0
     for number in range(KILLS):
         printed = killed_in_training(project, COMMANDS[number % len(COMMANDS)], draw.uniform(0, 6))
-        resumed += "going on from its checkpoint" in printed
+        resumed += "continuing from the checkpoint" in printed
         assert "Traceback" not in printed and "no such experiment" not in printed, printed
     assert resumed >= 3, "the waits were too short to write a checkpoint"
     printed = run(project, "dvc", "repro", "train").stdout
-    assert "going on from its checkpoint" in printed
+    assert "continuing from the checkpoint" in printed
     after = digests(project, ["models/unet.keras", "plots/history.csv", "metrics/train.json"])
     assert not list((project / ".dvc/tmp/checkpoints").glob("*/state"))
     again = run(project, "dvc", "repro", "--force", "--no-run-cache", "--single-item", "train").stdout

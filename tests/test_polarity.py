@@ -55,10 +55,10 @@ def test_two_kinds_of_masks_that_share_no_class_are_warned_of(tmp_path, name):
     contents = [np.array(values[n % 2], np.uint8)[x] for n, x in enumerate(LABELS)]
     source = data_set(tmp_path / "set", contents, "ignore: none\n")
     prepared(source, tmp_path)
-    assert [row["what"] for row in warnings_of(tmp_path)] == [f"some masks hold {words}, and none both"]
+    assert [row["what"] for row in warnings_of(tmp_path)] == [f"some masks hold {words}, and no mask holds both"]
 
 
 def test_masks_with_one_class_each_give_no_warning(tmp_path):
     contents = [np.where(x > 0, n % 4 + 1, 0).astype(np.uint8) for n, x in enumerate(LABELS + LABELS)]
     prepared(data_set(tmp_path / "set", contents), tmp_path)
-    assert not [row for row in warnings_of(tmp_path) if "none both" in row["what"]]
+    assert not [row for row in warnings_of(tmp_path) if "no mask holds both" in row["what"]]

@@ -140,7 +140,7 @@ def test_finished_images_are_not_predicted_again_unless_they_changed(predictor, 
 
 def test_masks_of_no_prediction_are_not_overwritten(tmp_path):
     (tmp_path / "set/masks").mkdir(parents=True)
-    with pytest.raises(UserError, match="of no prediction: choose another folder"):
+    with pytest.raises(UserError, match=r"that tools\.predict did not write: choose another folder"):
         ResumeLog(tmp_path / "set", "model")
     (tmp_path / "set/finished.jsonl").write_text("")
     ResumeLog(tmp_path / "set", "model")
@@ -174,7 +174,7 @@ def test_an_image_with_nan_is_refused(model):
     image[3, 4, 0] = np.nan
     with pytest.raises(UserError, match="holds NaN"):
         floats(image)
-    with pytest.raises(UserError, match=r"array of shape \(20, 30\)"):
+    with pytest.raises(UserError, match=r"has the shape \(20, 30\)"):
         floats(image[..., 0])
 
 

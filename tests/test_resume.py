@@ -86,7 +86,7 @@ def test_a_stop_signal_loses_no_step(store, interrupted, number):
     interrupted(5, lambda: os.kill(os.getpid(), number))
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(
-        UserError, match=r"stopped in epoch 2, after step 6; all of it is kept: the same command goes on"
+        UserError, match=r"stopped in epoch 2, after step 6; all of it is kept; the same command continues"
     ):
         train_small(store, **LONG)
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
@@ -105,7 +105,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypa
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     interrupted(5, lambda: monkeypatch.setattr(os, "fsync", full))
     with pytest.raises(
-        UserError, match=r"checkpoint could not be written: .*state: No space.*free some space.*goes on from there"
+        UserError, match=r"checkpoint could not be written: .*state: No space.*free some space.*continues from it"
     ):
         train_small(store, **LONG)
     monkeypatch.undo()
@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_ignored_with_a_message(tmp_path, capsys):
     checkpoint.save(lambda: b"all that was learned")
     assert checkpoint.read() == b"all that was learned"
     checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-1])
-    assert checkpoint.read() == b"" and "damaged; the training begins anew" in capsys.readouterr().out
+    assert checkpoint.read() == b"" and "is damaged; the training starts again from step 0" in capsys.readouterr().out
 
 
 def test_checkpoints_take_a_small_share_of_the_time(tmp_path):

@@ -101,10 +101,10 @@ def test_log_lines_without_a_path_belong_to_the_unchanged_image(folders):
     assert [line.pop("source") for line in lines] == [str(folders / "A/x.png"), str(folders / "A/y.png")]
     (out / "finished.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert finish(out, folders / "A") == []
-    with pytest.raises(UserError, match=r"B/x.png: would replace the result of an image that an earlier .*, 'x'"):
+    with pytest.raises(UserError, match=r"B/x.png: would replace a result of an unknown image, .*, 'x'"):
         finish(out, folders / "B")
     shutil.copy(folders / "B/z.png", folders / "A/x.png")  # the log does not show that this is the predicted image
-    with pytest.raises(UserError, match=r"A/x.png: would replace the result of an image that an earlier"):
+    with pytest.raises(UserError, match=r"A/x.png: would replace a result of an unknown image"):
         finish(out, folders / "A")
 
 

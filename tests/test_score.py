@@ -55,7 +55,7 @@ def test_only_selects_images_by_ids_and_groups(folder, tmp_path):
         folder, tmp_path / "work", only=Path("some.txt"), **{"split.group": "^(p.)", "split.duplicates": "apart"}
     )
     assert results.ids == ["p0-0", "p0-1", "p1-3"] and results.groups == ["p0", "p0", "p1"]
-    assert ready.extra == 1 and ready.notes() == ["1 more predictions are of no image to score"]
+    assert ready.extra == 1 and ready.notes() == ["1 predictions belong to no image that is scored"]
     (folder / "some.txt").write_text("p0\np1-3\np9\n")
     with pytest.raises(
         UserError, match=r"(?s)some.txt: 2 line\(s\) do not name .*\n  'p0': neither .*\n  'p9': neither"

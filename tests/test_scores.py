@@ -216,7 +216,7 @@ def test_worst_images_come_first_with_their_reasons(odd_ones, tmp_path):
     assert dice == sorted(dice) and {row["id"] for row in rows[:2]} == {"22", "23"}
     reasons = {row["id"]: row["reasons"] for row in rows}
     assert reasons["22"].startswith(f"false alarm: it holds no {odd_ones.dataset.names[1]}")
-    assert "missed: nothing" in reasons["23"] and "little of it: 25 of its pixels" in reasons["23"]
+    assert "missed: nothing" in reasons["23"] and "small share: 25 of its pixels" in reasons["23"]
     assert "dark: less brightness than 100% of the training images" in reasons["20"] and "low contrast" in reasons["20"]
     assert "blurred" in reasons["21"] and "blurred" not in reasons["23"]
 

@@ -189,7 +189,10 @@ def test_duplicates_apart_keeps_groups_and_reports_pairs_across_subsets(tmp_path
     rows = split(store, params().split, 0)
     assert {row["group"] for row in rows if row["subset"] == "test"} == {"0"} and rows[11]["group"] == "0"
     said = "\n".join(split_notes(store, params().split, rows))
-    assert "6 groups became 5" in said and "so in its subset: 2\n  'case 5-10': test\n  'case 5-11': test" in said
+    assert (
+        "6 groups became 5" in said
+        and "similar image that is on one: 2\n  'case 5-10': test\n  'case 5-11': test" in said
+    )
     assert "across" not in said
 
 

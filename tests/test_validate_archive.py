@@ -148,10 +148,10 @@ def test_every_flipped_byte_is_refused_or_harmless(hostile):
 
 def test_a_folder_and_a_pipe_are_refused(tmp_path):
     (tmp_path / "hostile.keras").mkdir()
-    refused(tmp_path / "hostile.keras", "no plain file")
+    refused(tmp_path / "hostile.keras", "it is not a regular file")
     (tmp_path / "hostile.keras").rmdir()
     os.mkfifo(tmp_path / "hostile.keras")
-    refused(tmp_path / "hostile.keras", "no plain file")
+    refused(tmp_path / "hostile.keras", "it is not a regular file")
 
 
 # config.json
@@ -333,8 +333,8 @@ WRONG = [
     (linked(h5py.ExternalLink("/etc/passwd", "/x")), ".*a link to elsewhere"),
     (linked(h5py.SoftLink("/layers/conv2d_1/vars/0")), ".*a link to elsewhere"),
     (virtual, ".*stored elsewhere"),
-    (twice, ".*stands twice"),
-    (circle, ".*stands twice"),
+    (twice, ".*occurs twice"),
+    (circle, ".*occurs twice"),
     (
         lambda file, path: file.create_dataset("extra", data=np.zeros(9, np.float32)),
         r".*not of the network: \[\(9,\)\]",
@@ -358,8 +358,8 @@ def test_a_damaged_hdf5_file_is_refused(hostile, content):
 PROJECTS = [
     ({"mean": [1.0]}, ".*mean is of 1"),
     ({"mean": [1.0], "std": [1.0]}, ".*channels: 1, the network has 3"),
-    ({"mean": [float("nan"), 1.0, 1.0]}, ".*NaN is no number"),
-    ({"std": [float("inf"), 1.0, 1.0]}, ".*Infinity is no number"),
+    ({"mean": [float("nan"), 1.0, 1.0]}, ".*NaN is not a number"),
+    ({"std": [float("inf"), 1.0, 1.0]}, ".*Infinity is not a number"),
     ({"std": [-1.0, 1.0, 1.0]}, r".*std\.0: .*greater"),
     ({"channels": 1}, ".*channels is 1"),
     ({"channels": 10**9}, ".*channels"),

@@ -263,7 +263,7 @@ def test_data_is_fetched_from_a_remote_or_reported_missing(project):
     shutil.rmtree(remote)
     found = verify(project)
     assert found.returncode == 1 and "Running stage" not in found.stdout
-    said = "data/set: what data/set.dvc stands for is neither in the cache nor in a remote"
+    said = "data/set: the data of data/set.dvc is neither in the cache nor in a remote"
     assert f"verify: HEAD cannot be verified\n  {said}" in found.stderr and "dvc pull data/set" in found.stderr
     (project / "data/set.dvc").unlink()
     commit(project)

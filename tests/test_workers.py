@@ -70,7 +70,7 @@ def test_a_machine_with_other_settings_is_refused(store):
     other = start(store, "machine 1", "train.lr=0.1", cluster=(ports, 1))
     printed = [process.communicate(timeout=180)[0].splitlines()[-1] for process in (other, chief)]
     assert printed[0].startswith("settings, data, code or libraries are not those of the first machine")
-    assert printed[1].startswith("the training on 2 machines ended: one of them is gone, or failed")
+    assert printed[1].startswith("the training on 2 machines stopped: one machine failed or cannot be reached")
     assert chief.returncode == other.returncode == 1
 
 
@@ -91,7 +91,7 @@ def test_a_run_that_loses_a_machine_stops_with_a_message_and_can_be_continued(st
     printed, _ = chief.communicate(timeout=120)
     other.communicate()
     assert chief.returncode == 1, printed
-    assert printed.splitlines()[-1].startswith("the training on 2 machines ended: one of them is gone")
+    assert printed.splitlines()[-1].startswith("the training on 2 machines stopped: one machine failed")
     again = both()
     results = [finished(store, f"machine {number}", process) for number, process in enumerate(again)]
     losses = [row["loss"] for row in results[0]["history"]]

@@ -88,7 +88,7 @@ def arguments() -> argparse.ArgumentParser:
     compare = parser("compare", __doc__, EXAMPLES)
     compare.add_argument("first", metavar="A", help="an experiment, a Git revision or a folder")
     compare.add_argument("second", metavar="B", nargs="?", help="another one, which may be better")
-    several = "A and B are lists of runs, a,b,c; to a single run, all other seeds of its setting are added,"
+    several = "A and B are lists of runs such as a,b,c; for a single run, all other seeds of its setting are added,"
     compare.add_argument("--seeds", action="store_true", help=f"{several} from HEAD and its experiments")
     compare.add_argument(
         "--method",

@@ -83,11 +83,13 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def _add_shape_options(name: str, one: argparse.ArgumentParser) -> None:
-    one.add_argument("--clip", action="store_true", help="cut off shapes that reach out of the image, else refused")
-    degenerate = "leave out polygons that enclose nothing, else refused"
+    one.add_argument(
+        "--clip", action="store_true", help="cut shapes off at the image border; otherwise such shapes are errors"
+    )
+    degenerate = "leave out polygons without an area; otherwise they are errors"
     one.add_argument("--skip-degenerate", action="store_true", help=degenerate)
     if name != "labelme":
-        one.add_argument("--boxes", action="store_true", help="fill boxes that have no polygon, else refused")
+        one.add_argument("--boxes", action="store_true", help="fill boxes without a polygon; otherwise they are errors")
     if name != "coco":
         names = "the classes in the order of their index, such as cell,nucleus"
         one.add_argument("--names", type=_names, metavar="NAMES", help=names)

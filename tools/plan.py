@@ -37,9 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
     from src.write_setting import write_setting
     from stages import PREPARED, SPLITS
 
-    read, store = params.load(PARAMS), Store(PREPARED)
+    read = params.load(PARAMS)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
+    store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, read.train.initial)
     if arguments.minutes:

@@ -46,11 +46,11 @@ def arguments() -> argparse.ArgumentParser:
         metavar="REV",
         nargs="?",
         default="HEAD",
-        help="what to verify (default: HEAD)",
+        help="Git revision or experiment to verify (default: HEAD)",
     )
     other = "the revision was made on another machine: compare hashes before training, and scores after it"
     verify.add_argument("--other-hardware", action="store_true", help=other)
-    most = "largest difference of mean Dice and IoU there (default: 0.02; five times as much for single classes)"
+    most = "then, largest difference of mean Dice and IoU (default: 0.02; five times as much for single classes)"
     verify.add_argument("--tolerance", type=float, metavar="NUMBER", help=most)
     verify.add_argument("--markdown", type=Path, metavar="FILE", help="also write it as Markdown, for a pull request")
     return verify

@@ -29,7 +29,7 @@ def read_members(path: Path) -> dict[str, bytes]:
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("no plain file")
+        raise ValueError("it is not a regular file")
     if status.st_size > MOST:
         raise ValueError(f"it has {status.st_size} bytes; a model file has at most {MOST}")
     with zipfile.ZipFile(path) as archive:

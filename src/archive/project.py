@@ -82,7 +82,7 @@ class Project(Section):
     def consistent(self) -> Self:
         number, channels = len(self.classes), len(self.mean)
         if len(set(self.classes)) < number:
-            raise ValueError("classes: a name stands twice")
+            raise ValueError("classes: a name occurs twice")
         if self.background is not None and self.background >= number:
             raise ValueError(f"background: there are {number} classes, counted from 0")
         if self.values and len(self.values) != number:

@@ -61,14 +61,14 @@ def validate_archive(path: Path) -> Archive:
 
 def _json(members: dict[str, bytes], name: str) -> Json:
     def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no number")
+        raise ValueError(f"{constant} is not a number that JSON allows")
 
     try:
         content = json.loads(members[name], parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{name}: no JSON object")
+        raise ValueError(f"{name}: not a JSON object")
     return content
 
 

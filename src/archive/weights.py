@@ -35,7 +35,7 @@ def _shapes(group: h5py.Group, place: str, seen: set[int]) -> Iterator[Shape]:
         member = group[name]
         address = h5py.h5o.get_info(member.id).addr
         if address in seen or path.count("/") > DEEPEST:
-            raise ValueError(f"model.weights.h5: {path!r} stands twice, or too deep")
+            raise ValueError(f"model.weights.h5: {path!r} occurs twice, or is nested too deep")
         seen.add(address)
         if isinstance(member, h5py.Group):
             yield from _shapes(member, path, seen)

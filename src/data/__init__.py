@@ -1,1 +1,1 @@
-"""Data sets: reading, checking, storing, splitting and drawing training crops. NumPy, OpenCV and Pillow only."""
+"""Data sets: reading, checking, storing, splitting and drawing training patches. NumPy, OpenCV and Pillow only."""

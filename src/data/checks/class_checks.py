@@ -34,7 +34,7 @@ def unlabelled_objects(dataset: Dataset, masks: Mapping[str, StoredValues]) -> F
     if dataset.ignore is not None or not first:
         return None
     shown = ", ".join(f"{value} (as in {name!r})" for value, name in sorted(first.items()))
-    what = f"beside numbered objects, masks hold {shown}: is that an object, or are these pixels unlabelled?"
+    what = f"besides numbered objects, masks hold {shown}: is that an object, or are these pixels unlabelled?"
     setting = f"in {NAME}: ignore: {min(first)}, if they are unlabelled; or, if it is an object: ignore: none"
     return Finding("masks", "error", what, setting, True)
 
@@ -120,7 +120,7 @@ def _kinds_of_masks(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> li
         return []
     values = list(dataset.classes)
     shown = [f"{', '.join(str(values[label]) for label in sorted(kind))} as in {image!r}" for kind, image in kinds]
-    what = f"some masks hold {shown[0]}, the others {shown[1]}, and none both"
+    what = f"some masks hold {shown[0]}, the others {shown[1]}, and no mask holds both"
     setting = f"if these are the same classes, save all masks alike; if not, name the classes in {NAME}"
     return [Finding("masks", "warning", what, setting, True)]
 

@@ -146,12 +146,12 @@ def _oddities(name: str, content: Content, filler: Filler | None) -> list[Findin
         findings.append(Finding(name, "warning", "the image is of one colour", "remove it if it is damaged"))
     if filler:
         share, value = f"{filler.share:.1%}", f"{filler.value:g}"
-        what = f"{share} of the image's numbers are {value}, farther from all others than these lie apart"
-        setting = f"if there is no data: {REPLACE}; as they are they spoil data.normalise"
+        what = f"{share} of the image's numbers are {value}, which is far outside the range of all other numbers"
+        setting = f'if this number means "no data": {REPLACE}; otherwise it distorts data.normalise'
         findings.append(Finding(name, "warning", what, setting))
     if len(values.pixels) == 1:
         what = f"the mask holds a single value, {next(iter(values.pixels))}"
-        findings.append(Finding(name, "warning", what, "check that it is meant"))
+        findings.append(Finding(name, "warning", what, "check that this is intended"))
     return findings
 
 

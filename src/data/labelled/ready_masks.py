@@ -63,7 +63,7 @@ class ReadyMasks:
         """Sentences on how the masks were read, for the reader of the scores."""
         lines = [f"predictions paired by name: {words}"] if (words := self.rule.describe()) else []
         lines += [self.decoder.note] if self.decoder.note else []
-        return [*lines, f"{self.extra} more predictions are of no image to score"] if self.extra else lines
+        return [*lines, f"{self.extra} predictions belong to no image that is scored"] if self.extra else lines
 
 
 @dataclass(frozen=True)

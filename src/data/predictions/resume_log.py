@@ -13,7 +13,7 @@ from src.data.predictions.inputs import Input, name_key
 from src.errors import UserError, listing, printable
 
 FOLDERS = ("masks", "overlays", "probabilities")  # folders of results in the output folder
-UNKNOWN = "the result of an image that an earlier version did not record, and that is not this one as it is now"
+UNKNOWN = "a result of an unknown image, written by an earlier version of this program"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class ResumeLog:
         self.images: dict[str, FinishedImage] = {}  # `name_key` of the name → image
         logs = sorted(folder.glob("finished*.jsonl"))
         if not logs and any((folder / name).exists() for name in FOLDERS):
-            raise UserError(f"{folder}: holds {' or '.join(FOLDERS)} that are of no prediction: choose another folder")
+            raise UserError(
+                f"{folder}: holds {' or '.join(FOLDERS)} that tools.predict did not write: choose another folder"
+            )
         for path in logs:
             for line in path.read_text(encoding="utf-8").splitlines():
                 self._read(line)

@@ -84,7 +84,7 @@ def _similar_names(left: Sequence[str], folder: str) -> list[Finding]:
 
 
 def _names_below(files: Iterable[str], folder: str) -> list[str]:
-    """Of the files below the folder, the paths from there on."""
+    """Paths relative to `folder` of the files that are below it."""
     return [file.removeprefix(f"{folder}/") for file in files if file.startswith(f"{folder}/")]
 
 

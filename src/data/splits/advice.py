@@ -58,7 +58,7 @@ def _advice(store: DatasetIndex, params: Split, groups: Mapping[str, str]) -> It
     """Lines on images that depend on each other or whose names start alike, with the setting that groups them."""
     ids = [record.id for record in store.records]
     if found := record_dependence(store.records, groups):
-        yield f"{len(found.pairs)} pairs of neighbours count as independent, but {found.words}"
+        yield f"{len(found.pairs)} pairs of images with consecutive names are in different groups, but {found.words}"
         yield (
             "  put frames of a video, slices of a volume or tiles of a scene into one group; otherwise scores are too "
             "high and intervals too narrow"
@@ -67,7 +67,7 @@ def _advice(store: DatasetIndex, params: Split, groups: Mapping[str, str]) -> It
     elif len(set(groups.values())) == len(ids):
         named = next((proposal for proposal in propose_rules(ids) if not proposal.blocks), None)
         if named:
-            what = f"{len(ids)} names have {named.groups} beginnings, such as {named.name!r} of {named.images}"
+            what = f"{len(ids)} names start in {named.groups} ways, such as {named.images} names with {named.name!r}"
             yield f"{what}: if each is a video, scan or patient, its images must stay together"
             yield _line(named, params)
 

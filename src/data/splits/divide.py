@@ -107,7 +107,7 @@ def split_notes(store: DatasetIndex, params: Split, rows: Rows) -> list[str]:
     if followers := [image for image in by_rule if by_rule[image] not in on_lists and merged[image] in listed]:
         images = listing(f"{image!r}: {subset_of[image]}" for image in followers)
         lines.append(
-            f"on no list of {NAME}, but with an image like one on it, so in its subset: {len(followers)}\n{images}"
+            f"on no list of {NAME}, but in the subset of a similar image that is on one: {len(followers)}\n{images}"
         )
     clusters = twin_clusters(store.records)
     if across := [ids for ids in clusters if len({subset_of[image] for image in ids}) > 1]:

@@ -61,7 +61,7 @@ def check_gates(gates: Mapping[str, float], compared: Compared) -> dict[str, Gat
     """Check by how much scores fell.
 
     A gate fails if the whole interval of B - A lies below -most or, where there is no interval, if the difference does.
-    It also fails if only A has the score, since nobody can see any more whether it fell.
+    It also fails if only A has the score, because a fall would not be noticed.
 
     Args:
         gates: Key → by how much the score may fall.

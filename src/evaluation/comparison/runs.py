@@ -87,7 +87,7 @@ def order_sweep(runs: Sequence[Run]) -> tuple[str, list[Run]]:
     problems = [f"{varied}={value} is missing" for value, names in named.items() if not names]
     problems += [f"{varied}={value} twice: {', '.join(names)}" for value, names in named.items() if len(names) > 1]
     if len(named) < 2:
-        problems.append(f"one value of {varied} is no sweep")
+        problems.append(f"a sweep needs at least two values of {varied}")
     if problems:
         raise UserError(
             f"the runs {', '.join(run.name for run in runs)} are not a complete sweep; run what is missing (dvc exp "

@@ -40,7 +40,7 @@ BOTH = (
 )
 MORE = (
     "More images, in new groups as large as those here, or more seeds of each side: with that many the interval would "
-    "just exclude 0 if the rest stayed as it is. The chance of a verdict is then 50 %."
+    "just exclude 0 if the difference and its spread stayed the same. The chance of a verdict is then 50 %."
 )
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.crops.sampling import EVEN_SHARE
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
@@ -143,16 +144,16 @@ def class_reasons(results: Results, image: int, label: int, dataset: Dataset, re
     if not pixels.both[image, label]:
         yield f"missed: nothing of its {name} is found"
     whole = reference.pixels.sum(axis=0) / reference.pixels.sum()
-    if len(dataset.foreground) > 1 and whole[label] < 0.5 / len(whole):
+    if len(dataset.foreground) > 1 and whole[label] < EVEN_SHARE / len(whole):
         yield f"rare class: {name} is {whole[label]:.2%} of the training pixels"
     shares = reference.pixels[reference.pixels[:, label] > 0]
     share = pixels.true[image, label] / pixels.counted[image, label]
     if (less := _fraction_above(share, shares[:, label] / shares.sum(axis=1))) >= UNUSUAL:
         number = pixels.true[image, label]
-        yield f"little of it: {number} of its pixels are {name}, a smaller share than in {less:.0%} in training"
+        yield f"small share: {number} of its pixels are {name}, a smaller share than in {less:.0%} in training"
     area, others = reference.areas[image, label], np.delete(reference.areas[:, label], image)
     if _fraction_above(area, others[~np.isnan(others)]) >= UNUSUAL:
-        yield f"small objects: {name} in parts of {area:.0f} pixels in the mean, less than in most test images"
+        yield f"small objects: {name} in parts of {area:.0f} pixels on average, less than in most test images"
 
 
 def _fraction_above(value: float, others: Scores) -> float:

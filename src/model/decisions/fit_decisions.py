@@ -49,7 +49,7 @@ def fit_decisions(
     predictor = predictor.with_decisions(mirror=mirror)
     if len(set(validated.groups)) < FEWEST_GROUPS:
         mirrored = "mirrored copies are averaged; " if mirror else ""
-        print(f"{mirrored}nothing is decided on fewer than {FEWEST_GROUPS} groups of validation images")
+        print(f"{mirrored}other decisions skipped: fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, {}
     fitter = DecisionFitter(predictor, validated, seed)
     outputs = fitter.fit_mirror() if mirror else fitter.predict()

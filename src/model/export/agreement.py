@@ -32,7 +32,7 @@ class Agreement:
     """How well one way to run the network agrees with the Keras model in float32.
 
     Attributes:
-        name: of the way.
+        name: what was run, such as the format.
         difference: the largest difference of a probability.
         changed: share of the pixels that get another class.
         dice: mean over the foreground classes of the means over images.

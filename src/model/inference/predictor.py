@@ -174,7 +174,7 @@ class Predictor:
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:
-            raise UserError(f"the image is an array of shape {image.shape}, needed is [height, width, channels]")
+            raise UserError(f"the image has the shape {image.shape}; the shape must be [height, width, channels]")
         wanted, found = (self.channels, self.project.dtype), (image.shape[-1], image.dtype.name)
         if wanted != found:
             message = "{} channel(s) of type {}".format

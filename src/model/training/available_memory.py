@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may use in total, including those it already holds; None if the system does not tell.
+    """Bytes that this process may use in total, including those it already holds; None if it is unknown.
 
     This is the least of what the kernel calls available
     (https://man7.org/linux/man-pages/man5/proc_meminfo.5.html) and what the limits of containers leave. `root` is the

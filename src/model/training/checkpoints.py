@@ -86,9 +86,9 @@ class Checkpoint:
         except filelock.Timeout:
             process = owner.read_text() if owner.exists() else "unknown"
             raise UserError(
-                f"process {process} is training with the same settings, code and data already (a stage goes on when "
-                f"its dvc is killed): wait for it, or stop it with kill {process}, which loses nothing; then run "
-                "this again"
+                f"process {process} is training with the same settings, code and data already (a stage continues when "
+                f"its dvc is killed). Wait for it, or stop it with `kill {process}`, which saves a checkpoint; then "
+                "repeat the command"
             ) from None
         with lock:
             write_text(owner, str(os.getpid()))
@@ -112,7 +112,7 @@ class Checkpoint:
             return b""
         digest, content = stored[:DIGEST], stored[DIGEST:]
         if hashlib.sha256(content).digest() != digest:
-            print(f"{self.path}: damaged; the training begins anew", flush=True)
+            print(f"{self.path}: is damaged; the training starts again from step 0", flush=True)
             return b""
         return content
 
@@ -137,7 +137,11 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            kept = "; the one before it is kept: the same command goes on from there" if self.path.exists() else ""
+            kept = (
+                "; the previous checkpoint is kept, and the same command continues from it"
+                if self.path.exists()
+                else ""
+            )
             error.filename = str(self.path)
             raise UserError(f"the checkpoint could not be written: {describe_os_error(error)}{kept}") from None
         self._saved = time.monotonic()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.crops.sampling import EVEN_SHARE
 from src.data.source.dataset import Dataset
 from src.errors import listing
 from src.params import PlannedTrain
@@ -59,7 +60,7 @@ def not_finite_message(loss: float, epoch: int, step: int, params: PlannedTrain,
     what = f"the {name} became {loss} in epoch {epoch}, step {step}"
     half = "; or set train.precision: float32, since float16 ends at 65504" if params.precision == "float16" else ""
     if (epoch, step) == (1, 1):  # no weight has changed yet, so the learning rate is not the cause
-        return f"{what}, before anything was learned: the images' values, or weights in train.loss, are too large{half}"
+        return f"{what}, in the first step: values of the images, or weights in train.loss, are too large{half}"
     return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g}){half}"
 
 
@@ -93,7 +94,7 @@ def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Seque
     what = f"every validation pixel is predicted as {names[label]}, which {_percent(shares[label])} of them are"
     if cohen_kappa(patches) >= SLIGHT:
         hint = (
-            "the training patches are told apart, so the validation images look different to the network: "
+            "predictions agree with the masks of the training patches, but not with those of the validation images: "
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
@@ -115,11 +116,11 @@ def _never_predicted(
         f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's patches"
         for label in missed
     ]
-    rare = shares[missed].max() < 0.5 / len(names)  # the classes that data.oversample_rare draws more often
+    rare = shares[missed].max() < EVEN_SHARE / len(names)  # the classes that data.oversample_rare draws more often
     remedy = f"raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
-        hint += " What no patch holds cannot be learned: do the training images hold it (plots/splits.csv)?"
+        hint += " A class in no patch cannot be learned: do the training images hold it (plots/splits.csv)?"
     return f"classes that the validation images hold are never predicted: {hint}\n{listing(lines)}"
 
 
@@ -153,7 +154,7 @@ def _overfitting(rows: Sequence[Row], params: PlannedTrain) -> str:
         return ""
     return (
         f"validation was best in epoch {best['epoch']:.0f} of {len(rows)} (Dice {best['val_dice']:.3f}, later "
-        f"{late:.3f}) while training went on getting better: fewer train.steps or more augmentation (augment) would do"
+        f"{late:.3f}) while the training loss kept falling: lower train.steps, or increase augmentation (augment)"
     )
 
 

@@ -40,5 +40,5 @@ def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str])
             weight.assign(earlier[weight.path])
         else:
             new.append(weight.path)
-    anew = f"; drawn anew, since channels or classes are others: {', '.join(new)}" if new else ""
+    anew = f"; random, because channels or classes differ: {', '.join(new)}" if new else ""
     return f"{len(model.weights) - len(new)} of {len(model.weights)} weights from {path}{anew}"

@@ -48,7 +48,7 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
             raise _explain(error, training.workers) from error
     if training.timed_steps:
         rate, side = training.timed_steps * params.batch / training.seconds, patches.data.crop
-        print(f"{rate:.1f} patches of {side} × {side} pixels a second in training, validation apart")
+        print(f"{rate:.1f} patches of {side} × {side} pixels per second in training, without validation")
 
 
 def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
@@ -56,8 +56,8 @@ def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return UserError("the device ran out of memory: lower train.batch, data.crop or model.filters")
     if workers.processes > 1:  # the error that the others see depends on what they were doing
-        message = f"the training on {workers.processes} machines ended: one of them is gone, or failed"
-        continued = "it goes on from its last checkpoint when all of them are started again"
+        message = f"the training on {workers.processes} machines stopped: one machine failed or cannot be reached"
+        continued = "it continues from its last checkpoint when all machines are started again"
         return UserError(f"{message} (see its own messages); {continued}")
     return error
 
@@ -75,7 +75,7 @@ def resume(training: Training) -> None:
     content = workers.from_chief(checkpoint.read() if workers.chief else b"")
     if content:
         training.restore(content)
-        print(f"going on from its checkpoint, after step {training.step}", flush=True)
+        print(f"continuing from the checkpoint after step {training.step}", flush=True)
 
 
 def run_epochs(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
@@ -133,7 +133,7 @@ def train_epoch(
     """Run the steps that the current epoch still needs.
 
     Args:
-        training: its history tells the epoch, and its step how much of it is done.
+        training: the state; its history gives the epoch, and its step how much of the epoch is done.
         step: from `training_step`.
         batches: of patches, from the next step on.
         params: settings of the training.
@@ -198,4 +198,4 @@ def save_or_stop(training: Training, stop_requested: Callable[[], bool]) -> None
     if stop_requested():
         kept = "all of it is kept" if training.workers.chief else "the first machine keeps its last checkpoint"
         place = f"in epoch {len(training.history) + 1}, after step {training.step}"
-        raise UserError(f"stopped {place}; {kept}: the same command goes on from there")
+        raise UserError(f"stopped {place}; {kept}; the same command continues from there")

@@ -86,7 +86,8 @@ def _gained(tried: Scores) -> Cells:
 def failures_section(results: RunResults) -> str:
     """Write the weakest classes, the false alarms, what was not tested, and the images with the lowest Dice."""
     test, wording = results.test, Wording(IMAGES, name=code)
-    lines = [*_weakest(test, results.store), *false_alarms(test, wording)]
+    found = {name: empty for name, empty in test.get("empty", {}).items() if empty.get("false_alarms")}
+    lines = [*_weakest(test, results.store), *false_alarms({**test, "empty": found}, wording)]
     lines += [*_not_tested(results), *left_out(test, wording)]
     lines.append("Not tested: images of other sources, devices or times than those of the data set.")
     parts = ["\n".join(f"- {line}" for line in lines)]

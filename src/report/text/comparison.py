@@ -15,7 +15,7 @@ ALONE = ["", "mean", "seeds", "images", "seeds needed"]
 
 
 def comparison_text(compared: Scores) -> str:
-    """Write the result of `compare`, `compare_seeds` or `spread_of` as text for the terminal."""
+    """Write the result of `compare`, `compare_seeds` or `summarize_seeds` as text for the terminal."""
     header, *body = table(compared, printable)
     verdicts = [row.pop() for row in (header, *body)] if header[-1] == "verdict" else [""] * (len(body) + 1)
     lines = [f"{line}  {verdict}".rstrip() for line, verdict in zip(aligned([header, *body]), verdicts, strict=True)]
@@ -31,7 +31,7 @@ def comparison_text(compared: Scores) -> str:
 def comparison_markdown(compared: Scores) -> str:
     """Write the same result in GitHub's Markdown. All names are escaped."""
     header, *body = table(compared, code)
-    title = "### Is B better than A?" if "second" in compared else "### How much is the luck of training?"
+    title = "### Is B better than A?" if "second" in compared else "### How much do scores vary between seeds?"
     sides = [f"- {side}: {name}, {rest}" for side, name, rest in _sides(compared, code)]
     parts = [title, "\n".join(sides), _size(compared), markdown_table(header, body)]
     if changed := _parameters(compared, code):
@@ -47,7 +47,7 @@ def table(compared: Scores, show: Callable[[str], str]) -> list[Cells]:
     """A header, and rows for Dice and then IoU: the mean, and each class.
 
     Args:
-        compared: The result of `compare`, `compare_seeds` or `spread_of`.
+        compared: The result of `compare`, `compare_seeds` or `summarize_seeds`.
         show: Escapes the name of a class.
     """
     if "second" not in compared:

@@ -17,6 +17,7 @@ STAGES = ("prepare", "split", "train", "evaluate")  # stages whose files a model
 PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn", "scipy", "h5py", "dvc")
 NOT_READ = ("data/contact-sheet.png", "plots/")  # outputs that a model card does not describe
 CODE = ("src/", "stages/")
+IGNORED = {"__pycache__", "Thumbs.db"}  # as in .dvcignore
 
 
 def read_stages(root: Path) -> Lock:
@@ -77,7 +78,7 @@ def _other_inputs(stages: Lock) -> Iterator[str]:
         for path, md5 in hashes(entry, "deps").items():
             maker, wrote = written.get(path, ("", md5))
             if md5 != wrote:
-                yield f"{path}: stage {name} read another than stage {maker} wrote"
+                yield f"{path}: stage {name} read a different version than stage {maker} wrote"
 
 
 def _written(stages: Lock) -> dict[str, tuple[str, str]]:
@@ -109,12 +110,12 @@ def _value(content: object, key: str) -> object:
 def hash_of(path: Path) -> str:
     """Return the MD5 of a file, or of a folder as DVC computes it; "" if there is nothing.
 
-    A folder's hash is that of the list of its files with their hashes. Hidden files and __pycache__ do not count:
-    .dvcignore excludes them.
+    A folder's hash is that of the list of its files with their hashes. Hidden files and the names in `IGNORED` do not
+    count: .dvcignore excludes them.
     """
     if path.is_dir():
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("[!.]*") if file.is_file())
-        counted = [(name, file) for name, file in files if "__pycache__" not in Path(name).parts]
+        counted = [(name, file) for name, file in files if not IGNORED & set(Path(name).parts)]
         rows = [{"md5": hash_of(file), "relpath": name} for name, file in counted]
         return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode()).hexdigest()}.dir"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What a revision states of itself, checked before anything is run: its dvc.lock against the files of the commit."""
+"""Check a revision before anything is run: its dvc.lock against the files of the commit."""
 
 import logging
 import os
@@ -81,8 +81,8 @@ def _fetch(repo: Repo, pipeline: Sequence[PipelineStage]) -> list[MissingData]:
 
 def _missing(out: Output, error: str) -> str:
     file = os.path.relpath(out.stage.path, out.repo.root_dir)
-    remedy = f"dvc pull {file} where it can be had, or dvc push it from where it was made"
-    return f"{out}: what {file} stands for is neither in the cache nor in a remote{error} → {remedy}"
+    remedy = f"run dvc push on the machine that has the data, or dvc pull {file} from a remote that has it"
+    return f"{out}: the data of {file} is neither in the cache nor in a remote{error} → {remedy}"
 
 
 def _overlaps(path: Output, others: Iterable[Output]) -> bool:

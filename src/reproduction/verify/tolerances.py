@@ -21,7 +21,7 @@ MAY_DIFFER = ("augment", "train", "evaluate", "visualize")
 
 @dataclass(frozen=True)
 class ToleranceRule:
-    """By how much some scores may differ.
+    """A rule: the largest allowed difference of the scores that match a pattern.
 
     Attributes:
         keys: Regular expression that matches the whole key of a score.

@@ -76,7 +76,7 @@ def _words(source: str, files: list[str], project: Path) -> str:
     name = os.path.normpath(source)
     folder, quoted = project / name, shlex.quote(name)
     if Path(name).parts[0] == os.pardir:
-        return f"{name} leads elsewhere from {COPIES}: write its full path into params.yaml: source: {folder.resolve()}"
+        return f"{name} differs in {COPIES}: write its full path into params.yaml: source: {folder.resolve()}"
     total = len(_files(folder))
     if len(files) < total:
         few = f"{len(files)} of the {total} files in {name} are known to neither Git nor DVC: {COPIES} lack them"
