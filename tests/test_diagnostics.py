@@ -151,4 +151,4 @@ def test_a_loss_that_is_not_finite_is_blamed_on_the_learning_rate_only_after_a_s
     later = diagnostics.not_finite_message(float("nan"), 2, 1, chosen)
     assert later.startswith("the loss became nan in epoch 2, step 1: lower train.lr (0.002)")
     first = diagnostics.not_finite_message(float("inf"), 1, 1, chosen)
-    assert first.startswith("the loss became inf in epoch 1, step 1, before") and "train.lr" not in first
+    assert first.startswith("the loss became inf in epoch 1, step 1, in the first step") and "train.lr" not in first

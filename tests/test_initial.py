@@ -103,7 +103,7 @@ def test_a_different_order_of_classes_gives_new_weights_to_the_last_layer(earlie
     write_yaml(source / "dataset.yaml", {"classes": names})
     assert sorted(names.values()) == sorted(earlier.training.project.classes)
     begun(prepared(source, tmp_path), tmp_path, **INITIAL)
-    assert "are others: logits_conv/kernel, logits_conv/bias\n" in capsys.readouterr().out
+    assert "differ: logits_conv/kernel, logits_conv/bias\n" in capsys.readouterr().out
 
 
 def test_fine_tuning_takes_filters_and_depth_from_the_earlier_model(earlier, initial):

@@ -149,9 +149,9 @@ def test_every_plot_can_be_shown(project, tmp_path):
     page = (tmp_path / "index.html").read_text()
     for title in (
         "Test scores of each class",
-        "Pixels of each class",
+        "Pixels of each true class",
         "Precision and recall",
-        "How often",
+        "Frequency of a class",
         "Dice of each",
     ):
         assert title in page

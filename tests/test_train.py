@@ -80,7 +80,7 @@ def test_validation_is_measured_over_whole_images(store, params):
 
 
 @pytest.mark.parametrize(
-    ("good", "words"), [(0, "step 1, before anything"), (5, r"2, step 2: lower train\.lr \(0\.01\)")]
+    ("good", "words"), [(0, "step 1, in the first step"), (5, r"2, step 2: lower train\.lr \(0\.01\)")]
 )
 def test_a_training_loss_that_is_not_finite_stops_training_with_a_message(store, monkeypatch, good, words):
     def broken(self, steps, batch, part):
