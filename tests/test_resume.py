@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(store, interrupted, monkeypa
 
 def test_two_trainings_never_share_a_checkpoint(tmp_path):
     with Checkpoint(tmp_path / "one").locked():
-        with pytest.raises(UserError, match=rf"process {os.getpid()} is training .* kill {os.getpid()}`, which saves"):
+        with pytest.raises(UserError, match=rf"process {os.getpid()} is training .*`kill {os.getpid()}`, which saves"):
             Checkpoint(tmp_path / "one").locked().__enter__()
         with Checkpoint(tmp_path / "other").locked():
             pass
