@@ -12,7 +12,7 @@ from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.evaluation.scoring.save_predictions import save_predictions
 from src.report.page.sources import PageSources
-from tools.card import run_files
+from stages.visualize import run_files
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028'\"{{ 7 * 7 }}"
 CELL = "cell </script><img src=x onerror=alert(2)>"

@@ -23,12 +23,12 @@ from src.report.text.comparison import comparison_markdown, comparison_text
 from src.report.text.cv_summary import joined_text
 from src.report.text.scored import scored_text
 from src.report.text.summary import Wording
+from stages.visualize import run_files
 from tests.closure import ROOT
 from tests.conftest import changed_params, write_pair
 from tests.made_report import made_sources
 from tests.made_run import make_run
 from tests.ready_masks import RESAMPLES, scored, write_masks
-from tools.card import run_files
 
 SIDE = 24
 

@@ -16,9 +16,10 @@ from src.files import read_csv, read_json, write_csv, write_json, write_yaml
 from src.report.card.card import TO_FILL_IN, model_card
 from src.report.card.sources import read_card_sources, required_files
 from src.reproduction.history.provenance import hash_of, revision, versions
+from stages.visualize import run_files
 from tests.closure import ROOT
 from tests.conftest import prepared, write_data_set
-from tools.card import arguments, main, run_files
+from tools.card import arguments, main
 
 HEADINGS = ["Intended use", "Data", "What the checks found", "Split", "Plan", "Training", "Scores", "Calibration"]
 HEADINGS += ["Decisions", "Where it fails", "Licence", "How to repeat it"]
@@ -358,7 +359,7 @@ def test_the_tool_writes_the_card_without_loading_tensorflow(run_of):
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tools.card import arguments, main, run_files
+from tools.card import arguments, main
 main(arguments().parse_args([]))
 assert not {{"tensorflow", "keras", "cv2", "sklearn", "matplotlib", "pandas"}} & set(sys.modules)
 """
@@ -387,7 +388,6 @@ def test_a_line_break_in_a_finding_survives_the_table(made):
 def test_failures_list_false_alarms_of_classes_that_have_some(tmp_path):
     from src.report.card.scores_section import failures_section
     from src.report.run.run_results import read_results
-    from tools.card import run_files
 
     results = read_results(run_files(), make_run(tmp_path, ["a", "b", "c"]))
     assert "<code>c</code> on 1 of 2" in failures_section(results) and " of 0" not in failures_section(results)

@@ -6,12 +6,8 @@ do not belong to one run are refused. Commit the card with these files, then tag
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tools import parser, run
-
-if TYPE_CHECKING:
-    from src.report.run.run_files import RunFiles
 
 EXAMPLES = """\
 examples:
@@ -25,6 +21,7 @@ def main(given: argparse.Namespace) -> None:
     from src.files import write_text
     from src.report.card.card import model_card
     from src.report.card.sources import read_card_sources
+    from stages.visualize import run_files
 
     sources = read_card_sources(Path(), run_files(), given.out)
     write_text(given.out, model_card(sources, given.use, given.licence))
@@ -32,22 +29,6 @@ def main(given: argparse.Namespace) -> None:
     for files, words in ((sources.uncommitted, "not committed"), (sources.changed, "changed since the run")):
         if files:
             print(f"{words}: {', '.join(map(repr, files))}")
-
-
-def run_files() -> "RunFiles":
-    """Where the stages write the files that the card is made from."""
-    from src.report.run.run_files import RunFiles
-    from stages import CHECKS, EVALUATION, METRICS, MODEL, PLOTS, PREPARED, SPLITS
-
-    return RunFiles(
-        prepared=PREPARED,
-        checks=CHECKS,
-        splits=SPLITS,
-        evaluation=EVALUATION,
-        model=MODEL,
-        metrics=METRICS,
-        plots=PLOTS,
-    )
 
 
 def arguments() -> argparse.ArgumentParser:
