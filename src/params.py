@@ -25,6 +25,7 @@ Filters = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=7)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Precision = Literal["float32", "bfloat16", "float16"]
+Encoder = Literal["plain", "efficientnet_lite0", "mobilenet_v2", "efficientnet_b0", "resnet50", "vgg16"]
 
 INITIAL = Path("models/initial")  # training depends on this folder, so initial weights must be there
 OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")  # folders that the pipeline writes
@@ -48,7 +49,7 @@ class Data(Section):
     on_error: Literal["fail", "skip"]
     channels: Annotated[int, Field(ge=0, le=16)]
     masks: Masks
-    normalise: Literal["auto", "dataset", "image"]
+    normalise: Literal["auto", "dataset", "image", "encoder"]
     resize: Auto[Resize]
     crop: Auto[Crop]
     oversample_rare: Auto[Share]
@@ -62,7 +63,7 @@ class Data(Section):
 
 
 class PlannedData(Data):
-    normalise: Literal["dataset", "image"]
+    normalise: Literal["dataset", "image", "encoder"]
     resize: Resize
     crop: Crop
     oversample_rare: Share
@@ -137,8 +138,26 @@ class Augment(Section):
 
 
 class Model(Section):
+    encoder: Encoder = "plain"
+    weights: str = "imagenet"
     filters: Auto[Filters]
     depth: Auto[Depth]
+
+    @field_validator("weights")
+    @classmethod
+    def file_in_initial_folder(cls, weights: str) -> str:
+        if weights not in ("none", "imagenet") and (Path(weights).parent != INITIAL or Path(weights).suffix != ".h5"):
+            raise ValueError(
+                f"must be none, imagenet, or an .h5 file in {INITIAL}/, which python -m tools.encoder writes"
+            )
+        return weights
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The file of the encoder's initial weights; None if they are random."""
+        if self.encoder == "plain" or self.weights == "none":
+            return None
+        return INITIAL / f"{self.encoder}.imagenet.weights.h5" if self.weights == "imagenet" else Path(self.weights)
 
 
 class PlannedModel(Model):
