@@ -16,6 +16,7 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_UPDATES = 0.2
 
 
 def progress(items: Iterable[Item], total: int, title: str, done: int = 0) -> Iterator[Item]:
@@ -75,6 +76,45 @@ class MegapixelProgress:
             left = max(self.total - self.done, 0) / 1e6 / self.rate
             shown = f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} megapixels, {self.rate:.1f} a second"
             print(f"{self.title}: {shown}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+class TimeProgress:
+    """A context manager that shows how much of a time is used, and a line for each event.
+
+    Args:
+        title: The text before the times.
+        total: The seconds that may be used.
+        now: Tells how many of them are used.
+    """
+
+    def __init__(self, title: str, total: float, now: Callable[[], float]) -> None:
+        self.title, self.total, self.now = title, total, now
+        self.last = -SECONDS_BETWEEN_UPDATES
+        form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s"
+        bar = sys.stderr.isatty()
+        self.bar = tqdm(total=total, desc=title, leave=False, bar_format=form) if bar else None
+
+    def tick(self) -> None:
+        """Show the time that is used, if it was not shown just now."""
+        if self.bar is not None and self.now() - self.last > SECONDS_BETWEEN_UPDATES:
+            self.last = self.now()
+            self.bar.n = min(self.last, self.total)
+            self.bar.refresh()
+
+    def say(self, words: str) -> None:
+        """Show an event."""
+        line = f"{self.title}, {self.now():.0f} of {self.total:.0f} s: {words}"
+        if self.bar is not None:
+            self.bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
         return self

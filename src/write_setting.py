@@ -1,7 +1,7 @@
-"""Replacing one value in params.yaml, with everything else in the file left as it is."""
+"""Replacing values in params.yaml, with everything else in the file left as it is."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -14,10 +14,7 @@ from src.section import validate
 
 
 def write_setting(path: Path, section: str, key: str, value: str | float) -> None:
-    """Replace one value in params.yaml. All other bytes stay, except blanks before the comment of the same line.
-
-    The YAML parser finds the value, and its characters are replaced in the text. Writing the parsed file back would
-    change more: ruamel.yaml's round trip keeps comments, but not line ends (CRLF), blank lines and blanks in a line.
+    """Replace one value in params.yaml, see `write_settings`.
 
     Args:
         path: The file.
@@ -28,18 +25,36 @@ def write_setting(path: Path, section: str, key: str, value: str | float) -> Non
     Raises:
         UserError: The key is not in the file, the new value is refused, or the value cannot be replaced in the text.
     """
+    write_settings(path, {f"{section}.{key}": value})
+
+
+def write_settings(path: Path, settings: Mapping[str, str | float]) -> None:
+    """Replace values in params.yaml, all or none. Other bytes stay, except blanks before a comment of the same line.
+
+    The YAML parser finds a value, and its characters are replaced in the text. Writing the parsed file back would
+    change more: ruamel.yaml's round trip keeps comments, but not line ends (CRLF), blank lines and blanks in a line.
+
+    Args:
+        path: The file.
+        settings: Section and key, such as train.steps, which must be in the file → the new value.
+
+    Raises:
+        UserError: A key is not in the file, a new value is refused, or a value cannot be replaced in the text.
+    """
     with path.open(encoding="utf-8", newline="") as file:  # newline="": line ends stay as they are
         text = file.read()
     wanted = parse_yaml(text, path)
-    place = _find_scalar(text, (section, key))
-    if place is None:
-        raise UserError(f"{path}: no line for {section}.{key}; write {section}.{key}: {value} into it")
-    wanted[section][key] = value
+    for name, value in settings.items():
+        section, key = name.split(".")
+        place = _find_scalar(text, (section, key))
+        if place is None:
+            raise UserError(f"{path}: no line for {name}; write {name}: {value} into it")
+        wanted[section][key] = value
+        text = _replace(text, place, yaml_scalar(value))
+        if not _holds(text, wanted):  # the value stands there in an unexpected form, such as an alias
+            raise UserError(f"{path}: the line of {name} is not understood; write {key}: {value} into it by hand")
     validate(Params, wanted, path)
-    changed = _replace(text, place, yaml_scalar(value))
-    if not _holds(changed, wanted):  # the value stands there in an unexpected form, such as an alias
-        raise UserError(f"{path}: the line of {section}.{key} is not understood; write {key}: {value} into it by hand")
-    write_text(path, changed)
+    write_text(path, text)
 
 
 def _holds(text: str, content: object) -> bool:

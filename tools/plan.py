@@ -1,12 +1,15 @@
-"""Print the plan: the settings of training and their reasons. With --minutes, find how many steps fit into a time.
+"""Print the plan: the settings of training and their reasons. With --minutes, search for settings on this machine.
 
-Settings that are `auto` in params.yaml are derived from the training images, as in training. With --minutes, a few
-steps and a validation are timed on this machine, and train.steps in params.yaml is set to the number of steps that fit.
-Training itself never measures time, so it can be repeated with the same number of steps on any machine. The decisions
-at its end (train.decisions) come on top: about a dozen more passes over the validation images.
+Settings that are `auto` in params.yaml are derived from the training images, as in training. With --minutes, up to a
+quarter of the time goes to short trainings, scored on validation images: they try sizes of the images, encoders, sizes
+of patches, widths, learning rates and flips. The best settings and the number of steps that fits into the rest of the
+time are written into params.yaml. Settings that were set by hand stay. With --no-trials, only the number of steps is
+measured and written. Training itself never measures time, so it can be repeated on any machine. The decisions at its
+end (train.decisions) come on top: about a dozen more passes over the validation images.
 """
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,19 +25,22 @@ EXAMPLES = """Run dvc repro split before.
 
 examples:
   python -m tools.plan
-  python -m tools.plan --minutes 5 && dvc repro
+  python -m tools.plan --minutes 20 && dvc repro
+  python -m tools.plan --minutes 20 --keep data.resize model.encoder
+  python -m tools.plan --minutes 5 --no-trials && dvc repro
 """
 PARAMS = Path("params.yaml")
 MEASURED = 16  # validation images that are timed
+FEWEST_MINUTES = 4.0  # for which trials can tell anything
 
 
 def main(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()
     from src import params
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
     from src.errors import UserError
     from src.plan.facts import Facts
-    from src.write_setting import write_setting
     from stages import PREPARED, SPLITS
 
     read = params.load(PARAMS)
@@ -44,14 +50,56 @@ def main(arguments: argparse.Namespace) -> None:
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, read.train.initial)
     if arguments.minutes:
-        steps = steps_that_fit(arguments.minutes, read, facts, trained, validated)
-        write_setting(PARAMS, "train", "steps", steps)
+        if arguments.trials and arguments.minutes >= FEWEST_MINUTES:
+            search(arguments, started, read, facts, (trained, validated))
+        else:
+            if arguments.trials:
+                print(f"no trials: they need --minutes {FEWEST_MINUTES:g} or more; the rules choose")
+            write_steps(arguments.minutes, read, facts, trained, validated)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
 
 
-def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
-    """Time a few steps and a validation, and print how many steps fit.
+def search(
+    arguments: argparse.Namespace, started: float, read: "Params", facts: "Facts", images: "tuple[Subset, Subset]"
+) -> None:
+    """Search for settings, print what was tried, and write what was chosen into params.yaml.
+
+    Args:
+        arguments: Of the command.
+        started: When the command began, by time.monotonic.
+        read: The parameters.
+        facts: Facts about the training images.
+        images: The training and the validation images.
+    """
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+    from src.search.outcome import Written, automatic_again, table
+    from src.search.space import Space, available_encoders, searched_settings
+    from src.search.timing import fitting_steps
+    from src.write_setting import write_settings
+
+    import_tensorflow_quietly()
+    from src.model.search.run_search import Request, run_search, searches_folder
+
+    folder = searches_folder(Path.cwd())
+    written = Written(folder / "written.json")
+    before = written.unchanged(read)
+    again = {key: value for key, value in before.items() if key not in arguments.keep}
+    asked = automatic_again(read, {**again, "train.steps": "auto"})
+    encoders = available_encoders(asked.model)
+    searched = searched_settings(asked, arguments.keep, encoders)
+    space = Space(asked, facts, searched, encoders, lambda tried: plan_of(tried, facts))
+    found = run_search(space, *images, Request(arguments.minutes, started, folder))
+    fitting = fitting_steps(found.timing, found.minutes, space.plan(found.result.chosen), read.train)
+    settings = {**space.pinned(found.result.chosen), "train.steps": fitting.steps}
+    print(f"{table(found.result)}\n\n{fitting.words}\n")
+    written.remember({**before, **settings})
+    write_settings(PARAMS, settings)
+    found.journal.discard()
+
+
+def write_steps(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> None:
+    """Time a few steps and a validation, and write how many steps fit into params.yaml.
 
     Args:
         minutes: Time for training and its validations.
@@ -59,40 +107,21 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
         facts: Facts about the training images.
         trained: The training images.
         validated: The validation images.
-
-    Returns:
-        The number of steps.
     """
     from src.data.store.subsample import subsample
     from src.model.network.import_tensorflow import import_tensorflow_quietly
-    from src.plan import rules
+    from src.search.timing import fitting_steps
+    from src.write_setting import write_setting
 
     import_tensorflow_quietly()
     from src.model.training.timing import measure_timing
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
-    timed = subsample(validated, MEASURED)
-    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
-
-    def validations(steps: int) -> tuple[int, int]:
-        pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
-        images = (
-            rules.validation_images(plan.facts, pixels, train.epochs)[0]
-            if train.validation_images == "auto"
-            else train.validation_images
-        )
-        images = min(images, len(validated))
-        epochs = rules.most_epochs(plan.facts, pixels, steps, images) if train.epochs == "auto" else train.epochs
-        return epochs, images
-
-    steps = timing.most_steps(60 * minutes, validations)
-    epochs, images = validations(steps)
-    durations = f"a step takes {1000 * timing.step:.0f} ms, an image of validation {1000 * timing.validation:.0f} ms"
-    fit = timing.seconds(steps, epochs, images) <= 60 * minutes
-    words = "fit into" if fit else "are the smallest possible number, but take longer than"
-    print(f"{durations}: {steps} steps and {epochs} validations of {images} image(s) {words} {minutes:g} minutes\n")
-    return steps
+    timing = measure_timing(trained, subsample(validated, MEASURED), plan, read.augment, read.seed)
+    fitting = fitting_steps(timing, minutes, plan, read.train)
+    print(f"{fitting.words}\n")
+    write_setting(PARAMS, "train", "steps", fitting.steps)
 
 
 def plan_of(read: "Params", facts: "Facts") -> "Plan":
@@ -114,6 +143,12 @@ if __name__ == "__main__":
         "--minutes",
         type=positive,
         metavar="M",
-        help="measure, and set train.steps so that training and its validations fit into M minutes",
+        help="search, and set train.steps so that search, training and its validations fit into M minutes",
+    )
+    arguments.add_argument(
+        "--no-trials", dest="trials", action="store_false", help="the rules choose; only train.steps is measured"
+    )
+    arguments.add_argument(
+        "--keep", nargs="+", default=[], metavar="KEY", help="settings that stay as they are, such as model.encoder"
     )
     run(arguments, main)

@@ -1,5 +1,6 @@
 """Prepare a training: the network, its optimiser, its patches and its checkpoint."""
 
+import os
 from pathlib import Path
 
 from src.archive.project import Project
@@ -19,6 +20,8 @@ from src.params import Augment
 from src.plan.memory import TrainingSize, check_memory
 from src.plan.plan import Plan
 
+NOWHERE = Path(os.devnull)  # the checkpoint of a training that is never saved
+
 
 def prepare_training(
     trained: Subset,
@@ -27,7 +30,7 @@ def prepare_training(
     augment: Augment,
     *,
     seed: int,
-    checkpoints: Path,
+    checkpoints: Path | None,
 ) -> tuple[Training, Patches]:
     """Prepare a training of a U-Net up to its first step.
 
@@ -38,7 +41,7 @@ def prepare_training(
         augment: augmentation of the patches.
         seed: of everything that is drawn.
         checkpoints: folder of all checkpoints. An interrupted training with the same settings, code and data has left
-            its checkpoint there.
+            its checkpoint there. None: the training is never saved, and the data are not hashed.
 
     Returns:
         The training, and its patches.
@@ -50,7 +53,7 @@ def prepare_training(
     workers = choose_workers(plan.train.strategy)
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
-        print(_check_memory(plan, arithmetic), flush=True)
+        print(check_plan_memory(plan, arithmetic), flush=True)
     patches = Patches(trained, plan.data, augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
@@ -61,12 +64,13 @@ def prepare_training(
     settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
-    key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
+    files = [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))]
+    key = checkpoint_key(settings, files) if checkpoints else ""
     print(
         f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
     )
-    checkpoint = Checkpoint(checkpoints / key)
+    checkpoint = Checkpoint(checkpoints / key if checkpoints else NOWHERE)
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
@@ -85,8 +89,16 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
     return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
 
 
-def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
-    """State what memory the training needs; raise `UserError` if there is less."""
+def check_plan_memory(plan: Plan, arithmetic: Arithmetic) -> str:
+    """State what memory a training needs.
+
+    Args:
+        plan: settings of the training.
+        arithmetic: precision and devices.
+
+    Raises:
+        UserError: there is less memory.
+    """
     sizes = {
         "filters": plan.model.filters,
         "depth": plan.model.depth,

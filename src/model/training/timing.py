@@ -1,13 +1,9 @@
 """How long a step of training and a validation take on this machine; tools.plan turns it into a number of steps."""
 
-import tempfile
 import time
-from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 from src.data.crops.sampling import AHEAD
 from src.data.store.subsets import Subset
@@ -17,47 +13,9 @@ from src.model.training.step import training_step
 from src.model.training.validation import measure_images
 from src.params import Augment
 from src.plan.plan import Plan
+from src.search.timing import Timing
 
 SECONDS = 10.0  # for which steps are measured
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds that the parts of a training take.
-
-    Attributes:
-        start: the first step and the first validated image, which build the graphs.
-        step: every later step.
-        validation: every later image of a validation.
-    """
-
-    start: float
-    step: float
-    validation: float
-
-    def seconds(self, steps: int, epochs: int, images: int) -> float:
-        """Seconds of a training.
-
-        Args:
-            steps: in all.
-            epochs: each ends with a validation.
-            images: in each validation.
-        """
-        return self.start + steps * self.step + epochs * images * self.validation
-
-    def most_steps(self, seconds: float, validations: Callable[[int], tuple[int, int]]) -> int:
-        """The largest number of steps that fits.
-
-        Args:
-            seconds: for the whole training.
-            validations: number of steps → epochs, and images in each validation; neither falls when steps are added.
-
-        Returns:
-            At least one step for each epoch, even if that takes longer.
-        """
-        candidates = range(1, int(seconds / self.step) + 2)
-        steps = bisect_right(candidates, seconds, key=lambda steps: self.seconds(steps, *validations(steps)))
-        return max(steps, validations(1)[0])
 
 
 def measure_timing(trained: Subset, validated: Subset, plan: Plan, augment: Augment, seed: int) -> Timing:
@@ -71,23 +29,22 @@ def measure_timing(trained: Subset, validated: Subset, plan: Plan, augment: Augm
         seed: of everything that is drawn.
     """
     store, images = trained.store, validated.indices
-    with tempfile.TemporaryDirectory() as folder:
-        training, patches = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
-        step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
-        part = training.workers.part(plan.train.batch)
-        with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
+    training, patches = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=None)
+    step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
+    part = training.workers.part(plan.train.batch)
+    with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 
-            def next_step() -> None:
-                step(*next(batches), plan.train.lr)
+        def next_step() -> None:
+            step(*next(batches), plan.train.lr)
 
-            start = _seconds(next_step)
-            for _ in range(AHEAD):  # uses up the batches that were made while the graph was built
-                next_step()
-            each = _mean_seconds(next_step)
-        predictor = Predictor(training.model, training.project)
-        start += _seconds(lambda: measure_images(predictor, store, images[:1], plan.train.loss))
-        validation = _seconds(lambda: measure_images(predictor, store, images, plan.train.loss))
-        return Timing(start, each, validation / len(images))
+        start = _seconds(next_step)
+        for _ in range(AHEAD):  # uses up the batches that were made while the graph was built
+            next_step()
+        each = _mean_seconds(next_step)
+    predictor = Predictor(training.model, training.project)
+    start += _seconds(lambda: measure_images(predictor, store, images[:1], plan.train.loss))
+    validation = _seconds(lambda: measure_images(predictor, store, images, plan.train.loss))
+    return Timing(start, each, validation / len(images))
 
 
 def _seconds(work: Callable[[], object]) -> float:

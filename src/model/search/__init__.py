@@ -1,0 +1,1 @@
+"""Try settings by short trainings on this device."""

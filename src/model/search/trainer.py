@@ -1,0 +1,153 @@
+"""Train candidates of a search on this device, for real: short trainings from the same initial weights."""
+
+import contextlib
+import gc
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from src.data.crops.sampling import AHEAD
+from src.data.store.subsample import subsample
+from src.data.store.subsets import Subset
+from src.errors import UserError
+from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
+from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.search.networks import Networks, Ready
+from src.model.training.schedule import learning_rate
+from src.params import PlannedTrain
+from src.plan import rules
+from src.search.candidate import Candidate
+from src.search.space import Space
+from src.search.trial import Cost, NotPossible, Trial
+
+MEASURED = 1.0  # seconds for which steps are measured before a candidate is trained
+MOST_MEASURED = 10_000  # steps
+OUT_OF_MEMORY = "the device ran out of memory"
+
+
+class DeviceTrainer:
+    """The trainer of a search: see `Trainer` in src/search/trial.py.
+
+    Every training of a candidate starts from the same weights and draws the same patches, so with the same number of
+    steps it ends with the same scores.
+    """
+
+    def __init__(self, space: Space, trained: Subset, validated: Subset, tick: Callable[[], None]) -> None:
+        """Prepare the trainer.
+
+        Args:
+            space: Makes the plans of the candidates.
+            trained: The training images.
+            validated: The validation images.
+            tick: Called after each step and each scored image.
+        """
+        self.space, self.validated, self._tick = space, validated, tick
+        self._networks = Networks(trained, validated)
+        self._ready, self._starts = dict[Candidate, Ready](), dict[tuple[int, ...], float]()
+
+    def prepare(self, candidate: Candidate) -> Cost:
+        """Build a candidate and measure it, see `Trainer`."""
+        with _refusing(self._forget):
+            started = time.perf_counter()
+            ready = self._ready_for(candidate)
+            plan, image = ready.plan, self.validated.indices[:1]
+            predictor = ready.network.predictor_of(plan)
+            steps = self._steps(ready, plan.train, MOST_MEASURED)
+            next(steps)
+            self._score(predictor, image)
+            shape = (id(ready.network), plan.data.crop, plan.train.batch)
+            start = self._starts.setdefault(shape, time.perf_counter() - started)
+            step = _mean_seconds(steps)
+            started = time.perf_counter()
+            self._score(predictor, image)
+            return Cost(start, step, time.perf_counter() - started)
+
+    def train(self, candidate: Candidate, given: float, steps: int, images: int) -> Trial:
+        """Train a candidate and score it, see `Trainer`."""
+        with _refusing(self._forget):
+            ready = self._ready_for(candidate)
+            warmup = rules.warmup(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup
+            params = ready.plan.train.model_copy(update={"steps": steps, "epochs": 1, "warmup": warmup})
+            started = time.perf_counter()
+            finite = all(map(math.isfinite, self._steps(ready, params, steps)))
+            step = (time.perf_counter() - started) / steps
+            if not finite:
+                return Trial(candidate, given, steps, step, 0.0, None)
+            scored, started = subsample(self.validated, images), time.perf_counter()
+            scores = self._score(ready.network.predictor_of(ready.plan), scored.indices)
+            return Trial(candidate, given, steps, step, (time.perf_counter() - started) / len(scored), scores)
+
+    def groups(self, images: int) -> Sequence[str]:
+        """Return the groups of the scored images, see `Trainer`."""
+        return subsample(self.validated, images).groups
+
+    def keep(self, candidates: Iterable[Candidate]) -> None:
+        """Free the memory of all other candidates, see `Trainer`."""
+        self._ready = {each: self._ready[each] for each in candidates if each in self._ready}
+        self._networks.keep([ready.plan for ready in self._ready.values()])
+        gc.collect()
+
+    def _ready_for(self, candidate: Candidate) -> Ready:
+        if candidate not in self._ready:
+            plan, params = self.space.plan(candidate), candidate.applied(self.space.params)
+            self._ready[candidate] = self._networks.ready(plan, params)
+        return self._ready[candidate]
+
+    def _forget(self) -> None:
+        """After a failure, drop everything that may hold memory; what is needed again is built again."""
+        self.keep([])
+
+    def _steps(self, ready: Ready, params: PlannedTrain, steps: int) -> Iterator[float]:
+        """Train from the initial weights, and yield the loss of every step; stops after one that is not finite."""
+        ready.network.reset()
+        part = ready.network.training.workers.part(params.batch)
+        batches = ready.patches.batches(((1, number) for number in range(steps)), params.batch, part)
+        with contextlib.closing(batches):
+            for number, (images, masks) in enumerate(batches):
+                loss, _ = ready.network.step(images, masks, learning_rate(number, params))
+                self._tick()
+                yield loss
+                if not math.isfinite(loss):
+                    return
+
+    def _score(self, predictor: Predictor, indices: Iterable[int]) -> Scores:
+        """Dice of whole images at their own resolution, [images, foreground classes that the masks hold]."""
+        store, counts = self.validated.store, []
+        classes = len(store.dataset.names)
+        for index in indices:
+            mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
+            for window, logits in predictor.tiles(store.image(index)):
+                count += confusion_matrix(mask[window], classes_from_logits(logits), classes)
+            counts.append(count)
+            store.release()
+            self._tick()
+        pixels = overlap(np.stack(counts))
+        return dice(pixels)[:, classes_present(pixels.true, store.dataset.foreground)]
+
+
+def _mean_seconds(steps: Iterator[float]) -> float:
+    """Seconds of a step; those whose batches were made while the graph was built are left out if they are fast."""
+    times: list[float] = []
+    started = time.perf_counter()
+    for _ in steps:
+        times.append(time.perf_counter() - started - sum(times))
+        if sum(times) > MEASURED and len(times) > 1 and (len(times) > AHEAD or times[0] > MEASURED / AHEAD):
+            break
+    steps.close()  # type: ignore[attr-defined]
+    counted = times[AHEAD:] or times
+    return sum(counted) / len(counted)
+
+
+@contextlib.contextmanager
+def _refusing(forget: Callable[[], None]) -> Iterator[None]:
+    """Turn what a device says to a training that is too large into `NotPossible`."""
+    try:
+        yield
+    except UserError as error:
+        raise NotPossible(str(error)) from None
+    except tf.errors.ResourceExhaustedError:
+        forget()
+        raise NotPossible(OUT_OF_MEMORY) from None
