@@ -22,10 +22,11 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
+    "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
-    | {"src.model", "src.archive", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
+    | {"src.model", "src.archive", "src.plan", "src.search", "src.evaluation", "src.progress", "cv2", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",

@@ -65,6 +65,21 @@ def difference(first: Trial, second: Trial, groups: Sequence[str]) -> Difference
     return Difference(value, difference_interval(before, after, np.array(groups), RESAMPLES, 0, limits=limits))
 
 
+def told_apart(first: Sequence[Trial], second: Sequence[Trial], groups: Sequence[str]) -> bool:
+    """Tell whether one candidate is better than another one beyond noise, by its last trial and the one before.
+
+    Before a network has learned much, all candidates score alike, and small differences come and go. So the mean of
+    the last two differences must exceed the noise of seeds, too.
+
+    Args:
+        first: Trials of the candidate.
+        second: Trials of the other one, of the same lengths.
+        groups: The group of each scored image.
+    """
+    gaps = [one.dice - other.dice for one, other in zip(first[-2:], second[-2:], strict=True)]
+    return difference(first[-1], second[-1], groups).better and float(np.mean(gaps)) >= SEEDS
+
+
 def overtakes(leader: Sequence[Trial], other: Sequence[Trial], horizon: float) -> bool:
     """Tell whether a candidate that is behind will probably be ahead at the end of the training proper.
 

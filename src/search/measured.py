@@ -1,7 +1,6 @@
 """What a search has measured so far: every question goes through the journal."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -95,5 +94,5 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 6)
 
 
-def _scores(rows: Sequence[Sequence[Any]] | None) -> Scores | None:
+def _scores(rows: Sequence[Sequence[float | None]] | None) -> Scores | None:
     return None if rows is None else np.array(rows, float)  # None becomes NaN

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError
 from src.search.candidate import RULES, Candidate
-from src.search.compare import Difference, difference, overtakes
+from src.search.compare import Difference, difference, overtakes, told_apart
 from src.search.halving import first_round, rounds
 from src.search.measured import Measured
 from src.search.space import BATCH, CROP, FILTERS, FLIP, RATE, Space
 from src.search.trial import Cost, Trial
 
 SHORTEST = 5.0  # seconds of a training, without which nothing can be told
-FEWEST_STEPS = 20  # of a training
+FEWEST_STEPS = 50  # of a training
 MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
 START = 0.65  # share of the search for the start set, if there is time for all of it
@@ -150,7 +150,7 @@ class Search:
                     self.images = self._affordable_images()
         while len(ready) > 1 and self._first_round(ready) < self._shortest(ready):
             steps = self.measured.steps(ready[-1], self._first_round(ready))
-            if len(ready) == 2 and steps >= FEWEST_STEPS // 2:
+            if len(ready) == 2 and steps >= FEWEST_STEPS // 5:  # fewer steps, rather than no comparison
                 break
             waiting.insert(0, ready.pop())
         self.rows += [Row(candidate, None, None, NO_TIME) for candidate in waiting]
@@ -227,7 +227,8 @@ class Search:
                 best = other
         last = {candidate: self.measured.trials[candidate][-1] for candidate in finalists}
         tied = [each for each in finalists if each not in late]
-        tied = [each for each in tied if each == best or not self._difference(last[best], last[each]).better]
+        trials = self.measured.trials
+        tied = [each for each in tied if each == best or not told_apart(trials[best], trials[each], self._groups)]
         self.leader = best if len(tied) == 1 else self._cheapest(tied)
         self._tied = [candidate for candidate in tied if candidate != self.leader]
         for candidate in finalists:
@@ -255,19 +256,24 @@ class Search:
     def _grow(self, key: str) -> bool:
         """Double a setting while the device carries that nearly for nothing, then while it helps.
 
+        Of the values that are nearly free, the largest that is better is taken.
+
         Returns:
             Whether a larger value is better.
         """
-        before, nearly_free = self.leader, None
+        before, nearly_free = self.leader, list[Candidate]()
         larger = self.space.doubled(self.leader, key)
         while larger and self._time_for(larger) and self._prepare(larger):
             if self.measured.costs[larger].step > NEARLY_FREE * self.measured.latest(before).step:
                 break
-            nearly_free, larger = larger, self.space.doubled(larger, key)
-        if nearly_free and not self._challenge(nearly_free):
-            return False
-        while larger and self._challenge(larger):
+            nearly_free.append(larger)
             larger = self.space.doubled(larger, key)
+        for candidate in reversed(nearly_free):
+            if self._challenge(candidate):
+                break
+        if not nearly_free or self.leader == nearly_free[-1]:
+            while larger and self._challenge(larger):
+                larger = self.space.doubled(larger, key)
         return self.leader != before
 
     def _comparable_length(self) -> float:

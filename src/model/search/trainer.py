@@ -66,7 +66,17 @@ class DeviceTrainer:
             return Cost(start, step, time.perf_counter() - started)
 
     def train(self, candidate: Candidate, given: float, steps: int, images: int) -> Trial:
-        """Train a candidate and score it, see `Trainer`."""
+        """Train a candidate and score it.
+
+        Args:
+            candidate: The candidate.
+            given: Seconds for which the steps are planned; it only becomes part of the trial.
+            steps: The number of steps.
+            images: The number of validation images to score.
+
+        Raises:
+            NotPossible: See `Trainer`.
+        """
         with _refusing(self._forget):
             ready = self._ready_for(candidate)
             warmup = rules.warmup(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup

@@ -1,0 +1,279 @@
+"""The search for settings: halving, growth, time, interruption; on a device whose speed and scores are given."""
+
+import json
+import math
+
+import pytest
+
+from src.errors import UserError
+from src.search.candidate import RULES, Candidate
+from src.search.outcome import table
+from src.search.search import BEHIND, CHOSEN, FEWEST_STEPS, LATE, NO_TIME, SLOW, TIED, WITHIN
+from tests.searching import Device, NotPossible, search_on, space_of
+from tests.test_plan import facts
+
+SIZES = ["data.resize"]  # searched alone
+LITE0 = "efficientnet_lite0"
+
+
+def learning(best, slow=0.0):
+    """Dice that rises with the steps; `best`: settings → Dice in the end."""
+    return lambda settings, steps: best(settings) * (1 - math.exp(-steps / 60)) - slow
+
+
+def test_the_best_size_and_encoder_are_found(tmp_path):
+    def best(settings):
+        return 0.5 + 0.2 * ("model.encoder" in settings) + 0.1 * (settings.get("data.resize") == 160)
+
+    device = Device(space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"]), learning(best))
+    result = search_on(device, tmp_path / "journal.json")
+    assert dict(result.chosen.settings) == {"model.encoder": LITE0, "data.resize": 160}
+    assert result.rows[0].verdict == CHOSEN and result.rows[0].candidate == result.chosen
+    assert not result.tied and {row.verdict for row in result.rows[1:]} <= {BEHIND, WITHIN}
+
+
+@pytest.mark.parametrize("minutes", [4, 5, 8, 20, 60, 300])
+@pytest.mark.parametrize(("step", "start"), [(0.01, 1), (0.05, 4), (0.3, 8), (0.9, 10)])
+def test_a_search_takes_at_most_a_quarter_of_the_time(tmp_path, minutes, step, start):
+    space = space_of(encoders=[LITE0, "resnet50"])
+    device = Device(space, learning(lambda settings: 0.5), lambda plan: step * plan.train.batch / 8, start)
+    began = device.clock.time
+    search_on(device, tmp_path / "journal.json", minutes)
+    assert device.clock.time - began <= 1.05 * 15 * minutes
+    if minutes >= 20:
+        assert device.clock.time - began >= 0.3 * 15 * minutes
+
+
+def test_all_candidates_of_a_round_train_for_the_same_time_and_half_of_them_go_on(tmp_path):
+    space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
+    slow = lambda plan: 0.05 if plan.data.resize else 0.1  # noqa: E731
+    device = Device(space, learning(lambda settings: 0.4 + 0.02 * len(settings)), slow)
+    result = search_on(device, tmp_path / "journal.json", 40)
+    given = {}
+    for record in json.loads((tmp_path / "journal.json").read_text())["measurements"]:
+        if "train" in record["question"]:
+            given.setdefault(record["question"]["given"], []).append(record["question"]["steps"])
+    rounds = sorted(given.items())
+    assert [len(steps) for _, steps in rounds] == [8, 4, 2]
+    assert [seconds / rounds[0][0] for seconds, _ in rounds] == [1, 2, 4]
+    for seconds, steps in rounds:
+        assert {round(seconds / each, 2) for each in steps} <= {0.05, 0.1}
+    assert len(result.rows) == 8
+
+
+def test_what_cannot_be_told_apart_stays_with_the_rules(tmp_path):
+    device = Device(space_of(searched=SIZES), learning(lambda settings: 0.6 + 0.004 * len(settings)))
+    result = search_on(device, tmp_path / "journal.json")
+    assert result.chosen == RULES and result.tied
+    assert TIED in [row.verdict for row in result.rows]
+    assert "cannot be told apart" in table(result)
+
+
+def test_of_candidates_that_cannot_be_told_apart_the_cheaper_one_wins(tmp_path):
+    """The rules' choice is worse here. Images of their own size take half the time."""
+
+    class Costly(Device):
+        def train(self, candidate, *arguments):
+            trial = super().train(candidate, *arguments)
+            return type(trial)(**{**vars(trial), "image": 0.02 if "data.resize" in dict(candidate.settings) else 0.01})
+
+    settings = ["data.resize", "model.encoder"]
+    best = learning(lambda settings: 0.7 if "model.encoder" in settings else 0.4)
+    device = Costly(space_of(facts(200, 160, 160, validated=40), encoders=[LITE0, "vgg16"], searched=settings), best)
+    result = search_on(device, tmp_path / "journal.json")
+    assert result.chosen in [RULES.changed("model.encoder", name) for name in (LITE0, "vgg16")]
+    assert result.tied and result.cost.image == 0.01
+
+
+@pytest.mark.parametrize(("late", "chosen"), [(0.7, True), (0.62, False)])
+def test_a_slow_starter_that_will_probably_be_ahead_is_preferred(tmp_path, late, chosen):
+    """It is behind in all rounds, and the gap becomes smaller in each. Only with the higher value is that enough."""
+
+    def dice(settings, steps):
+        slow = late - 2 / steps**0.5 if settings == {"data.resize": 160} else 0.2
+        return slow if settings else 0.65
+
+    space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
+    result = search_on(Device(space, dice, lambda plan: 0.1), tmp_path / "journal.json", 60)
+    rows = {row.candidate: row for row in result.rows}
+    slow = RULES.changed("data.resize", 160)
+    assert (result.chosen == slow) == chosen and rows[slow].trial.dice < rows[RULES].trial.dice
+    assert rows[RULES].verdict == (LATE if chosen else CHOSEN)
+
+
+def test_one_setting_after_the_other_is_improved(tmp_path):
+    def best(settings):
+        return 0.5 + 0.05 * (settings.get("data.crop") == 192) + 0.05 * (settings.get("train.lr") == 0.004)
+
+    device = Device(space_of(searched=["data.crop", "train.lr"]), learning(best))
+    result = search_on(device, tmp_path / "journal.json")
+    assert dict(result.chosen.settings) == {"data.crop": 192, "train.lr": 0.004}
+    assert device.kept == [result.chosen]
+
+
+def test_a_small_gain_changes_no_setting(tmp_path):
+    device = Device(space_of(searched=["train.lr"]), learning(lambda settings: 0.6 + 0.005 * len(settings)), noise=0)
+    assert search_on(device, tmp_path / "journal.json").chosen == RULES
+
+
+def parallel(width, memory=10**9):
+    """A device with so many multipliers that wider networks take no longer, up to `width` filters."""
+
+    def step(plan):
+        if plan.model.filters * plan.train.batch * plan.data.crop**2 > memory:
+            raise NotPossible("the device ran out of memory")
+        return 0.01 * max(1.0, (plan.model.filters / width) ** 2)
+
+    return step
+
+
+def wider_is_better(settings, steps):
+    return min(0.5 + 0.05 * math.log2(settings.get("model.filters", 16) / 16), 0.9) * (1 - math.exp(-steps / 60))
+
+
+def test_networks_grow_until_the_device_is_busy(tmp_path):
+    device = Device(space_of(searched=["model.filters"]), wider_is_better, parallel(64))
+    result = search_on(device, tmp_path / "journal.json", 60)
+    assert dict(result.chosen.settings)["model.filters"] >= 64
+    tried = [dict(candidate.settings)["model.filters"] for candidate in device.prepared[1:]]
+    assert tried[:3] == [32, 64, 128]
+    assert dict(device.trained[1][0].settings)["model.filters"] == 64  # 32 is skipped
+
+
+def test_networks_grow_until_memory_says_no(tmp_path):
+    device = Device(space_of(searched=["model.filters"]), wider_is_better, parallel(1024, 64 * 8 * 96**2))
+    result = search_on(device, tmp_path / "journal.json", 60)
+    assert dict(result.chosen.settings) == {"model.filters": 64}
+    assert ("the device ran out of memory" in table(result)) and result.rows[0].verdict == CHOSEN
+
+
+def test_networks_do_not_grow_on_a_busy_processor(tmp_path):
+    device = Device(space_of(searched=["model.filters"]), wider_is_better, lambda plan: 0.05 * plan.model.filters / 16)
+    device.dice = learning(lambda settings: 0.5)
+    result = search_on(device, tmp_path / "journal.json", 60)
+    assert result.chosen == RULES
+    assert [dict(candidate.settings)["model.filters"] for candidate, _ in device.trained[1:]] == [32, 8]
+
+
+def test_patches_and_batches_grow_with_the_device_but_not_beyond_the_images(tmp_path):
+    device = Device(space_of(searched=["data.crop", "train.batch"]), lambda settings, steps: 0.5, parallel(10**6))
+    search_on(device, tmp_path / "journal.json", 300)
+    crops = {dict(candidate.settings).get("data.crop", 96) for candidate in device.prepared}
+    assert max(crops) == 384  # the images have 480 pixels
+    pixels = [plan.train.batch * plan.data.crop**2 for plan in map(device.space.plan, device.prepared)]
+    assert max(pixels) <= device.space.facts.pixels
+
+
+def test_a_setting_with_which_steps_take_too_long_is_not_tried(tmp_path):
+    steps = lambda plan: 0.05 if plan.data.crop <= 96 else 2.0  # noqa: E731
+    device = Device(space_of(searched=["data.crop"]), learning(lambda settings: 0.5), steps)
+    result = search_on(device, tmp_path / "journal.json", 5)
+    assert SLOW in [row.verdict for row in result.rows]
+    assert all(steps >= FEWEST_STEPS for _, steps in device.trained)
+
+
+def test_a_search_with_little_time_tries_the_first_candidates_only(tmp_path):
+    space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
+    device = Device(space, learning(lambda settings: 0.5), start=8)
+    result = search_on(device, tmp_path / "journal.json", 5)
+    tried = {candidate for candidate, _ in device.trained}
+    assert RULES in tried and 2 <= len(tried) < len(space.start())
+    assert {row.candidate for row in result.rows if row.verdict == NO_TIME} == set(space.start()) - tried
+
+
+def test_rules_that_the_device_cannot_carry_are_an_error(tmp_path):
+    device = Device(space_of(), learning(lambda settings: 0.5), parallel(16, 1))
+    with pytest.raises(UserError, match="out of memory"):
+        search_on(device, tmp_path / "journal.json")
+
+
+def test_a_candidate_whose_loss_becomes_infinite_loses(tmp_path):
+    device = Device(space_of(searched=SIZES), lambda settings, steps: 0.5 if settings else math.nan)
+    result = search_on(device, tmp_path / "journal.json")
+    assert result.chosen != RULES and "the loss became infinite" in table(result)
+
+
+def test_too_few_groups_leave_out_the_intervals(tmp_path):
+    device = Device(space_of(facts(20, 480, 640, validated=3), searched=SIZES), learning(lambda settings: 0.5))
+    device.images = 3
+    result = search_on(device, tmp_path / "journal.json")
+    assert result.images == 3 and result.chosen == RULES and "no intervals: fewer than 5 groups" in table(result)
+    assert all(row.difference is None or row.difference.bounds is None for row in result.rows)
+
+
+class Stopped(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 6, 9, 12, 16])
+def test_an_interrupted_search_goes_on_and_ends_with_the_same_choice(tmp_path, after):
+    def best(settings):
+        return 0.5 + 0.1 * (settings.get("data.resize") == 160) + 0.05 * (settings.get("train.lr") == 0.004)
+
+    def device():
+        return Device(space_of(searched=["data.resize", "train.lr"]), learning(best))
+
+    whole = device()
+    expected = search_on(whole, tmp_path / "whole.json")
+    done = []
+
+    class Interrupted(Device):
+        def prepare(self, candidate):
+            return self._one("prepare", super().prepare, candidate)
+
+        def train(self, candidate, *arguments):
+            return self._one("train", super().train, candidate, *arguments)
+
+        def _one(self, name, work, *arguments):
+            if len(done) == after:
+                raise Stopped
+            done.append((name, *arguments))
+            return work(*arguments)
+
+    stopped = Interrupted(whole.space, whole.dice)
+    if after < len(whole.prepared) + len(whole.trained):
+        with pytest.raises(Stopped):
+            search_on(stopped, tmp_path / "journal.json")
+    again = device()
+    found = search_on(again, tmp_path / "journal.json")
+    assert found.chosen == expected.chosen and len(found.rows) == len(expected.rows)
+    assert len(again.trained) + len(again.prepared) + len(done) == len(whole.trained) + len(whole.prepared)
+
+
+def test_time_before_an_interruption_counts(tmp_path):
+    space = space_of(searched=["data.resize"])
+    one = Device(space, learning(lambda settings: 0.5))
+    search_on(one, tmp_path / "journal.json")
+    again = Device(space, learning(lambda settings: 0.5))
+    again.clock.time = 50.0
+    search_on(again, tmp_path / "journal.json")
+    assert again.trained == [] and again.clock.time == 50.0
+
+
+def test_a_damaged_journal_is_not_used(tmp_path):
+    path = tmp_path / "journal.json"
+    device = Device(space_of(searched=SIZES), learning(lambda settings: 0.5))
+    path.write_text('{"measurements": [{"que')
+    assert search_on(device, path).chosen == RULES and device.trained
+
+
+def test_the_journal_holds_steps_seconds_and_scores(tmp_path):
+    device = Device(space_of(searched=SIZES), learning(lambda settings: 0.5))
+    search_on(device, tmp_path / "journal.json")
+    records = json.loads((tmp_path / "journal.json").read_text())["measurements"]
+    trained = [record for record in records if "train" in record["question"]]
+    assert [record["question"]["steps"] for record in trained] == [steps for _, steps in device.trained]
+    assert all(len(record["answer"]["scores"]) == record["question"]["images"] for record in trained)
+    spent = [record["spent"] for record in records]
+    assert spent == sorted(spent) and spent[0] > 0
+
+
+def test_progress_names_every_trial(tmp_path):
+    device, said = Device(space_of(searched=SIZES), learning(lambda settings: 0.5)), []
+    search_on(device, tmp_path / "journal.json", said=said)
+    assert len(said) == len(device.trained) and "as the rules choose: Dice 0." in said[0]
+
+
+def test_a_candidate_is_shown_by_its_changes():
+    assert str(Candidate()) == "as the rules choose"
+    assert str(RULES.changed("train.lr", 0.1).changed("data.crop", 64)) == "data.crop 64, train.lr 0.1"
