@@ -51,7 +51,7 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_check_memory(plan, arithmetic), flush=True)
-    patches = Patches(trained, plan.data, augment, seed)
+    patches = Patches(trained, plan.data, augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -87,13 +87,9 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
 
 def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
     """State what memory the training needs; raise `UserError` if there is less."""
-    sizes = {
-        "filters": plan.model.filters,
-        "depth": plan.model.depth,
-        "crop": plan.data.crop,
-        "batch": plan.train.batch,
-    }
-    needed = TrainingSize.of(plan.facts, **sizes, precision=arithmetic.precision)
+    needed = TrainingSize.of(
+        plan.facts, plan.model, crop=plan.data.crop, batch=plan.train.batch, precision=arithmetic.precision
+    )
     return check_memory(needed, available_bytes(), plan.train.memory_gib)
 
 
@@ -105,11 +101,12 @@ def _project(patches: Patches, plan: Plan) -> Project:
         values=list(dataset.classes),
         colors=dataset.class_colours,
         channels=plan.data.channels,
-        mean=patches.normalisation.mean,
-        std=patches.normalisation.std,
+        mean=patches.moments.mean,
+        std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
         resize=plan.data.resize,
+        encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
     )
