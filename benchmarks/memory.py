@@ -88,9 +88,8 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
-    estimated = peak_bytes(
-        TrainingSize.of(facts, unet, crop=setting["crop"], batch=setting["batch"], precision=precision)
-    )
+    size = TrainingSize.of(facts, unet, crop=setting["crop"], batch=setting["batch"], precision=precision)
+    estimated = peak_bytes(size)
     return {"measured_mib": int(peak[1]) // 1024, "estimated_mib": estimated // 2**20}
 
 

@@ -167,8 +167,10 @@ def _resize(facts: Facts, data: Data) -> tuple[int, str]:
 
 def _refuse_another(model: Model, initial: PlannedModel) -> None:
     """Raise `UserError` if the section `model` asks for another network than the initial one."""
+    if model.encoder != initial.encoder:
+        raise UserError(f"train.initial: that network has another encoder: set model.encoder: {initial.encoder}")
     wanted, existing = model.model_dump(), initial.model_dump()
-    others = [name for name in existing if wanted[name] not in ("auto", existing[name])]
+    others = [name for name in ("filters", "depth") if wanted[name] not in ("auto", existing[name])]
     wrong = [f"model.{name} ({wanted[name]}; it has {existing[name]})" for name in others]
     if wrong:
         raise UserError(f"train.initial: not the network that is asked for: set to auto {' and '.join(wrong)}")

@@ -174,9 +174,9 @@ class Predictor:
         project = self.project
         if project.normalise == "encoder":
             return Normalisation.of_encoder(project.encoder, image.dtype, self.channels)
-        return (
-            Normalisation.of_image(image) if project.normalise == "image" else Normalisation(project.mean, project.std)
-        )
+        if project.normalise == "image":
+            return Normalisation.of_image(image)
+        return Normalisation(project.mean, project.std)
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:

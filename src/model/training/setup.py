@@ -63,7 +63,7 @@ def prepare_training(
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
     key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
     print(
-        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
+        f"U-Net with {plan.model.encoder} encoder, {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
     )
     checkpoint = Checkpoint(checkpoints / key)
