@@ -92,7 +92,10 @@ def _compare_weights(network: Network, content: bytes) -> None:
     numbers = sum(map(math.prod, network.weight_shapes))
     if 4 * numbers > len(content):
         raise ValueError(f"model.weights.h5: {len(content)} bytes; the network has {numbers} weights of 4 bytes")
-    wanted, stored = Counter(network.weight_shapes), Counter(stored_shapes(content))
+    try:
+        wanted, stored = Counter(network.weight_shapes), Counter(stored_shapes(content))
+    except ValueError as error:
+        raise ValueError(f"{WEIGHTS}: {error}") from None
     if wanted != stored:
         missing, extra = (sorted((a - b).elements())[:9] for a, b in ((wanted, stored), (stored, wanted)))
         raise ValueError(f"model.weights.h5: arrays missing: {missing}; not of the network: {extra}")
