@@ -14,11 +14,12 @@ DEEPEST = 4  # layers/NAME/vars/NUMBER
 PLAIN = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
 
 
-def stored_shapes(content: bytes) -> list[Shape]:
+def stored_shapes(content: bytes, name: str = "model.weights.h5") -> list[Shape]:
     """Read the shapes of all arrays, sorted.
 
     Args:
-        content: a file of weights, such as the member model.weights.h5 of a model file.
+        content: a file of weights, such as a member of a model file.
+        name: of the file, for the message.
 
     Raises:
         ValueError: names the first object that is not stored as Keras stores weights.
@@ -26,8 +27,8 @@ def stored_shapes(content: bytes) -> list[Shape]:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return sorted(_shapes(file, "", set()))
-    except (OSError, KeyError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
-        raise ValueError(str(error)) from None
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _shapes(group: h5py.Group, place: str, seen: set[int]) -> Iterator[Shape]:
