@@ -9,7 +9,9 @@ import pytest
 from keras import layers
 
 from src.encoders import ENCODERS
-from src.model.pretrained.encoder_weights import pretrained_encoder
+from src.archive.encoder_file import encoder_file
+from src.model.network.encoders.pretrained import load_encoder_weights
+from src.model.pretrained.encoder_weights import encoder_arrays, encoder_network
 from src.pretrained.fetch import fetch
 from src.pretrained.lite0 import read_lite0
 from tests.reference_images import MADE, PHOTOGRAPHS, centre, photograph
@@ -28,10 +30,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def logits():
-    """Pixels uint8 [height, width, 3] → 1000 logits: the project's encoder below the classifier's last layers."""
+def logits(tmp_path_factory):
+    """Pixels uint8 [height, width, 3] → 1000 logits: the project's encoder with the weights of its file, below the classifier's last layers."""
     content = fetch(NAME).content
-    encoder = pretrained_encoder(NAME, content)
+    path = tmp_path_factory.mktemp("initial") / f"{NAME}.weights.h5"
+    path.write_bytes(encoder_file(encoder_arrays(NAME, content)))
+    encoder = encoder_network(NAME)
+    load_encoder_weights(encoder, path)
     x = layers.Conv2D(1280, 1, use_bias=False)(encoder.outputs[-1])
     x = layers.ReLU(6)(layers.BatchNormalization(epsilon=1e-3)(x))
     outputs = layers.Dense(1000)(layers.GlobalAveragePooling2D()(x))

@@ -37,10 +37,11 @@ def main(given: argparse.Namespace) -> None:
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.pretrained.encoder_weights import pretrained_encoder, saved_weights
+    from src.archive.encoder_file import encoder_file
+    from src.model.pretrained.encoder_weights import encoder_arrays
 
     try:
-        content = saved_weights(pretrained_encoder(given.name, fetched.content))
+        content = encoder_file(encoder_arrays(given.name, fetched.content))
     except ValueError as error:
         raise UserError(f"{fetched.place}: not the weights of {given.name}: {printable(str(error))}") from None
     path = weights_file(given.name)

@@ -1,8 +1,6 @@
-"""Put the weights of a downloaded file into an encoder, and save them in the format that training reads."""
+"""Pair the arrays of a downloaded file with the layers of an encoder."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +11,7 @@ from src.archive import layer_names
 from src.encoders import DEEPEST, IMAGENET_MEAN, IMAGENET_STD
 from src.errors import quoted, some
 from src.model.network.encoders.applications import stock_network
+from src.model.network.encoders.pretrained import encoder_layers
 from src.model.network.unet import encode
 from src.params import Encoder, PlannedModel
 from src.pretrained.keras_file import StoredLayer, read_layers
@@ -23,8 +22,8 @@ BLUE_FIRST = ("resnet50", "vgg16")  # trained in Caffe, on images whose first ch
 Array = NDArray[np.float32]
 
 
-def pretrained_encoder(encoder: Encoder, content: bytes) -> keras.Model:
-    """Build an encoder with the weights of a downloaded file.
+def encoder_arrays(encoder: Encoder, content: bytes) -> dict[str, list[Array]]:
+    """Find the weights of each layer of an encoder in a downloaded file.
 
     The first convolution is adapted to the project's scaling of images, `EncoderFacts.mean` and `std`, of which the
     scaling inside of the network of keras.applications may differ in the order of the channels.
@@ -35,36 +34,33 @@ def pretrained_encoder(encoder: Encoder, content: bytes) -> keras.Model:
             the classifier.
 
     Returns:
-        A model from images float32 [batch, height, width, 3] to the encoder's features, without the image itself.
+        The name of each layer with weights → its weights in the layer's order, for images of three channels.
 
     Raises:
         ValueError: the content is not such a file, or holds the weights of another network.
     """
-    image = keras.Input((None, None, CHANNELS), name=layer_names.IMAGE)
-    features = encode(image, PlannedModel(encoder=encoder, filters=1, depth=DEEPEST))
-    model = keras.Model(image, [feature for feature in features if feature is not image])
-    weighted = [layer for layer in model.layers if layer.weights]
+    weighted = encoder_layers(encoder_network(encoder))
     if encoder == "efficientnet_lite0":
         arrays = _in_order(weighted, read_lite0(content))
     else:
         arrays = _by_name(stock_network(encoder, CHANNELS), read_layers(content))
     kernel, *bias = arrays[weighted[0].name]
     arrays[weighted[0].name] = [kernel[:, :, ::-1] if encoder in BLUE_FIRST else kernel, *bias]
-    for layer in weighted:
-        layer.set_weights(arrays[layer.name])
-    return model
+    return {layer.name: arrays[layer.name] for layer in weighted}
 
 
-def saved_weights(model: keras.Model) -> bytes:
-    """The weights of a model as Keras saves them: a file of plain float32 arrays. Equal weights give equal bytes.
+def encoder_network(encoder: Encoder) -> keras.Model:
+    """Build an encoder without a decoder, with random weights.
 
     Args:
-        model: any model.
+        encoder: any but plain.
+
+    Returns:
+        A model from images float32 [batch, height, width, 3] to the encoder's features, without the image itself.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "encoder.weights.h5")
-        model.save_weights(path)
-        return path.read_bytes()
+    image = keras.Input((None, None, CHANNELS), name=layer_names.IMAGE)
+    features = encode(image, PlannedModel(encoder=encoder, filters=1, depth=DEEPEST))
+    return keras.Model(image, [feature for feature in features if feature is not image])
 
 
 def _in_order(weighted: Sequence[layers.Layer], arrays: Sequence[Array]) -> dict[str, list[Array]]:
