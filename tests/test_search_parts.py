@@ -111,7 +111,7 @@ def test_the_start_set_holds_the_rules_and_sizes_that_make_sense():
     assert sizes(256, 256) == ["rules", 128, 96]
     assert sizes(128, 128) == sizes(16, 16) == ["rules"]
     assert sizes(4000, 6000) == ["rules", 1984, 512, 128]
-    assert sizes(600, 800, parts={"polyp": 1 / 3}) == ["rules", 0, 288, 192, 96]  # 144 is that of the rules
+    assert sizes(600, 800, parts={"polyp": 1 / 3}) == ["rules", 0, 288, 96]  # 144 is that of the rules
 
 
 def test_sizes_are_combined_with_one_encoder_and_the_others_follow():

@@ -97,7 +97,7 @@ class Networks:
             training = self.built[key].training
             if training.workers.replicas == 1 and not training.arithmetic.gpus:
                 check_plan_memory(plan, training.arithmetic)
-            patches = Patches(self.trained, plan.data, params.augment, params.seed)
+            patches = Patches(self.trained, plan.data, params.augment, params.seed, encoder=plan.model.encoder)
         return Ready(self.built[key], patches, plan)
 
     def keep(self, plans: list[Plan]) -> None:

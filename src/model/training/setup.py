@@ -54,7 +54,7 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(check_plan_memory(plan, arithmetic), flush=True)
-    patches = Patches(trained, plan.data, augment, seed)
+    patches = Patches(trained, plan.data, augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -67,7 +67,7 @@ def prepare_training(
     files = [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))]
     key = checkpoint_key(settings, files) if checkpoints else ""
     print(
-        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
+        f"U-Net with {plan.model.encoder} encoder, {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
         flush=True,
     )
     checkpoint = Checkpoint(checkpoints / key if checkpoints else NOWHERE)
@@ -99,13 +99,9 @@ def check_plan_memory(plan: Plan, arithmetic: Arithmetic) -> str:
     Raises:
         UserError: there is less memory.
     """
-    sizes = {
-        "filters": plan.model.filters,
-        "depth": plan.model.depth,
-        "crop": plan.data.crop,
-        "batch": plan.train.batch,
-    }
-    needed = TrainingSize.of(plan.facts, **sizes, precision=arithmetic.precision)
+    needed = TrainingSize.of(
+        plan.facts, plan.model, crop=plan.data.crop, batch=plan.train.batch, precision=arithmetic.precision
+    )
     return check_memory(needed, available_bytes(), plan.train.memory_gib)
 
 
@@ -117,11 +113,12 @@ def _project(patches: Patches, plan: Plan) -> Project:
         values=list(dataset.classes),
         colors=dataset.class_colours,
         channels=plan.data.channels,
-        mean=patches.normalisation.mean,
-        std=patches.normalisation.std,
+        mean=patches.moments.mean,
+        std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
         resize=plan.data.resize,
+        encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
     )
