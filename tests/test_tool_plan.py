@@ -13,9 +13,9 @@ import src.model.training.timing as timing
 import tools.plan
 from src.data.splits.divide import split
 from src.data.store.subsets import write_splits
-from src.model.training.timing import Timing
 from src.params import PlannedData, PlannedModel, PlannedTrain, load
 from src.plan.plan import BY_HAND
+from src.search.timing import Timing
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.test_commands import run
 from tests.test_train import float32  # noqa: F401
@@ -113,7 +113,7 @@ def test_the_measured_number_of_steps_is_written_to_params(project, monkeypatch,
         timing, "measure_timing", lambda *arguments: measured.append(measure(*arguments)) or measured[0]
     )
     before, files = (project / "params.yaml").read_bytes().decode(), set(project.rglob("*"))
-    tools.plan.main(Namespace(minutes=0.05))
+    tools.plan.main(Namespace(minutes=0.05, trials=False))
     printed = capsys.readouterr().out
     ((old, new),) = differing(before, (project / "params.yaml").read_bytes().decode())
     steps = int(re.fullmatch(r"  steps: (\d+) +(# .*)\n", new)[1])
@@ -141,7 +141,7 @@ def test_the_steps_that_fit_are_printed_and_written(project, monkeypatch, capsys
     monkeypatch.setattr(timing, "measure_timing", lambda *_: Timing(1.03, 0.01, 1.7 / 3))
     path = project / "params.yaml"
     path.write_text(with_values(path.read_text(), steps=4000, epochs=epochs))
-    tools.plan.main(Namespace(minutes=minutes))
+    tools.plan.main(Namespace(minutes=minutes, trials=False))
     printed = capsys.readouterr().out
     assert load(path).train.steps == steps
     assert f"a step takes 10 ms, an image of validation 567 ms: {steps} steps and " in printed

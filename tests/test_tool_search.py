@@ -1,0 +1,147 @@
+"""tools.plan --minutes with trials: what it writes into params.yaml, and what it leaves as it is."""
+
+import json
+import re
+from argparse import Namespace
+
+import pytest
+
+import src.model.search.run_search as run_search
+import src.model.search.trainer as trainer
+import src.search.search as search
+import tools.plan
+from src.errors import UserError
+from src.params import load
+from src.search.candidate import RULES
+from tests.searching import Device
+from tests.test_commands import run
+from tests.test_tool_plan import made, project, rows_of, with_values  # noqa: F401
+from tests.test_train import float32  # noqa: F401
+from tests.test_write_setting import differing
+
+JOURNALS = ".dvc/tmp/search"
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A trainer that takes no time and finds that twice the rate is better, instead of this machine."""
+    used = []
+
+    def make(space, trained, validated, tick):
+        used.append(Device(space, lambda settings, steps: 0.5 + 0.2 * (settings.get("train.lr", 0) in (0.004, 0.0028))))
+        used[-1].images = len(validated)
+        return used[-1]
+
+    monkeypatch.setattr(run_search, "DeviceTrainer", make)
+    return used
+
+
+def plan(minutes=5, keep=()):
+    tools.plan.main(Namespace(minutes=minutes, trials=True, keep=list(keep)))
+
+
+def journals(project):  # noqa: F811
+    return [path for path in (project / JOURNALS).glob("*.json") if path.name != "written.json"]
+
+
+def test_the_winner_and_the_steps_are_written_and_all_else_stays(project, device, capsys):  # noqa: F811
+    before = (project / "params.yaml").read_bytes().decode()
+    plan()
+    changed = {}
+    for old, new in differing(before, (project / "params.yaml").read_bytes().decode()):
+        assert old.partition("#")[2] == new.partition("#")[2]
+        key, value = new.split()[:2]
+        changed[key.rstrip(":")] = value
+    rate = load(project / "params.yaml").train.lr
+    assert changed.keys() - {"depth"} == {"resize", "steps", "lr"}
+    assert rate in (0.004, 0.0028) and int(changed["resize"]) >= 0 and int(changed["steps"]) > 1
+    printed = capsys.readouterr().out
+    assert re.search(rf"train\.lr {rate} +[\d.]+ +\d+ +0\.700 +chosen", printed)
+    assert "no intervals: fewer than 5 groups" in printed
+    assert rows_of(printed)["train.lr"][0] == str(rate)
+    assert journals(project) == []
+
+
+def test_a_second_search_tries_again_what_a_search_wrote_but_not_what_was_set_by_hand(project, device):  # noqa: F811
+    plan()
+    path = project / "params.yaml"
+    rate = load(path).train.lr
+    plan()
+    assert load(path).train.lr == rate and device[1].trained  # searched again
+    path.write_text(with_values(path.read_text(), lr="0.0001"))
+    plan()
+    assert load(path).train.lr == 0.0001
+    assert not any("train.lr" in dict(candidate.settings) for candidate, _ in device[2].trained)
+
+
+def test_settings_to_keep_stay_as_they_are(project, device):  # noqa: F811
+    plan(keep=["train.lr"])
+    assert load(project / "params.yaml").train.lr == "auto"
+    with pytest.raises(UserError, match=r"--keep: not searched: data\.source"):
+        plan(keep=["data.source"])
+
+
+def test_an_interrupted_search_leaves_params_as_they_are_and_goes_on(project, device, monkeypatch, capsys):  # noqa: F811
+    before, train = (project / "params.yaml").read_bytes(), Device.train
+
+    def interrupted(self, candidate, *arguments):
+        if candidate != RULES:
+            raise KeyboardInterrupt
+        return train(self, candidate, *arguments)
+
+    monkeypatch.setattr(Device, "train", interrupted)
+    with pytest.raises(UserError, match=r"stopped; params\.yaml is as it was, and the same command continues"):
+        plan()
+    assert (project / "params.yaml").read_bytes() == before
+    (kept,) = journals(project)
+    asked = [record["question"].keys() for record in json.loads(kept.read_text())["measurements"]]
+    assert {"prepare"} in asked and {"train", "given", "steps", "images"} in asked
+    monkeypatch.setattr(Device, "train", train)
+    plan()
+    assert RULES not in [candidate for candidate, _ in device[1].trained]
+    assert "continuing an interrupted search" in capsys.readouterr().err
+    assert load(project / "params.yaml").train.lr in (0.004, 0.0028) and journals(project) == []
+
+
+def test_another_seed_is_another_search(project, device, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for seed in (0, 0, 1):
+        text = re.sub(r"^seed: \d+", f"seed: {seed}", (project / "params.yaml").read_text(), flags=re.MULTILINE)
+        (project / "params.yaml").write_text(text)
+        with pytest.raises(UserError):
+            plan()
+    assert len(journals(project)) == 2
+
+
+def test_few_minutes_are_said_to_be_too_few(project, device, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setattr(tools.plan, "write_steps", lambda *_: None)
+    plan(minutes=3.9)
+    assert "no trials: they need --minutes 4 or more" in capsys.readouterr().out and not device
+
+
+def test_trials_can_be_left_out(project):  # noqa: F811
+    found = run(project, "tools.plan", "--help")
+    assert "--no-trials" in found.stdout and "--keep KEY" in found.stdout
+
+
+def test_a_search_trains_on_this_device(project, monkeypatch, capsys):  # noqa: F811
+    """A real search of seconds: the same steps give the same scores, and steps are as many as the time allows."""
+    monkeypatch.setattr(tools.plan, "FEWEST_MINUTES", 0.1)
+    monkeypatch.setattr(search, "SHORTEST", 0.2)
+    monkeypatch.setattr(search, "FEWEST_STEPS", 2)
+    monkeypatch.setattr(trainer, "MEASURED", 0.05)
+    seen = []
+    train = trainer.DeviceTrainer.train
+
+    def twice(self, candidate, given, steps, images):
+        first, second = (train(self, candidate, given, steps, images) for _ in range(2))
+        seen.append((candidate, first, second))
+        return second
+
+    monkeypatch.setattr(trainer.DeviceTrainer, "train", twice)
+    plan(minutes=0.3)
+    assert len(seen) >= 2 and len({candidate for candidate, _, _ in seen}) >= 2
+    for _, first, second in seen:
+        assert first.scores.tolist() == second.scores.tolist() and first.scores.shape[1] == 1
+    assert isinstance(load(project / "params.yaml").train.steps, int)
+    assert "chosen" in capsys.readouterr().out
