@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from src.encoders import ENCODERS
 from src.archive.encoder_file import encoder_file
+from src.encoders import ENCODERS
 from src.model.network.encoders.pretrained import load_encoder_weights
 from src.model.pretrained.encoder_weights import encoder_arrays, encoder_network
 from src.pretrained.fetch import fetch

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from src.archive.encoder_file import encoder_file
 from src.encoders import ENCODERS
 from src.model.network.encoders.applications import APPLICATIONS, stock_network
-from src.archive.encoder_file import encoder_file
 from src.model.network.encoders.pretrained import load_encoder_weights
 from src.model.pretrained.encoder_weights import encoder_arrays, encoder_network
 from tests.keras_files import as_from_the_server, legacy_file, randomise
