@@ -8,6 +8,7 @@ from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
+from src.model.network.encoders.pretrained import load_encoder_weights
 from src.model.network.supervision import add_supervision
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
@@ -59,17 +60,18 @@ def prepare_training(
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
             print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
+        elif plan.model.weights_file:
+            print(load_encoder_weights(model, plan.model.weights_file), flush=True)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
     settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
+    initial += [plan.model.weights_file] if plan.model.weights_file else []
     files = [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))]
     key = checkpoint_key(settings, files) if checkpoints else ""
-    print(
-        f"U-Net with {plan.model.encoder} encoder, {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
-        flush=True,
-    )
+    network_words = f"U-Net with {plan.model.encoder} encoder and {model.count_params():,} parameters"
+    print(f"{network_words}, {arithmetic}, {workers}; rare: {patches.rare_names()}", flush=True)
     checkpoint = Checkpoint(checkpoints / key if checkpoints else NOWHERE)
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
