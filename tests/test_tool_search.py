@@ -10,6 +10,7 @@ import src.model.search.run_search as run_search
 import src.model.search.trainer as trainer
 import src.search.search as search
 import tools.plan
+from src.data.crops.sampling import AHEAD
 from src.errors import UserError
 from src.params import load
 from src.search.candidate import RULES
@@ -130,10 +131,11 @@ def test_a_search_trains_on_this_device(project, monkeypatch, capsys):  # noqa: 
     monkeypatch.setattr(search, "SHORTEST", 0.2)
     monkeypatch.setattr(search, "FEWEST_STEPS", 2)
     monkeypatch.setattr(trainer, "MEASURED", 0.05)
-    seen = []
+    seen, held = [], []
     train = trainer.DeviceTrainer.train
 
     def twice(self, candidate, given, steps, images):
+        held.append(self)
         first, second = (train(self, candidate, given, steps, images) for _ in range(2))
         seen.append((candidate, first, second))
         return second
@@ -144,4 +146,7 @@ def test_a_search_trains_on_this_device(project, monkeypatch, capsys):  # noqa: 
     for _, first, second in seen:
         assert first.scores.tolist() == second.scores.tolist() and first.scores.shape[1] == 1
     assert isinstance(load(project / "params.yaml").train.steps, int)
+    device, candidate = held[0], seen[0][0]
+    trial = train(device, candidate, 0.1, 10**6, 1)
+    assert AHEAD < trial.steps < 10**5  # the device is slower than was thought: the time is kept
     assert "chosen" in capsys.readouterr().out

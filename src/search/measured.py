@@ -65,13 +65,13 @@ class Measured:
             except NotPossible as error:
                 return {"refused": str(error)}
             scores = None if trial.scores is None else [[_number(value) for value in row] for row in trial.scores]
-            return {"step": trial.step, "image": trial.image, "scores": scores}
+            return {"steps": trial.steps, "step": trial.step, "image": trial.image, "scores": scores}
 
         found = self.journal.measure(question, answer)
         if "refused" in found:
             self.refused[candidate] = found["refused"]
             return None
-        trial = Trial(candidate, given, steps, found["step"], found["image"], _scores(found["scores"]))
+        trial = Trial(candidate, given, found["steps"], found["step"], found["image"], _scores(found["scores"]))
         self.trials.setdefault(candidate, []).append(trial)
         return trial
 

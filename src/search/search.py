@@ -147,13 +147,14 @@ class Search:
             if self._prepare(candidate):
                 ready.append(candidate)
                 if candidate == RULES:
-                    self.images = self._affordable_images()
+                    self.images = self._affordable_images(max(SHORTEST, self.budget.search / 20))
         while len(ready) > 1 and self._first_round(ready) < self._shortest(ready):
             steps = self.measured.steps(ready[-1], self._first_round(ready))
             if len(ready) == 2 and steps >= FEWEST_STEPS // 5:  # fewer steps, rather than no comparison
                 break
             waiting.insert(0, ready.pop())
         self.rows += [Row(candidate, None, None, NO_TIME) for candidate in waiting]
+        self.images = self._affordable_images(max(SHORTEST, self._first_round(ready)))
         return ready
 
     def _prepare(self, candidate: Candidate) -> bool:
@@ -165,8 +166,9 @@ class Search:
         self.rows.append(Row(candidate, None, None, why))
         return False
 
-    def _affordable_images(self) -> int:
-        cost, seconds = self.measured.costs[RULES].image, max(SHORTEST, self.budget.search / 20)
+    def _affordable_images(self, seconds: float) -> int:
+        """How many images can be scored after a training of so many seconds."""
+        cost = max(each.image for each in self.measured.costs.values())
         fewest = min(FEWEST_GROUPS, max(int(seconds / 2 / cost), 1))
         images = max(min(int(SCORING * seconds / cost), MOST_SCORED), fewest)
         return min(images, len(self.space.facts.validation_sizes))

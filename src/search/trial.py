@@ -76,8 +76,8 @@ class Trainer(Protocol):
 
         Args:
             candidate: The candidate.
-            given: Seconds for which the steps are planned.
-            steps: The number of steps.
+            given: Seconds for the steps.
+            steps: The number of steps; fewer if the device turns out to be much slower.
             images: The number of validation images to score.
 
         Raises:

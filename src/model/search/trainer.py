@@ -25,6 +25,9 @@ from src.search.trial import Cost, NotPossible, Trial
 
 MEASURED = 1.0  # seconds for which steps are measured before a candidate is trained
 MOST_MEASURED = 10_000  # steps
+ENDLESS = {"steps": MOST_MEASURED}
+SCORED = 3  # images whose scoring is timed before a candidate is trained
+LATE = 1.25  # ratio of the time that a training would take to the time that it is given, from which it gets fewer steps
 OUT_OF_MEMORY = "the device ran out of memory"
 
 
@@ -53,25 +56,25 @@ class DeviceTrainer:
         with _refusing(self._forget):
             started = time.perf_counter()
             ready = self._ready_for(candidate)
-            plan, image = ready.plan, self.validated.indices[:1]
+            plan, images = ready.plan, self.validated.indices[:SCORED]
             predictor = ready.network.predictor_of(plan)
-            steps = self._steps(ready, plan.train, MOST_MEASURED)
+            steps = self._steps(ready, plan.train.model_copy(update=ENDLESS), MOST_MEASURED)
             next(steps)
-            self._score(predictor, image)
+            self._score(predictor, images[:1])
             shape = (id(ready.network), plan.data.crop, plan.train.batch)
             start = self._starts.setdefault(shape, time.perf_counter() - started)
             step = _mean_seconds(steps)
             started = time.perf_counter()
-            self._score(predictor, image)
-            return Cost(start, step, time.perf_counter() - started)
+            self._score(predictor, images)
+            return Cost(start, step, (time.perf_counter() - started) / len(images))
 
     def train(self, candidate: Candidate, given: float, steps: int, images: int) -> Trial:
         """Train a candidate and score it.
 
         Args:
             candidate: The candidate.
-            given: Seconds for which the steps are planned; it only becomes part of the trial.
-            steps: The number of steps.
+            given: Seconds for the steps.
+            steps: The number of steps; fewer if the device has become much slower, so that the time is kept.
             images: The number of validation images to score.
 
         Raises:
@@ -82,7 +85,8 @@ class DeviceTrainer:
             warmup = rules.warmup(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup
             params = ready.plan.train.model_copy(update={"steps": steps, "epochs": 1, "warmup": warmup})
             started = time.perf_counter()
-            finite = all(map(math.isfinite, self._steps(ready, params, steps)))
+            losses = list(self._steps(ready, params, steps, given))
+            steps, finite = len(losses), math.isfinite(losses[-1])
             step = (time.perf_counter() - started) / steps
             if not finite:
                 return Trial(candidate, given, steps, step, 0.0, None)
@@ -110,18 +114,22 @@ class DeviceTrainer:
         """After a failure, drop everything that may hold memory; what is needed again is built again."""
         self.keep([])
 
-    def _steps(self, ready: Ready, params: PlannedTrain, steps: int) -> Iterator[float]:
+    def _steps(self, ready: Ready, params: PlannedTrain, steps: int, given: float = math.inf) -> Iterator[float]:
         """Train from the initial weights, and yield the loss of every step; stops after one that is not finite."""
         ready.network.reset()
         part = ready.network.training.workers.part(params.batch)
         batches = ready.patches.batches(((1, number) for number in range(steps)), params.batch, part)
+        started = time.perf_counter()
         with contextlib.closing(batches):
-            for number, (images, masks) in enumerate(batches):
-                loss, _ = ready.network.step(images, masks, learning_rate(number, params))
+            for number, (images, masks) in enumerate(batches, 1):
+                loss, _ = ready.network.step(images, masks, learning_rate(number - 1, params))
                 self._tick()
                 yield loss
-                if not math.isfinite(loss):
+                if not math.isfinite(loss) or number >= params.steps:
                     return
+                each = (time.perf_counter() - started) / number
+                if number > AHEAD and each * params.steps > LATE * given:
+                    params = params.model_copy(update={"steps": max(int(given / each), number + 1)})
 
     def _score(self, predictor: Predictor, indices: Iterable[int]) -> Scores:
         """Dice of whole images at their own resolution, [images, foreground classes that the masks hold]."""
