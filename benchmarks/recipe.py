@@ -1,7 +1,7 @@
 """Train and score on whole data sets, as the pipeline does, with settings changed for each trial; a table of the Dice.
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
-`nuclei` and `vessels` of the folder that SEG_DATASETS names, each with its official list of test images, the bundled
+`nuclei`, `vessels` and `street` of the folder that SEG_DATASETS names, each with its official test images, the bundled
 sample, and `outlines` and `borders`, which are made (see outlines.py). Scored is mean Dice as in metrics/test.json, at
 the images' own resolution; with --validation that of the validation images in the last epoch, and no test image is
 read: trials are chosen by that.
@@ -28,6 +28,7 @@ from tools import parser, run
 ROOT = Path(__file__).parent.parent
 SAMPLE = "blue-marble"
 MADE = {"outlines": {}, "borders": {"classes": {0: "background", 1: "inside", 2: "border"}, "background": "background"}}
+SETS = ["nuclei", "vessels", "street", SAMPLE, *MADE]
 GROUPS = {"vessels": r"Image_(\d+)"}  # both eyes of one child
 EXAMPLES = """examples:
   python -m benchmarks.recipe --minutes 5 --seeds 0 1 2
@@ -43,7 +44,8 @@ def main(arguments: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as work:
             project = make_project(Path(work), chosen, changes, arguments.validation)
             if arguments.minutes:
-                stage(project, "tools.plan", "--minutes", str(arguments.minutes))
+                searching = ["--no-trials"] if arguments.no_trials else []
+                stage(project, "tools.plan", "--minutes", str(arguments.minutes), *searching)
             for seed in arguments.seeds:
                 change(project / "params.yaml", {"seed": seed})
                 minutes = train(project)
@@ -82,9 +84,11 @@ def copy_set(name: str, source: Path) -> dict[str, Any]:
     if name in MADE:
         make(source, bordered=name == "borders")
     elif "SEG_DATASETS" not in os.environ:
-        raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/ and vessels/")
+        raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/, vessels/ and street/")
     else:
         shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
+    if (source / "dataset.yaml").exists():
+        return dict(read_yaml(source / "dataset.yaml"))
     described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {}) | MADE.get(name, {})
     write_yaml(source / "dataset.yaml", described)
     return described
@@ -142,9 +146,9 @@ if __name__ == "__main__":
     arguments = parser("recipe", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.recipe"
     arguments.add_argument("--trial", nargs="+", action="append", default=[], metavar="WORD", help="name KEY=VALUE …")
-    sets = ["nuclei", "vessels", SAMPLE, *MADE]
-    arguments.add_argument("--sets", nargs="+", choices=sets, default=sets[:2], help="default: nuclei vessels")
+    arguments.add_argument("--sets", nargs="+", choices=SETS, default=SETS[:2], help="default: nuclei vessels")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
-    arguments.add_argument("--minutes", type=float, help="as many steps as fit into these, by tools.plan")
+    arguments.add_argument("--minutes", type=float, help="search for settings and steps that fit, by tools.plan")
+    arguments.add_argument("--no-trials", action="store_true", help="with --minutes: find only the steps that fit")
     arguments.add_argument("--validation", action="store_true", help="score validation images: a fold of five")
     run(arguments, main)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import outlines
+from benchmarks import outlines, regret
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
 from benchmarks.worker import Setting, Worker
 from src.plan import rules
@@ -33,6 +33,7 @@ SMALLEST = {  # arguments of each that make it fast
     "predicting": "--side 64 --images 2 --rounds 2 --filters 2",
     "preparing": "--pairs 6",
     "recipe": f"--sets outlines --validation --trial tiny {FEWEST}",
+    "regret": "--sets outlines --minutes 0.01",
     "scoring": "--side 300",
     "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
     "worker": f"benchmarks.contestants.stock '{json.dumps(vars(TINY))}'",
@@ -75,6 +76,19 @@ def test_memory_sets_estimates_beside_measurements():
 def test_recipe_prints_the_score_of_every_trial_and_their_mean():
     one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
     assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1
+
+
+@pytest.mark.slow
+def test_regret_trains_the_choice_and_every_candidate():
+    lines = ran("regret").splitlines()
+    trained = [line.split(" | ") for line in lines if " steps | " in line]
+    assert [row[2] for row in trained[:2]] == ["the choice", "as the rules choose"] and len(trained) > 2
+    assert lines[-1].startswith("mean regret ")
+
+
+def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
+    assert regret.regret({"the choice": 0.7, "one": 0.72, "other": 0.6}) == pytest.approx(0.02)
+    assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
 
 
 def test_training_measures_ours_beside_stock_keras():
