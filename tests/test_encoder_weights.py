@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from src.archive.encoder_file import encoder_file
 from src.encoders import ENCODERS
 from src.model.network.encoders.applications import APPLICATIONS, stock_network
-from src.archive.encoder_file import encoder_file
 from src.model.network.encoders.pretrained import load_encoder_weights
 from src.model.pretrained.encoder_weights import encoder_arrays, encoder_network
 from tests.keras_files import as_from_the_server, legacy_file, randomise
@@ -22,7 +22,7 @@ def features_of_stock(encoder, path, pixels, monkeypatch):
     stock = as_from_the_server(application.build, path, monkeypatch)
     preprocess = importlib.import_module(f"keras.applications.{MODULES[encoder]}").preprocess_input
     cut = keras.Model(stock.input, [stock.get_layer(name).output for name in application.features])
-    return cut(preprocess(pixels.astype(np.float32)[None])), stock
+    return cut(preprocess(pixels.astype(np.float32)[None]))
 
 
 def converted(encoder, path):
@@ -40,7 +40,7 @@ def test_features_are_those_of_the_stock_network(encoder, tmp_path, monkeypatch)
     randomise(network)
     path = legacy_file(tmp_path / "stock.h5", network)
     pixels = np.random.default_rng(1).integers(0, 256, (96, 64, 3))
-    expected, _ = features_of_stock(encoder, path, pixels, monkeypatch)
+    expected = features_of_stock(encoder, path, pixels, monkeypatch)
     facts = ENCODERS[encoder]
     scaled = (pixels - np.float32(facts.mean)) / np.float32(facts.std)
     found = converted(encoder, path)(scaled[None].astype(np.float32))

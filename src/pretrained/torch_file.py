@@ -46,11 +46,7 @@ def read_tensors(content: bytes) -> dict[str, NDArray[np.float32]]:
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise ValueError("it holds something other than a dictionary of tensors")
     blocks = _blocks(memoryview(content)[file.tell() :], keys, _storages(tensors))
-    return {
-        name: _array(name, tensor, blocks)
-        for name, tensor in tensors.items()
-        if tensor.storage.kind == "float32"
-    }
+    return {name: _array(name, tensor, blocks) for name, tensor in tensors.items() if tensor.storage.kind == "float32"}
 
 
 def _check_header(file: io.BytesIO) -> None:
