@@ -314,14 +314,8 @@ def check_weights(params: Params, root: Path = Path(), path: Path = Path("params
     if (root / f"{file}.dvc").is_file():
         remedy = f"run dvc pull {file}"
     elif model.weights == "imagenet":
-<<<<<<< HEAD
         copies = "then git add it, so that experiments in a copy (--temp, --queue) find it"
         remedy = f"run python -m tools.encoder {model.encoder}, {copies}"
-=======
-        remedy = (
-            f"run python -m tools.encoder {model.encoder}, then git add it for experiments in a copy (--temp, --queue)"
-        )
->>>>>>> 4ad000178585072c0e06331207f4ea0edd2db486
     else:
         remedy = f"copy it there, or set imagenet and run python -m tools.encoder {model.encoder}"
     raise refusal(path, [f"model.weights: there is no {file}: {remedy}; or set none for random weights"])
