@@ -36,7 +36,14 @@ SIZES = ((37, 53), (1, 1), (3, 40), (64, 64))
 
 
 def project(count, channels, **changes) -> Project:
-    base = {"classes": NAMES[:count], "background": 0, "colors": {}, "normalise": "dataset", "resize": 0, "depth": 2}
+    base = {
+        "classes": NAMES[:count],
+        "background": 0,
+        "colors": {},
+        "normalise": "dataset",
+        "shorter_side": 0,
+        "depth": 2,
+    }
     moments = {"mean": [9.0, 10.0, 8.0][:channels], "std": [4.0, 3.0, 5.0][:channels], "dtype": "uint8"}
     return Project(**(base | moments | changes))
 
@@ -114,7 +121,7 @@ def labelled(tmp_path_factory):
 @pytest.mark.parametrize("name", FORMATS)
 def test_exports_predict_what_the_project_predicts(case, name):
     run = FORMATS[name].run(case.path(name))
-    resize = case.predictor.project.resize
+    resize = case.predictor.project.shorter_side
     for size in [(resize, resize)] if resize else SIZES:
         images = case.images(2, *size)
         said, expected = run(images), case.said(images)
@@ -127,7 +134,7 @@ def test_exports_predict_what_the_project_predicts(case, name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_image_that_never_varies(case, name):
-    size = case.predictor.project.resize or 20
+    size = case.predictor.project.shorter_side or 20
     images = np.full_like(case.images(1, size, size), 7)
     np.testing.assert_allclose(FORMATS[name].run(case.path(name))(images), case.said(images), atol=2e-5)
 
@@ -143,7 +150,7 @@ def test_images_are_resized_around_an_export_as_in_prediction(case, name):
 def test_the_metadata_is_in_the_file(case, name):
     told, about = case.predictor.project, FORMATS[name].metadata(case.path(name))
     assert about == case.export.metadata
-    size = [told.resize] * 2 if told.resize else ["height", "width"]
+    size = [told.shorter_side] * 2 if told.shorter_side else ["height", "width"]
     assert about["input"]["shape"] == ["n", *size, case.predictor.channels]
     assert about["output"]["shape"] == ["n", *size, len(told.classes)]
     for key in ("classes", "background", "values", "channels", "dtype", "resize", "mean", "normalise"):
@@ -151,7 +158,7 @@ def test_the_metadata_is_in_the_file(case, name):
     for key, value in told.decisions.model_dump().items():
         assert about[key] == value
     assert any("0.3" in step for step in about["left_to_do"]) == (told.decisions.threshold == 0.3)
-    assert any("enlarge" in step for step in about["left_to_do"]) == bool(told.resize)
+    assert any("enlarge" in step for step in about["left_to_do"]) == bool(told.shorter_side)
 
 
 def test_names_and_free_sizes(case):

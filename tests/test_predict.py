@@ -41,7 +41,7 @@ PROJECT = {
     "std": [4.0] * 3,
     "normalise": "dataset",
     "dtype": "uint8",
-    "resize": 0,
+    "shorter_side": 0,
     "depth": 2,
 }
 

@@ -31,7 +31,7 @@ def project(**changes) -> Project:
         "std": [4.0],
         "normalise": "dataset",
         "dtype": "uint8",
-        "resize": 0,
+        "shorter_side": 0,
         "depth": 2,
     }
     return Project(**(base | changes))

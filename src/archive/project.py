@@ -58,7 +58,8 @@ class Project(Section):
         std: their standard deviation, one number for each channel.
         normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation.
         dtype: number type of the images.
-        resize: the network sees each image as a square with this side in pixels; 0: images keep their size.
+        shorter_side: the network sees each image scaled to this shorter side in pixels, with the aspect ratio kept; 0:
+            images keep their size.
         depth: how often the network halves the resolution.
         plan: setting → its value in training and the reason (src/plan/plan.py).
         decisions: how logits become classes.
@@ -73,7 +74,7 @@ class Project(Section):
     std: list[Spread]
     normalise: Literal["dataset", "image"]
     dtype: Literal["uint8", "uint16", "float32"]
-    resize: Side
+    shorter_side: Side
     depth: Depth
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()

@@ -45,6 +45,7 @@ class TrainingSize:
         height: Height in pixels of the validation image that takes most memory, in the size that the network sees.
         width: Width of that image.
         scored: Most pixels, at an image's own resolution, that are scored together.
+        scaled: Pixels of the largest scaled image, which lies in memory as a whole; 0 without data.resize.
     """
 
     filters: int
@@ -57,6 +58,7 @@ class TrainingSize:
     height: int
     width: int
     scored: int
+    scaled: int = 0
 
     @classmethod
     def of(
@@ -78,7 +80,8 @@ class TrainingSize:
         scored = min(max(height * width for height, width in facts.validation_sizes), TILE**2)
         activation = FLOAT if precision == "float32" else FLOAT // 2
         classes = len(facts.classes)
-        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width, scored)
+        scaled = facts.largest_scaled if facts.resize else 0
+        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width, scored, scaled)
 
 
 def check_memory(size: TrainingSize, free: int | None, gib: float) -> str:
@@ -139,7 +142,7 @@ def format_gib(size: int) -> str:
 def peak_bytes(size: TrainingSize) -> int:
     """Estimate the peak of the process: in a training step, or in validation if that needs more."""
     copies = WEIGHT_COPIES * FLOAT * parameters(size)
-    return BASE + copies + batches_bytes(size) + max(step_bytes(size), validation_bytes(size))
+    return BASE + copies + batches_bytes(size) + scaled_bytes(size) + max(step_bytes(size), validation_bytes(size))
 
 
 def parameters(size: TrainingSize) -> int:
@@ -157,6 +160,11 @@ def batches_bytes(size: TrainingSize) -> int:
     """Bytes of batches of float32 images and uint8 masks: prepared, in the making (patches, stack) and in use (two)."""
     pixels = size.batch * size.crop**2
     return (AHEAD + 4) * pixels * (size.channels * FLOAT + 1)
+
+
+def scaled_bytes(size: TrainingSize) -> int:
+    """Bytes of a whole scaled image, and in validation of its float32 probabilities, which are resampled afterwards."""
+    return size.scaled * FLOAT * (size.channels + size.classes)
 
 
 def step_bytes(size: TrainingSize) -> int:

@@ -109,7 +109,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         std=patches.normalisation.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
-        resize=plan.data.resize,
+        shorter_side=plan.data.resize,
         depth=plan.model.depth,
         plan=dict(plan.choices),
     )
