@@ -102,8 +102,8 @@ def _scaling(project: Project) -> list[str]:
     if not side:
         return []
     steps = [
-        f"before: scale the image so that its shorter side has {side} pixels; round the longer side, halves up; average over "
-        "areas if the image becomes smaller, else interpolate cubically (OpenCV: INTER_AREA, INTER_CUBIC)",
+        f"before: scale the image to a shorter side of {side} pixels; round the longer side, halves up; average "
+        "over areas if the image becomes smaller, else interpolate cubically (OpenCV: INTER_AREA, INTER_CUBIC)",
         "after: resample the probabilities to the image's own size; average over areas if there are more of them than "
         "pixels, else interpolate bilinearly between centres (OpenCV: INTER_AREA, INTER_LINEAR)",
     ]
