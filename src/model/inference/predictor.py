@@ -47,7 +47,7 @@ def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
     model, project = read_model(Path(path))
     precision: Precision = "float32" if compute_precision(model) == "float32" else fastest_precision()
     set_arithmetic(precision)
-    return Predictor(fold_normalisation(model, precision), project, tile)
+    return Predictor(fold_normalisation(model, precision, project.encoder), project, tile)
 
 
 class Predictor:
