@@ -49,23 +49,23 @@ class PlannedSetting(Section):
 class Project(Section):
     """The meaning of the network's inputs and outputs; stored beside Keras's own members as project.json.
 
-        Attributes:
-            classes: names in the order of the class indices.
-            background: index of the class that averages exclude; None: no such class.
-            values: the stored value of each class in the training masks, a number or "#RRGGBB"; empty: the class index.
-            colors: class name → "#RRGGBB".
-            channels: data.channels of the training, see `read_image`.
-            mean: of the training pixels' scaled intensities, one number for each channel (src/data/crops/normalise.py).
-            std: their standard deviation, one number for each channel.
-            normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation; encoder: as
-                the weights of the encoder expect (src/encoders.py).
-            dtype: number type of the images.
-                shorter_side: the network sees each image scaled to this shorter side in pixels, with the aspect ratio kept; 0:
-                images keep their size.
-                encoder: model.encoder of the training.
-                depth: how often the network halves the resolution.
-            plan: setting → its value in training and the reason (src/plan/plan.py).
-            decisions: how logits become classes.
+    Attributes:
+        classes: names in the order of the class indices.
+        background: index of the class that averages exclude; None: no such class.
+        values: the stored value of each class in the training masks, a number or "#RRGGBB"; empty: the class index.
+        colors: class name → "#RRGGBB".
+        channels: data.channels of the training, see `read_image`.
+        mean: of the training pixels' scaled intensities, one number for each channel (src/data/crops/normalise.py).
+        std: their standard deviation, one number for each channel.
+        normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation; encoder: as
+            the weights of the encoder expect (src/encoders.py).
+        dtype: number type of the images.
+        shorter_side: the network sees each image scaled to this shorter side in pixels, with the aspect ratio kept; 0:
+            images keep their size.
+        encoder: model.encoder of the training.
+        depth: how often the network halves the resolution.
+        plan: setting → its value in training and the reason (src/plan/plan.py).
+        decisions: how logits become classes.
     """
 
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=MOST_CLASSES)]

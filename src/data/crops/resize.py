@@ -44,7 +44,7 @@ def scale_image(image: NDArray[Value], side: int) -> NDArray[Value]:
 
     Returns:
         [height, width, channels] of the same number type, with a size as `scaled_size` says. No value leaves the range
-        of the number type; floats stay between the lowest and the highest value of their channel.
+        of the number type; floats stay between the lowest and the highest value of their channel, but for rounding.
 
     Raises:
         TooLarge: The result would have more than `MOST_PIXELS` pixels.
