@@ -1,5 +1,6 @@
 """Predictions of whole images: any size, tiles without seams, the image's own resolution; the model file."""
 
+import copy
 import hashlib
 import zipfile
 
@@ -52,12 +53,19 @@ def model() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def networks(model) -> dict[int, keras.Model]:
-    """Networks of two and three classes."""
+def predictors(model) -> dict[int, Predictor]:
+    """Predictors of two and three classes."""
     keras.utils.set_random_seed(2)
     three = build_unet(PlannedModel(filters=4, depth=2), 1, 3)
     three(np.random.default_rng(0).normal(size=(4, 32, 32, 1)), training=True)
-    return {2: model, 3: three}
+    return {2: Predictor(model, project()), 3: Predictor(three, project(classes=NAMES))}
+
+
+def scaling(predictor, shorter_side, tile=infer.TILE) -> Predictor:
+    """The same predictor with the same graph, whose images are scaled."""
+    other = copy.copy(predictor)
+    other.project, other.tile = predictor.project.model_copy(update={"shorter_side": shorter_side}), tile
+    return other
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (37, 23), (64, 64)])
@@ -183,37 +191,35 @@ SCALED = [((100, 3000), 64), ((3, 500), 2), ((131, 97), 53), ((40, 61), 90), ((5
 
 @pytest.mark.parametrize(("size", "shorter_side"), SCALED)
 @pytest.mark.parametrize("classes", [2, 3])
-def test_tiles_do_not_change_the_logits_of_scaled_images(networks, size, shorter_side, classes):
+def test_tiles_do_not_change_the_logits_of_scaled_images(predictors, size, shorter_side, classes):
     """Down, up and not at all, odd sizes, long images: 64 × 1920 pixels are two tiles even as they come."""
     image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
-    told = project(shorter_side=shorter_side, classes=NAMES[:classes])
-    whole = Predictor(networks[classes], told, tile=4096).logits(image)
+    whole = scaling(predictors[classes], shorter_side, tile=4096).logits(image)
     assert whole.shape == (*size, 1 if classes == 2 else 3)
     for tile in (64, infer.TILE):
-        np.testing.assert_allclose(Predictor(networks[classes], told, tile).logits(image), whole, atol=1e-3)
+        np.testing.assert_allclose(scaling(predictors[classes], shorter_side, tile).logits(image), whole, atol=1e-3)
 
 
 @pytest.mark.parametrize(("size", "shorter_side"), SCALED)
 @pytest.mark.parametrize("classes", [2, 3])
-def test_probabilities_of_the_scaled_image_are_resampled(networks, size, shorter_side, classes, monkeypatch):
+def test_probabilities_of_the_scaled_image_are_resampled(predictors, size, shorter_side, classes, monkeypatch):
     """Held against OpenCV on the whole image; strips of a few rows change nothing."""
     image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
     height, width = scaled_size(*size, shorter_side)
     method = (cv2.INTER_CUBIC, cv2.INTER_AREA) if height > size[0] else (cv2.INTER_AREA, cv2.INTER_LINEAR)
     small = cv2.resize(image, (width, height), interpolation=method[0])[..., None]
-    predictor = Predictor(networks[classes], project(classes=NAMES[:classes]))
-    resampled = cv2.resize(predictor.probabilities(small), size[::-1], interpolation=method[1])
+    resampled = cv2.resize(predictors[classes].probabilities(small), size[::-1], interpolation=method[1])
     monkeypatch.setattr(infer, "TILE", 60)
-    scaling = Predictor(networks[classes], project(shorter_side=shorter_side, classes=NAMES[:classes]))
-    found = scaling.probabilities(image)
+    predictor = scaling(predictors[classes], shorter_side)
+    found = predictor.probabilities(image)
     np.testing.assert_allclose(found, resampled, atol=2e-5)
     assert np.ptp(found[..., 1]) > 0.05  # so it could fail
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
     for temperature in (0.5, 3.0):  # calibration acts on what was resampled
-        warm = scaling.with_decisions(temperature=temperature)
+        warm = predictor.with_decisions(temperature=temperature)
         expected = resampled ** (1 / temperature) / (resampled ** (1 / temperature)).sum(axis=2, keepdims=True)
         np.testing.assert_allclose(warm.probabilities(image), expected, atol=1e-4)
-        np.testing.assert_array_equal(warm.logits(image), scaling.logits(image))
+        np.testing.assert_array_equal(warm.logits(image), predictor.logits(image))
 
 
 def test_confident_probabilities_become_finite_logits_and_back():
