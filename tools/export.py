@@ -39,7 +39,7 @@ also for two classes. The signature in SavedModel and LiteRT is "serving_default
 width are free; with data.resize, scale each image to that shorter side first. LiteRT: get_signature_runner() sets the
 shape. Its memory grows with the number of mirrored copies, so pass large images in parts.
 
-ONNX without TensorFlow (pip install onnxruntime pillow):
+ONNX without TensorFlow (pip install onnxruntime pillow), for a model without data.resize:
 {ONNX_EXAMPLE}
 TensorFlow Serving:
 docker run -p 8501:8501 -v "$PWD/exports/unet:/models/unet" -e MODEL_NAME=unet tensorflow/serving

@@ -103,7 +103,8 @@ def _scaling(project: Project) -> list[str]:
         return []
     steps = [
         f"before: scale the image to a shorter side of {side} pixels; round the longer side, halves up; average "
-        "over areas if the image becomes smaller, else interpolate cubically (OpenCV: INTER_AREA, INTER_CUBIC)",
+        "over areas if the image becomes smaller, else interpolate cubically, within the range of the values (OpenCV: "
+        "INTER_AREA, INTER_CUBIC)",
         "after: resample the probabilities to the image's own size; average over areas if there are more of them than "
         "pixels, else interpolate bilinearly between centres (OpenCV: INTER_AREA, INTER_LINEAR)",
     ]
