@@ -11,14 +11,15 @@ from typing import Any
 from src.archive import layer_names
 from src.archive.project import MOST_CHANNELS, MOST_CLASSES
 from src.archive.weights import Shape
-from src.encoders import ENCODERS
+from src.encoders import encoder_features
 from src.params import Encoder, Precision
 
 MOST_DEPTH, MOST_FILTERS = 7, 1024  # as in src/params.py
 NORMALISATION = "FusedBatchNormalization"
 OURS: dict[str, str | None] = {"Functional": "Functional", NORMALISATION: f"segmentation>{NORMALISATION}"}
+OURS |= {"DepthwiseConvolution": "segmentation>DepthwiseConvolution"}
 OURS |= dict.fromkeys(["InputLayer", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "Concatenate", "ReLU", "Activation"])
-OURS |= dict.fromkeys(["DepthwiseConv2D", "ZeroPadding2D", "Add", "Multiply", "Reshape", "Identity"])
+OURS |= dict.fromkeys(["ZeroPadding2D", "Add", "Multiply", "Reshape", "Identity"])
 OURS |= dict.fromkeys(["GlobalAveragePooling2D"])
 OURS |= dict.fromkeys(["DTypePolicy", "__keras_tensor__", "HeNormal", "GlorotUniform", "Zeros", "Ones"])
 PRECISIONS: dict[object, Precision] = {
@@ -52,9 +53,7 @@ class Network:
     @property
     def features(self) -> list[int]:
         """Channels of the encoder's features at the strides 1, 2, … 2 ** depth."""
-        if self.encoder == "plain":
-            return [self.filters * 2**level for level in range(self.depth + 1)]
-        return [number or self.channels for number in ENCODERS[self.encoder].features[: self.depth + 1]]
+        return encoder_features(self.encoder, self.filters, self.depth, self.channels)
 
     @property
     def decoder_shapes(self) -> list[Shape]:

@@ -9,7 +9,7 @@ import numpy as np
 from src.data.crops.normalise import FLAT
 from src.data.crops.resize import scaled_size
 from src.data.crops.sampling import rare_classes
-from src.data.store.store import Record
+from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import typical_sizes
@@ -32,6 +32,7 @@ class Facts:
         initial: The network from whose weights training starts, or None.
         resize: data.resize, once it is planned: the shorter side in pixels that the network sees; 0 if images keep
             their size.
+        dtype: The number type of the images.
     """
 
     training_sizes: Sequence[Size]
@@ -43,6 +44,7 @@ class Facts:
     parts: Mapping[str, float]
     initial: Initial | None = None
     resize: int = 0
+    dtype: DtypeName = "uint8"
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -66,6 +68,7 @@ class Facts:
             exposure(trained.records),
             typical_sizes(trained),
             initial_network(initial),
+            dtype=trained.store.dtype_name,
         )
 
     @property

@@ -158,9 +158,7 @@ class Predictor:
             UserError: the image is not of the kind that the model was trained on, or its shape does not allow scaling.
         """
         self._check(image)
-        normalisation = Normalisation(self.project.mean, self.project.std)
-        if self.project.normalise == "image":
-            normalisation = Normalisation.of_image(image)
+        normalisation = self._normalisation(image)
         scaled = scale_image(image, self.project.shorter_side)
         if scaled is image:
             yield from self._tiles(image, normalisation)
@@ -172,6 +170,14 @@ class Predictor:
         for rows in strips(height, width, TILE**2):
             resampled = resample_rows(predicted, rows, height, width)
             yield (rows, slice(None)), logits_of_probabilities(resampled, self.outputs)
+
+    def _normalisation(self, image: Image) -> Normalisation:
+        project = self.project
+        if project.normalise == "encoder":
+            return Normalisation.of_encoder(project.encoder, image.dtype, self.channels)
+        if project.normalise == "image":
+            return Normalisation.of_image(image)
+        return Normalisation(project.mean, project.std)
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from src.model.network.batch_normalisation import FusedBatchNormalization
+from src.model.network.depthwise import DepthwiseConvolution
 from src.model.network.tensor import Tensor
 from src.params import Encoder
 
@@ -77,7 +78,8 @@ def application_features(image: Tensor, encoder: Encoder, depth: int, *, normali
         config = layer.get_config()
         if layer.name in normalised_convolutions:
             config["use_bias"] = True
-        return type(layer).from_config(config)
+        kind = DepthwiseConvolution if isinstance(layer, layers.DepthwiseConv2D) else type(layer)
+        return kind.from_config(config)
 
     def call(layer: layers.Layer, inputs: Tensor, **unused: object) -> Tensor:
         """Call a layer without the options that only Keras's batch normalisation takes."""

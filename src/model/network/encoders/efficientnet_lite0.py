@@ -9,6 +9,7 @@ from typing import NamedTuple
 from keras import layers
 
 from src.model.network.batch_normalisation import FusedBatchNormalization
+from src.model.network.depthwise import DepthwiseConvolution
 from src.model.network.tensor import Tensor
 
 STEM = 32  # filters
@@ -85,7 +86,7 @@ class _Builder:
         """Apply a convolution (depthwise if `filters` is None), batch normalisation, and ReLU6 if `activated`."""
         options = {"strides": stride, "padding": "same", "use_bias": not self.normalised, "name": f"{name}_conv"}
         if filters is None:
-            x = layers.DepthwiseConv2D(kernel, depthwise_initializer="he_normal", **options)(x)
+            x = DepthwiseConvolution(kernel, depthwise_initializer="he_normal", **options)(x)
         else:
             x = layers.Conv2D(filters, kernel, kernel_initializer="he_normal", **options)(x)
         if self.normalised:
