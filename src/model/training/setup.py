@@ -108,7 +108,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
-        resize=plan.data.resize,
+        shorter_side=plan.data.resize,
         encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
