@@ -83,8 +83,10 @@ CASES = {  # classes, channels, project
     "16 bits, each image by itself, mirrored": (
         3,
         1,
-        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror=True)},
+        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror="both")},
     ),
+    "mirrored horizontally": (2, 1, {"decisions": Decisions(mirror="horizontal")}),
+    "mirrored vertically": (3, 1, {"decisions": Decisions(mirror="vertical")}),
     "floats, resized": (3, 2, {"dtype": "float32", "resize": 32, "decisions": Decisions(temperature=0.6)}),
 }
 

@@ -1,7 +1,7 @@
 """Collect the facts from which the plan follows: sizes, classes and intensities of images, and the initial network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from src.data.store.store import Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import typical_sizes
+from src.plan.uprightness import Layout, measure_layout
 
 Size = tuple[int, int]  # height and width in pixels
 
@@ -30,6 +31,7 @@ class Facts:
         parts: The size of the parts of each foreground class, see `typical_sizes` in src/plan/object_sizes.py.
         initial: The network from whose weights training starts, or None.
         resize: data.resize, once it is planned; 0 if images keep their size.
+        layout: Where the classes lie in the images, see src/plan/uprightness.py.
     """
 
     training_sizes: Sequence[Size]
@@ -41,6 +43,7 @@ class Facts:
     parts: Mapping[str, float]
     initial: Initial | None = None
     resize: int = 0
+    layout: Layout = field(default_factory=Layout)
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -64,6 +67,7 @@ class Facts:
             exposure(trained.records),
             typical_sizes(trained),
             initial_network(initial),
+            layout=measure_layout(trained),
         )
 
     @property

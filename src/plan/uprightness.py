@@ -12,7 +12,7 @@ the image, which shows where the classes lie, and around the centre of the foreg
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,10 +113,15 @@ def measure_asymmetry(lines: Lines, groups: Sequence[str], foreground: Sequence[
         foreground: Indices of the foreground classes.
 
     Returns:
-        The asymmetry of the place or of the shape: the one that is consistent, or else with the larger cosine.
+        The asymmetry of the place or of the shape: of those with `LEAST_SHARE`, the one with the larger cosine, and the
+        smaller number of independent groups.
     """
     placed, shaped = asymmetry(lines, groups, foreground), asymmetry(centred(lines, foreground), groups, foreground)
-    return max(placed, shaped, key=lambda one: (one.consistent, one.cosine))
+    clear = [one for one in (placed, shaped) if one.share >= LEAST_SHARE]
+    if not clear:
+        return placed
+    fewest = min(one.independent for one in clear)
+    return max((replace(one, independent=fewest) for one in clear), key=lambda one: one.cosine)
 
 
 def asymmetry(lines: Lines, groups: Sequence[str], foreground: Sequence[int]) -> Asymmetry:

@@ -11,7 +11,7 @@ from src.data.crops.normalise import Normalisation
 from src.data.crops.resize import ResizedPairs
 from src.data.store.store import Pixels, release, strips
 from src.data.store.subsets import Subset
-from src.params import Augment, PlannedData
+from src.params import PlannedAugment, PlannedData
 from src.progress import parallel_map
 
 MOST_POINTS = 4096  # stored locations of one rare class in one image
@@ -105,19 +105,19 @@ class Patches:
         store: The prepared data set.
         indices: Positions of the images in the store.
         data: The planned section `data`.
-        augment: The section `augment` of params.yaml.
+        augment: The planned section `augment`.
         seed: The seed of all draws.
         normalisation: The normalisation by the moments of these images.
         rare: class index → locations of that class, for the classes that are drawn more often.
     """
 
-    def __init__(self, images: Subset, data: PlannedData, augment: Augment, seed: int) -> None:
+    def __init__(self, images: Subset, data: PlannedData, augment: PlannedAugment, seed: int) -> None:
         """Find the locations of rare classes.
 
         Args:
             images: The training images.
             data: The planned section `data`.
-            augment: The section `augment` of params.yaml.
+            augment: The planned section `augment`.
             seed: The seed of all draws.
         """
         self.store, self.indices = images.store, list(images.indices)

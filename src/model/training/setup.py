@@ -15,7 +15,6 @@ from src.model.training.checkpoints import Checkpoint, checkpoint_key
 from src.model.training.initial_weights import load_initial_weights
 from src.model.training.state import Training
 from src.model.training.workers import Workers, choose_workers
-from src.params import Augment
 from src.plan.memory import TrainingSize, check_memory
 from src.plan.plan import Plan
 
@@ -24,7 +23,6 @@ def prepare_training(
     trained: Subset,
     validated: Subset,
     plan: Plan,
-    augment: Augment,
     *,
     seed: int,
     checkpoints: Path,
@@ -35,7 +33,6 @@ def prepare_training(
         trained: training images.
         validated: images that each epoch is measured on.
         plan: settings of the training.
-        augment: augmentation of the patches.
         seed: of everything that is drawn.
         checkpoints: folder of all checkpoints. An interrupted training with the same settings, code and data has left
             its checkpoint there.
@@ -51,14 +48,14 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_check_memory(plan, arithmetic), flush=True)
-    patches = Patches(trained, plan.data, augment, seed)
+    patches = Patches(trained, plan.data, plan.augment, seed)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
             print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
-    settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
+    settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
     key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
@@ -70,12 +67,12 @@ def prepare_training(
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
-def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan, augment: Augment) -> dict[str, object]:
+def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan) -> dict[str, object]:
     data = plan.data
     indices = [list(trained.indices), list(validated.indices)]
     return {
         "data": [data.crop, data.normalise, data.oversample_rare, data.resize, *indices],
-        "augment": augment.model_dump(),
+        "augment": plan.augment.model_dump(),
         "unet": plan.model.model_dump(),
     }
 
