@@ -76,7 +76,6 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
 
     make(work / "set", setting["side"], setting["classes"])
     chosen = params.load()
-    sizes = {name: setting[name] for name in ("filters", "depth", "crop", "batch")}
     data = chosen.data.model_copy(update={"source": str(work / "set"), "resize": 0, "crop": setting["crop"]})
     precision: Precision = "bfloat16" if setting["bfloat16"] else "float32"
     train = {"precision": precision, "epochs": 1, "batch": setting["batch"], "steps": STEPS, "memory_gib": 1e3}
@@ -89,7 +88,8 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak
-    estimated = peak_bytes(TrainingSize.of(facts, **sizes, precision=precision))
+    size = TrainingSize.of(facts, unet, crop=setting["crop"], batch=setting["batch"], precision=precision)
+    estimated = peak_bytes(size)
     return {"measured_mib": int(peak[1]) // 1024, "estimated_mib": estimated // 2**20}
 
 

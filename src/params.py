@@ -303,6 +303,31 @@ def check_source(source: str, root: Path, path: Path, key: str = "data.source") 
         raise refusal(path, [f"{key}: {problem}{given_value(source)}"])
 
 
+def check_weights(params: Params, root: Path = Path(), path: Path = Path("params.yaml")) -> None:
+    """Check that the file of the encoder's initial weights exists, unless training starts from an earlier model.
+
+    Args:
+        params: The settings.
+        root: The root folder of the project.
+        path: The file that the message names first.
+
+    Raises:
+        UserError: There is no such file. The message names the command that brings it.
+    """
+    model, file = params.model, params.model.weights_file
+    if file is None or params.train.initial != "none" or (root / file).is_file():
+        return
+    if (root / f"{file}.dvc").is_file():
+        remedy = f"run dvc pull {file}"
+    elif model.weights == "imagenet":
+        remedy = (
+            f"run python -m tools.encoder {model.encoder}, then git add it for experiments in a copy (--temp, --queue)"
+        )
+    else:
+        remedy = f"copy it there, or set imagenet and run python -m tools.encoder {model.encoder}"
+    raise refusal(path, [f"model.weights: there is no {file}: {remedy}; or set none for random weights"])
+
+
 def _source_problem(source: str, root: Path) -> str | None:
     meant = _expanded(source)
     if meant != source and not (root / source).exists():

@@ -15,6 +15,7 @@ PREDICTIONS = EVALUATION / "predictions.npz"
 MODEL = Path("models/unet.keras")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+UP_TO_TRAINING = ("prepare", "split", "augment", "train")  # none of them starts if training would be refused
 
 
 def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
@@ -41,6 +42,8 @@ def run(name: str, doc: str | None, main: Callable[..., None]) -> None:
     try:
         settings = params.load()
         stop_in_incomplete_copy(settings.data.source)
+        if name in UP_TO_TRAINING:
+            params.check_weights(settings)
         main(settings)
     except UserError as error:
         sys.exit(f"{name}: {error}")

@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, params.train.initial)
     seen = plan_network(facts, params.data, params.augment, params.model, params.train.memory_gib)
-    patches = Patches(trained, seen.data, seen.augment, params.seed)
+    patches = Patches(trained, seen.data, seen.augment, params.seed, encoder=seen.model.encoder)
     draw_augmentation(PLOTS / "augmentation", patches)
 
 

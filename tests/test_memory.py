@@ -21,7 +21,17 @@ from src.plan.memory import GIB, TrainingSize, check_memory, peak_bytes
 from src.plan.tiles import TILE, tile_pixels
 
 DEFAULT = TrainingSize(
-    filters=16, depth=4, crop=128, batch=8, channels=3, classes=3, activation=4, height=256, width=256, scored=2**16
+    encoder="plain",
+    filters=16,
+    depth=4,
+    crop=128,
+    batch=8,
+    channels=3,
+    classes=3,
+    activation=4,
+    height=256,
+    width=256,
+    scored=2**16,
 )
 SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
 
@@ -68,15 +78,16 @@ def test_validation_sees_tiles_with_their_halo(height, width, depth, pixels):
 
 
 def test_settings_are_read_from_the_store(store):
-    sizes = {"filters": 16, "depth": 4, "crop": 64, "batch": 4}
+    model, sizes = PlannedModel(filters=16, depth=4), {"crop": 64, "batch": 4}
     facts = Facts.of(Subset.ungrouped(store, range(3)), Subset.ungrouped(store, range(3)))
     # Images of 48 × 64, 70 × 50 and 64 × 64: 80 × 64 is shown of the second.
     for precision, activation in (("float32", 4), ("bfloat16", 2), ("float16", 2)):
-        found = TrainingSize.of(facts, **sizes, precision=precision)
+        found = TrainingSize.of(facts, model, **sizes, precision=precision)
         assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50, scored=64 * 64)
-    resized = TrainingSize.of(replace(facts, resize=512), **sizes)
+    resized = TrainingSize.of(replace(facts, resize=512), model, **sizes)
     assert (resized.height, resized.width, resized.scored) == (512, 512, 64 * 64)
-    assert TrainingSize.of(replace(facts, validation_sizes=[(9000, 9000)], resize=512), **sizes).scored == TILE**2
+    large = replace(facts, validation_sizes=[(9000, 9000)], resize=512)
+    assert TrainingSize.of(large, model, **sizes).scored == TILE**2
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_every_kind_of_data_set_gets_a_sensible_plan(shape, gib):
     found = SHAPES[shape]
     made = plan(found, **{"train.memory_gib": gib})
     crop, depth, batch = made.data.crop, made.model.depth, made.train.batch
-    needed = peak_bytes(TrainingSize.of(found, filters=made.model.filters, depth=depth, crop=crop, batch=batch))
+    needed = peak_bytes(TrainingSize.of(found, made.model, crop=crop, batch=batch))
     assert needed <= gib * GIB
     assert crop % 2**depth == 0 and crop // 2**depth >= 2 and batch >= 2
     assert crop <= max(found.side + 2**depth, 16)  # not much more than what the images show

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from src.model.network.unet import FusedBatchNormalization, build_unet
+from src.model.network.batch_normalisation import FusedBatchNormalization
+from src.model.network.unet import build_unet
 from src.params import PlannedModel
 
 

@@ -180,34 +180,34 @@ CONFIGS = [
     (lambda layers: layers["down0_norm_a"].update(registered_name="other>Thing"), ".*'other>Thing'"),
     (put("logits", "activation", FUNCTION), ".*'builtins' 'function'"),
     (put("logits", "further", [{"deep": LAMBDA}]), ".*'Lambda'"),
-    (put("down0_conv_a", "kernel_initializer", LAMBDA), ".*'Lambda'"),
-    (put("down0_conv_a", "dtype", POLICY), ".*computes in 'int8'"),
-    (put("down0_conv_a", "filters", 10**9), ".*1000000000 filters"),
-    (put("down0_conv_a", "filters", 131072), ".*131072 filters"),
-    (put("down0_conv_a", "filters", 1024), r".*\d+ bytes; the network has \d+ weights of 4 bytes"),
-    (put("down0_conv_a", "filters", 5), ".*arrays missing"),
-    (put("down0_conv_a", "filters", -4), ".*-4 filters"),
-    (put("down0_conv_a", "filters", True), ".*True filters"),
-    (put("down0_conv_a", "filters", 4.0), ".*4.0 filters"),
+    (put("up0_conv_a", "kernel_initializer", LAMBDA), ".*'Lambda'"),
+    (put("up0_conv_a", "dtype", POLICY), ".*computes in 'int8'"),
+    (put("up0_conv_a", "filters", 10**9), ".*1000000000 filters"),
+    (put("up0_conv_a", "filters", 131072), ".*131072 filters"),
+    (put("up0_conv_a", "filters", 1024), r".*\d+ bytes; the network has \d+ weights of 4 bytes"),
+    (put("up0_conv_a", "filters", 5), ".*arrays missing"),
+    (put("up0_conv_a", "filters", -4), ".*-4 filters"),
+    (put("up0_conv_a", "filters", True), ".*True filters"),
+    (put("up0_conv_a", "filters", 4.0), ".*4.0 filters"),
     (put("image", "batch_shape", [None, None, None, 10**9]), ".*1000000000 channels"),
     (put("logits_conv", "filters", 10**9), ".*1000000000 outputs"),
     (put("logits_conv", "filters", 4), ".*outputs: 3, the network has 4"),
-    (lambda layers: layers["down0_pool"].update(name="down2_poll"), ".*depth: 2, the network has 1"),
-    (lambda layers: layers["down0_conv_a"].update(name="x"), ".*'down0_conv_a'"),
+    (lambda layers: layers["up0_grow"].update(name="up2_grown"), ".*depth: 2, the network has 1"),
+    (lambda layers: layers["up0_conv_a"].update(name="x"), ".*'up0_conv_a'"),
 ]
 
 UNUSED = [  # parts of the config that have no effect, whatever they hold
     put("logits", "activation", "softmax"),
-    put("down0_conv_a", "kernel_regularizer", "l2"),
-    put("down0_conv_a", "kernel_size", [9, 9]),
-    put("down0_conv_a", "groups", 2),
+    put("up0_conv_a", "kernel_regularizer", "l2"),
+    put("up0_conv_a", "kernel_size", [9, 9]),
+    put("up0_conv_a", "groups", 2),
     put("down0_conv_b", "filters", 10**9),
     put("down0_pool", "pool_size", [10**9] * 2),
     put("image", "batch_shape", [10**9, 10**9, None, 3]),
-    lambda layers: layers["down0_conv_a"]["build_config"].update(input_shape=[None, None, None, 10**9]),
+    lambda layers: layers["up0_conv_a"]["build_config"].update(input_shape=[None, None, None, 10**9]),
     lambda layers: layers["down0_norm_a"]["build_config"].update(input_shape=[10**9]),
-    lambda layers: layers["down0_conv_a"].update(inbound_nodes=[]),
-    lambda layers: layers["down0_conv_a"]["inbound_nodes"].append({}),
+    lambda layers: layers["up0_conv_a"].update(inbound_nodes=[]),
+    lambda layers: layers["up0_conv_a"]["inbound_nodes"].append({}),
     lambda layers: layers["down0_norm_a"]["inbound_nodes"][0].update(kwargs={"training": True}),
     lambda layers: layers["logits"]["config"].update(name="image"),
 ]
@@ -264,7 +264,7 @@ except UserError as error:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 @pytest.mark.parametrize(
-    ("name", "filters", "printed"), [("down0_conv_a", 1024, "refused"), ("bottom_conv_a", 2**17, "built with 7707 ")]
+    ("name", "filters", "printed"), [("up0_conv_a", 1024, "refused"), ("bottom_conv_a", 2**17, "built with 7707 ")]
 )
 def test_enormous_layers_are_never_built(hostile, members, name, filters, printed):
     """Loading has 256 MiB to itself. The first network would take 1.8 GiB, the second layer 576 GiB."""

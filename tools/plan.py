@@ -38,6 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
     from stages import PREPARED, SPLITS
 
     read = params.load(PARAMS)
+    params.check_weights(read)
     if not SPLITS.exists():
         raise UserError(f"{SPLITS}: there is no split yet; run `dvc repro split`")
     store = Store(PREPARED)

@@ -68,4 +68,4 @@ def blocks(depth: int) -> list[str]:
     return [*map(encoder, levels), BOTTOM, *map(decoder, reversed(levels))]
 
 
-FIRST_CONVOLUTION = convolution(encoder(0), PARTS[0])
+LAST_BLOCK = convolution(decoder(0), PARTS[0])  # a convolution with model.filters filters

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, StoredValue
-from src.params import Depth, Flip
+from src.encoders import DEEPEST
+from src.params import Depth, Encoder, Flip
 from src.section import Section
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -74,9 +75,11 @@ class Project(Section):
         channels: data.channels of the training, see `read_image`.
         mean: of the training pixels' scaled intensities, one number for each channel (src/data/crops/normalise.py).
         std: their standard deviation, one number for each channel.
-        normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation.
+        normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation; encoder: as
+            the weights of the encoder expect (src/encoders.py).
         dtype: number type of the images.
         resize: the network sees each image as a square with this side in pixels; 0: images keep their size.
+        encoder: model.encoder of the training.
         depth: how often the network halves the resolution.
         plan: setting → its value in training and the reason (src/plan/plan.py).
         decisions: how logits become classes.
@@ -89,9 +92,10 @@ class Project(Section):
     channels: Annotated[int, Field(ge=0, le=MOST_CHANNELS)] = 0
     mean: Annotated[list[Finite], Field(min_length=1, max_length=MOST_CHANNELS)]
     std: list[Spread]
-    normalise: Literal["dataset", "image"]
+    normalise: Literal["dataset", "image", "encoder"]
     dtype: Literal["uint8", "uint16", "float32"]
     resize: Side
+    encoder: Encoder = "plain"
     depth: Depth
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
@@ -109,6 +113,10 @@ class Project(Section):
             raise ValueError(f"colors: no such class: {', '.join(map(repr, unknown))}")
         if len(self.std) != channels or self.channels not in (0, channels):
             raise ValueError(f"mean is of {channels} channel(s), std of {len(self.std)}, channels is {self.channels}")
+        if self.encoder != "plain" and self.depth > DEEPEST:
+            raise ValueError(f"depth: {self.depth}, but {self.encoder} halves the resolution {DEEPEST} times at most")
+        if self.normalise == "encoder" and (self.encoder == "plain" or self.dtype == "float32"):
+            raise ValueError(f"normalise: encoder, for images of type {self.dtype} and the encoder {self.encoder}")
         return self
 
     @property

@@ -5,6 +5,7 @@ import math
 import struct
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +13,7 @@ from typing import NoReturn
 from src.archive.members import CONFIG, METADATA, PROJECT, WEIGHTS, read_members
 from src.archive.network import Json, Network, read_network
 from src.archive.project import Project
-from src.archive.weights import stored_shapes
+from src.archive.weights import Shape, stored_shapes
 from src.errors import UserError, printable
 from src.section import validate
 
@@ -30,10 +31,12 @@ class Archive:
     Attributes:
         project: the content of project.json.
         network: the numbers from which the U-Net is built.
+        stored: the shapes of its weights, sorted.
     """
 
     project: Project
     network: Network
+    stored: Sequence[Shape]
 
 
 def validate_archive(path: Path) -> Archive:
@@ -47,16 +50,17 @@ def validate_archive(path: Path) -> Archive:
     try:
         members = read_members(path)
         _json(members, METADATA)
-        network = read_network(_json(members, CONFIG))
+        config = _json(members, CONFIG)
         project = validate(Project, _json(members, PROJECT), Path(PROJECT))
+        network = read_network(config, project.encoder)
         _compare_project(project, network)
-        _compare_weights(network, members[WEIGHTS])
+        stored = _compare_weights(network, members[WEIGHTS])
     except (UserError, *REFUSED) as error:
         kind = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
         lines = f"{kind}{error}".split("\n")
         message = "\n".join(map(printable, lines))  # foreign text could control the terminal
         raise UserError(f"{path}: {NOT_OURS}: {message}") from None
-    return Archive(project, network)
+    return Archive(project, network, stored)
 
 
 def _json(members: dict[str, bytes], name: str) -> Json:
@@ -87,12 +91,20 @@ def _compare_project(project: Project, network: Network) -> None:
         raise ValueError(f"project.json: {'; '.join(wrong)}")
 
 
-def _compare_weights(network: Network, content: bytes) -> None:
-    """Raise `ValueError` unless these are the network's weights. A file too small for them is not opened."""
-    numbers = sum(map(math.prod, network.weight_shapes))
+def _compare_weights(network: Network, content: bytes) -> list[Shape]:
+    """Return the stored shapes. A file too small for the network is not opened.
+
+    Raises:
+        ValueError: these are not the network's weights. Of a network with another encoder than the plain one only the
+            decoder is compared here. `read_model` compares the whole, once it has built the encoder.
+    """
+    wanted = Counter(network.weight_shapes if network.encoder == "plain" else network.decoder_shapes)
+    numbers = sum(math.prod(shape) for shape in wanted.elements())
     if 4 * numbers > len(content):
         raise ValueError(f"model.weights.h5: {len(content)} bytes; the network has {numbers} weights of 4 bytes")
-    wanted, stored = Counter(network.weight_shapes), Counter(stored_shapes(content))
-    if wanted != stored:
+    shapes = stored_shapes(content)
+    stored = Counter(shapes)
+    if wanted - stored or (network.encoder == "plain" and stored - wanted):
         missing, extra = (sorted((a - b).elements())[:9] for a, b in ((wanted, stored), (stored, wanted)))
         raise ValueError(f"model.weights.h5: arrays missing: {missing}; not of the network: {extra}")
+    return shapes

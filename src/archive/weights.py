@@ -1,4 +1,4 @@
-"""model.weights.h5 of an archive: the shapes of its arrays, and the check that it holds plain arrays only.
+"""Weights in HDF5: the shapes of their arrays, and the check that a file holds plain arrays only.
 
 HDF5 can point to other files, declare arrays of any size without storing them, and nest without end. All of that is
 refused, because Keras reads arrays before it compares their shapes.
@@ -14,8 +14,12 @@ DEEPEST = 4  # layers/NAME/vars/NUMBER
 PLAIN = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
 
 
-def stored_shapes(content: bytes) -> list[Shape]:
+def stored_shapes(content: bytes, name: str = "model.weights.h5") -> list[Shape]:
     """Read the shapes of all arrays, sorted.
+
+    Args:
+        content: a file of weights, such as a member of a model file.
+        name: of the file, for the message.
 
     Raises:
         ValueError: names the first object that is not stored as Keras stores weights.
@@ -23,31 +27,39 @@ def stored_shapes(content: bytes) -> list[Shape]:
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             return sorted(_shapes(file, "", set()))
-    except (OSError, KeyError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
-        raise ValueError(f"model.weights.h5: {error}") from None
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _shapes(group: h5py.Group, place: str, seen: set[int]) -> Iterator[Shape]:
     for name in group:
         path = f"{place}/{name}"
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"model.weights.h5: {path!r} is a link to elsewhere")
+            raise ValueError(f"{path!r} is a link to elsewhere")
         member = group[name]
         address = h5py.h5o.get_info(member.id).addr
         if address in seen or path.count("/") > DEEPEST:
-            raise ValueError(f"model.weights.h5: {path!r} occurs twice, or is nested too deep")
+            raise ValueError(f"{path!r} occurs twice, or is nested too deep")
         seen.add(address)
         if isinstance(member, h5py.Group):
             yield from _shapes(member, path, seen)
         else:
-            _refuse_unless_plain(member, path)
+            check_array(member, path)
             yield tuple(member.shape)
 
 
-def _refuse_unless_plain(member: object, path: str) -> None:
-    """Raise `ValueError` unless it is a float32 array that is stored completely in this file."""
+def check_array(member: object, path: str) -> None:
+    """Check that an object of HDF5 is a float32 array that is stored completely in this file.
+
+    Args:
+        member: any object.
+        path: the name that the message shows.
+
+    Raises:
+        ValueError: it is something else.
+    """
     if not isinstance(member, h5py.Dataset) or member.dtype != "float32" or member.shape is None:
-        raise ValueError(f"model.weights.h5: {path!r} is no array of float32")
+        raise ValueError(f"{path!r} is no array of float32")
     plain = member.id.get_create_plist().get_layout() in PLAIN and not member.external
     if not plain or member.id.get_storage_size() != 4 * member.size:
-        raise ValueError(f"model.weights.h5: {path!r} is compressed, not stored, or stored elsewhere")
+        raise ValueError(f"{path!r} is compressed, not stored, or stored elsewhere")

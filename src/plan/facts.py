@@ -8,7 +8,7 @@ import numpy as np
 
 from src.data.crops.normalise import FLAT
 from src.data.crops.sampling import rare_classes
-from src.data.store.store import Record
+from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import typical_sizes
@@ -32,6 +32,7 @@ class Facts:
         initial: The network from whose weights training starts, or None.
         resize: data.resize, once it is planned; 0 if images keep their size.
         layout: Where the classes lie in the images, see src/plan/uprightness.py.
+        dtype: The number type of the images.
     """
 
     training_sizes: Sequence[Size]
@@ -44,6 +45,7 @@ class Facts:
     initial: Initial | None = None
     resize: int = 0
     layout: Layout = field(default_factory=Layout)
+    dtype: DtypeName = "uint8"
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -68,6 +70,7 @@ class Facts:
             typical_sizes(trained),
             initial_network(initial),
             layout=measure_layout(trained),
+            dtype=trained.store.dtype_name,
         )
 
     @property

@@ -13,7 +13,7 @@ class Initial:
     """An initial network.
 
     Attributes:
-        model: Its filters and depth.
+        model: Its encoder, filters and depth.
         resize: The side of the images that it was trained on in pixels; 0 if images kept their size.
     """
 
@@ -42,7 +42,8 @@ def initial_network(initial: str) -> Initial | None:
         plan = project.plan
         if not plan:
             raise UserError(f"{initial}: {NOT_OURS}: it was saved before models kept their plan: train it anew")
-        model = PlannedModel.model_validate({name: plan[f"model.{name}"].value for name in PlannedModel.model_fields})
+        sizes = {name: plan[f"model.{name}"].value for name in ("filters", "depth")}
+        model = PlannedModel.model_validate(sizes | {"encoder": project.encoder})
         return Initial(model, project.resize)
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None

@@ -6,16 +6,18 @@ other constants below). These constants were fitted on one processor to the peak
 GPU's needs were not measured; there TensorFlow itself ends a training that does not fit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 from src.data.crops.sampling import AHEAD
+from src.encoders import ENCODERS, encoder_features
 from src.errors import UserError
-from src.params import Precision
+from src.params import Encoder, PlannedModel, Precision
 from src.plan.facts import Facts
 from src.plan.tiles import TILE, tile_pixels
 
+NORMALISATION = 8  # weights of the two normalisations of a block, for each filter
 MIB, GIB = 2**20, 2**30
 FLOAT = 4  # bytes of a float32
 BASE = 880 * MIB  # a process with TensorFlow loaded and the graph built; half of it are pages of the libraries
@@ -35,6 +37,7 @@ class TrainingSize:
     """The numbers on which the memory of a training depends.
 
     Attributes:
+        encoder: model.encoder.
         filters: model.filters.
         depth: model.depth.
         crop: Side of a patch in pixels.
@@ -47,6 +50,7 @@ class TrainingSize:
         scored: Most pixels, at an image's own resolution, that are scored together.
     """
 
+    encoder: Encoder
     filters: int
     depth: int
     crop: int
@@ -59,26 +63,35 @@ class TrainingSize:
     scored: int
 
     @classmethod
-    def of(
-        cls, facts: Facts, *, filters: int, depth: int, crop: int, batch: int, precision: Precision = "float32"
-    ) -> Self:
+    def of(cls, facts: Facts, model: PlannedModel, *, crop: int, batch: int, precision: Precision = "float32") -> Self:
         """Collect the numbers of a training.
 
         Args:
             facts: The facts of the training.
-            filters: model.filters.
-            depth: model.depth.
+            model: The planned section `model`.
             crop: data.crop.
             batch: train.batch.
             precision: The arithmetic. The default takes most memory.
         """
+        depth = model.depth
         height, width = max(
             map(facts.network_size, facts.validation_sizes), key=lambda size: tile_pixels(size[0], size[1], depth)
         )
         scored = min(max(height * width for height, width in facts.validation_sizes), TILE**2)
         activation = FLOAT if precision == "float32" else FLOAT // 2
         classes = len(facts.classes)
-        return cls(filters, depth, crop, batch, facts.channels, classes, activation, height, width, scored)
+        network = (model.encoder, model.filters, depth)
+        return cls(*network, crop, batch, facts.channels, classes, activation, height, width, scored)
+
+    @property
+    def features(self) -> list[int]:
+        """Channels of the encoder's features at the strides 1, 2, … 2 ** depth."""
+        return encoder_features(self.encoder, self.filters, self.depth, self.channels)
+
+    @property
+    def widest(self) -> int:
+        """Most values of one layer for each pixel of a patch."""
+        return self.filters if self.encoder == "plain" else max(self.filters, ENCODERS[self.encoder].widest)
 
 
 def check_memory(size: TrainingSize, free: int | None, gib: float) -> str:
@@ -126,7 +139,8 @@ def suggest_setting(size: TrainingSize, available: int) -> str:
     for setting, values in choices.items():
         name = setting.rpartition(".")[2]
         for value in values:
-            if peak_bytes(replace(size, **{name: value})) <= available:
+            changed: Mapping[str, Any] = {name: value}  # Any: the type checker sees no names
+            if peak_bytes(replace(size, **changed)) <= available:
                 return f"{setting}: {value} would fit (now {getattr(size, name)})"
     return "no smaller train.batch, data.crop or model.filters alone would fit: lower several of them, or model.depth"
 
@@ -144,13 +158,18 @@ def peak_bytes(size: TrainingSize) -> int:
 
 def parameters(size: TrainingSize) -> int:
     """Count the weights of `build_unet` that belong to kernels and normalisations; the others are few."""
-    widths = [size.filters * 2**level for level in range(size.depth + 1)]  # the last one at the bottom
-    outputs = 1 if size.classes == 2 else size.classes
-    down = sum(9 * before * width + 9 * width**2 for before, width in pairwise([size.channels, *widths]))
+    below, *skips = reversed(size.features)
+    widths = [size.filters * 2**level for level in reversed(range(size.depth))]
     # In each block of the decoder: a transposed convolution, then 3 × 3 twice.
-    up = sum(4 * 2 * width**2 + 9 * 2 * width**2 + 9 * width**2 for width in widths[:-1])
-    norms = 8 * (sum(widths) + sum(widths[:-1]))  # two per block, with four values per channel
-    return down + up + norms + outputs * size.filters
+    count = size.filters * (1 if size.classes == 2 else size.classes)
+    for skip, width in zip(skips, widths, strict=True):
+        count += 4 * below * width + 9 * (skip + width) * width + 9 * width**2 + NORMALISATION * width
+        below = width
+    if size.encoder != "plain":
+        return count + round(1e6 * ENCODERS[size.encoder].parameters)
+    inputs = [size.channels, *size.features[:-1]]
+    pairs = zip(inputs, size.features, strict=True)
+    return count + sum(9 * before * width + 9 * width**2 + NORMALISATION * width for before, width in pairs)
 
 
 def batches_bytes(size: TrainingSize) -> int:
@@ -165,7 +184,7 @@ def step_bytes(size: TrainingSize) -> int:
     The peak is at the start of the backward pass, when nothing of the forward pass has been freed.
     """
     pixels = size.batch * size.crop**2
-    workspace = WORKSPACE * FLOAT * size.filters * pixels
+    workspace = WORKSPACE * FLOAT * size.widest * pixels
     supervised = loss_bytes(size, pixels) // 3  # at lower resolutions: 1/4 + 1/16 + … of the pixels, at most a third
     return kept_values(size) * size.activation + workspace + loss_bytes(size, pixels) + supervised
 
@@ -175,14 +194,18 @@ def kept_values(size: TrainingSize) -> int:
 
     These are the output of each convolution, which the normalisation needs, and of each ReLU, which the next
     convolution needs; in the encoder also the pooled features, in the decoder the concatenated ones. The outputs of
-    normalisations and of transposed convolutions are not needed.
+    normalisations and of transposed convolutions are not needed. A pretrained encoder counts as in src/encoders.py.
     """
+    pixels = size.batch * size.crop**2
     values = 0
-    for level in range(size.depth + 1):
-        pixels = size.batch * (size.crop // 2**level) ** 2
+    for level, skip in enumerate(size.features[:-1]):
         width = size.filters * 2**level
-        block = 2 * 2 * width * pixels
-        values += block if level == size.depth else 2 * block + width * pixels // 4 + 2 * width * pixels
+        values += (skip + width + 4 * width) * pixels // 4**level  # concatenated, then two convolutions
+    if size.encoder != "plain":
+        return values + ENCODERS[size.encoder].kept * pixels
+    for level, width in enumerate(size.features):
+        values += 4 * width * pixels // 4**level
+        values += width * pixels // 4 ** (level + 1) if level < size.depth else 0  # pooled
     return values
 
 
@@ -199,5 +222,5 @@ def loss_bytes(size: TrainingSize, pixels: int) -> int:
 def validation_bytes(size: TrainingSize) -> int:
     """Bytes of validation: the largest tile of an image, or its loss, before which the tile is freed."""
     pixels = tile_pixels(size.height, size.width, size.depth)
-    forward = (FORWARD * size.activation * size.filters + 3 * FLOAT * size.channels) * pixels
+    forward = (FORWARD * size.activation * size.widest + 3 * FLOAT * size.channels) * pixels
     return max(forward, loss_bytes(size, size.scored))

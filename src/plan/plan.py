@@ -106,7 +106,10 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     """
     choices, initial = Choices(), facts.initial
     choose = choices.choose
-    normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts))
+    encoder = model.encoder
+    if data.normalise == "encoder" and (problem := rules.no_encoder_scaling(facts, model)):
+        raise UserError(f"the plan: data.normalise: encoder: {problem}")
+    normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
     facts = replace(facts, resize=resize)
     if initial:
@@ -114,9 +117,10 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
         depth = choose("model.depth", "auto", lambda: (initial.model.depth, OF_INITIAL))
         filters = choose("model.filters", "auto", lambda: (initial.model.filters, OF_INITIAL))
     else:
-        depth = choose("model.depth", model.depth, lambda: rules.depth(facts, data.crop))
-        filters = choose("model.filters", model.filters, lambda: rules.filters(facts, depth, gib))
-    crop = choose("data.crop", data.crop, lambda: rules.crop(facts, filters, depth, gib))
+        depth = choose("model.depth", model.depth, lambda: rules.depth(facts, data.crop, encoder))
+        filters = choose("model.filters", model.filters, lambda: rules.filters(facts, encoder, depth, gib))
+    planned_model = PlannedModel(encoder=encoder, weights=model.weights, filters=filters, depth=depth)
+    crop = choose("data.crop", data.crop, lambda: rules.crop(facts, planned_model, gib))
     try:
         check_crop(crop, depth)
     except ValueError as error:
@@ -126,7 +130,7 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     planned = PlannedData.model_validate(data.model_dump() | numbers)
     flip = choose("augment.flip", augment.flip, lambda: uprightness.flip(facts.layout))
     flipped = PlannedAugment.model_validate(augment.model_dump() | {"flip": flip})
-    return NetworkPlan(facts, planned, flipped, PlannedModel(filters=filters, depth=depth), choices.made)
+    return NetworkPlan(facts, planned, flipped, planned_model, choices.made)
 
 
 def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, train: Train) -> Plan:
@@ -144,8 +148,8 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     """
     network = plan_network(facts, data, augment, model, train.memory_gib)
     choices, crop, facts = Choices(dict(network.choices)), network.data.crop, network.facts
-    choose, filters, depth = choices.choose, network.model.filters, network.model.depth
-    batch = choose("train.batch", train.batch, lambda: rules.batch(facts, filters, depth, crop, train.memory_gib))
+    choose, depth = choices.choose, network.model.depth
+    batch = choose("train.batch", train.batch, lambda: rules.batch(facts, network.model, crop, train.memory_gib))
     if batch * (crop // 2**depth) ** 2 < 2:
         raise UserError(
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
@@ -158,7 +162,7 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
         lambda: rules.validation_images(facts, pixels, train.epochs),
     )
     epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
-    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, facts.initial is not None))
+    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, model.encoder, facts.initial is not None))
     warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
     numbers = {
         "batch": batch,
@@ -179,8 +183,10 @@ def _resize(facts: Facts, data: Data) -> tuple[int, str]:
 
 def _refuse_another(model: Model, initial: PlannedModel) -> None:
     """Raise `UserError` if the section `model` asks for another network than the initial one."""
+    if model.encoder != initial.encoder:
+        raise UserError(f"train.initial: that network has another encoder: set model.encoder: {initial.encoder}")
     wanted, existing = model.model_dump(), initial.model_dump()
-    others = [name for name in existing if wanted[name] not in ("auto", existing[name])]
+    others = [name for name in ("filters", "depth") if wanted[name] not in ("auto", existing[name])]
     wrong = [f"model.{name} ({wanted[name]}; it has {existing[name]})" for name in others]
     if wrong:
         raise UserError(f"train.initial: not the network that is asked for: set to auto {' and '.join(wrong)}")

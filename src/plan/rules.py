@@ -9,10 +9,13 @@ Every rule returns the value and the reason.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from src import encoders
+from src.params import Encoder, Model, PlannedModel
 from src.plan.facts import Facts
 from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, TrainingSize, peak_bytes
 
@@ -46,8 +49,48 @@ WARMUP, WARMUP_STEPS = 0.05, 50  # share of the steps, and steps; the larger one
 OrAuto = int | Literal["auto"]
 
 
-def normalise(facts: Facts) -> tuple[str, str]:
-    """Choose data.normalise: by image if exposures differ too much."""
+@dataclass(frozen=True)
+class Recipe:
+    """Constants that depend on the encoder.
+
+    Attributes:
+        crop: Largest side of a patch in pixels.
+        deepest: The deepest network.
+        rate: Peak learning rate of Adam with `BATCH` patches.
+        small_patches: Whether batches of small patches hold more of them.
+    """
+
+    crop: int
+    deepest: int
+    rate: float
+    small_patches: bool
+
+
+PLAIN = Recipe(CROP, DEEPEST, RATE, small_patches=True)
+PRETRAINED = Recipe(256, encoders.DEEPEST, 1e-3, small_patches=False)
+
+
+def recipe(encoder: Encoder) -> Recipe:
+    """Return the constants for an encoder."""
+    return PLAIN if encoder == "plain" else PRETRAINED
+
+
+def no_encoder_scaling(facts: Facts, model: Model) -> str:
+    """Return why images cannot be scaled as the weights of an encoder expect; "" if they can."""
+    if model.encoder == "plain":
+        return "the plain encoder has no such weights"
+    return "images of float numbers have no fixed range" if facts.dtype == "float32" else ""
+
+
+def normalise(facts: Facts, model: Model) -> tuple[str, str]:
+    """Choose data.normalise: as the encoder's weights expect; else by image if exposures differ too much.
+
+    Args:
+        facts: The facts of the training.
+        model: The section `model`.
+    """
+    if model.weights_file and not no_encoder_scaling(facts, model):
+        return "encoder", f"as the weights of {model.encoder} expect"
     between = f"mean intensities differ between images by {facts.exposure:.1f} times what they differ within one"
     return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
 
@@ -89,72 +132,69 @@ def rare(facts: Facts) -> tuple[float, str]:
     return (RARE, f"rare: {names}") if facts.rare else (0.0, "no class is rare: patches lie anywhere")
 
 
-def depth(facts: Facts, crop: OrAuto) -> tuple[int, str]:
+def depth(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
     """Choose model.depth: the deepest network that leaves `BOTTOM` pixels of a patch and can halve its side.
 
     Args:
         facts: The facts of the training.
         crop: data.crop.
+        encoder: model.encoder.
     """
-    side = min(facts.side, CROP) if crop == "auto" else crop
-    levels = max(1, min(DEEPEST, int(math.log2(max(side / BOTTOM, 1)))))
+    deepest = recipe(encoder).deepest
+    side = min(facts.side, recipe(encoder).crop) if crop == "auto" else crop
+    levels = max(1, min(deepest, int(math.log2(max(side / BOTTOM, 1)))))
     while crop != "auto" and levels > 1 and crop % 2**levels:
         levels -= 1
-    return levels, f"a patch must leave about {BOTTOM} pixels at the bottom, with at most {DEEPEST} levels"
+    return levels, f"a patch must leave about {BOTTOM} pixels at the bottom, with at most {deepest} levels"
 
 
-def filters(facts: Facts, depth: int, gib: float) -> tuple[int, str]:
+def filters(facts: Facts, encoder: Encoder, depth: int, gib: float) -> tuple[int, str]:
     """Choose model.filters: `WIDTH`, or less if memory demands it.
 
     Args:
         facts: The facts of the training.
+        encoder: model.encoder.
         depth: model.depth.
         gib: train.memory_gib.
     """
     side = _smallest_crop(depth)
-    width = _halve_until(
-        lambda width: _fits(facts, gib, filters=width, depth=depth, crop=side, batch=SMALLEST_BATCH), WIDTH, 4
-    )
+
+    def fits(width: int) -> bool:
+        return _fits(facts, PlannedModel(encoder=encoder, filters=width, depth=depth), side, SMALLEST_BATCH, gib)
+
+    width = _halve_until(fits, WIDTH, 4)
     return width, _memory(gib) if width < WIDTH else "learns most in minutes; wider networks need longer training"
 
 
-def crop(facts: Facts, filters: int, depth: int, gib: float) -> tuple[int, str]:
-    """Choose data.crop: as large as the images, at most `CROP`, a multiple of 2 ** depth, less if memory demands it.
+def crop(facts: Facts, model: PlannedModel, gib: float) -> tuple[int, str]:
+    """Choose data.crop: as large as the images up to a limit, a multiple of 2 ** depth, less if memory demands it.
 
     Args:
         facts: The facts of the training.
-        filters: model.filters.
-        depth: model.depth.
+        model: The planned section `model`.
         gib: train.memory_gib.
     """
-    step, smallest = 2**depth, _smallest_crop(depth)
-    wanted = max(-(-min(facts.side, CROP) // step) * step, smallest)
-    side = _halve_until(
-        lambda side: _fits(facts, gib, filters=filters, depth=depth, crop=side, batch=SMALLEST_BATCH),
-        wanted,
-        smallest,
-        step,
-    )
+    step, smallest, largest = 2**model.depth, _smallest_crop(model.depth), recipe(model.encoder).crop
+    wanted = max(-(-min(facts.side, largest) // step) * step, smallest)
+    side = _halve_until(lambda side: _fits(facts, model, side, SMALLEST_BATCH, gib), wanted, smallest, step)
     typical = f"the median image's shorter side is {facts.side}"
     if side < wanted:
         return side, _memory(gib)
     return side, typical if side >= facts.side else f"{typical}; many small patches teach more than few large ones"
 
 
-def batch(facts: Facts, filters: int, depth: int, crop: int, gib: float) -> tuple[int, str]:
+def batch(facts: Facts, model: PlannedModel, crop: int, gib: float) -> tuple[int, str]:
     """Choose train.batch: as many pixels as in `BATCH` patches of side `CROP`, less if memory demands it.
 
     Args:
         facts: The facts of the training.
-        filters: model.filters.
-        depth: model.depth.
+        model: The planned section `model`.
         crop: data.crop.
         gib: train.memory_gib.
     """
-    wanted = min(max(CROP**2 // crop**2, 1) * BATCH, LARGEST_BATCH)  # a multiple of 8: 2, 4 and 8 devices can share it
-    number = _halve_until(
-        lambda number: _fits(facts, gib, filters=filters, depth=depth, crop=crop, batch=number), wanted, SMALLEST_BATCH
-    )
+    times = max(CROP**2 // crop**2, 1) if recipe(model.encoder).small_patches else 1
+    wanted = min(times * BATCH, LARGEST_BATCH)  # a multiple of 8: 2, 4 and 8 devices can share it
+    number = _halve_until(lambda number: _fits(facts, model, crop, number, gib), wanted, SMALLEST_BATCH)
     if number < wanted:
         return number, _memory(gib)
     return number, "small patches: more of them in a step" if number > BATCH else "more would mean fewer steps"
@@ -227,15 +267,17 @@ def _validation_work(facts: Facts, images: int) -> float:
     return (PREDICTING * seen + SCORING * own) * min(images, available) / available
 
 
-def lr(batch: int, initial: bool) -> tuple[float, str]:
-    """Choose train.lr: `RATE`, scaled with the root of the batch; a quarter of it for trained weights.
+def lr(batch: int, encoder: Encoder, initial: bool) -> tuple[float, str]:
+    """Choose train.lr: the recipe's rate, scaled with the root of the batch; a quarter of it for trained weights.
 
     Args:
         batch: train.batch.
+        encoder: model.encoder.
         initial: Whether training starts from earlier weights.
     """
-    rate = RATE * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
-    why = f"{RATE:g} for a batch of {BATCH}, scaled with the root of the batch"
+    usual = recipe(encoder).rate
+    rate = usual * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
+    why = f"{usual:g} for a batch of {BATCH}, scaled with the root of the batch"
     why = f"{why}; a quarter of it for weights that are trained already" if initial else why
     return min(float(f"{rate:.2g}"), 1.0), why
 
@@ -251,8 +293,8 @@ def _smallest_crop(depth: int) -> int:
     return max(2 * 2**depth, SMALLEST_CROP)
 
 
-def _fits(facts: Facts, gib: float, *, filters: int, depth: int, crop: int, batch: int) -> bool:
-    return peak_bytes(TrainingSize.of(facts, filters=filters, depth=depth, crop=crop, batch=batch)) <= gib * GIB
+def _fits(facts: Facts, model: PlannedModel, crop: int, batch: int, gib: float) -> bool:
+    return peak_bytes(TrainingSize.of(facts, model, crop=crop, batch=batch)) <= gib * GIB
 
 
 def _halve_until(fits: Callable[[int], bool], wanted: int, smallest: int, step: int = 1) -> int:

@@ -3,7 +3,8 @@
 The network sees standardised intensities. Whole numbers (8 and 16 bits) are replaced by their square roots first. The
 root gives more of the range to dark pixels, which are the most frequent in many data sets, and less to bright ones.
 The number type alone decides whether the root is taken, not the values. Floats are used as they are, since they
-may be negative or logarithms already.
+may be negative or logarithms already. With data.normalise: encoder, whole numbers are scaled without the root, as the
+weights of a pretrained encoder expect.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from src.data.store.store import Pixels, Record, release, strips
+from src.encoders import ENCODERS
+from src.params import Encoder
 
-ROOTS = np.sqrt(np.arange(256, dtype=np.float32))
+LEVELS = np.arange(256, dtype=np.float32)
+ROOTS = np.sqrt(LEVELS)
 LARGEST = 1e18  # for floats: the square of a larger number overflows float32
 FLAT = 1e-6  # standard deviation, as a share of the mean, below which an image is constant but for rounding
 UNLIKE = 8.0  # factor in brightness that is reported; 12 bits in place of 16 make images 16 times darker
@@ -110,10 +114,12 @@ class Normalisation:
     Attributes:
         mean: The mean of each channel.
         std: The standard deviation of each channel.
+        linear: Whether whole numbers are used as they are, without the square root.
     """
 
     mean: list[float]
     std: list[float]
+    linear: bool = False
 
     @classmethod
     def of_records(cls, records: Sequence[Record]) -> "Normalisation":
@@ -125,12 +131,34 @@ class Normalisation:
         """Normalise one image by its own moments, where intensities of images cannot be compared."""
         return cls(*intensity_moments(image))
 
+    @classmethod
+    def of_encoder(cls, encoder: Encoder, dtype: DTypeLike, channels: int) -> "Normalisation":
+        """Normalise all images as the weights of a pretrained encoder expect.
+
+        Args:
+            encoder: model.encoder, not plain.
+            dtype: The number type of the images, uint8 or uint16.
+            channels: The number of channels. The numbers for red, green and blue are used in turn; a single channel
+                gets their mean.
+        """
+        facts, factor = ENCODERS[encoder], np.iinfo(np.dtype(dtype)).max / 255
+
+        def of_channels(values: Sequence[float]) -> list[float]:
+            chosen = [float(np.mean(values))] if channels == 1 else [values[c % 3] for c in range(channels)]
+            return [factor * value for value in chosen]
+
+        return cls(of_channels(facts.mean), of_channels(facts.std), linear=True)
+
     def __call__(self, image: Pixels) -> NDArray[np.float32]:
         """Normalise an image [height, width, channels]; the result is float32 of the same shape."""
         if image.dtype == np.uint8:  # the same result by a table, which is faster
-            table = self._standardised(np.repeat(ROOTS[None, :, None], image.shape[2], axis=2))
+            table = self._standardised(np.repeat(self._table[None, :, None], image.shape[2], axis=2))
             return np.asarray(cv2.LUT(np.ascontiguousarray(image), table), np.float32).reshape(image.shape)
-        return self._standardised(scaled_intensities(image))
+        return self._standardised(np.asarray(image, np.float32) if self.linear else scaled_intensities(image))
+
+    @property
+    def _table(self) -> NDArray[np.float32]:
+        return LEVELS if self.linear else ROOTS
 
     def _standardised(self, intensities: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray((intensities - np.array(self.mean, np.float32)) / self._divisor(), np.float32)
@@ -146,7 +174,8 @@ class Normalisation:
         if dtype == np.float32:
             return pixels
         largest = np.iinfo(np.dtype(dtype)).max
-        return np.asarray((pixels.clip(0, None) ** 2).round().clip(0, largest), dtype)
+        intensities = pixels if self.linear else pixels.clip(0, None) ** 2
+        return np.asarray(intensities.round().clip(0, largest), dtype)
 
     def _divisor(self) -> NDArray[np.float32]:
         pairs = zip(self.mean, self.std, strict=True)

@@ -11,7 +11,7 @@ from src.data.crops.normalise import Normalisation
 from src.data.crops.resize import ResizedPairs
 from src.data.store.store import Pixels, release, strips
 from src.data.store.subsets import Subset
-from src.params import PlannedAugment, PlannedData
+from src.params import Encoder, PlannedAugment, PlannedData
 from src.progress import parallel_map
 
 MOST_POINTS = 4096  # stored locations of one rare class in one image
@@ -107,11 +107,14 @@ class Patches:
         data: The planned section `data`.
         augment: The planned section `augment`.
         seed: The seed of all draws.
-        normalisation: The normalisation by the moments of these images.
+        moments: The normalisation by the moments of these images.
+        normalisation: The normalisation that all images share, unless data.normalise is image.
         rare: class index → locations of that class, for the classes that are drawn more often.
     """
 
-    def __init__(self, images: Subset, data: PlannedData, augment: PlannedAugment, seed: int) -> None:
+    def __init__(
+        self, images: Subset, data: PlannedData, augment: PlannedAugment, seed: int, *, encoder: Encoder = "plain"
+    ) -> None:
         """Find the locations of rare classes.
 
         Args:
@@ -119,18 +122,21 @@ class Patches:
             data: The planned section `data`.
             augment: The planned section `augment`.
             seed: The seed of all draws.
+            encoder: model.encoder, for data.normalise: encoder.
         """
         self.store, self.indices = images.store, list(images.indices)
         self.data, self.augment, self.seed = data, augment, seed
-        self.normalisation = Normalisation.of_records(images.records)
+        self.normalisation = self.moments = Normalisation.of_records(images.records)
+        if data.normalise == "encoder":
+            self.normalisation = Normalisation.of_encoder(encoder, images.store.dtype, images.store.channels)
         self._of_image: dict[int, Normalisation] = {}  # by position, filled as needed
         self._resized = ResizedPairs(images.store, data.resize) if data.resize else None
         rare = rare_classes(images) if data.oversample_rare else []
         self.rare = {label: ClassLocations.sample(images, label, seed) for label in rare}
 
     def normalisation_of(self, position: int) -> Normalisation:
-        """Return the normalisation of an image: that of all training images, or its own if data.normalise is image."""
-        if self.data.normalise == "dataset":
+        """Return the normalisation of an image: the common one, or its own if data.normalise is image."""
+        if self.data.normalise != "image":
             return self.normalisation
         if position not in self._of_image:
             self._of_image[position] = Normalisation.of_image(self.store.image(position))

@@ -46,7 +46,7 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
     """
     set_arithmetic("float32")
     model, project = read_model(path)
-    folded = fold_normalisation(model, "float32")
+    folded = fold_normalisation(model, "float32", project.encoder)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
         check = AgreementCheck(Predictor(folded, project), images, Path(work))

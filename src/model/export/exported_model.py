@@ -10,7 +10,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from src.archive.network import Json
 from src.archive.project import Project
-from src.data.crops.normalise import FLAT
+from src.data.crops.normalise import FLAT, Normalisation
 from src.errors import UserError
 from src.model.network.tensor import Tensor
 
@@ -111,7 +111,7 @@ def _graph(model: keras.Model, project: Project) -> Callable[[Tensor], Tensor]:
 
     def probabilities(image: Tensor) -> Tensor:
         height, width = tf.shape(image)[1], tf.shape(image)[2]
-        padded = _padded(_normalised(_scaled(image), project), 2**project.depth)
+        padded = _padded(_normalised(image, project), 2**project.depth)
         logits = _averaged(model, padded, project.decisions.mirrored_axes)
         return _probabilities(logits[:, :height, :width] / np.float32(project.decisions.temperature))
 
@@ -123,8 +123,12 @@ def _scaled(image: Tensor) -> Tensor:
     return tf.sqrt(tf.cast(image, tf.float32)) if image.dtype.is_integer else image
 
 
-def _normalised(scaled: Tensor, project: Project) -> Tensor:
-    """Standardise by the statistics of the training, or each image by its own."""
+def _normalised(image: Tensor, project: Project) -> Tensor:
+    """Standardise by the statistics of the training, each image by its own, or as the encoder expects."""
+    if project.normalise == "encoder":
+        fixed = Normalisation.of_encoder(project.encoder, image.dtype.as_numpy_dtype, image.shape[-1])
+        return (tf.cast(image, tf.float32) - tf.constant(fixed.mean, tf.float32)) / tf.constant(fixed.std, tf.float32)
+    scaled = _scaled(image)
     if project.normalise == "dataset":
         mean, std = tf.constant(project.mean, tf.float32), tf.constant(project.std, tf.float32)
         centred = scaled - mean

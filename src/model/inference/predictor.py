@@ -47,7 +47,7 @@ def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
     model, project = read_model(Path(path))
     precision: Precision = "float32" if compute_precision(model) == "float32" else fastest_precision()
     set_arithmetic(precision)
-    return Predictor(fold_normalisation(model, precision), project, tile)
+    return Predictor(fold_normalisation(model, precision, project.encoder), project, tile)
 
 
 class Predictor:
@@ -159,9 +159,7 @@ class Predictor:
             UserError: the image is not of the kind that the model was trained on.
         """
         self._check(image)
-        normalisation = Normalisation(self.project.mean, self.project.std)
-        if self.project.normalise == "image":
-            normalisation = Normalisation.of_image(image)
+        normalisation = self._normalisation(image)
         if not self.project.resize:
             yield from self._tiles(image, normalisation)
             return
@@ -172,6 +170,14 @@ class Predictor:
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
             yield (rows, slice(None)), enlarge_logits(logits, rows, height, width)
+
+    def _normalisation(self, image: Image) -> Normalisation:
+        project = self.project
+        if project.normalise == "encoder":
+            return Normalisation.of_encoder(project.encoder, image.dtype, self.channels)
+        if project.normalise == "image":
+            return Normalisation.of_image(image)
+        return Normalisation(project.mean, project.std)
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:

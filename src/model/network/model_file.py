@@ -59,8 +59,10 @@ def read_model(path: Path) -> tuple[keras.Model, Project]:
     archive = validate_archive(path)
     project, network = archive.project, archive.network
     with global_precision(network.precision):
-        size = PlannedModel(filters=network.filters, depth=network.depth)
+        size = PlannedModel(encoder=network.encoder, filters=network.filters, depth=network.depth)
         model = build_unet(size, network.channels, len(project.classes))
+    if sorted(tuple(weight.shape) for weight in model.weights) != list(archive.stored):
+        raise UserError(f"{path}: {NOT_OURS}: model.weights.h5 holds other arrays than {network.encoder} has")
     try:
         model.load_weights(path)
     except (OSError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:

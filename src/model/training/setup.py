@@ -7,6 +7,7 @@ from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
+from src.model.network.encoders.pretrained import load_encoder_weights
 from src.model.network.supervision import add_supervision
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
@@ -48,21 +49,22 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_check_memory(plan, arithmetic), flush=True)
-    patches = Patches(trained, plan.data, plan.augment, seed)
+    patches = Patches(trained, plan.data, plan.augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
             print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
+        elif plan.model.weights_file:
+            print(load_encoder_weights(model, plan.model.weights_file), flush=True)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
     settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
+    initial += [plan.model.weights_file] if plan.model.weights_file else []
     key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
-    print(
-        f"U-Net with {model.count_params():,} parameters, {arithmetic}, {workers}; rare: {patches.rare_names()}",
-        flush=True,
-    )
+    network_words = f"U-Net with {plan.model.encoder} encoder and {model.count_params():,} parameters"
+    print(f"{network_words}, {arithmetic}, {workers}; rare: {patches.rare_names()}", flush=True)
     checkpoint = Checkpoint(checkpoints / key)
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
@@ -84,13 +86,9 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
 
 def _check_memory(plan: Plan, arithmetic: Arithmetic) -> str:
     """State what memory the training needs; raise `UserError` if there is less."""
-    sizes = {
-        "filters": plan.model.filters,
-        "depth": plan.model.depth,
-        "crop": plan.data.crop,
-        "batch": plan.train.batch,
-    }
-    needed = TrainingSize.of(plan.facts, **sizes, precision=arithmetic.precision)
+    needed = TrainingSize.of(
+        plan.facts, plan.model, crop=plan.data.crop, batch=plan.train.batch, precision=arithmetic.precision
+    )
     return check_memory(needed, available_bytes(), plan.train.memory_gib)
 
 
@@ -102,11 +100,12 @@ def _project(patches: Patches, plan: Plan) -> Project:
         values=list(dataset.classes),
         colors=dataset.class_colours,
         channels=plan.data.channels,
-        mean=patches.normalisation.mean,
-        std=patches.normalisation.std,
+        mean=patches.moments.mean,
+        std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
         resize=plan.data.resize,
+        encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
     )

@@ -1,0 +1,105 @@
+"""Give an encoder the weights of models/initial/NAME.weights.h5, for any number of channels and any depth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from src.archive import layer_names
+from src.archive.encoder_file import read_encoder_file
+from src.encoders import DEEPEST
+from src.errors import UserError, printable, some
+
+Array = NDArray[np.float32]
+
+
+def load_encoder_weights(model: keras.Model, path: Path) -> str:
+    """Copy the weights of a file into the encoder of a network. The decoder keeps its weights.
+
+    Args:
+        model: a network of `build_unet` with a pretrained encoder, which is changed in place. Its depth may be smaller
+            than that of the file, which holds the whole encoder.
+        path: a file of `python -m tools.encoder`.
+
+    Returns:
+        A line for the user: how many weights were copied, and how the first convolution was adapted.
+
+    Raises:
+        UserError: the file is missing, or does not hold the weights of this encoder.
+    """
+    encoder = encoder_layers(model)
+    try:
+        stored = read_encoder_file(path)
+        channels = model.inputs[0].shape[-1]
+        name, of_file = encoder[0].name, encoder[0].kernel.shape
+        adapted = name in stored and stored[name][0].ndim == len(of_file) and stored[name][0].shape[2] != channels
+        if adapted:
+            stored[name][0] = adapt_first_convolution(stored[name][0], channels)
+        _compare(encoder, stored)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"model.weights: {path}: not the weights of this encoder: {printable(str(reason))}; "
+            "python -m tools.encoder writes the right ones"
+        ) from None
+    for layer in encoder:
+        layer.set_weights(stored[layer.name])
+    return _words(encoder, path, channels if adapted else 0)
+
+
+def adapt_first_convolution(kernel: Array, channels: int) -> Array:
+    """Make a kernel for images of another number of channels, as segmentation_models.pytorch does.
+
+    One channel gets the sum of the weights, so that a grey image has the same features as before when it was stored as
+    three equal channels. More channels get the weights of red, green and blue in turn, times the ratio of the numbers,
+    so that the features keep their size.
+
+    Args:
+        kernel: float32 [height, width, n, filters].
+        channels: 1 or more.
+
+    Returns:
+        float32 [height, width, channels, filters].
+    """
+    stored = kernel.shape[2]
+    if channels == stored:
+        return kernel
+    if channels == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    return kernel[:, :, np.arange(channels) % stored] * np.float32(stored / channels)
+
+
+def encoder_layers(model: keras.Model) -> list[layers.Layer]:
+    """The layers with weights of a network's encoder, in the order of the network.
+
+    Args:
+        model: a network of `build_unet`, or an encoder alone.
+    """
+    decoder = {layer_names.LOGITS_CONVOLUTION}
+    for level in range(DEEPEST):
+        block = layer_names.decoder(level)
+        decoder.add(layer_names.upsampling(level))
+        for part in layer_names.PARTS:
+            decoder |= {layer_names.convolution(block, part), layer_names.normalisation(block, part)}
+    return [layer for layer in model.layers if layer.weights and layer.name not in decoder]
+
+
+def _compare(encoder: Sequence[layers.Layer], stored: dict[str, list[Array]]) -> None:
+    """Raise `ValueError` unless all layers are there, with the right shapes."""
+    different = [
+        layer.name
+        for layer in encoder
+        if [array.shape for array in stored.get(layer.name, [])] != [tuple(weight.shape) for weight in layer.weights]
+    ]
+    if different:
+        raise ValueError(f"layers missing or of another size: {some(different)}")
+
+
+def _words(encoder: Sequence[layers.Layer], path: Path, channels: int) -> str:
+    count = sum(len(layer.weights) for layer in encoder)
+    how = "added up" if channels == 1 else "repeated and scaled"
+    adapted = f"; of the first convolution {how} for images of {channels} channel(s)" if channels else ""
+    return f"{count} weights of the encoder from {path}{adapted}"

@@ -1,0 +1,117 @@
+"""Read the arrays of a weights file that Keras wrote before version 3, such as those on Keras's server.
+
+The attribute `layer_names` of the file lists the layers in their order, and the attribute `weight_names` of each layer
+its arrays (keras/src/legacy/saving/legacy_h5_format.py). Keras itself pairs them with a network by this order, because
+the names differ between its versions.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from src.archive.weights import check_array
+from src.errors import quoted
+
+MOST_NAMES = 4096  # of layers, or of the arrays of a layer
+MOST_HEAP = 2**16  # bytes of a block of texts; HDF5 makes blocks of 4096 bytes unless a single text is longer
+HEAP = b"GCOL"  # the signature of such a block; its size follows 8 bytes later
+WHOLE_MODEL = "model_weights"  # the group of the weights in a file that holds a whole model
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """The weights of a layer.
+
+    Attributes:
+        name: Name of the layer when it was saved.
+        arrays: Its weights in Keras's order.
+    """
+
+    name: str
+    arrays: tuple[NDArray[np.float32], ...]
+
+
+def read_layers(content: bytes) -> list[StoredLayer]:
+    """Read the layers that have weights, in the order of the file.
+
+    Counters, which are single whole numbers, are left out. The result is not larger than the content.
+
+    Args:
+        content: The whole file.
+
+    Raises:
+        ValueError: It is no such file, or an array is a link, compressed, or stored elsewhere.
+    """
+    _refuse_large_texts(content)
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            root = _member(file, WHOLE_MODEL, h5py.Group) if _names(file, "layer_names") is None else file
+            return list(_layers(root, len(content)))
+    except (OSError, KeyError, RuntimeError, TypeError, OverflowError, MemoryError, UnicodeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _layers(root: h5py.Group, most: int) -> Iterator[StoredLayer]:
+    """Yield the layers; all arrays together have at most `most` bytes, so that none of them lies within another."""
+    for name in _names(root, "layer_names") or []:
+        layer, arrays = _member(root, name, h5py.Group), []
+        for weight in _names(layer, "weight_names") or []:
+            array = _member(layer, weight, h5py.Dataset)
+            if array.shape == () and array.dtype.kind == "i":
+                continue
+            check_array(array, f"{name}/{weight}")
+            most -= array.nbytes
+            if most < 0:
+                raise ValueError("its arrays together are larger than the file")
+            arrays.append(np.asarray(array[()], np.float32))
+        if arrays:
+            yield StoredLayer(name, tuple(arrays))
+
+
+def _names(group: h5py.Group, attribute: str) -> list[str] | None:
+    """Read a list of names; None if there is none. Keras divides a long list: layer_names0, layer_names1 …"""
+    if attribute in group.attrs:
+        return _texts(group, attribute)
+    parts: list[str] = []
+    number = 0
+    while f"{attribute}{number}" in group.attrs:
+        parts += _texts(group, f"{attribute}{number}")
+        number += 1
+    return parts if number else None
+
+
+def _texts(group: h5py.Group, attribute: str) -> list[str]:
+    stored = group.attrs.get_id(attribute)
+    if len(stored.shape) != 1 or stored.shape[0] > MOST_NAMES or stored.dtype.itemsize > MOST_HEAP:
+        raise ValueError(f"the attribute {quoted(attribute)} is not a list of at most {MOST_NAMES} names")
+    if stored.dtype.kind != "S" and h5py.check_string_dtype(stored.dtype) is None:
+        if stored.shape[0] == 0:  # Keras writes an empty list as one of float64
+            return []
+        raise ValueError(f"the attribute {quoted(attribute)} is not a list of names")
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in group.attrs[attribute]]
+
+
+def _member(group: h5py.Group, path: str, kind: type) -> h5py.Group | h5py.Dataset:
+    """Follow a path of groups, none of which is a link to elsewhere."""
+    member = group
+    for part in path.split("/"):
+        if not isinstance(member, h5py.Group) or not isinstance(member.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{quoted(path)} is missing, or a link to elsewhere")
+        member = member[part]
+    if not isinstance(member, kind):
+        raise ValueError(f"{quoted(path)} is not a {kind.__name__}")
+    return member
+
+
+def _refuse_large_texts(content: bytes) -> None:
+    """Raise `ValueError` if a name could be long: many names may share one text, so small files could fill the memory."""
+    place = content.find(HEAP)
+    while place >= 0:
+        size = int.from_bytes(content[place + 8 : place + 16], "little")
+        if MOST_HEAP < size <= len(content):
+            raise ValueError("its names are too long")
+        place = content.find(HEAP, place + 1)
