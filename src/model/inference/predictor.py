@@ -82,7 +82,7 @@ class Predictor:
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
-    def with_decisions(self, **changes: float) -> "Predictor":
+    def with_decisions(self, **changes: float | str) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
         other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
@@ -95,8 +95,9 @@ class Predictor:
 
     @property
     def changed_decisions(self) -> dict[str, float]:
-        """The decisions that differ from the default, as numbers."""
-        return {name: float(value) for name, value in self.project.decisions.model_dump(exclude_defaults=True).items()}
+        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
+        changed = self.project.decisions.model_dump(exclude_defaults=True)
+        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
         """Predict the class of every pixel.
@@ -210,10 +211,10 @@ class Predictor:
         if height % self.multiple or width % self.multiple:
             padded = np.pad(padded, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], "reflect")
         logits = self._graph(padded[None])
-        if self.project.decisions.mirror:
-            for axes in ((1,), (2,), (1, 2)):
-                logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
-            logits /= 4
+        mirrored = self.project.decisions.mirrored_axes[1:]
+        for axes in mirrored:
+            logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
+        logits /= 1 + len(mirrored)
         return np.asarray(logits[0, :height, :width], np.float32)
 
 
