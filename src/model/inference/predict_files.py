@@ -136,7 +136,7 @@ class Prediction:
         if not self.has_other_range:
             return ""
         return (
-            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "
+            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
             "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
             f"{some(self.has_other_range, show=str)}"
         )
