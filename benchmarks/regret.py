@@ -98,7 +98,7 @@ def start_set(project: Path) -> "list[Candidate]":
     settings = searched_settings(read, [], encoders)
 
     def planner(asked: params.Params) -> "Plan":
-        return plan_training(facts, asked.data, asked.model, asked.train)
+        return plan_training(facts, asked.data, asked.augment, asked.model, asked.train)
 
     return Space(read, facts, settings, encoders, planner).start()
 
@@ -106,9 +106,7 @@ def start_set(project: Path) -> "list[Candidate]":
 if __name__ == "__main__":
     arguments = parser("regret", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.regret"
-    arguments.add_argument(
-        "--sets", nargs="+", choices=SETS, default=["nuclei", SAMPLE], help="default: nuclei and the sample"
-    )
+    arguments.add_argument("--sets", nargs="+", choices=SETS, default=["nuclei"], help="default: nuclei")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     arguments.add_argument("--minutes", type=float, default=5.0, help="for search and training; default: 5")
     arguments.add_argument("--only-choice", action="store_true", help="leave the candidates out")

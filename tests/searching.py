@@ -21,10 +21,10 @@ AUTO = dict.fromkeys(NUMBERS, "auto")
 def space_of(found=None, encoders=(), searched=None, **changes):
     """All candidates for some facts."""
     params, found = changed_params(**(AUTO | changes)), found or facts(200, 480, 640, validated=40)
-    wanted = searched or [key for key in SEARCHED if key != "augment.flip"]
+    wanted = list(searched or SEARCHED)
 
     def planner(asked):
-        return plan_training(found, asked.data, asked.model, asked.train)
+        return plan_training(found, asked.data, asked.augment, asked.model, asked.train)
 
     return Space(params, found, wanted, encoders, planner)
 

@@ -159,7 +159,7 @@ def test_the_plan_stays_that_of_the_candidate_when_its_settings_are_written(side
         settings = space.pinned(candidate)
         assert settings.keys() >= {"data.resize", "data.crop", "model.filters", "train.lr", "train.batch"}
         fixed = with_settings(space.params, settings)
-        planned = plan_training(space.facts, fixed.data, fixed.model, fixed.train)
+        planned = plan_training(space.facts, fixed.data, fixed.augment, fixed.model, fixed.train)
         assert planned.numbers == space.plan(candidate).numbers
 
 

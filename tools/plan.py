@@ -119,7 +119,7 @@ def write_steps(minutes: float, read: "Params", facts: "Facts", trained: "Subset
 
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
-    timing = measure_timing(trained, subsample(validated, MEASURED), plan, read.augment, read.seed)
+    timing = measure_timing(trained, subsample(validated, MEASURED), plan, read.seed)
     fitting = fitting_steps(timing, minutes, plan, read.train)
     print(f"{fitting.words}\n")
     write_setting(PARAMS, "train", "steps", fitting.steps)
@@ -128,7 +128,7 @@ def write_steps(minutes: float, read: "Params", facts: "Facts", trained: "Subset
 def plan_of(read: "Params", facts: "Facts") -> "Plan":
     from src.plan.plan import plan_training
 
-    return plan_training(facts, read.data, read.model, read.train)
+    return plan_training(facts, read.data, read.augment, read.model, read.train)
 
 
 def positive(text: str) -> float:

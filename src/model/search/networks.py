@@ -12,7 +12,6 @@ from src.model.inference.predictor import Predictor
 from src.model.training.setup import check_plan_memory, prepare_training
 from src.model.training.state import Training
 from src.model.training.step import Step, training_step
-from src.params import Params
 from src.plan.plan import Plan
 
 
@@ -39,7 +38,7 @@ class Network:
     def predictor_of(self, plan: Plan) -> Predictor:
         """Return a predictor for a plan with this network; it shares the graph."""
         predictor = copy.copy(self.predictor)
-        seen = {"resize": plan.data.resize, "normalise": plan.data.normalise}
+        seen = {"shorter_side": plan.data.resize, "normalise": plan.data.normalise}
         predictor.project = self.predictor.project.model_copy(update=seen)
         return predictor
 
@@ -66,19 +65,17 @@ class Networks:
     Attributes:
         trained: The training images.
         validated: The validation images.
+        seed: Of everything that is drawn.
         built: Settings of a network, as JSON → the network.
     """
 
     trained: Subset
     validated: Subset
+    seed: int
     built: dict[str, Network] = field(default_factory=dict)
 
-    def ready(self, plan: Plan, params: Params) -> Ready:
-        """Build what a candidate needs, unless it exists.
-
-        Args:
-            plan: The plan of the candidate.
-            params: Its parameters.
+    def ready(self, plan: Plan) -> Ready:
+        """Build what the candidate with this plan needs, unless it exists.
 
         Raises:
             UserError: The memory is too small, or the devices do not fit the settings.
@@ -87,7 +84,7 @@ class Networks:
         if key not in self.built:
             with contextlib.redirect_stdout(io.StringIO()):  # the facts of every network would hide the search
                 training, patches = prepare_training(
-                    self.trained, self.validated, plan, params.augment, seed=params.seed, checkpoints=None
+                    self.trained, self.validated, plan, seed=self.seed, checkpoints=None
                 )
             foreground = self.trained.store.dataset.foreground
             step = training_step(training.network, training.adam, plan.train, foreground, training.workers)
@@ -97,7 +94,7 @@ class Networks:
             training = self.built[key].training
             if training.workers.replicas == 1 and not training.arithmetic.gpus:
                 check_plan_memory(plan, training.arithmetic)
-            patches = Patches(self.trained, plan.data, params.augment, params.seed, encoder=plan.model.encoder)
+            patches = Patches(self.trained, plan.data, plan.augment, self.seed, encoder=plan.model.encoder)
         return Ready(self.built[key], patches, plan)
 
     def keep(self, plans: list[Plan]) -> None:

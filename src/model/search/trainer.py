@@ -48,7 +48,7 @@ class DeviceTrainer:
             tick: Called after each step and each scored image.
         """
         self.space, self.validated, self._tick = space, validated, tick
-        self._networks = Networks(trained, validated)
+        self._networks = Networks(trained, validated, space.params.seed)
         self._ready, self._starts = dict[Candidate, Ready](), dict[tuple[int, ...], float]()
 
     def prepare(self, candidate: Candidate) -> Cost:
@@ -106,8 +106,7 @@ class DeviceTrainer:
 
     def _ready_for(self, candidate: Candidate) -> Ready:
         if candidate not in self._ready:
-            plan, params = self.space.plan(candidate), candidate.applied(self.space.params)
-            self._ready[candidate] = self._networks.ready(plan, params)
+            self._ready[candidate] = self._networks.ready(self.space.plan(candidate))
         return self._ready[candidate]
 
     def _forget(self) -> None:
