@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from src.plan.plan import plan_training
+from src.search.contest import Contest
 from src.search.journal import Journal
 from src.search.measured import Measured
-from src.search.search import Budget, Search
+from src.search.result import Budget
+from src.search.search import search
 from src.search.space import SEARCHED, Space
 from src.search.trial import Cost, NotPossible, Trial
 from tests.conftest import NUMBERS, changed_params
@@ -90,7 +92,7 @@ def search_on(device, path, minutes=20, said=None):
     journal = Journal(path, device.clock.time, device.clock)
     budget = Budget(15 * minutes, 45 * minutes)
     say = (said if said is not None else []).append
-    return Search(device.space, Measured(device, journal), budget, say).run()
+    return search(Contest(device.space, Measured(device, journal), budget, say))
 
 
 __all__ = ["Device", "NotPossible", "search_on", "space_of"]

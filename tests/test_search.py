@@ -7,8 +7,9 @@ import pytest
 
 from src.errors import UserError
 from src.search.candidate import RULES, Candidate
+from src.search.contest import FEWEST_STEPS
 from src.search.outcome import table
-from src.search.search import BEHIND, CHOSEN, FEWEST_STEPS, LATE, NO_TIME, SLOW, TIED, WITHIN
+from src.search.result import BEHIND, CHOSEN, LATE, NO_TIME, SLOW, TIED, WITHIN
 from tests.searching import Device, NotPossible, search_on, space_of
 from tests.test_plan import facts
 

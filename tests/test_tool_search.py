@@ -6,10 +6,12 @@ import re
 from argparse import Namespace
 
 import pytest
+import tensorflow as tf
 
 import src.model.search.run_search as run_search
 import src.model.search.trainer as trainer
-import src.search.search as search
+import src.search.improvement as improvement
+import src.search.start_set as start_set
 import tools.plan
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
@@ -121,6 +123,22 @@ def test_few_minutes_are_said_to_be_too_few(project, device, monkeypatch, capsys
     assert "no trials: they need --minutes 4 or more" in capsys.readouterr().out and not device
 
 
+def test_without_settings_to_search_only_the_steps_are_measured(project, device, monkeypatch, capsys):  # noqa: F811
+    written = []
+    monkeypatch.setattr(tools.plan, "write_steps", lambda *arguments: written.append(arguments[0]))
+    plan(keep=["train.lr", "data.resize", "augment.flip"])
+    assert "no trials: all settings" in capsys.readouterr().out and written == [5] and not device
+
+
+def test_a_device_without_memory_refuses_a_candidate(project, monkeypatch):  # noqa: F811
+    def out_of_memory(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "")
+
+    monkeypatch.setattr(trainer.Networks, "ready", out_of_memory)
+    with pytest.raises(UserError, match="the device ran out of memory"):
+        plan()
+
+
 def test_trials_can_be_left_out(project):  # noqa: F811
     found = run(project, "tools.plan", "--help")
     assert "--no-trials" in found.stdout and "--keep KEY" in found.stdout
@@ -129,8 +147,9 @@ def test_trials_can_be_left_out(project):  # noqa: F811
 def test_a_search_trains_on_this_device(project, monkeypatch, capsys):  # noqa: F811
     """A real search of seconds: the same steps give the same scores, and steps are as many as the time allows."""
     monkeypatch.setattr(tools.plan, "FEWEST_MINUTES", 0.1)
-    monkeypatch.setattr(search, "SHORTEST", 0.2)
-    monkeypatch.setattr(search, "FEWEST_STEPS", 2)
+    monkeypatch.setattr(start_set, "SHORTEST", 0.2)
+    monkeypatch.setattr(start_set, "FEWEST_STEPS", 2)
+    monkeypatch.setattr(improvement, "FEWEST_STEPS", 2)
     monkeypatch.setattr(trainer, "MEASURED", 0.05)
     monkeypatch.setattr(trainer, "LATE", math.inf)  # however busy the machine is, the steps stay the same
     seen, held = [], []

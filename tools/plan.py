@@ -89,6 +89,10 @@ def search(
     asked = automatic_again(read, {**again, "train.steps": "auto"})
     encoders = available_encoders(asked.model)
     searched = searched_settings(asked, arguments.keep, encoders)
+    if not searched:
+        print("no trials: all settings that could be searched are set by hand")
+        write_steps(arguments.minutes, read, facts, *images)
+        return
     space = Space(asked, facts, searched, encoders, lambda tried: plan_of(tried, facts))
     found = run_search(space, *images, Request(arguments.minutes, started, folder))
     fitting = fitting_steps(found.timing, found.minutes, space.plan(found.result.chosen), read.train)

@@ -1,6 +1,7 @@
 """What a search prints and remembers: the table of what was tried, and the settings that it wrote."""
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from src.files import write_json
 from src.params import Params
 from src.search.candidate import Value, setting_of, with_settings
 from src.search.compare import WITHOUT_INTERVAL
-from src.search.search import Result, Row
+from src.search.result import Result, Row
 from src.search.space import ENCODER, PLAIN
 
 HEADER = ("tried", "seconds", "steps", "Dice", "difference (95 % interval)", "verdict")
+WIDEST = 80  # characters of a verdict: a device may have much to say
 
 
 def table(result: Result) -> str:
@@ -32,13 +34,14 @@ def table(result: Result) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     trial, found, shown = row.trial, row.difference, ""
+    verdict = textwrap.shorten(row.verdict, WIDEST, placeholder=" …")
     if found is not None and trial is not None and trial.scores is not None:
         shown = f"{found.value:+.3f}"
         shown += f" ({found.bounds[0]:+.3f} – {found.bounds[1]:+.3f})" if found.bounds else ""
     if trial is None:
-        return str(row.candidate), "", "", "", "", row.verdict
+        return str(row.candidate), "", "", "", "", verdict
     dice = f"{trial.dice:.3f}" if trial.scores is not None else ""
-    return str(row.candidate), f"{trial.given:.1f}", str(trial.steps), dice, shown, row.verdict
+    return str(row.candidate), f"{trial.given:.1f}", str(trial.steps), dice, shown, verdict
 
 
 class Written:

@@ -11,9 +11,11 @@ from src.errors import UserError
 from src.model.search.trainer import DeviceTrainer
 from src.model.training.checkpoints import checkpoint_key, checkpoints_folder
 from src.progress import TimeProgress
+from src.search.contest import Contest
 from src.search.journal import Journal
 from src.search.measured import Measured
-from src.search.search import Budget, Result, Search
+from src.search.result import Budget, Result
+from src.search.search import search
 from src.search.space import Space
 from src.search.timing import Timing
 
@@ -79,7 +81,7 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
             if journal.known:
                 shown.say(f"continuing an interrupted search after {journal.known} measurements")
             trainer = DeviceTrainer(space, trained, validated, shown.tick)
-            result = Search(space, Measured(trainer, journal), budget, shown.say).run()
+            result = search(Contest(space, Measured(trainer, journal), budget, shown.say))
     except KeyboardInterrupt:
         raise UserError(STOPPED) from None
     cost = result.cost

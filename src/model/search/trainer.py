@@ -15,7 +15,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
 from src.model.inference.predictor import Predictor, classes_from_logits
-from src.model.search.networks import Networks, Ready
+from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.schedule import learning_rate
 from src.params import PlannedTrain
 from src.plan import rules
@@ -49,7 +49,7 @@ class DeviceTrainer:
         """
         self.space, self.validated, self._tick = space, validated, tick
         self._networks = Networks(trained, validated, space.params.seed)
-        self._ready, self._starts = dict[Candidate, Ready](), dict[tuple[int, ...], float]()
+        self._ready, self._starts = dict[Candidate, Ready](), dict[tuple[str, int, int], float]()
 
     def prepare(self, candidate: Candidate) -> Cost:
         """Build a candidate and measure it, see `Trainer`."""
@@ -61,7 +61,7 @@ class DeviceTrainer:
             steps = self._steps(ready, plan.train.model_copy(update=ENDLESS), MOST_MEASURED)
             next(steps)
             self._score(predictor, images[:1])
-            shape = (id(ready.network), plan.data.crop, plan.train.batch)
+            shape = network_key(plan), plan.data.crop, plan.train.batch
             start = self._starts.setdefault(shape, time.perf_counter() - started)
             step = _mean_seconds(steps)
             started = time.perf_counter()

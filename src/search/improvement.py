@@ -1,0 +1,95 @@
+"""The second phase of a search: changes of one setting at a time, for as long as they help and there is time."""
+
+from src.search.candidate import Candidate
+from src.search.contest import FEWEST_STEPS, VARIANTS, Contest
+from src.search.result import BEHIND, NOT_BETTER, SLOW
+from src.search.space import BATCH, CROP, FILTERS, FLIP, RATE
+from src.search.trial import Trial
+
+NEARLY_FREE = 1.5  # ratio of the seconds of a step up to which the device carries a doubled setting without effort
+IMPROVED = (CROP, FILTERS, RATE, FLIP, BATCH)  # in this order
+GROWING = (CROP, FILTERS, BATCH)
+
+
+class Improvement:
+    """Improves the leader of a search.
+
+    Attributes:
+        contest: The search.
+        length: Seconds of the trainings by which changes are compared: of the leader's longest training that leaves
+            time for `VARIANTS` changes.
+    """
+
+    def __init__(self, contest: Contest) -> None:
+        """Work on a search that has a leader."""
+        self.contest = contest
+        trials = contest.measured.trials[contest.leader]
+        fitting = [trial for trial in trials if VARIANTS * self._seconds(trial) <= contest.left] or trials[:1]
+        self.length = fitting[-1].given
+
+    def run(self) -> None:
+        """Change one setting after the other; keep every change that is better beyond noise."""
+        space = self.contest.space
+        for key in IMPROVED:
+            if key not in space.searched or (key in GROWING and self._grow(key)):
+                continue
+            for candidate in list(space.variants(self.contest.leader, key)):
+                if self._challenge(candidate):
+                    break
+
+    def _grow(self, key: str) -> bool:
+        """Double a setting while the device carries that nearly for nothing, then while it helps.
+
+        Of the values that are nearly free, the largest that is better is taken.
+
+        Returns:
+            Whether a larger value is better.
+        """
+        contest, space = self.contest, self.contest.space
+        before, nearly_free = contest.leader, list[Candidate]()
+        larger = space.doubled(before, key)
+        while larger and self._time_for(larger) and contest.prepare(larger):
+            if contest.measured.costs[larger].step > NEARLY_FREE * contest.measured.latest(before).step:
+                break
+            nearly_free.append(larger)
+            larger = space.doubled(larger, key)
+        for candidate in reversed(nearly_free):
+            if self._challenge(candidate):
+                break
+        if not nearly_free or contest.leader == nearly_free[-1]:
+            while larger and self._challenge(larger):
+                larger = space.doubled(larger, key)
+        return contest.leader != before
+
+    @property
+    def _reference(self) -> Trial:
+        trials = self.contest.measured.trials[self.contest.leader]
+        return next(trial for trial in trials if trial.given == self.length)
+
+    def _seconds(self, trial: Trial) -> float:
+        """Seconds that a trial like this one takes, with half of the longest time that building took."""
+        contest = self.contest
+        building = max(each.start for each in contest.measured.costs.values()) / 2
+        return trial.given + contest.images * contest.measured.latest(trial.candidate).image + building
+
+    def _time_for(self, candidate: Candidate) -> bool:
+        contest = self.contest
+        return candidate not in contest.measured.refused and self._seconds(self._reference) <= contest.left
+
+    def _challenge(self, candidate: Candidate) -> bool:
+        """Compare a candidate with the leader in equal time; it becomes the leader if it is better beyond noise."""
+        contest, reference = self.contest, self._reference
+        if candidate in contest.measured.trials or not self._time_for(candidate) or not contest.prepare(candidate):
+            return False
+        if contest.measured.steps(candidate, reference.given) < FEWEST_STEPS:
+            contest.add(candidate, SLOW)
+            return False
+        trial = contest.train(candidate, reference.given)
+        better = trial is not None and contest.difference(trial, reference).better
+        if trial and better:
+            contest.compared(reference, trial, BEHIND)
+            contest.leader, contest.tied = candidate, []
+        elif trial:
+            contest.compared(trial, reference, NOT_BETTER)
+        contest.measured.trainer.keep([contest.leader])
+        return better

@@ -1,0 +1,66 @@
+"""What a search may use, and what it finds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from src.search.candidate import Candidate
+from src.search.compare import Difference
+from src.search.trial import Cost, Trial
+
+# Verdicts on candidates:
+CHOSEN, TIED = "chosen", "cannot be told apart"
+BEHIND, WITHIN, NOT_BETTER = "worse", "dropped: behind, but within noise", "not better beyond noise"
+LATE = "ahead now; the other one gains with time"
+DIVERGED = "the loss became infinite"
+SLOW, NO_TIME = "too slow: too few steps in this time", "no time to try it"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds that may be used.
+
+    Attributes:
+        search: For the whole search.
+        training: For the training proper that follows.
+    """
+
+    search: float
+    training: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of what was tried.
+
+    Attributes:
+        candidate: The candidate.
+        trial: Its trial on which the verdict rests; None if it was not trained.
+        difference: Its Dice minus that of the candidate that it was compared with; None if there was none.
+        verdict: The verdict in words.
+    """
+
+    candidate: Candidate
+    trial: Trial | None
+    difference: Difference | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a search.
+
+    Attributes:
+        chosen: The candidate that was chosen.
+        cost: What it costs on this device.
+        rows: What was tried, in order.
+        tied: Candidates that could not be told apart from the chosen one in the last round.
+        images: The number of validation images that each trial was scored on.
+        enough_groups: Whether they are of enough groups for intervals.
+    """
+
+    chosen: Candidate
+    cost: Cost
+    rows: Sequence[Row]
+    tied: Sequence[Candidate]
+    images: int
+    enough_groups: bool

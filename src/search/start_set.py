@@ -1,0 +1,131 @@
+"""The first phase of a search: sizes of images and encoders, by successive halving."""
+
+from collections.abc import Iterable, Sequence
+
+from src.data.store.subsets import FEWEST_GROUPS
+from src.search.candidate import RULES, Candidate
+from src.search.compare import overtakes, told_apart
+from src.search.contest import FEWEST_STEPS, SHORTEST, VARIANTS, Contest
+from src.search.halving import first_round, rounds
+from src.search.result import BEHIND, LATE, NO_TIME, TIED, WITHIN
+
+MOST_SCORED = 64  # validation images that a trial is scored on
+SCORING = 0.25  # share of a trial's time for scoring
+SHARE = 0.65  # of the search, if there is time for more
+ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
+
+
+class StartSet:
+    """Finds the best candidate of the start set.
+
+    Attributes:
+        contest: The search.
+    """
+
+    def __init__(self, contest: Contest) -> None:
+        """Work on a search."""
+        self.contest = contest
+
+    def run(self) -> None:
+        """Set the leader of the search.
+
+        Raises:
+            UserError: The device cannot carry what the rules choose.
+        """
+        contest, contenders = self.contest, self._prepare()
+        contest.groups = contest.measured.trainer.groups(contest.images)
+        if len(contenders) > 1:
+            self._halve(contenders)
+        else:
+            seconds = contest.left / (VARIANTS + 1) - contest.images * contest.measured.costs[RULES].image
+            contest.train(RULES, max(seconds, SHORTEST))
+
+    def _prepare(self) -> list[Candidate]:
+        """Build as many candidates as there is time to compare."""
+        contest = self.contest
+        ready, waiting = list[Candidate](), contest.space.start()
+        for candidate in list(waiting):
+            if len(ready) > 1 and self._first_round([*ready, candidate]) < self._shortest(ready):
+                break
+            waiting.remove(candidate)
+            if contest.prepare(candidate):
+                ready.append(candidate)
+                if candidate == RULES:
+                    contest.images = self._affordable_images(max(SHORTEST, contest.budget.search / 20))
+        while len(ready) > 1 and self._first_round(ready) < self._shortest(ready):
+            steps = contest.measured.steps(ready[-1], self._first_round(ready))
+            if len(ready) == 2 and steps >= FEWEST_STEPS // 5:  # fewer steps, rather than no comparison
+                break
+            waiting.insert(0, ready.pop())
+        for candidate in waiting:
+            contest.add(candidate, NO_TIME)
+        contest.images = self._affordable_images(max(SHORTEST, self._first_round(ready)))
+        return ready
+
+    def _affordable_images(self, seconds: float) -> int:
+        """How many images can be scored after a training of so many seconds."""
+        cost = max(each.image for each in self.contest.measured.costs.values())
+        fewest = min(FEWEST_GROUPS, max(int(seconds / 2 / cost), 1))
+        images = max(min(int(SCORING * seconds / cost), MOST_SCORED), fewest)
+        return min(images, len(self.contest.space.facts.validation_sizes))
+
+    def _first_round(self, candidates: Sequence[Candidate]) -> float:
+        """Seconds of the first trainings; for a candidate that is not built yet, building takes time, too."""
+        contest, known = self.contest, self.contest.measured.costs
+        costs = [known[each] for each in candidates if each in known]
+        building = (len(candidates) - len(costs)) * max(cost.start for cost in costs)
+        scoring = contest.images * max(contest.measured.latest(each).image for each in known)
+        seconds = first_round(len(candidates), contest.left - building, scoring)
+        shared = first_round(len(candidates), SHARE * contest.left - building, scoring)
+        return shared if shared >= self._shortest(known) else seconds
+
+    def _shortest(self, candidates: Iterable[Candidate]) -> float:
+        return max(SHORTEST, FEWEST_STEPS * max(self.contest.measured.costs[each].step for each in candidates))
+
+    def _halve(self, contenders: list[Candidate]) -> None:
+        """Train in rounds, drop the worse half after each, and choose among the last ones."""
+        contest, seconds = self.contest, self._first_round(contenders)
+        for number in rounds(len(contenders)):
+            contenders = self._promoted(contenders, number)
+            contest.measured.trainer.keep(contenders)
+            trials = [contest.train(candidate, seconds) for candidate in contenders]
+            contenders = [trial.candidate for trial in sorted(filter(None, trials), key=lambda trial: -trial.dice)]
+            seconds *= 2
+        self._choose(contenders)
+
+    def _promoted(self, ranked: list[Candidate], number: int) -> list[Candidate]:
+        """The first candidates; what the rules choose stays among them until it is worse beyond noise."""
+        contest = self.contest
+        if number >= len(ranked):
+            return ranked
+        best, kept = contest.last(ranked[0]), ranked[:number]
+        if RULES in ranked[number:] and not contest.difference(best, contest.last(RULES)).better:
+            kept = [*kept[:-1], RULES]
+        for trial in map(contest.last, ranked):
+            if trial.candidate not in kept:
+                contest.compared(trial, best, BEHIND if contest.difference(best, trial).better else WITHIN)
+        return kept
+
+    def _choose(self, finalists: list[Candidate]) -> None:
+        """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest."""
+        contest, trials = self.contest, self.contest.measured.trials
+        best, late = finalists[0], list[Candidate]()
+        for other in finalists[1:]:
+            if overtakes(trials[best], trials[other], contest.budget.training):
+                late.append(best)
+                best = other
+        tied = [each for each in finalists if each not in late]
+        tied = [each for each in tied if each == best or not told_apart(trials[best], trials[each], contest.groups)]
+        contest.leader = best if len(tied) == 1 else self._cheapest(tied)
+        contest.tied = [candidate for candidate in tied if candidate != contest.leader]
+        for candidate in finalists:
+            if candidate != contest.leader:
+                words = LATE if candidate in late else TIED if candidate in tied else BEHIND
+                contest.compared(contest.last(candidate), contest.last(contest.leader), words)
+
+    def _cheapest(self, tied: list[Candidate]) -> Candidate:
+        if RULES in tied:
+            return RULES
+        images = {candidate: self.contest.measured.latest(candidate).image for candidate in tied}
+        cheap = [candidate for candidate in tied if images[candidate] <= ALIKE * min(images.values())]
+        return cheap[0]  # they are sorted by their Dice
