@@ -92,10 +92,16 @@ CASES = {  # classes, channels, project
     "16 bits, each image by itself, mirrored": (
         3,
         1,
-        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror=True)},
+        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror="both")},
     ),
+    "mirrored horizontally": (2, 1, {"decisions": Decisions(mirror="horizontal")}),
+    "mirrored vertically": (3, 1, {"decisions": Decisions(mirror="vertical")}),
     "floats, scaled": (3, 2, {"dtype": "float32", "shorter_side": 32, "decisions": Decisions(temperature=0.6)}),
-    "two classes, scaled, mirrored": (2, 3, {"shorter_side": 50, "decisions": Decisions(mirror=True, temperature=2.0)}),
+    "two classes, scaled, mirrored": (
+        2,
+        3,
+        {"shorter_side": 50, "decisions": Decisions(mirror="both", temperature=2.0)},
+    ),
 }
 
 

@@ -28,7 +28,7 @@ def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spre
 
 def plan(found, **changes):
     chosen = changed_params(**(AUTO | changes))
-    return plan_training(found, chosen.data, chosen.model, chosen.train)
+    return plan_training(found, chosen.data, chosen.augment, chosen.model, chosen.train)
 
 
 SHAPES = {
@@ -258,4 +258,4 @@ def test_an_initial_network_decides_its_shape():
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
-        plan_network(found, chosen.data, chosen.model, 8.0)
+        plan_network(found, chosen.data, chosen.augment, chosen.model, 8.0)

@@ -109,7 +109,7 @@ def test_the_halo_covers_the_receptive_field(depth):
 def test_predictors_with_other_decisions_share_one_graph(model):
     image = np.random.default_rng(0).integers(0, 256, (20, 31, 1), dtype=np.uint8)
     first = Predictor(model, project())
-    second = first.with_decisions(mirror=True, threshold=0.3)
+    second = first.with_decisions(mirror="both", threshold=0.3)
     third = second.with_default_decisions()
     found = [predictor(image) for predictor in (first, second, third)]
     assert first._graph.experimental_get_tracing_count() == 1

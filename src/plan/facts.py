@@ -1,7 +1,7 @@
 """Collect the facts from which the plan follows: sizes, classes and intensities of images, and the initial network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import typical_sizes
+from src.plan.uprightness import Layout, measure_layout
 
 Size = tuple[int, int]  # height and width in pixels
 
@@ -32,6 +33,7 @@ class Facts:
         initial: The network from whose weights training starts, or None.
         resize: data.resize, once it is planned: the shorter side in pixels that the network sees; 0 if images keep
             their size.
+        layout: Where the classes lie in the images, see src/plan/uprightness.py.
         dtype: The number type of the images.
     """
 
@@ -44,6 +46,7 @@ class Facts:
     parts: Mapping[str, float]
     initial: Initial | None = None
     resize: int = 0
+    layout: Layout = field(default_factory=Layout)
     dtype: DtypeName = "uint8"
 
     @classmethod
@@ -68,6 +71,7 @@ class Facts:
             exposure(trained.records),
             typical_sizes(trained),
             initial_network(initial),
+            layout=measure_layout(trained),
             dtype=trained.store.dtype_name,
         )
 

@@ -12,7 +12,7 @@ from src.data.crops.resize import scaled_size
 from src.data.crops.resized_pairs import ResizedPairs
 from src.data.store.store import Pixels, release, strips
 from src.data.store.subsets import Subset
-from src.params import Augment, Encoder, PlannedData
+from src.params import Encoder, PlannedAugment, PlannedData
 from src.progress import parallel_map
 
 MOST_POINTS = 4096  # stored locations of one rare class in one image
@@ -106,7 +106,7 @@ class Patches:
         store: The prepared data set.
         indices: Positions of the images in the store.
         data: The planned section `data`.
-        augment: The section `augment` of params.yaml.
+        augment: The planned section `augment`.
         seed: The seed of all draws.
         moments: The normalisation by the moments of these images.
         normalisation: The normalisation that all images share, unless data.normalise is image.
@@ -114,14 +114,14 @@ class Patches:
     """
 
     def __init__(
-        self, images: Subset, data: PlannedData, augment: Augment, seed: int, *, encoder: Encoder = "plain"
+        self, images: Subset, data: PlannedData, augment: PlannedAugment, seed: int, *, encoder: Encoder = "plain"
     ) -> None:
         """Find the locations of rare classes.
 
         Args:
             images: The training images.
             data: The planned section `data`.
-            augment: The section `augment` of params.yaml.
+            augment: The planned section `augment`.
             seed: The seed of all draws.
             encoder: model.encoder, for data.normalise: encoder.
         """

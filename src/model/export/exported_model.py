@@ -1,6 +1,6 @@
 """One function from stored pixels to probabilities. Every exported format is made from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -128,7 +128,7 @@ def _graph(model: keras.Model, project: Project) -> Callable[[Tensor], Tensor]:
     def probabilities(image: Tensor) -> Tensor:
         height, width = tf.shape(image)[1], tf.shape(image)[2]
         padded = _padded(_normalised(image, project), 2**project.depth)
-        logits = _mirrored(model, padded) if project.decisions.mirror else model(padded, training=False)
+        logits = _averaged(model, padded, project.decisions.mirrored_axes)
         return _probabilities(logits[:, :height, :width] / np.float32(temperature))
 
     return probabilities
@@ -174,14 +174,20 @@ def _padded(image: Tensor, multiple: int) -> Tensor:
     return image
 
 
-def _mirrored(model: keras.Model, image: Tensor) -> Tensor:
-    """Average the logits of the image and its three mirror images, one after the other, which saves memory."""
-    logits = [_flipped(model(_flipped(image, y, x), training=False), y, x) for y in (1, -1) for x in (1, -1)]
-    return tf.add_n(logits) / len(logits)
+def _averaged(model: keras.Model, image: Tensor, copies: Sequence[Sequence[int]]) -> Tensor:
+    """Average the logits of the image and its mirror images, one after the other, which saves memory.
+
+    Args:
+        model: the network.
+        image: [n, height, width, channels].
+        copies: for each, the axes along which it is mirrored.
+    """
+    logits = [_mirrored(model(_mirrored(image, axes), training=False), axes) for axes in copies]
+    return tf.add_n(logits) / len(logits) if len(logits) > 1 else logits[0]
 
 
-def _flipped(image: Tensor, y: int, x: int) -> Tensor:
-    return image if y == x == 1 else image[:, ::y, ::x]
+def _mirrored(image: Tensor, axes: Sequence[int]) -> Tensor:
+    return image[:, :: -1 if 1 in axes else 1, :: -1 if 2 in axes else 1] if axes else image
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -18,17 +18,16 @@ from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.remove_small_components import remove_small_components
+from src.model.inference.tiling import Logits, Window, blend_tiles
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model
 from src.model.network.tensor import Tensor
 from src.params import Precision
-from src.plan.tiles import HALO, TILE
+from src.plan.tiles import BLENDED, HALO, TILE
 
 TINIEST = np.finfo(np.float32).tiny  # smaller probabilities count as this one, whose logarithm is finite
-Window = tuple[slice, slice]  # rows and columns of an image
 Image = Pixels  # [height, width, channels]
-Logits = NDArray[np.float32]  # [height, width, n]; n = 1 for two classes, else one for each class
 Labels = NDArray[np.uint8]  # class indices [height, width]
 
 
@@ -83,7 +82,7 @@ class Predictor:
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
-    def with_decisions(self, **changes: float) -> "Predictor":
+    def with_decisions(self, **changes: float | str) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
         other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
@@ -96,8 +95,9 @@ class Predictor:
 
     @property
     def changed_decisions(self) -> dict[str, float]:
-        """The decisions that differ from the default, as numbers."""
-        return {name: float(value) for name, value in self.project.decisions.model_dump(exclude_defaults=True).items()}
+        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
+        changed = self.project.decisions.model_dump(exclude_defaults=True)
+        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
         """Predict the class of every pixel.
@@ -190,16 +190,19 @@ class Predictor:
             raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
     def _tiles(self, image: Image, normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
-        halo, tile = HALO * self.multiple, self.tile // self.multiple * self.multiple
-        height, width = image.shape[:2]
-        for top in range(0, height, tile):
-            for left in range(0, width, tile):
-                y, x = max(top - halo, 0), max(left - halo, 0)
-                part = self._padded(image[y : top + tile + halo, x : left + tile + halo], normalisation)
-                bottom, right = min(top + tile, height), min(left + tile, width)
-                window = slice(top, bottom), slice(left, right)
-                yield window, part[top - y : bottom - y, left - x : right - x]
+        blended = 0 if self.project.encoder == "plain" else BLENDED * self.multiple
+        halo = HALO * self.multiple - blended
+        tile = max(self.tile // self.multiple * self.multiple, 4 * blended)
+
+        def predict(window: Window) -> Logits:
+            (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
+            y, x = max(top - halo, 0), max(left - halo, 0)
+            part = self._padded(image[y : bottom + halo, x : right + halo], normalisation)
             release(image)
+            return part[top - y : bottom - y, left - x : right - x]
+
+        height, width = image.shape[:2]
+        yield from blend_tiles(height, width, tile, 2 * blended, predict)
 
     def _padded(self, pixels: Image, normalisation: Normalisation) -> Logits:
         """Predict pixels that are mirrored at bottom and right up to a size that the network can halve."""
@@ -208,10 +211,10 @@ class Predictor:
         if height % self.multiple or width % self.multiple:
             padded = np.pad(padded, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], "reflect")
         logits = self._graph(padded[None])
-        if self.project.decisions.mirror:
-            for axes in ((1,), (2,), (1, 2)):
-                logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
-            logits /= 4
+        mirrored = self.project.decisions.mirrored_axes[1:]
+        for axes in mirrored:
+            logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
+        logits /= 1 + len(mirrored)
         return np.asarray(logits[0, :height, :width], np.float32)
 
 
