@@ -52,10 +52,10 @@ def test_memory_estimates_count_the_weights_and_the_kept_values(encoder):
     model = model_of(encoder)
     size = memory.replace(DEFAULT, encoder=encoder, filters=4, depth=5, crop=64, batch=1)
     assert memory.parameters(size) == pytest.approx(model.count_params(), rel=0.02)
-    image = keras.Input((64, 64, 3))
+    image = keras.Input((256, 256, 3))
     network = keras.Model(image, encode(image, PlannedModel(encoder=encoder, filters=4, depth=5)))
     outputs = [np.prod(layer.output.shape[1:]) * times for layer in network.layers for times in [kept_times(layer)]]
-    assert sum(outputs) / 64**2 == pytest.approx(ENCODERS[encoder].kept, rel=0.02)
+    assert sum(outputs) / 256**2 == pytest.approx(ENCODERS[encoder].kept, rel=0.02)
 
 
 def kept_times(layer: layers.Layer) -> int:

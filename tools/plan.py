@@ -74,7 +74,7 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     timed = subsample(validated, MEASURED)
-    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
+    timing = measure_timing(trained, timed, plan, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
@@ -99,7 +99,7 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
 def plan_of(read: "Params", facts: "Facts") -> "Plan":
     from src.plan.plan import plan_training
 
-    return plan_training(facts, read.data, read.model, read.train)
+    return plan_training(facts, read.data, read.augment, read.model, read.train)
 
 
 def positive(text: str) -> float:

@@ -84,6 +84,6 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     everything = Subset.ungrouped(store, range(len(store)))
     facts, asked = Facts.of(everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
     unet = PlannedModel(filters=setting.filters, depth=setting.depth)
-    seen = plan_network(facts, read.data.model_copy(update=asked), unet, read.train.memory_gib)
-    patches = Patches(everything, seen.data, read.augment, read.seed)
+    seen = plan_network(facts, read.data.model_copy(update=asked), read.augment, unet, read.train.memory_gib)
+    patches = Patches(everything, seen.data, seen.augment, read.seed)
     yield from patches.batches(((1, number) for number in count()), setting.batch)
