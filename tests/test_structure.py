@@ -14,7 +14,13 @@ from tests.form import places
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
 TOOLS = sorted(path.stem for path in ROOT.glob("tools/*.py") if path.name != "__init__.py")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the packages
+COMMON = {
+    "src.params",
+    "src.section",
+    "src.encoders",
+    "src.errors",
+    "src.files",
+}  # of src itself, shared by the packages
 BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
     "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm"},
