@@ -1,7 +1,7 @@
 """Train and score on whole data sets, as the pipeline does, with settings changed for each trial; a table of the Dice.
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
-`nuclei` and `vessels` of the folder that SEG_DATASETS names, each with its official list of test images, the bundled
+`nuclei`, `vessels` and `street` of the folder that SEG_DATASETS names, each with its official lists, the bundled
 sample, and `outlines` and `borders`, which are made (see outlines.py). Scored is mean Dice as in metrics/test.json, at
 the images' own resolution; with --validation that of the validation images in the last epoch, and no test image is
 read: trials are chosen by that.
@@ -82,9 +82,11 @@ def copy_set(name: str, source: Path) -> dict[str, Any]:
     if name in MADE:
         make(source, bordered=name == "borders")
     elif "SEG_DATASETS" not in os.environ:
-        raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/ and vessels/")
+        raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/, vessels/ and street/")
     else:
         shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
+        if (source / "dataset.yaml").exists():
+            return dict(read_yaml(source / "dataset.yaml"))
     described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {}) | MADE.get(name, {})
     write_yaml(source / "dataset.yaml", described)
     return described
@@ -142,9 +144,9 @@ if __name__ == "__main__":
     arguments = parser("recipe", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.recipe"
     arguments.add_argument("--trial", nargs="+", action="append", default=[], metavar="WORD", help="name KEY=VALUE …")
-    sets = ["nuclei", "vessels", SAMPLE, *MADE]
+    sets = ["nuclei", "vessels", "street", SAMPLE, *MADE]
     arguments.add_argument("--sets", nargs="+", choices=sets, default=sets[:2], help="default: nuclei vessels")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     arguments.add_argument("--minutes", type=float, help="as many steps as fit into these, by tools.plan")
-    arguments.add_argument("--validation", action="store_true", help="score validation images: a fold of five")
+    arguments.add_argument("--validation", action="store_true", help="score validation images: the list, else a fold")
     run(arguments, main)
