@@ -42,6 +42,7 @@ def checked(folder, split_params, **changes):
         (scenes.videos(0), "^(.+)[/_. -]", 6),
         ([(name.replace("_", "frame"), image) for name, image in scenes.videos(0)], r"^(.*\D)\d+$", 6),
         ([(f"{name[:2]}/{name[3:]}", image) for name, image in scenes.videos(0)], "^(.+)[/_. -]", 6),
+        ([(f"frame_{name[3:]}_{name[:2]}", image) for name, image in scenes.videos(0)], "[/_. -]([^/_. -]+)$", 6),
         (scenes.views(0), r"^(.*\d)[A-Za-z]+$", 20),
         (scenes.static(0), r"^(.*?)\d$", 4),
     ],

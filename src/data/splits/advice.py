@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from src.data.source.dataset import NAME, SUBSETS
 from src.data.splits.divide import group_images, split, split_notes
-from src.data.splits.sequences import Proposal, is_one_sequence, propose_rules
+from src.data.splits.sequences import SEQUENCE_RULES, Proposal, is_one_sequence, propose_rules
 from src.data.splits.split_warnings import record_dependence
 from src.data.store.store import DatasetIndex
 from src.errors import UserError
@@ -65,7 +65,7 @@ def _advice(store: DatasetIndex, params: Split, groups: Mapping[str, str]) -> It
         )
         yield from _remedies(store, params)
     elif len(set(groups.values())) == len(ids):
-        named = next((proposal for proposal in propose_rules(ids) if not proposal.blocks), None)
+        named = next((proposal for proposal in propose_rules(ids) if proposal.rule in SEQUENCE_RULES), None)
         if named:
             what = f"{len(ids)} names start in {named.groups} ways, such as {named.images} names with {named.name!r}"
             yield f"{what}: if each is a video, scan or patient, its images must stay together"
