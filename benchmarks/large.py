@@ -155,7 +155,7 @@ def _project(normalisation: Any) -> Any:
         std=normalisation.std,
         normalise="dataset",
         dtype="uint8",
-        resize=0,
+        shorter_side=0,
         depth=4,
     )
 

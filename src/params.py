@@ -320,9 +320,8 @@ def check_weights(params: Params, root: Path = Path(), path: Path = Path("params
     if (root / f"{file}.dvc").is_file():
         remedy = f"run dvc pull {file}"
     elif model.weights == "imagenet":
-        remedy = (
-            f"run python -m tools.encoder {model.encoder}, then git add it for experiments in a copy (--temp, --queue)"
-        )
+        copies = "then git add it, so that experiments in a copy (--temp, --queue) find it"
+        remedy = f"run python -m tools.encoder {model.encoder}, {copies}"
     else:
         remedy = f"copy it there, or set imagenet and run python -m tools.encoder {model.encoder}"
     raise refusal(path, [f"model.weights: there is no {file}: {remedy}; or set none for random weights"])

@@ -18,7 +18,7 @@ def noise(height: int, width: int) -> Pixels:
 
 
 def gradients(height: int, width: int) -> Pixels:
-    """Red grows to the right, green downwards, blue to the left; a little noise lies above, uint8 [height, width, 3]."""
+    """Red grows to the right, green downwards, blue to the left, with a little noise, uint8 [height, width, 3]."""
     rows, columns = np.mgrid[:height, :width] / [[[height]], [[width]]]
     colours = np.stack([columns * SHARES[0], rows * SHARES[1], (1 - columns) * SHARES[2]], -1)
     rough = np.random.default_rng(1).uniform(0, 0.1, colours.shape)
@@ -55,7 +55,7 @@ def photograph(name: str) -> Pixels | None:
 
 
 def centre(pixels: Pixels, side: int = 224, shorter: int = 256) -> Pixels:
-    """The usual view for a classifier: the shorter side becomes `shorter` pixels, then the central square is cut out."""
+    """The usual view for a classifier: the shorter side becomes `shorter` pixels, then the centre is cut out."""
     image = Image.fromarray(pixels)
     factor = shorter / min(image.size)
     image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC)

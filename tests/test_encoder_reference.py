@@ -1,4 +1,4 @@
-"""The converted EfficientNet-Lite0 computes what timm's network computes with the same weights, and knows photographs."""
+"""The converted EfficientNet-Lite0 has the logits of timm's network with the same weights, and knows photographs."""
 
 import importlib.util
 from pathlib import Path
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def logits(tmp_path_factory):
-    """Pixels uint8 [height, width, 3] → 1000 logits: the project's encoder with the weights of its file, below the classifier's last layers."""
+    """Pixels uint8 [height, width, 3] → 1000 logits, by the project's encoder and the layers of the classifier."""
     content = fetch(NAME).content
     path = tmp_path_factory.mktemp("initial") / f"{NAME}.weights.h5"
     path.write_bytes(encoder_file(encoder_arrays(NAME, content)))

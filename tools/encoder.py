@@ -80,9 +80,9 @@ def report(name: "Encoder", fetched: "Fetched", content: bytes, before: bytes | 
     path, source = weights_file(name), SOURCES[name]
     unchanged, replaced = "was there already, with the same bytes", "replaced; earlier its SHA-256 was "
     state = "new" if before is None else unchanged if before == content else f"{replaced}{sum_of(before)}"
-    track = (
-        f"dvc add {path} && git add {path}.dvc {path.parent}/.gitignore" if len(content) > LARGE else f"git add {path}"
-    )
+    track = f"git add {path}"
+    if len(content) > LARGE:
+        track = f"dvc add {path} && git add {path}.dvc {path.parent}/.gitignore"
     note = f"\n               the origin is not certain: {fetched.note}" if fetched.note else ""
     return f"""\
 {name}: {source.origin}

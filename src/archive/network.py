@@ -20,7 +20,7 @@ OURS: dict[str, str | None] = {"Functional": "Functional", NORMALISATION: f"segm
 OURS |= {"DepthwiseConvolution": "segmentation>DepthwiseConvolution"}
 OURS |= dict.fromkeys(["InputLayer", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "Concatenate", "ReLU", "Activation"])
 OURS |= dict.fromkeys(["ZeroPadding2D", "Add", "Multiply", "Reshape", "Identity"])
-OURS |= dict.fromkeys(["GlobalAveragePooling2D"])
+OURS |= dict.fromkeys(["GlobalAveragePooling2D", "VarianceScaling"])
 OURS |= dict.fromkeys(["DTypePolicy", "__keras_tensor__", "HeNormal", "GlorotUniform", "Zeros", "Ones"])
 PRECISIONS: dict[object, Precision] = {
     "float32": "float32",

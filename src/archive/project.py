@@ -78,7 +78,8 @@ class Project(Section):
         normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation; encoder: as
             the weights of the encoder expect (src/encoders.py).
         dtype: number type of the images.
-        resize: the network sees each image as a square with this side in pixels; 0: images keep their size.
+        shorter_side: the network sees each image scaled to this shorter side in pixels, with the aspect ratio kept; 0:
+            images keep their size.
         encoder: model.encoder of the training.
         depth: how often the network halves the resolution.
         plan: setting → its value in training and the reason (src/plan/plan.py).
@@ -94,7 +95,7 @@ class Project(Section):
     std: list[Spread]
     normalise: Literal["dataset", "image", "encoder"]
     dtype: Literal["uint8", "uint16", "float32"]
-    resize: Side
+    shorter_side: Side
     encoder: Encoder = "plain"
     depth: Depth
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)

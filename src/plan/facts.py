@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from src.data.crops.normalise import FLAT
+from src.data.crops.resize import scaled_size
 from src.data.crops.sampling import rare_classes
 from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
@@ -30,7 +31,8 @@ class Facts:
         exposure: How much the brightness of images differs, see `exposure`.
         parts: The size of the parts of each foreground class, see `typical_sizes` in src/plan/object_sizes.py.
         initial: The network from whose weights training starts, or None.
-        resize: data.resize, once it is planned; 0 if images keep their size.
+        resize: data.resize, once it is planned: the shorter side in pixels that the network sees; 0 if images keep
+            their size.
         layout: Where the classes lie in the images, see src/plan/uprightness.py.
         dtype: The number type of the images.
     """
@@ -83,9 +85,15 @@ class Facts:
         """The median of the training images' shorter sides in pixels, in the size that the network sees."""
         return int(np.median([min(self.network_size(size)) for size in self.training_sizes]))
 
+    @property
+    def largest_scaled(self) -> int:
+        """The number of pixels of the largest image, in the size that the network sees."""
+        sizes = map(self.network_size, [*self.training_sizes, *self.validation_sizes])
+        return max(height * width for height, width in sizes)
+
     def network_size(self, size: Size) -> Size:
         """Return the size in which the network sees an image of this size."""
-        return (self.resize, self.resize) if self.resize else size
+        return scaled_size(*size, self.resize)
 
 
 def exposure(records: Sequence[Record]) -> float:

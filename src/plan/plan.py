@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from src.archive.project import PlannedSetting
-from src.errors import UserError
+from src.data.crops.resize import MOST_PIXELS
+from src.errors import UserError, some
 from src.params import (
     Augment,
     Data,
@@ -112,6 +113,7 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
     facts = replace(facts, resize=resize)
+    _refuse_too_large(facts)
     if initial:
         _refuse_another(model, initial.model)
         depth = choose("model.depth", "auto", lambda: (initial.model.depth, OF_INITIAL))
@@ -179,6 +181,14 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
 def _resize(facts: Facts, data: Data) -> tuple[int, str]:
     """An initial network keeps its own resolution, since what it learned holds only there."""
     return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
+
+
+def _refuse_too_large(facts: Facts) -> None:
+    """Raise `UserError` if data.resize would enlarge images beyond what memory can hold as a whole."""
+    sizes = map(facts.network_size, {*facts.training_sizes, *facts.validation_sizes}) if facts.resize else []
+    if wrong := sorted(f"{height} × {width}" for height, width in sizes if height * width > MOST_PIXELS):
+        most = f"more than {MOST_PIXELS:,} pixels"
+        raise UserError(f"data.resize: {facts.resize} would make images of {some(wrong, show=str)}, {most}: lower it")
 
 
 def _refuse_another(model: Model, initial: PlannedModel) -> None:

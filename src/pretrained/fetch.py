@@ -107,8 +107,8 @@ def _remedy(encoder: Encoder, source: Source) -> str:
 
 def _compare_sum(source: Source, content: bytes) -> str:
     """How the sum of a file differs from the published one; "" if it agrees or none is published."""
-    for name, published in (("sha256", source.sha256), ("md5", source.md5)):
-        found = hashlib.new(name, content, usedforsecurity=False).hexdigest() if published else ""
+    for name, published in (("SHA-256", source.sha256), ("MD5", source.md5)):
+        found = hashlib.new(name.replace("-", ""), content, usedforsecurity=False).hexdigest() if published else ""
         if found != published:
-            return f"its {name.upper()} is {found} instead of {published}"
+            return f"its {name} is {found} instead of {published}"
     return ""

@@ -108,7 +108,7 @@ def _member(group: h5py.Group, path: str, kind: type) -> h5py.Group | h5py.Datas
 
 
 def _refuse_large_texts(content: bytes) -> None:
-    """Raise `ValueError` if a name could be long: many names may share one text, so small files could fill the memory."""
+    """Raise `ValueError` if a text could be long: many names may share it, so that a small file fills the memory."""
     place = content.find(HEAP)
     while place >= 0:
         size = int.from_bytes(content[place + 8 : place + 16], "little")

@@ -157,9 +157,10 @@ class _Machine:
         if len(items) % 2:
             raise ValueError("the pickle is damaged: a key without a value")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if _is(key, str) in target:
-                raise ValueError(f"the key {key[:99]!r} occurs twice")
-            target[key] = value
+            name = _is(key, str)
+            if name in target:
+                raise ValueError(f"the key {name[:99]!r} occurs twice")
+            target[name] = value
 
     def _extend(self, values: list[object]) -> None:
         _is(self._top(), list).extend(values)

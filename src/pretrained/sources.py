@@ -41,7 +41,8 @@ def _keras(origin: str, licence: str, address: str, md5: str = "") -> Source:
     return Source(f"{origin}, from Keras's server", licence, address, address.rpartition("/")[2], md5=md5)
 
 
-SOURCES: "Mapping[Encoder, Source]" = {  # addresses and MD5 sums: keras/src/applications; licences: keras.io/api/applications
+# Addresses and MD5 sums are those of keras/src/applications, licences those that keras.io/api/applications names.
+SOURCES: "Mapping[Encoder, Source]" = {
     "efficientnet_lite0": Source(
         "Google's EfficientNet-Lite0, converted for PyTorch, from the Python package index",
         "Apache 2.0",

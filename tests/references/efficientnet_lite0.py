@@ -1,4 +1,4 @@
-"""Write efficientnet_lite0.npz: the 1000 logits of timm's EfficientNet-Lite0 for the images of tests/reference_images.py.
+"""Write efficientnet_lite0.npz: 1000 logits of timm's EfficientNet-Lite0 for each image of tests/reference_images.py.
 
 It needs packages that the project and its tests do not (torch 2.14.1 and timm 1.0.31 made the present file):
 

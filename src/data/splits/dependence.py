@@ -115,8 +115,8 @@ def find_dependence(
         candidates += [_Candidate(what, likeness(one, other), comparable, pairs) for what, likeness in measures.items()]
     for candidate in sorted(candidates, key=lambda candidate: -candidate.excess):  # most need no permutation then
         if candidate.excess >= EXCESS and candidate.is_significant():
-            pairs = [(ids[a], ids[b]) for a, b in candidate.pairs]
-            return Dependence(candidate.what, candidate.neighbours, candidate.others, pairs)
+            named = [(ids[a], ids[b]) for a, b in candidate.pairs]
+            return Dependence(candidate.what, candidate.neighbours, candidate.others, named)
     return None
 
 

@@ -86,6 +86,6 @@ def validation_warning(trained: Subset, validated: Subset, source: str) -> str:
     return (
         f"Warning: {found.words}, like frames of a video or slices of a volume. {across} such pairs are divided "
         "between training and validation, so validation scores will be too high, and what is chosen by them may not "
-        f"hold for new images. Put such images into one group: python -m tools.check {shlex.quote(source)} proposes one "
-        "(docs/splits.md)."
+        f"hold for new images. Put such images into one group: python -m tools.check {shlex.quote(source)} proposes "
+        "one (docs/splits.md)."
     )

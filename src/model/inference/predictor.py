@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,22 +12,22 @@ from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
 from src.data.crops.normalise import Normalisation, has_usable_values
-from src.data.crops.resize import resize_to_side
+from src.data.crops.resample_rows import resample_rows
+from src.data.crops.resize import scale_image
 from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.remove_small_components import remove_small_components
+from src.model.inference.tiling import Logits, Window, blend_tiles
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model
 from src.model.network.tensor import Tensor
 from src.params import Precision
-from src.plan.tiles import HALO, TILE
+from src.plan.tiles import BLENDED, HALO, TILE
 
-MOST_CHANNELS_RESIZED = 64  # channels in one call of OpenCV, which takes 128 at most
-Window = tuple[slice, slice]  # rows and columns of an image
+TINIEST = np.finfo(np.float32).tiny  # smaller probabilities count as this one, whose logarithm is finite
 Image = Pixels  # [height, width, channels]
-Logits = NDArray[np.float32]  # [height, width, n]; n = 1 for two classes, else one for each class
 Labels = NDArray[np.uint8]  # class indices [height, width]
 
 
@@ -156,20 +155,21 @@ class Predictor:
             Windows that cover the image once, each with its logits float32 [rows, columns, n].
 
         Raises:
-            UserError: the image is not of the kind that the model was trained on.
+            UserError: the image is not of the kind that the model was trained on, or its shape does not allow scaling.
         """
         self._check(image)
         normalisation = self._normalisation(image)
-        if not self.project.resize:
+        scaled = scale_image(image, self.project.shorter_side)
+        if scaled is image:
             yield from self._tiles(image, normalisation)
             return
-        small = resize_to_side(image, self.project.resize)
-        logits = np.empty((*small.shape[:2], self.outputs), np.float32)
-        for window, part in self._tiles(small, normalisation):
-            logits[window] = part
+        predicted = np.empty((*scaled.shape[:2], len(self.project.classes)), np.float32)
+        for window, part in self._tiles(scaled, normalisation):
+            predicted[window] = probabilities(part)
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
-            yield (rows, slice(None)), enlarge_logits(logits, rows, height, width)
+            resampled = resample_rows(predicted, rows, height, width)
+            yield (rows, slice(None)), logits_of_probabilities(resampled, self.outputs)
 
     def _normalisation(self, image: Image) -> Normalisation:
         project = self.project
@@ -190,16 +190,19 @@ class Predictor:
             raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
     def _tiles(self, image: Image, normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
-        halo, tile = HALO * self.multiple, self.tile // self.multiple * self.multiple
-        height, width = image.shape[:2]
-        for top in range(0, height, tile):
-            for left in range(0, width, tile):
-                y, x = max(top - halo, 0), max(left - halo, 0)
-                part = self._padded(image[y : top + tile + halo, x : left + tile + halo], normalisation)
-                bottom, right = min(top + tile, height), min(left + tile, width)
-                window = slice(top, bottom), slice(left, right)
-                yield window, part[top - y : bottom - y, left - x : right - x]
+        blended = 0 if self.project.encoder == "plain" else BLENDED * self.multiple
+        halo = HALO * self.multiple - blended
+        tile = max(self.tile // self.multiple * self.multiple, 4 * blended)
+
+        def predict(window: Window) -> Logits:
+            (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
+            y, x = max(top - halo, 0), max(left - halo, 0)
+            part = self._padded(image[y : bottom + halo, x : right + halo], normalisation)
             release(image)
+            return part[top - y : bottom - y, left - x : right - x]
+
+        height, width = image.shape[:2]
+        yield from blend_tiles(height, width, tile, 2 * blended, predict)
 
     def _padded(self, pixels: Image, normalisation: Normalisation) -> Logits:
         """Predict pixels that are mirrored at bottom and right up to a size that the network can halve."""
@@ -230,24 +233,15 @@ def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:
     return logits.argmax(axis=-1).astype(np.uint8)
 
 
-def enlarge_logits(logits: Logits, rows: slice, height: int, width: int) -> Logits:
-    """Enlarge logits to the size of an image, bilinear between pixel centres, and return some of the rows.
+def logits_of_probabilities(predicted: NDArray[np.float32], outputs: int) -> Logits:
+    """Convert probabilities to logits that give the same probabilities at a temperature of 1.
 
     Args:
-        logits: [side, side, n].
-        rows: of the enlarged logits.
-        height: of the enlarged logits in pixels.
-        width: of the enlarged logits in pixels.
+        predicted: float32 [..., classes].
+        outputs: 1 for two classes: the log-odds of the second one; else the number of classes: their logarithms.
 
     Returns:
-        float32 [rows, width, n].
+        float32 [..., outputs], all finite.
     """
-    side = len(logits)
-    place = ((np.arange(rows.start, rows.stop) + 0.5) * side / height - 0.5).clip(0, side - 1)
-    above = np.minimum(place.astype(int), max(side - 2, 0))
-    share = (place - above)[:, None, None].astype(np.float32)
-    strip = logits[above] * (1 - share) + logits[np.minimum(above + 1, side - 1)] * share
-    step = MOST_CHANNELS_RESIZED
-    parts = (strip[..., first : first + step] for first in range(0, strip.shape[2], step))
-    enlarged = [cv2.resize(part, (width, len(strip))).reshape(len(strip), width, -1) for part in parts]
-    return np.concatenate(enlarged, axis=2, dtype=np.float32)
+    logarithms = np.log(np.maximum(predicted, TINIEST))
+    return logarithms[..., 1:] - logarithms[..., :1] if outputs == 1 else logarithms

@@ -60,9 +60,10 @@ def prepare_training(
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
     settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
-    initial = [Path(plan.train.initial)] if plan.train.initial != "none" else []
-    initial += [plan.model.weights_file] if plan.model.weights_file else []
-    key = checkpoint_key(settings, [*initial, *(store.folder / name for name in (INDEX, IMAGES, MASKS))])
+    started = Path(plan.train.initial) if plan.train.initial != "none" else plan.model.weights_file
+    key = checkpoint_key(
+        settings, [*([started] if started else []), *(store.folder / name for name in (INDEX, IMAGES, MASKS))]
+    )
     network_words = f"U-Net with {plan.model.encoder} encoder and {model.count_params():,} parameters"
     print(f"{network_words}, {arithmetic}, {workers}; rare: {patches.rare_names()}", flush=True)
     checkpoint = Checkpoint(checkpoints / key)
@@ -104,7 +105,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
-        resize=plan.data.resize,
+        shorter_side=plan.data.resize,
         encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
