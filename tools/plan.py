@@ -30,6 +30,7 @@ MEASURED = 16  # validation images that are timed
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
+    from src.data.splits.split_warnings import validation_warning
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
     from src.errors import UserError
@@ -49,6 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
         write_setting(PARAMS, "train", "steps", steps)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
+    if warning := validation_warning(trained, validated, read.data.source):
+        print(f"\n{warning}")
 
 
 def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
