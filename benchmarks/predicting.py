@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.training import BUSY, DEPTH, has_torch, same_network
+from benchmarks.training import BUSY, DEPTH, missing_module, same_network
 from benchmarks.worker import Setting, Worker
 from tools import parser, run
 
@@ -49,7 +49,7 @@ def measured(setting: Setting, rounds: int, torch_python: str) -> dict[str, list
     """Return contestant → its rates in every round."""
     with ExitStack() as stack:
         workers = {"ours": stack.enter_context(Worker(f"{HERE}.ours_predicting", setting))}
-        if has_torch(torch_python):
+        if not missing_module("plain", torch_python):
             for name, bfloat16 in PYTORCH.items():
                 chosen = replace(setting, bfloat16=bfloat16)
                 workers[name] = stack.enter_context(Worker(f"{HERE}.pytorch_predicting", chosen, torch_python))

@@ -25,6 +25,7 @@ class Setting:
     """The network, the batches of `batch` images of `side` × `side` pixels, and how many of them a round takes.
 
     bfloat16: for PyTorch, which leaves the choice to its user. store: for ours, the folder of a prepared data set.
+    encoder: a value of model.encoder.
     """
 
     filters: int
@@ -34,6 +35,7 @@ class Setting:
     steps: int
     bfloat16: bool = False
     store: str = ""
+    encoder: str = "plain"
 
     @property
     def images(self) -> int:

@@ -1,6 +1,9 @@
 """The benchmark of training: what it counts, computes and prints, and its contestants in their processes."""
 
+import ast
 import subprocess
+from dataclasses import replace
+from typing import get_args
 
 import keras
 import pytest
@@ -9,9 +12,11 @@ from keras import layers
 from benchmarks.comparison import OURS, STOCK, figures, table
 from benchmarks.contestants import stock
 from benchmarks.flop import step_flop
-from benchmarks.training import HERE, same_network
+from benchmarks.training import HERE, contestants, same_network
 from benchmarks.worker import Setting, Worker, rate
 from src.errors import UserError
+from src.params import Encoder
+from tests.conftest import ROOT
 
 TINY = Setting(filters=2, depth=1, side=16, batch=2, steps=1)
 
@@ -49,7 +54,16 @@ def test_figures_are_medians_of_the_ratios_within_rounds():
     assert found["predict_of_stock"] == [3, 3, 3]
     assert found["share_of_products"] == pytest.approx([0.6, 0.5, 1])
     assert found["crops_time"] == pytest.approx([1.02] * 3)
-    assert "train_of_pytorch" not in found
+    assert "train_of_pytorch" not in found and "step_of_pytorch" not in found
+
+
+def test_figures_without_stock_keras_and_operations():
+    ours = [{"train": train, "predict": 30.0, "products": 200.0, "crops": train} for train in (10, 20, 12)]
+    found = figures({OURS: ours, "PyTorch bfloat16": [{"train": 8.0, "predict": 10.0}] * 3}, flop=None)
+    assert found["train_of_pytorch"] == [1.5, 1.25, 2.5] and found["step_of_pytorch"] == pytest.approx(
+        [2 / 3, 0.4, 0.8]
+    )
+    assert not {"train_of_stock", "predict_of_stock", "share_of_products"} & set(found)
 
 
 def test_the_better_pytorch_is_that_of_higher_median():
@@ -72,6 +86,39 @@ def test_the_table_says_all_of_it():
     assert lines[3].index("12.3") == lines[4].index("12.3")
     assert "2.00 (1.50 – 2.50) times as fast as stock Keras in training, 3.00" in lines[7]
     assert "0.61 (0.60 – 0.62)" in lines[8] and "1.012 (1.000 – 1.020) times as long" in lines[9]
+
+
+def test_the_table_of_an_encoder_gives_the_parameters_of_both_and_the_ratio_of_the_steps():
+    peer, start = "PyTorch bfloat16", {"import": 3.0, "build": 0.5, "first step": 7.25}
+    facts = {OURS: {"parameters": 4100, "precision": "bfloat16", "start": start}}
+    facts |= {peer: {"parameters": 5200, "precision": "bfloat16", "start": start}}
+    rates = {name: {"train": 2.5, "predict": 9.0, "products": 300.0} for name in (OURS, peer)}
+    results = {"rates": rates, "crops_time": [1.01, 1.0, 1.02], "step_of_pytorch": [0.91, 0.9, 0.93]}
+    results |= {"train_of_pytorch": [1.1, 1.07, 1.11], "predict_of_pytorch": [2.0, 1.9, 2.1]}
+    setting = vars(TINY) | {"encoder": "efficientnet_lite0"}
+    lines = table({"setting": setting, "flop": None, "facts": facts, "figures": results}).splitlines()
+    assert lines[0].startswith("Encoder efficientnet_lite0, 2 filters, depth 1, batches of 2 images of 16 × 16")
+    assert lines[0].endswith("parameters: ours 4,100, PyTorch bfloat16 5,200")
+    assert "Our training step takes 0.800 s, 0.91 (0.90 – 0.93) of that in PyTorch." in lines
+    assert not any("Keras" in line or "matrix products" in line for line in lines)
+
+
+def test_an_encoder_meets_its_own_peer_and_no_stock_keras(monkeypatch):
+    monkeypatch.setattr("benchmarks.training.has_module", lambda module, python: True)
+    plain, encoder = (contestants(replace(TINY, encoder=name), "python") for name in ("plain", "resnet50"))
+    assert [one.module for one in plain.values()] == ["ours", "stock", "pytorch", "pytorch"]
+    assert [one.module for one in encoder.values()] == ["ours", "smp", "smp"]
+    assert [one.setting.bfloat16 for one in encoder.values()] == [False, False, True]
+    monkeypatch.setattr("benchmarks.training.has_module", lambda module, python: module == "torch")
+    assert len(contestants(TINY, "python")) == 4
+    assert list(contestants(replace(TINY, encoder="resnet50"), "python")) == [OURS]
+
+
+def test_every_encoder_has_a_peer():
+    """Read from the text, since PyTorch need not be installed."""
+    tree = ast.parse((ROOT / "benchmarks/contestants/smp.py").read_text())
+    (names,) = (ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+    assert set(names) == set(get_args(Encoder)) - {"plain"}
 
 
 def test_different_networks_are_refused():

@@ -1,4 +1,4 @@
-"""Progress of prediction in megapixels, on a terminal and elsewhere."""
+"""Progress of prediction in megapixels and of a search in seconds, on a terminal and elsewhere."""
 
 import io
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 import src.progress as progress
-from src.progress import MegapixelProgress
+from src.progress import MegapixelProgress, TimeProgress
 
 
 class Terminal(io.StringIO):
@@ -37,3 +37,14 @@ def test_without_a_terminal_the_remaining_time_is_printed(monkeypatch):
     meter.started -= 10
     meter.add(1_000_000)
     assert re.fullmatch(r"predict: 1\.0 of 4\.0 megapixels, 0\.1 a second, (29|30|31) s left\n", shown.getvalue())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_time_that_is_used_is_shown_with_every_event(monkeypatch, terminal):
+    shown = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", shown)
+    with TimeProgress("search", 75, lambda: 42.0) as meter:
+        meter.tick()
+        meter.say("a trial")
+    assert "search, 42 of 75 s: a trial\n" in shown.getvalue()
+    assert ("42/75 s" in shown.getvalue()) == terminal

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.crops import resample_rows as resample
 from src.data.crops import resize
 from src.data.crops.normalise import LARGEST
 from src.data.crops.resample_rows import resample_rows
@@ -113,6 +114,25 @@ def test_images_larger_than_the_limit_are_averaged_in_strips_to_the_same_result(
     assert len(calls) > 10 and found.dtype == dtype
     difference = abs(found.astype(float) - whole)
     assert difference.max() <= (1e-5 if dtype == "float32" else 1) and (difference > 0.5).mean() < 0.01  # rounding
+
+
+@pytest.mark.parametrize("side", [1, 37, 170])
+def test_a_large_image_is_never_read_as_a_whole(side, monkeypatch):
+    read = []
+
+    class Recording(np.ndarray):
+        def __getitem__(self, key):
+            part = np.asarray(self)[key]
+            read.append(part.size)
+            return part
+
+    for module, name, value in ((resize, "LARGE", 1000), (resize, "TOGETHER", 9000), (resample, "TOGETHER", 9000)):
+        monkeypatch.setattr(module, name, value)
+    image = noise("uint8", 511, 173, 5)
+    found = scale_image(image.view(Recording), side)
+    assert sum(read) >= image.size and max(read) <= 9000
+    monkeypatch.undo()
+    assert abs(found.astype(int) - scale_image(image, side)).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(12, 17), (37, 53), (80, 91), (36, 52)])

@@ -6,7 +6,7 @@ import pytest
 
 from src.errors import UserError
 from src.params import load
-from src.write_setting import write_setting
+from src.write_setting import write_setting, write_settings
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "params.yaml").read_text()
@@ -109,3 +109,17 @@ def test_a_value_that_an_alias_shares_is_left_to_the_user(tmp_path):
     with pytest.raises(UserError, match=r"the line of train\.epochs is not understood; write epochs: 7 into it"):
         write_setting(path, "train", "epochs", 7)
     assert path.read_text() == text
+
+
+def test_several_values_are_replaced_together_or_not_at_all(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT)
+    with pytest.raises(UserError, match="no line for train.stops"):
+        write_settings(path, {"train.steps": 7, "train.stops": 5})
+    with pytest.raises(UserError, match=r"data\.crop \(24\) must be a multiple of 16"):
+        write_settings(path, {"model.depth": 4, "data.crop": 24})
+    assert path.read_text() == TEXT
+    write_settings(path, {"data.crop": 64, "model.depth": 5, "train.steps": 7})
+    assert len(differing(TEXT, path.read_text())) == 3
+    read = load(path)
+    assert (read.data.crop, read.model.depth, read.train.steps) == (64, 5, 7)

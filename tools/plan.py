@@ -37,6 +37,7 @@ FEWEST_MINUTES = 4.0  # for which trials can tell anything
 def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     from src import params
+    from src.data.splits.split_warnings import validation_warning
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
     from src.errors import UserError
@@ -59,6 +60,8 @@ def main(arguments: argparse.Namespace) -> None:
             write_steps(arguments.minutes, read, facts, trained, validated)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
+    if warning := validation_warning(trained, validated, read.data.source):
+        print(f"\n{warning}")
 
 
 def search(

@@ -1,4 +1,8 @@
-"""This project's network and training step; on real crops too; and matrix products in the same precision."""
+"""This project's network and training step; on real crops too; and matrix products in the same precision.
+
+A network with a pretrained encoder predicts with folded normalisations, as tools.predict does. The plain network
+predicts as it was trained, like stock Keras, against which it is measured.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -14,11 +18,12 @@ from src.data.crops.sampling import AHEAD, Patches
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.model.network.device import prepare_device
+from src.model.network.layer_folding import fold_normalisation
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
 from src.model.training.step import training_step
 from src.model.training.workers import choose_workers
-from src.params import PlannedModel, PlannedTrain
+from src.params import PlannedModel, PlannedTrain, Precision
 from src.plan.facts import Facts
 from src.plan.plan import plan_network
 
@@ -32,10 +37,16 @@ def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any]
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
     numbers = {"steps": 1, "validation_images": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
     train = PlannedTrain.model_validate(read.train.model_dump() | numbers)
-    model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
+    model = build_unet(planned(setting), CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scales_loss)
     step = training_step(model, adam, train, [1], workers)
     return model, lambda images, masks: step(images, masks, RATE)[0]
+
+
+def planned(setting: Setting) -> PlannedModel:
+    """The setting's network, with random weights."""
+    chosen = {"encoder": setting.encoder, "filters": setting.filters, "depth": setting.depth}
+    return PlannedModel.model_validate(chosen | {"weights": "none"})
 
 
 def resident(setting: Setting) -> tuple[Any, Any]:
@@ -48,9 +59,11 @@ class Contestant:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.model, self.step = network_and_step(setting)
-        self.network = tf.function(lambda images: self.model(images, training=False), jit_compile=False)
         self.images, self.masks = resident(setting)
-        self.precision: str = keras.mixed_precision.dtype_policy().compute_dtype
+        self.precision: Precision = keras.mixed_precision.dtype_policy().compute_dtype
+        encoder = planned(setting).encoder
+        predicts = self.model if encoder == "plain" else fold_normalisation(self.model, self.precision, encoder)
+        self.network = tf.function(lambda images: predicts(images, training=False), jit_compile=False)
         self.matrix = tf.cast(tf.random.normal((SIDE, SIDE)), self.precision)
         self.product = tf.function(lambda matrix: matrix @ matrix)
         self.crops = batches(setting)
@@ -83,7 +96,8 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     read, store = params.load(), Store(Path(setting.store))
     everything = Subset.ungrouped(store, range(len(store)))
     facts, asked = Facts.of(everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
-    unet = PlannedModel(filters=setting.filters, depth=setting.depth)
-    seen = plan_network(facts, read.data.model_copy(update=asked), read.augment, unet, read.train.memory_gib)
-    patches = Patches(everything, seen.data, seen.augment, read.seed)
+    seen = plan_network(
+        facts, read.data.model_copy(update=asked), read.augment, planned(setting), read.train.memory_gib
+    )
+    patches = Patches(everything, seen.data, seen.augment, read.seed, encoder=seen.model.encoder)
     yield from patches.batches(((1, number) for number in count()), setting.batch)

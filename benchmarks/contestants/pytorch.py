@@ -52,10 +52,14 @@ class Contestant:
         torch.manual_seed(0)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         form = {"device": self.device, "memory_format": torch.channels_last}
-        self.network = UNet(setting.filters, setting.depth).to(**form)
+        self.network = self.build().to(**form)
         self.optimizer = torch.optim.Adam(self.network.parameters())
         self.images = torch.randn(setting.batch, CHANNELS, setting.side, setting.side).to(**form)
         self.masks = (torch.rand(setting.batch, 1, setting.side, setting.side) > 0.8).float().to(self.device)
+
+    def build(self) -> Any:
+        """Make the network, in float32: images [batch, channels, height, width] → logits [batch, 1, height, width]."""
+        return UNet(self.setting.filters, self.setting.depth)
 
     def first_step(self) -> None:
         self._step()
