@@ -1,11 +1,7 @@
 """Train and score on whole data sets, as the pipeline does, with settings changed for each trial; a table of the Dice.
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
-<<<<<<< HEAD
-`nuclei`, `vessels` and `street` of the folder that SEG_DATASETS names, each with its official test images, the bundled
-=======
 `nuclei`, `vessels` and `street` of the folder that SEG_DATASETS names, each with its official lists, the bundled
->>>>>>> 3b450a6472979f1f881fe3ad4e1ead4ae966ffce
 sample, and `outlines` and `borders`, which are made (see outlines.py). Scored is mean Dice as in metrics/test.json, at
 the images' own resolution; with --validation that of the validation images in the last epoch, and no test image is
 read: trials are chosen by that.
@@ -91,13 +87,8 @@ def copy_set(name: str, source: Path) -> dict[str, Any]:
         raise UserError("SEG_DATASETS is not set: the folder that holds nuclei/, vessels/ and street/")
     else:
         shutil.copytree(Path(os.environ["SEG_DATASETS"]) / name, source)
-<<<<<<< HEAD
-    if (source / "dataset.yaml").exists():
-        return dict(read_yaml(source / "dataset.yaml"))
-=======
         if (source / "dataset.yaml").exists():
             return dict(read_yaml(source / "dataset.yaml"))
->>>>>>> 3b450a6472979f1f881fe3ad4e1ead4ae966ffce
     described = {"test": "test.txt"} | ({"group": GROUPS[name]} if name in GROUPS else {}) | MADE.get(name, {})
     write_yaml(source / "dataset.yaml", described)
     return described
@@ -155,17 +146,9 @@ if __name__ == "__main__":
     arguments = parser("recipe", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.recipe"
     arguments.add_argument("--trial", nargs="+", action="append", default=[], metavar="WORD", help="name KEY=VALUE …")
-<<<<<<< HEAD
     arguments.add_argument("--sets", nargs="+", choices=SETS, default=SETS[:2], help="default: nuclei vessels")
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
     arguments.add_argument("--minutes", type=float, help="search for settings and steps that fit, by tools.plan")
     arguments.add_argument("--no-trials", action="store_true", help="with --minutes: find only the steps that fit")
-    arguments.add_argument("--validation", action="store_true", help="score validation images: a fold of five")
-=======
-    sets = ["nuclei", "vessels", "street", SAMPLE, *MADE]
-    arguments.add_argument("--sets", nargs="+", choices=sets, default=sets[:2], help="default: nuclei vessels")
-    arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default: 0")
-    arguments.add_argument("--minutes", type=float, help="as many steps as fit into these, by tools.plan")
     arguments.add_argument("--validation", action="store_true", help="score validation images: the list, else a fold")
->>>>>>> 3b450a6472979f1f881fe3ad4e1ead4ae966ffce
     run(arguments, main)

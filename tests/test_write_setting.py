@@ -114,7 +114,7 @@ def test_a_value_that_an_alias_shares_is_left_to_the_user(tmp_path):
 def test_several_values_are_replaced_together_or_not_at_all(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(TEXT)
-    with pytest.raises(UserError, match="no line for train.stops"):
+    with pytest.raises(UserError, match=r"no line for train\.stops"):
         write_settings(path, {"train.steps": 7, "train.stops": 5})
     with pytest.raises(UserError, match=r"data\.crop \(24\) must be a multiple of 16"):
         write_settings(path, {"model.depth": 4, "data.crop": 24})
