@@ -16,8 +16,8 @@ TOOLS = sorted(path.stem for path in ROOT.glob("tools/*.py") if path.name != "__
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 COMMON = {
     "src.params",
-    "src.section",
     "src.encoders",
+    "src.section",
     "src.errors",
     "src.files",
 }  # of src itself, shared by the packages
@@ -27,12 +27,12 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
-    "src/pretrained": BELOW | {"src.pretrained", "src.archive", "h5py"},
+    "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
-    | {"src.model", "src.archive", "src.pretrained", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
+    | {"src.model", "src.archive", "src.plan", "src.pretrained", "src.evaluation", "src.progress", "cv2", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",

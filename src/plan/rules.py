@@ -73,7 +73,12 @@ def recipe(encoder: Encoder) -> Recipe:
 
 
 def no_encoder_scaling(facts: Facts, model: Model) -> str:
-    """Return why images cannot be scaled as the weights of an encoder expect; "" if they can."""
+    """Return why images cannot be scaled as the weights of an encoder expect; "" if they can.
+
+    Args:
+        facts: The facts of the training.
+        model: The section `model`.
+    """
     if model.encoder == "plain":
         return "the plain encoder has no such weights"
     return "images of float numbers have no fixed range" if facts.dtype == "float32" else ""
