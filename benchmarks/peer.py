@@ -33,6 +33,9 @@ EXAMPLES = """examples:
 """
 
 
+Program = Callable[[Task, float, int], Trained]  # of the minutes and the seed
+
+
 @dataclass(frozen=True)
 class Row:
     """One training: its data set, seed and program, and its result."""
@@ -58,7 +61,7 @@ def main(arguments: argparse.Namespace) -> None:
     peer = Peer(arguments.peer, arguments.torch_python, arguments.peer_uses_validation)
     trained_on = "also" if peer.uses_validation else "not"
     print(f"The peer does {trained_on} train on the images that validate this project.", flush=True)
-    programs = {OURS: train_ours, PEER: partial(train_peer, peer=peer)}
+    programs: dict[str, Program] = {OURS: train_ours, PEER: partial(train_peer, peer=peer)}
     rows = []
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as work:
@@ -73,9 +76,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
 
 
-def trainings(
-    name: str, task: Task, minutes: float, seed: int, programs: Mapping[str, Callable[[Task, float, int], Trained]]
-) -> list[Row]:
+def trainings(name: str, task: Task, minutes: float, seed: int, programs: Mapping[str, Program]) -> list[Row]:
     """Train with each program, score its masks, and print a line for each."""
     rows = []
     for program, train in programs.items():

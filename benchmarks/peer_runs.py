@@ -132,12 +132,17 @@ def train_peer(task: Task, minutes: float, seed: int, peer: Peer) -> Trained:
     """
     lists = {"test": task.test} | ({} if peer.uses_validation else {"exclude": task.validation})
     out = task.project / f"peer-{seed}"
-    options = {"data": task.source, "minutes": minutes, "out": out, "classes": task.coding.classes}
+    options: dict[str, Path | float] = {
+        "data": task.source,
+        "minutes": minutes,
+        "out": out,
+        "classes": task.coding.classes,
+    }
     if task.coding.ignored is not None:
         options["ignore"] = task.coding.ignored
     for name, chosen in lists.items():
-        options[name] = task.project / f"peer-{name}.txt"
-        write_text(options[name], "".join(f"{one}\n" for one in chosen))
+        options[name] = file = task.project / f"peer-{name}.txt"
+        write_text(file, "".join(f"{one}\n" for one in chosen))
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     finished = run_program([peer.python, str(peer.script.resolve()), *words], task.project)
     steps = re.findall(r"\bsteps (\d+)", finished.output)
