@@ -91,10 +91,9 @@ def _crops(work: Path) -> None:
     from src.plan.plan import plan_network
 
     read, image = params.load(), Subset.ungrouped(Store(work / "prepared"), [0])
-    seen = plan_network(
-        Facts.of(image, image), read.data.model_copy(update={"resize": 0}), read.model, read.train.memory_gib
-    )
-    patches = Patches(image, seen.data, read.augment, read.seed)
+    data = read.data.model_copy(update={"resize": 0})
+    seen = plan_network(Facts.of(image, image), data, read.augment, read.model, read.train.memory_gib)
+    patches = Patches(image, seen.data, seen.augment, read.seed)
     for _ in patches.batches([(1, number) for number in range(CROPS // 8)], 8):
         pass
 
@@ -156,7 +155,7 @@ def _project(normalisation: Any) -> Any:
         std=normalisation.std,
         normalise="dataset",
         dtype="uint8",
-        resize=0,
+        shorter_side=0,
         depth=4,
     )
 

@@ -82,9 +82,9 @@ def measure(setting: dict[str, int], work: Path) -> dict[str, int]:
     store = prepare(data, work / "prepared", lambda gate: None)
     trained, validated = Subset.ungrouped(store, range(PAIRS - 1)), Subset.ungrouped(store, [PAIRS - 1])
     facts, unet = Facts.of(trained, validated), PlannedModel(filters=setting["filters"], depth=setting["depth"])
-    plan = plan_training(facts, data, unet, chosen.train.model_copy(update=train))
+    plan = plan_training(facts, data, chosen.augment, unet, chosen.train.model_copy(update=train))
     places = work / "checkpoints"
-    training, patches = prepare_training(trained, validated, plan, chosen.augment, seed=0, checkpoints=places)
+    training, patches = prepare_training(trained, validated, plan, seed=0, checkpoints=places)
     train_unet(training, patches, validated, plan.train)
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak

@@ -1,7 +1,8 @@
 """The settings in params.yaml as frozen, validated models: which values are allowed.
 
-The comments in params.yaml say what each key means. In `Data`, `Model` and `Train`, `auto` stands for a number that the
-plan finds (see src/plan/rules.py). `PlannedData`, `PlannedModel` and `PlannedTrain` hold the numbers of the plan.
+The comments in params.yaml say what each key means. In `Data`, `Augment`, `Model` and `Train`, `auto` stands for a
+value that the plan finds (see src/plan/rules.py). `PlannedData`, `PlannedAugment`, `PlannedModel` and `PlannedTrain`
+hold the values of the plan.
 """
 
 import os
@@ -25,6 +26,7 @@ Filters = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=7)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Precision = Literal["float32", "bfloat16", "float16"]
+Flip = Literal["none", "horizontal", "vertical", "both"]
 Encoder = Literal["plain", "efficientnet_lite0", "mobilenet_v2", "efficientnet_b0", "resnet50", "vgg16"]
 
 INITIAL = Path("models/initial")  # training depends on this folder, so initial weights must be there
@@ -127,7 +129,7 @@ class Split(Section):
 
 class Augment(Section):
     renamed: ClassVar[Mapping[str, str]] = {"share": "probability"}
-    flip: Literal["none", "horizontal", "vertical", "both"]
+    flip: Literal["auto", "none", "horizontal", "vertical", "both"]
     shift: Share
     probability: Share
     rotate: Annotated[float, Field(ge=0, le=180)]
@@ -135,6 +137,10 @@ class Augment(Section):
     brightness: Amount
     contrast: Annotated[float, Field(ge=0, le=3)]
     noise: Amount
+
+
+class PlannedAugment(Augment):
+    flip: Flip
 
 
 class Model(Section):

@@ -15,8 +15,8 @@ def main(params: Params) -> None:
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, params.train.initial)
-    seen = plan_network(facts, params.data, params.model, params.train.memory_gib)
-    patches = Patches(trained, seen.data, params.augment, params.seed, encoder=seen.model.encoder)
+    seen = plan_network(facts, params.data, params.augment, params.model, params.train.memory_gib)
+    patches = Patches(trained, seen.data, seen.augment, params.seed, encoder=seen.model.encoder)
     draw_augmentation(PLOTS / "augmentation", patches)
 
 

@@ -27,17 +27,15 @@ def main(params: Params) -> None:
     store = Store(PREPARED)
     trained, validated = (read_subset(SPLITS, store, name) for name in ("train", "validation"))
     facts = Facts.of(trained, validated, params.train.initial)
-    plan = plan_training(facts, params.data, params.model, params.train)
+    plan = plan_training(facts, params.data, params.augment, params.model, params.train)
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
     checkpoints = checkpoints_folder(Path.cwd())
-    training, patches = prepare_training(
-        trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
-    )
+    training, patches = prepare_training(trained, validated, plan, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
-    tried, flipped = params.train.decisions, params.augment.flip == "both"
-    predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flipped=flipped)
+    tried, flip = params.train.decisions, plan.augment.flip
+    predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flip=flip)
     if training.workers.chief:
         write_model(MODEL, training.model, predictor.project)
         write_csv(PLOTS / "history.csv", training.history, HISTORY)

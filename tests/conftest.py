@@ -67,7 +67,13 @@ def prepared(source: Path, folder: Path, **changes: Any) -> Store:
     return prepare(data_section(source, **changes), folder / "prepared", report)
 
 
-NUMBERS = {"data.normalise": "dataset", "data.resize": 0, "data.crop": 128, "data.oversample_rare": 0.5}
+NUMBERS = {
+    "data.normalise": "dataset",
+    "data.resize": 0,
+    "data.crop": 128,
+    "data.oversample_rare": 0.5,
+    "augment.flip": "both",
+}
 NUMBERS |= {
     "model.filters": 16,
     "model.depth": 4,
@@ -93,7 +99,7 @@ def changed_params(**changes: Any) -> Params:
 def planned(params: Params, trained: Subset, validated: Subset) -> Plan:
     """The plan of a training on these images."""
     facts = Facts.of(trained, validated, params.train.initial)
-    return plan_training(facts, params.data, params.model, params.train)
+    return plan_training(facts, params.data, params.augment, params.model, params.train)
 
 
 @pytest.fixture

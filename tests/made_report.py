@@ -85,7 +85,7 @@ def _rest(names: Sequence[str], images: int) -> dict[str, Any]:
     train = {"parameters": 1234, "images": {"train": 8, "validation": 2}, "best_epoch": 2, "epochs": 3}
     plan = {"train.lr": {"value": 0.001, "why": f"because {HOSTILE}"}}
     content = {"classes": list(names), "background": 0, "colors": {}, "mean": [0.5] * 3, "std": [0.1] * 3, "plan": plan}
-    content |= {"normalise": "dataset", "dtype": "uint8", "resize": 0, "depth": 2}
+    content |= {"normalise": "dataset", "dtype": "uint8", "shorter_side": 0, "depth": 2}
     return {
         "project": Project.model_validate(content),
         "train": train,

@@ -113,7 +113,7 @@ def write_rest(store: Any, names: list[str]) -> None:
         std=[4.0] * 3,
         normalise="dataset",
         dtype="uint8",
-        resize=0,
+        shorter_side=0,
         depth=1,
     )
     keras.utils.set_random_seed(0)

@@ -32,9 +32,7 @@ def train_on(store, checkpoints: Path, params):
 
     trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
     plan = planned(params, trained, validated)
-    training, patches = prepare_training(
-        trained, validated, plan, params.augment, seed=params.seed, checkpoints=checkpoints
-    )
+    training, patches = prepare_training(trained, validated, plan, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, patches, validated, plan.train)
     return training
 

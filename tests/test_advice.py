@@ -1,6 +1,8 @@
 """check predicts the groups and the errors of split, and proposes rules that group dependent images."""
 
 import re
+import shutil
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -42,6 +44,7 @@ def checked(folder, split_params, **changes):
         (scenes.videos(0), "^(.+)[/_. -]", 6),
         ([(name.replace("_", "frame"), image) for name, image in scenes.videos(0)], r"^(.*\D)\d+$", 6),
         ([(f"{name[:2]}/{name[3:]}", image) for name, image in scenes.videos(0)], "^(.+)[/_. -]", 6),
+        ([(f"frame_{name[3:]}_{name[:2]}", image) for name, image in scenes.videos(0)], "[/_. -]([^/_. -]+)$", 6),
         (scenes.views(0), r"^(.*\d)[A-Za-z]+$", 20),
         (scenes.static(0), r"^(.*?)\d$", 4),
     ],
@@ -189,3 +192,36 @@ def test_a_rule_that_does_not_fit_stops_check(tmp_path, params):
     folder = write_data_set(tmp_path / "set", 6)
     with pytest.raises(UserError, match="finds nothing in 6 of 6 names"):
         checked(folder, params(**{"split.group": "^patient (x)"}).split)
+
+
+NUMBERED = {"1 … 72": "{}", "0001 … 0072": "{:04d}", "img (1) …": "img ({})"}
+
+
+@pytest.mark.parametrize("pattern", NUMBERED)
+def test_videos_in_one_run_of_numbers_are_cut_where_the_scene_changes(tmp_path, params, pattern):
+    named = scenes.videos(0)
+    numbered = [(NUMBERED[pattern].format(number), image) for number, (_, image) in enumerate(named, 1)]
+    project(tmp_path)
+    write_scenes(tmp_path / "data/set", numbered)
+    found = run(tmp_path, "tools.check", "data/set", "--out", "out")
+    assert found.returncode == 0 and "proposed table: out/groups.csv, 6 groups" in found.stdout
+    shutil.copy(tmp_path / "out/groups.csv", tmp_path / "data/set/groups.csv")
+    groups = groups_by_rule(tmp_path / "data/set", "groups.csv:group", [name for name, _ in numbered])
+    videos = {(group, name.split("_")[0]) for group, (name, _) in zip(groups.values(), named, strict=True)}
+    assert len(videos) == len(set(groups.values())) == 6
+    lines, error = checked(tmp_path / "data/set", params(**{"split.group": "groups.csv:group"}).split)
+    assert error is None and lines[0] == "6 group(s) of 12 image(s)" and "different groups" not in "\n".join(lines)
+
+
+def test_one_video_is_cut_into_blocks_and_tiles_and_independent_images_are_not_cut(tmp_path, params):
+    def groups(named):
+        folder = tmp_path / named[0][0]
+        result = check_dataset(write_scenes(folder, named), data_section(folder), lambda image, codes: (0, 0))
+        return preview_split(checked_dataset(result), params().split).groups
+
+    blocks = groups([(f"{number}", image) for number, (_, image) in enumerate(scenes.video(0, 60))])
+    assert sorted(Counter(blocks.values()).values()) == [6] * 3 + [7] * 6 and blocks["0"] == blocks["5"] != blocks["7"]
+    assert groups(scenes.tiles(0)) == groups(scenes.independent(0)) == groups(scenes.videos(0)) == {}
+    random = np.random.default_rng(0).permutation(72)
+    hashed = [(f"cju{number:07d}x", image) for number, (_, image) in zip(random, scenes.videos(0), strict=True)]
+    assert groups(hashed) == {}

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from src.data.crops import resize
+from src.data.crops import resized_pairs
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
+from src.data.crops.resize import scale_image, scale_mask
 from src.data.crops.sampling import Patches, rare_classes
 from src.data.store.subsets import Subset
 from src.errors import UserError
@@ -156,7 +157,7 @@ def _contains(image, mask, pixels, labels) -> bool:
     return False
 
 
-@pytest.mark.parametrize("changes", [{}, {"data.resize": 48}, {"data.resize": 200}, {"data.crop": 128}])
+@pytest.mark.parametrize("changes", [{}, *({"data.resize": side} for side in (7, 48, 200)), {"data.crop": 128}])
 def test_augmentation_adds_no_labels_and_keeps_shapes(tmp_path, params, changes):
     """The mask has stripes of classes 0 and 2: interpolation between them would give 1."""
     rng = np.random.default_rng(0)
@@ -180,14 +181,14 @@ def test_augmentation_adds_no_labels_and_keeps_shapes(tmp_path, params, changes)
 
 
 def test_each_image_is_resized_once_and_read_back_unchanged(store, tmp_path, monkeypatch):
-    """In any order and however often it is read; no file is left behind."""
+    """Whatever its size, in any order and however often it is read; no file is left behind."""
     expected = [
-        (resize.resize_image(store.image(position), 24, 24), resize.resize_mask(store.mask(position), 24, 24))
-        for position in range(len(store))
+        (scale_image(store.image(position), 24), scale_mask(store.mask(position), 24)) for position in range(len(store))
     ]
-    resize_image, calls, before = resize.resize_image, [], set(tmp_path.iterdir())
-    monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
-    kept = resize.ResizedPairs(store, 24)
+    assert [mask.shape for _, mask in expected[:3]] == [(24, 32), (34, 24), (24, 24)]
+    calls, before = [], set(tmp_path.iterdir())
+    monkeypatch.setattr(resized_pairs, "scale_image", lambda *arguments: calls.append(1) or scale_image(*arguments))
+    kept = resized_pairs.ResizedPairs(store, 24)
     asked = np.random.default_rng(0).integers(0, len(store), 400).tolist()
     for position, found in zip(asked, parallel_map(kept.pair, asked, threads=4, waiting=16), strict=True):
         for array, wanted in zip(found, expected[position], strict=True):
@@ -196,12 +197,44 @@ def test_each_image_is_resized_once_and_read_back_unchanged(store, tmp_path, mon
 
 
 def test_patches_resize_each_image_once(store, params, monkeypatch):
-    resize_image, calls = resize.resize_image, []
-    monkeypatch.setattr(resize, "resize_image", lambda *arguments: calls.append(1) or resize_image(*arguments))
+    calls = []
+    monkeypatch.setattr(resized_pairs, "scale_image", lambda *arguments: calls.append(1) or scale_image(*arguments))
     chosen = params(**{"data.resize": 32, "data.crop": 16})
     patches = Patches(Subset.ungrouped(store, [2, 5]), chosen.data, chosen.augment, seed=0)
     assert len(list(patches.batches([(1, number) for number in range(20)], 4))) == 20
     assert len(calls) == 2
+
+
+def test_patches_lie_anywhere_in_a_scaled_image_and_show_its_pixels(tmp_path, params):
+    """Of 90 × 300 pixels scaled to 45 × 150, which square patches of a square image could not show."""
+    rng = np.random.default_rng(0)
+    image, mask = rng.integers(0, 256, (90, 300, 3), dtype=np.uint8), rng.integers(0, 2, (90, 300), dtype=np.uint8)
+    write_pair(tmp_path / "set", "0", image, mask)
+    store = prepared(tmp_path / "set", tmp_path)
+    chosen = params(**{"data.resize": 45, "data.crop": 32, "model.depth": 4, "data.oversample_rare": 0})
+    patches = Patches(Subset.ungrouped(store, [0]), chosen.data, chosen.augment, seed=0)
+    seen, labels = scale_image(store.image(0), 45), scale_mask(store.mask(0), 45)
+    assert seen.shape == (45, 150, 3)
+    for index in range(20):
+        patch = patches.draw(1, index, augmented=False)
+        assert _contains(seen, labels, patch.pixels, patch.mask)
+    centres = np.array([patches.draw_centre(np.random.default_rng(seed))[1] for seed in range(500)])
+    assert centres.min(axis=0) == pytest.approx([16, 16], abs=1) and (centres.min(axis=0) >= 16).all()
+    assert centres.max(axis=0) == pytest.approx([150 - 16, 45 - 16], abs=1) and (centres.max(axis=0) <= [134, 29]).all()
+
+
+def test_rare_classes_are_found_in_scaled_images(tmp_path, params):
+    """A spot of 1 % of the pixels, at 80 % of the width and a fifth of the height, and images of several sizes."""
+    for number, (height, width) in enumerate([(100, 200), (240, 120), (60, 400)]):
+        mask = np.zeros((height, width), np.uint8)
+        mask[height // 5 - 3 : height // 5 + 4, width * 4 // 5 - 3 : width * 4 // 5 + 4] = 1
+        write_pair(tmp_path / "set", str(number), np.repeat(100 * mask[..., None] + 50, 3, axis=2), mask)
+    store = prepared(tmp_path / "set", tmp_path)
+    chosen = params(**{"data.resize": 50, "data.crop": 16, "model.depth": 3, "data.oversample_rare": 1.0})
+    patches = Patches(whole(store), chosen.data, chosen.augment, seed=0)
+    for index in range(60):
+        patch = patches.draw(1, index, augmented=False)
+        assert patch.mask.any() and patch.pixels[patch.mask == 1].mean() > 120 > patch.pixels[patch.mask == 0].mean()
 
 
 def test_a_full_disk_is_reported_with_the_setting_that_needs_space(store, monkeypatch):
@@ -209,9 +242,9 @@ def test_a_full_disk_is_reported_with_the_setting_that_needs_space(store, monkey
         def write(self, content):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(resize.tempfile, "TemporaryFile", lambda dir: Full())
+    monkeypatch.setattr(resized_pairs.tempfile, "TemporaryFile", lambda dir: Full())
     with pytest.raises(UserError, match=r"No space left on device; data\.resize stores"):
-        resize.ResizedPairs(store, 24).pair(0)
+        resized_pairs.ResizedPairs(store, 24).pair(0)
 
 
 @pytest.mark.parametrize(("resize", "crop"), [(0, 128), (64, 64), (0, 32)])

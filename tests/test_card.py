@@ -203,7 +203,7 @@ def test_all_other_numbers_equal_those_in_the_files(made):
     assert cells(told["Calibration"], "Brier score")[1:] == ["0.063", "0.075"]
     decided = cells(told["Decisions"], "<code>temperature</code>")
     assert decided[1:] == ["1.37", "yes", "+0.0456", "+0.0100 – +0.0800"]
-    assert cells(told["Decisions"], "<code>mirror</code>")[1:] == ["false", "no", "–", "–"]
+    assert cells(told["Decisions"], "<code>mirror</code>")[1:] == ["none", "no", "–", "–"]
     assert "on 1 of 2 (1.2 % of their pixels)" in told["Where it fails"]
     assert "The worst of 2 test images" in told["Where it fails"]
     assert all(f"| {name} | {version} |" in told["How to repeat it"] for name, version in versions().items())

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from src.data.similarity.thumbnails import LIMIT, SIDE, decode_thumbnails, encod
 from src.data.source.dataset import read_dataset
 from src.data.source.package import package_pairs
 from src.data.splits.dependence import find_dependence, natural_key
-from src.data.splits.split_warnings import split_warning
+from src.data.splits.split_warnings import split_warning, validation_warning
 from src.data.store.store import Record
+from src.data.store.subsets import Subset
 from tests import scenes
 from tests.conftest import ROOT
 
@@ -162,3 +164,24 @@ def test_blocks_of_the_map_adjoin():
     named = [(pair.id, pair.read(None).image) for pair in pairs]
     found = dependence(named, lambda name: name.split("/")[0])
     assert found is not None and found.what == "have matching edges"
+
+
+def subsets(named, validated, group=lambda name: name):
+    """Training and validation images; `validated` says which images, by their number, are of the latter."""
+    records, _ = rows_of(named, lambda n: "")
+    store = SimpleNamespace(records=records)
+    parts = [[n for n in range(len(named)) if validated(n) == which] for which in (False, True)]
+    return [Subset(store, part, [group(named[n][0]) for n in part]) for part in parts]
+
+
+def test_the_plan_warns_if_frames_are_divided_between_training_and_validation():
+    named = scenes.video(0)
+    text = validation_warning(*subsets(named, lambda n: n % 4 == 0), "data/my set")
+    assert "19 such pairs are divided between training and validation" in text
+    assert "validation scores will be too high" in text and "python -m tools.check 'data/my set'" in text
+    assert validation_warning(*subsets(named, lambda n: n >= 39), "data/set") != ""
+    grouped = subsets(scenes.videos(0), lambda n: n % 24 < 12, lambda name: name.split("_")[0])
+    assert validation_warning(*grouped, "data/set") == ""
+    assert validation_warning(*subsets(scenes.independent(0), lambda n: n % 4 == 0), "data/set") == ""
+    assert validation_warning(*subsets(scenes.tiles(0), lambda n: n % 4 == 0), "data/set") == ""  # only of frames
+    assert validation_warning(*subsets(scenes.videos(0), lambda n: n < 12), "data/set") == ""  # a whole video

@@ -217,11 +217,11 @@ def test_a_file_of_ones_own_is_named(tmp_path):
         params.check_weights(chosen, tmp_path)
 
 
-@pytest.mark.parametrize("stage", ["prepare", "split", "augment", "train"])
-def test_no_stage_up_to_training_starts_without_the_weights(tmp_path, stage):
+@pytest.mark.parametrize("program", ["stages.prepare", "stages.split", "stages.augment", "stages.train", "tools.plan"])
+def test_nothing_up_to_training_starts_without_the_weights(tmp_path, program):
     text = (ROOT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("encoder: plain ", "encoder: resnet50 "))
-    command = [sys.executable, "-m", f"stages.{stage}"]
+    command = [sys.executable, "-m", program]
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
     found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert found.returncode == 1 and f"model.weights: there is no {NEEDED}" in found.stderr

@@ -33,7 +33,7 @@ def model_of(encoder, depth=5, channels=3, classes=3, filters=4) -> keras.Model:
 
 def project_of(encoder, depth=5, channels=3, **changes) -> Project:
     settings = {"mean": [9.0] * channels, "std": [4.0] * channels, "normalise": "dataset", "dtype": "uint8"}
-    settings |= {"resize": 0} if "resize" in Project.model_fields else {}
+    settings |= {"shorter_side": 0}
     names = {"classes": ["a", "b", "c"], "background": 0, "colors": {}}
     return Project(**(names | settings | {"encoder": encoder, "depth": depth} | changes))
 

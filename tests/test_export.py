@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.special import softmax
 from sklearn.metrics import f1_score
 
 from src.archive.project import Decisions, Project
@@ -36,7 +38,14 @@ SIZES = ((37, 53), (1, 1), (3, 40), (64, 64))
 
 
 def project(count, channels, **changes) -> Project:
-    base = {"classes": NAMES[:count], "background": 0, "colors": {}, "normalise": "dataset", "resize": 0, "depth": 2}
+    base = {
+        "classes": NAMES[:count],
+        "background": 0,
+        "colors": {},
+        "normalise": "dataset",
+        "shorter_side": 0,
+        "depth": 2,
+    }
     moments = {"mean": [9.0, 10.0, 8.0][:channels], "std": [4.0, 3.0, 5.0][:channels], "dtype": "uint8"}
     return Project(**(base | moments | changes))
 
@@ -83,9 +92,16 @@ CASES = {  # classes, channels, project
     "16 bits, each image by itself, mirrored": (
         3,
         1,
-        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror=True)},
+        {"dtype": "uint16", "normalise": "image", "decisions": Decisions(mirror="both")},
     ),
-    "floats, resized": (3, 2, {"dtype": "float32", "resize": 32, "decisions": Decisions(temperature=0.6)}),
+    "mirrored horizontally": (2, 1, {"decisions": Decisions(mirror="horizontal")}),
+    "mirrored vertically": (3, 1, {"decisions": Decisions(mirror="vertical")}),
+    "floats, scaled": (3, 2, {"dtype": "float32", "shorter_side": 32, "decisions": Decisions(temperature=0.6)}),
+    "two classes, scaled, mirrored": (
+        2,
+        3,
+        {"shorter_side": 50, "decisions": Decisions(mirror="both", temperature=2.0)},
+    ),
 }
 
 
@@ -114,8 +130,10 @@ def labelled(tmp_path_factory):
 @pytest.mark.parametrize("name", FORMATS)
 def test_exports_predict_what_the_project_predicts(case, name):
     run = FORMATS[name].run(case.path(name))
-    resize = case.predictor.project.resize
-    for size in [(resize, resize)] if resize else SIZES:
+    told = case.predictor.project  # a scaled model has no temperature inside, and takes what is scaled already
+    unscaled = Predictor(case.predictor.model, told.model_copy(update={"shorter_side": 0}))
+    case = replace(case, predictor=unscaled.with_decisions(temperature=1.0) if told.shorter_side else case.predictor)
+    for size in SIZES:
         images = case.images(2, *size)
         said, expected = run(images), case.said(images)
         assert said.dtype == np.float32
@@ -127,31 +145,54 @@ def test_exports_predict_what_the_project_predicts(case, name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_image_that_never_varies(case, name):
-    size = case.predictor.project.resize or 20
-    images = np.full_like(case.images(1, size, size), 7)
-    np.testing.assert_allclose(FORMATS[name].run(case.path(name))(images), case.said(images), atol=2e-5)
+    image = np.full_like(case.images(1, 20, 20)[0], 7)
+    said = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)(image)
+    np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_images_are_resized_around_an_export_as_in_prediction(case, name):
-    image = case.images(1, 45, 70)[0]
-    said = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)(image)
-    np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
+def test_images_are_scaled_around_an_export_as_in_prediction(case, name):
+    """Down, up, not at all, and long ones."""
+    predict = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)
+    for size in ((61, 70), (21, 30), (32, 41), (20, 200)):
+        image = case.images(1, *size)[0]
+        np.testing.assert_allclose(predict(image), case.said([image])[0], atol=2e-5)
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if "scaled" in name], indirect=True)
+@pytest.mark.parametrize("size", [(61, 70), (21, 30)])
+def test_the_steps_that_the_metadata_describe_lead_to_the_prediction(case, size):
+    """Followed with OpenCV, as a program without this project would."""
+    image, about = case.images(1, *size)[0], FORMATS["onnx"].metadata(case.path("onnx"))
+    before, after, warmed, *_ = about["left_to_do"]
+    side, temperature = about["shorter_side"], about["temperature"]
+    assert f"shorter side of {side} pixels" in before and f"by {temperature}" in warmed
+    for step, words in ((before, ("INTER_AREA", "INTER_CUBIC")), (after, ("INTER_AREA", "INTER_LINEAR"))):
+        assert all(word in step for word in words)
+    height, width = (int(length * side / min(size) + 0.5) for length in size)
+    smaller = height < size[0]
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    if image.dtype == np.float32:
+        scaled = scaled.clip(image.min(axis=(0, 1)), image.max(axis=(0, 1)))
+    predicted = FORMATS["onnx"].run(case.path("onnx"))(scaled[None])[0]
+    resampled = cv2.resize(predicted, size[::-1], interpolation=cv2.INTER_LINEAR if smaller else cv2.INTER_AREA)
+    np.testing.assert_allclose(softmax(np.log(resampled) / temperature, axis=2), case.said([image])[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_metadata_is_in_the_file(case, name):
     told, about = case.predictor.project, FORMATS[name].metadata(case.path(name))
     assert about == case.export.metadata
-    size = [told.resize] * 2 if told.resize else ["height", "width"]
-    assert about["input"]["shape"] == ["n", *size, case.predictor.channels]
-    assert about["output"]["shape"] == ["n", *size, len(told.classes)]
-    for key in ("classes", "background", "values", "channels", "dtype", "resize", "mean", "normalise"):
+    assert about["input"]["shape"] == ["n", "height", "width", case.predictor.channels]
+    assert about["output"]["shape"] == ["n", "height", "width", len(told.classes)]
+    for key in ("classes", "background", "values", "channels", "dtype", "shorter_side", "mean", "normalise"):
         assert about[key] == getattr(told, key)
     for key, value in told.decisions.model_dump().items():
         assert about[key] == value
     assert any("0.3" in step for step in about["left_to_do"]) == (told.decisions.threshold == 0.3)
-    assert any("enlarge" in step for step in about["left_to_do"]) == bool(told.resize)
+    assert any("resample" in step for step in about["left_to_do"]) == bool(told.shorter_side)
+    assert any("logarithms" in step for step in about["left_to_do"]) == bool(told.shorter_side)
+    assert ("temperature of 1" in about["output"]["meaning"]) == bool(told.shorter_side)
 
 
 def test_names_and_free_sizes(case):
@@ -214,7 +255,7 @@ np.save("said.npy", model(image=np.asarray(Image.open("image.png"))[None])["prob
 
 
 def test_a_model_that_cannot_be_exported_is_refused():
-    told = project(3, 3, resize=32, normalise="image")
+    told = project(3, 3, shorter_side=32, normalise="image")
     with pytest.raises(UserError, match=r"cannot be exported: .* train with data.normalise: dataset"):
         Export.of(network(3, 3), told)
 
@@ -267,6 +308,9 @@ def test_an_export_that_differs_is_refused(labelled, tmp_path, error):
 
 def test_only_the_middle_of_large_images_is_compared(labelled, tmp_path, monkeypatch):
     assert centre_window(1501, 512) == (slice(494, 1006), slice(0, 512))
+    assert centre_window(1501, 512, shorter_side=512) == (slice(494, 1006), slice(0, 512))
+    assert centre_window(400, 3000, shorter_side=200) == (slice(0, 1024), slice(988, 2012))  # scaled: 200 × 512
+    assert centre_window(9000, 3000, shorter_side=1000) == (slice(3000, 6000), slice(0, 3000))  # scaled: 1000 × 1000
     monkeypatch.setattr(agreement, "SIDE", 40)
     check = AgreementCheck(Predictor(network(3, 3), project(3, 3)), Subset.ungrouped(labelled, range(6)), tmp_path)
     for index, (image, truth) in enumerate(check._images("")):

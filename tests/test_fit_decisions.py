@@ -1,7 +1,10 @@
 """Decisions change their defaults if, and only if, validation images gain from it."""
 
+import json
+
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.special import expit
 
 from src.archive.project import Decisions
@@ -19,6 +22,7 @@ from tests.conftest import prepared, write_data_set
 from tests.test_predictor import project
 
 EVERYTHING = {name: True for name in Decide.model_fields}
+WAYS = {"none": [()], "horizontal": [(), (1,)], "vertical": [(), (0,)], "both": [(), (0,), (1,), (0, 1)]}  # axes
 LEVEL, SLOPE = 80, 1.67  # where tests/conftest.py's discs begin, and the logit for each grey value beyond it
 
 
@@ -31,7 +35,7 @@ class Made(Predictor):
 
     def _padded(self, pixels, normalisation):
         grey = pixels.astype(np.float32).mean(axis=2)
-        ways = [(), (0,), (1,), (0, 1)] if self.project.decisions.mirror else [()]
+        ways = WAYS[self.project.decisions.mirror]
         return np.mean([np.flip(self.made(np.flip(grey, axes)), axes) for axes in ways], axis=0, dtype=np.float32)[
             ..., None
         ]
@@ -60,7 +64,7 @@ def specks(grey, share=0.01):
 
 def test_decisions_keep_their_defaults_for_a_good_network(store):
     predictor, verdicts = decided(store, lambda grey: SLOPE * (grey - LEVEL), **EVERYTHING)
-    assert predictor.project.decisions == Decisions(mirror=True) and predictor.changed_decisions == {"mirror": 1.0}
+    assert predictor.project.decisions == Decisions(mirror="both") and predictor.changed_decisions == {"mirror": 1.0}
     assert set(verdicts) == set(EVERYTHING) and all(verdict.selection.low <= 0 for verdict in verdicts.values())
 
 
@@ -116,7 +120,7 @@ def test_too_few_groups_decide_nothing(store, capsys):
         tried = EVERYTHING | {"mirror": mirror}
         predictor, verdicts = decided(store, lambda grey: SLOPE * (specks(grey) - LEVEL), groups=groups, **tried)
         assert predictor.changed_decisions == ({"mirror": 1.0} if mirror else {}) and verdicts == {}
-        assert ("mirrored copies are averaged; other decisions skipped" in capsys.readouterr().out) == mirror
+        assert ("mirrored copies are averaged (both); other decisions skipped" in capsys.readouterr().out) == mirror
 
 
 def test_mirroring_is_switched_off_for_a_network_that_depends_on_orientation(store):
@@ -152,7 +156,7 @@ def test_mirroring_is_not_used_if_training_did_not_flip(store):
     )
     tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
     for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
-        predictor, verdicts = fit_decisions(network, Subset(store, range(24), groups), tried, seed=0, flipped=False)
+        predictor, verdicts = fit_decisions(network, Subset(store, range(24), groups), tried, seed=0, flip="none")
         assert predictor.changed_decisions == {} and verdicts == {}
 
 
@@ -177,16 +181,45 @@ def test_confusions_at_every_threshold_equal_one_by_one_counting(outputs):
 
 def test_the_model_file_keeps_the_decisions(tmp_path):
     model = build_unet(PlannedModel(filters=2, depth=2), 1, 2)
-    decisions = Decisions(mirror=True, temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
+    decisions = Decisions(mirror="horizontal", temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
     write_model(tmp_path / "unet.keras", model, project(decisions=decisions))
     assert read_model(tmp_path / "unet.keras")[1].decisions == decisions
 
 
-def test_mirrored_logits_are_the_mean_of_the_four_mirror_images():
+@pytest.mark.parametrize("mirror", ["horizontal", "vertical", "both"])
+def test_mirrored_logits_are_the_mean_over_the_image_and_its_mirror_images(mirror):
     model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
-    plain, mirrored = Predictor(model, project()), Predictor(model, project(decisions=Decisions(mirror=True)))
+    plain, mirrored = Predictor(model, project()), Predictor(model, project(decisions=Decisions(mirror=mirror)))
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 1), dtype=np.uint8)  # no padding: flips commute with it
-    ways = [(), (0,), (1,), (0, 1)]
-    mean = np.mean([np.flip(plain.logits(np.flip(image, axes).copy()), axes) for axes in ways], axis=0)
+    mean = np.mean([np.flip(plain.logits(np.flip(image, axes).copy()), axes) for axes in WAYS[mirror]], axis=0)
     np.testing.assert_allclose(mirrored.logits(image), mean, atol=1e-5)
     assert np.abs(mirrored.logits(image) - plain.logits(image)).max() > 1e-4
+
+
+def test_mirroring_follows_the_directions_of_training(store):
+    network = Made(
+        build_unet(PlannedModel(filters=2, depth=2), 3, 2),
+        project(mean=[0.0] * 3, std=[1.0] * 3),
+        lambda grey: SLOPE * (grey - LEVEL),
+    )
+    tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
+    for flip in ("horizontal", "vertical", "both"):
+        groups = [str(number) for number in range(24)]
+        predictor, verdicts = fit_decisions(network, Subset(store, range(24), groups), tried, seed=0, flip=flip)
+        assert predictor.project.decisions.mirror == flip and predictor.changed_decisions == {"mirror": 1.0}
+        assert verdicts["mirror"].value == 1
+        few = [str(number % 4) for number in range(24)]
+        predictor, _ = fit_decisions(network, Subset(store, range(24), few), tried, seed=0, flip=flip)
+        assert predictor.project.decisions.mirror == flip
+
+
+@pytest.mark.parametrize(("stored", "mirror"), [(True, "both"), (False, "none"), ("vertical", "vertical")])
+def test_earlier_model_files_averaged_all_mirror_images_or_none(stored, mirror):
+    assert Decisions.model_validate({"mirror": stored}).mirror == mirror
+    assert Decisions.model_validate_json(json.dumps({"mirror": stored})).mirror == mirror
+
+
+@pytest.mark.parametrize("stored", [1, 0, None, "yes", "auto", ["both"]])
+def test_other_values_of_mirror_are_refused(stored):
+    with pytest.raises(ValidationError, match="mirror"):
+        Decisions.model_validate({"mirror": stored})

@@ -59,7 +59,7 @@ def begun(store, folder, **changes):
     """Prepare a training, without any step."""
     chosen = small_params(**changes)
     plan = planned(chosen, *subsets(store))
-    return prepare_training(*subsets(store), plan, chosen.augment, seed=chosen.seed, checkpoints=folder)[0]
+    return prepare_training(*subsets(store), plan, seed=chosen.seed, checkpoints=folder)[0]
 
 
 def weights_of(training):

@@ -1,6 +1,8 @@
 """Keras's earlier weights files: arrays are read in the order of the file, and everything else is refused."""
 
+import contextlib
 import io
+import random
 
 import h5py
 import numpy as np
@@ -127,3 +129,23 @@ def test_truncated_files_are_refused():
     for length in range(0, len(content) - 1, 97):
         with pytest.raises(ValueError):
             read_layers(content[:length])
+
+
+@pytest.mark.parametrize("text", [np.bytes_, None], ids=["fixed length", "any length"])
+def test_changed_bytes_give_arrays_or_a_refusal(text):
+    """No other exception. In a damaged block of texts, HDF5 itself would search without end."""
+    content, rng = write(text=text), random.Random(1)
+    used = [place for place, byte in enumerate(content) if byte]
+    for _ in range(300):
+        changed = bytearray(content)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.choice(used)] = rng.choice([0, 1, 255, rng.randrange(256)])
+        with contextlib.suppress(ValueError):
+            assert sum(array.nbytes for layer in read_layers(bytes(changed)) for array in layer.arrays) < len(content)
+
+
+def test_a_damaged_block_of_texts_is_refused():
+    content = write(text=None)
+    place = content.index(b"a_1/kernel:0") - 8
+    with pytest.raises(ValueError, match="names are damaged"):
+        read_layers(content[:place] + b"\xea" + content[place + 1 :])

@@ -37,7 +37,8 @@ SIDE = {"height": 2000, "width": 2000, "scored": TILE**2}
 
 
 @pytest.mark.parametrize(
-    "larger", [{"filters": 17}, {"depth": 5}, {"crop": 144}, {"batch": 9}, {"channels": 4}, {"classes": 4}, SIDE]
+    "larger",
+    [{"filters": 17}, {"depth": 5}, {"crop": 144}, {"batch": 9}, {"channels": 4}, {"classes": 4}, {"scaled": 9}, SIDE],
 )
 def test_the_estimate_grows_with_every_setting(larger):
     assert peak_bytes(replace(DEFAULT, **larger)) > peak_bytes(DEFAULT)
@@ -85,7 +86,8 @@ def test_settings_are_read_from_the_store(store):
         found = TrainingSize.of(facts, model, **sizes, precision=precision)
         assert found == replace(DEFAULT, crop=64, batch=4, activation=activation, height=70, width=50, scored=64 * 64)
     resized = TrainingSize.of(replace(facts, resize=512), model, **sizes)
-    assert (resized.height, resized.width, resized.scored) == (512, 512, 64 * 64)
+    assert (resized.height, resized.width, resized.scored) == (717, 512, 64 * 64)
+    assert (resized.scaled, TrainingSize.of(facts, model, **sizes).scaled) == (717 * 512, 0)
     large = replace(facts, validation_sizes=[(9000, 9000)], resize=512)
     assert TrainingSize.of(large, model, **sizes).scored == TILE**2
 

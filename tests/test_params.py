@@ -36,7 +36,7 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
         (r"^  lr: \S+", "  lr: .nan", ["train.lr"]),
         (r"^  flip: \S+", "  flip: diagonal", ["augment.flip", "'horizontal'", "diagonal"]),
         (r"^  rotate: \S+", "  rotate: yes", ["augment.rotate", "number", "'yes'"]),
-        (r"^  normalise: \S+", "  normalise: no", ["data.normalise", "'auto', 'dataset' or 'image'"]),
+        (r"^  normalise: \S+", "  normalise: no", ["data.normalise", "'auto', 'dataset', 'image' or 'encoder'"]),
         (r"^  initial: \S+", "  initial: ../other.keras", ["train.initial", "in models/initial/"]),
         (r"^  initial: \S+", "  initial: models/initial/notes.txt", ["train.initial", "a .keras file"]),
         (r"^  test: \S+", "  test: 0.9", ["validation + test must be less than 1"]),

@@ -131,12 +131,13 @@ def test_what_was_decided_is_in_the_model_and_on_record(project):
         decided = json.loads(archive.read("project.json"))["decisions"]
     tried = json.loads((folder / "metrics/train.json").read_text())["decisions"]
     assert {"mirror", "temperature", "min_object"} <= set(tried)
-    plain = {"mirror": 0, "temperature": 1.0, "threshold": 0.5, "min_object": 0, "fill_holes": 0}
+    plain = {"mirror": "none", "temperature": 1.0, "threshold": 0.5, "min_object": 0, "fill_holes": 0}
     for name, verdict in tried.items():
-        assert verdict["value"] == pytest.approx(float(decided[name]), abs=1e-6) and verdict["low"] <= verdict["high"]
+        value = decided["mirror"] != "none" if name == "mirror" else decided[name]
+        assert verdict["value"] == pytest.approx(float(value), abs=1e-6) and verdict["low"] <= verdict["high"]
         kept = verdict["high"] >= 0 if name == "mirror" else verdict["low"] > 0
         assert kept or decided[name] == plain[name]
-    assert decided["mirror"] == (tried["mirror"]["high"] >= 0)
+    assert decided["mirror"] == ("both" if tried["mirror"]["high"] >= 0 else "none")
     test = json.loads((folder / "metrics/test.json").read_text())
     anything = decided != plain
     assert ("decisions" in test) == anything

@@ -28,7 +28,7 @@ def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spre
 
 def plan(found, **changes):
     chosen = changed_params(**(AUTO | changes))
-    return plan_training(found, chosen.data, chosen.model, chosen.train)
+    return plan_training(found, chosen.data, chosen.augment, chosen.model, chosen.train)
 
 
 SHAPES = {
@@ -135,7 +135,8 @@ def test_fewer_epochs_leave_time_for_more_images():
         (256, 256, {"cell": 0.23}, 0),  # nearly whole as it is
         (256, 256, {"face": 0.3125}, 160),
         (128, 128, {"digit": 4}, 96),  # never smaller than a crop
-        (2000, 100, {"seam": 0.6}, 0),  # squeezed twenty times in one direction
+        (2000, 100, {"seam": 0.6}, 0),  # nearly whole as it is
+        (12_000, 600, {"seam": 0.6}, 96),  # long images keep their aspect ratio
         (30_000, 30_000, {"field": 0.007}, 0),  # all of it would lie in memory
         (1000, 1000, {"sky": math.inf}, 0),
         (1000, 1000, {}, 0),
@@ -145,6 +146,7 @@ def test_images_are_resized_if_their_parts_do_not_fit_into_a_patch(height, width
     made = plan(facts(60, height, width, parts=parts))
     assert made.data.resize == made.facts.resize == side
     assert made.data.crop <= (side or max(height, width)) and side % 2**made.model.depth == 0
+    assert made.facts.side == (side or min(height, width))
     by_hand = plan(facts(60, height, width, parts=parts), **{"data.resize": 64})
     assert by_hand.data.resize == 64 and by_hand.choices["data.resize"].why == BY_HAND
 
@@ -191,6 +193,14 @@ def test_the_crop_fits_a_depth_that_is_set(depth, crop):
     assert plan(facts(), **{"model.depth": depth}).data.crop == crop
 
 
+def test_images_that_would_be_enlarged_beyond_memory_are_refused_before_any_work():
+    sizes = [(1000, 1000), (100, 30_000), (60, 9_000), (100, 30_000)]
+    found = replace(facts(), training_sizes=sizes[:2], validation_sizes=sizes[1:])
+    assert plan(found, **{"data.resize": 900}).data.resize == 900
+    with pytest.raises(UserError, match=r"images of 2048 × 307200, 2048 × 614400, more than .* pixels: lower it"):
+        plan(found, **{"data.resize": 2048})
+
+
 def test_contradictions_are_refused():
     with pytest.raises(UserError, match=r"data\.crop \(17\) must be a multiple of 2"):
         plan(facts(), **{"data.crop": 17})
@@ -226,7 +236,7 @@ def test_facts_are_measured_on_training_images_only(store):
     assert found.training_sizes == [(48, 64), (70, 50)] and found.validation_sizes == [(64, 64)]
     assert (found.side, found.pixels) == (49, 48 * 64 + 70 * 50)
     shown = replace(found, resize=32)
-    assert (shown.side, shown.pixels) == (32, 2 * 32 * 32)
+    assert (shown.side, shown.pixels) == (32, 32 * 43 + 45 * 32)
     assert Facts.of(Subset.ungrouped(store, [0]), Subset.ungrouped(store, [1])) == Facts.of(
         Subset.ungrouped(store, [0]), Subset.ungrouped(store, [4])
     )  # sizes repeat every three images
@@ -248,4 +258,4 @@ def test_an_initial_network_decides_its_shape():
     assert made.train.lr < plan(facts()).train.lr
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
-        plan_network(found, chosen.data, chosen.model, 8.0)
+        plan_network(found, chosen.data, chosen.augment, chosen.model, 8.0)

@@ -41,7 +41,7 @@ PROJECT = {
     "std": [4.0] * 3,
     "normalise": "dataset",
     "dtype": "uint8",
-    "resize": 0,
+    "shorter_side": 0,
     "depth": 2,
 }
 
@@ -176,6 +176,17 @@ def test_an_image_with_nan_is_refused(model):
         floats(image)
     with pytest.raises(UserError, match=r"has the shape \(20, 30\)"):
         floats(image[..., 0])
+
+
+def test_an_image_too_long_for_the_scale_of_the_model_does_not_stop_the_others(predictor, images, tmp_path):
+    Image.fromarray(np.zeros((1, 3000, 3), np.uint8)).save(images / "line.png")
+    scaling = predictor.with_decisions()
+    scaling.project = scaling.project.model_copy(update={"shorter_side": 512})
+    prediction = run(scaling, images, tmp_path / "out")
+    assert len(digests(tmp_path / "out")) == 3
+    failed = {Path(finding.file).name: finding for finding in prediction.failed}
+    assert failed.keys() == {*BAD, "line.png"} and "too long" in failed["line.png"].what
+    assert failed["line.png"].setting == "cut it, or train with a lower data.resize"
 
 
 def test_a_full_disk_stops_the_run_and_keeps_finished_results(predictor, images, tmp_path, monkeypatch):

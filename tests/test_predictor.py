@@ -1,5 +1,6 @@
 """Predictions of whole images: any size, tiles without seams, the image's own resolution; the model file."""
 
+import copy
 import hashlib
 import zipfile
 
@@ -13,7 +14,10 @@ from scipy.special import expit, softmax
 import src.model.inference.predictor as infer
 from src.archive.members import PROJECT
 from src.archive.project import Decisions, Project
+from src.data.crops.resample_rows import resample_rows
+from src.data.crops.resize import scaled_size
 from src.errors import UserError
+from src.evaluation.metrics.calibration import probabilities
 from src.model.inference.predictor import Predictor, load_predictor
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model, write_model
@@ -21,17 +25,19 @@ from src.model.network.unet import build_unet
 from src.params import PlannedModel
 from src.plan.tiles import HALO
 
+NAMES = ["background", "cell", "debris"]
+
 
 def project(**changes) -> Project:
     base = {
-        "classes": ["background", "cell"],
+        "classes": NAMES[:2],
         "background": 0,
         "colors": {},
         "mean": [10.0],
         "std": [4.0],
         "normalise": "dataset",
         "dtype": "uint8",
-        "resize": 0,
+        "shorter_side": 0,
         "depth": 2,
     }
     return Project(**(base | changes))
@@ -46,11 +52,27 @@ def model() -> keras.Model:
     return model
 
 
+@pytest.fixture(scope="module")
+def predictors(model) -> dict[int, Predictor]:
+    """Predictors of two and three classes."""
+    keras.utils.set_random_seed(2)
+    three = build_unet(PlannedModel(filters=4, depth=2), 1, 3)
+    three(np.random.default_rng(0).normal(size=(4, 32, 32, 1)), training=True)
+    return {2: Predictor(model, project()), 3: Predictor(three, project(classes=NAMES))}
+
+
+def scaling(predictor, shorter_side, tile=infer.TILE) -> Predictor:
+    """The same predictor with the same graph, whose images are scaled."""
+    other = copy.copy(predictor)
+    other.project, other.tile = predictor.project.model_copy(update={"shorter_side": shorter_side}), tile
+    return other
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (37, 23), (64, 64)])
-@pytest.mark.parametrize("resize", [0, 32])
-def test_predictions_have_the_size_of_the_image(model, size, resize):
+@pytest.mark.parametrize("shorter_side", [0, 2, 32])
+def test_predictions_have_the_size_of_the_image(model, size, shorter_side):
     image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
-    predictor = Predictor(model, project(resize=resize))
+    predictor = Predictor(model, project(shorter_side=shorter_side))
     assert predictor.logits(image).shape == (*size, 1)
     prediction = predictor(image)
     assert prediction.shape == size and prediction.dtype == np.uint8 and set(np.unique(prediction)) <= {0, 1}
@@ -87,7 +109,7 @@ def test_the_halo_covers_the_receptive_field(depth):
 def test_predictors_with_other_decisions_share_one_graph(model):
     image = np.random.default_rng(0).integers(0, 256, (20, 31, 1), dtype=np.uint8)
     first = Predictor(model, project())
-    second = first.with_decisions(mirror=True, threshold=0.3)
+    second = first.with_decisions(mirror="both", threshold=0.3)
     third = second.with_default_decisions()
     found = [predictor(image) for predictor in (first, second, third)]
     assert first._graph.experimental_get_tracing_count() == 1
@@ -123,10 +145,9 @@ def test_folding_in_another_precision_leaves_the_global_precision_unchanged(mode
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities_add_up_and_follow_the_temperature(classes):
-    names = ["background", "cell", "debris"][:classes]
     keras.utils.set_random_seed(0)
     network = build_unet(PlannedModel(filters=4, depth=2), 1, classes)
-    warm = project(classes=names, decisions=Decisions(temperature=3.0))
+    warm = project(classes=NAMES[:classes], decisions=Decisions(temperature=3.0))
     image = np.random.default_rng(0).integers(0, 256, (21, 34, 1), dtype=np.uint8)
     logits, found = Predictor(network, warm).logits(image), Predictor(network, warm).probabilities(image)
     assert found.shape == (21, 34, classes) and found.dtype == np.float32
@@ -165,18 +186,62 @@ def test_an_image_of_another_kind_is_refused(model, image, words):
         Predictor(model, project())(image)
 
 
-def test_enlarged_logits_equal_those_of_opencv():
-    logits = np.random.default_rng(0).normal(size=(16, 16, 3)).astype(np.float32)
-    whole = cv2.resize(logits, (53, 41))
-    parts = [infer.enlarge_logits(logits, slice(top, min(top + 7, 41)), 41, 53) for top in range(0, 41, 7)]
-    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+SCALED = [((100, 3000), 64), ((3, 500), 2), ((131, 97), 53), ((40, 61), 90), ((500, 7), 5), ((150, 203), 150)]
 
 
-def test_logits_of_255_classes_can_be_enlarged():
-    logits = np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32)
-    found = infer.enlarge_logits(logits, slice(0, 41), 41, 53)
+@pytest.mark.parametrize(("size", "shorter_side"), SCALED)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_tiles_do_not_change_the_logits_of_scaled_images(predictors, size, shorter_side, classes):
+    """Down, up and not at all, odd sizes, long images: 64 × 1920 pixels are two tiles even as they come."""
+    image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
+    whole = scaling(predictors[classes], shorter_side, tile=4096).logits(image)
+    assert whole.shape == (*size, 1 if classes == 2 else 3)
+    for tile in (64, infer.TILE):
+        np.testing.assert_allclose(scaling(predictors[classes], shorter_side, tile).logits(image), whole, atol=1e-3)
+
+
+@pytest.mark.parametrize(("size", "shorter_side"), SCALED)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_of_the_scaled_image_are_resampled(predictors, size, shorter_side, classes, monkeypatch):
+    """Held against OpenCV on the whole image; strips of a few rows change nothing."""
+    image = np.random.default_rng(0).integers(0, 256, (*size, 1), dtype=np.uint8)
+    height, width = scaled_size(*size, shorter_side)
+    method = (cv2.INTER_CUBIC, cv2.INTER_AREA) if height > size[0] else (cv2.INTER_AREA, cv2.INTER_LINEAR)
+    small = cv2.resize(image, (width, height), interpolation=method[0])[..., None]
+    resampled = cv2.resize(predictors[classes].probabilities(small), size[::-1], interpolation=method[1])
+    monkeypatch.setattr(infer, "TILE", 60)
+    predictor = scaling(predictors[classes], shorter_side)
+    found = predictor.probabilities(image)
+    np.testing.assert_allclose(found, resampled, atol=2e-5)
+    assert np.ptp(found[..., 1]) > 0.05  # so it could fail
+    np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
+    for temperature in (0.5, 3.0):  # calibration acts on what was resampled
+        warm = predictor.with_decisions(temperature=temperature)
+        expected = resampled ** (1 / temperature) / (resampled ** (1 / temperature)).sum(axis=2, keepdims=True)
+        np.testing.assert_allclose(warm.probabilities(image), expected, atol=1e-4)
+        np.testing.assert_array_equal(warm.logits(image), predictor.logits(image))
+
+
+def test_confident_probabilities_become_finite_logits_and_back():
+    logits = np.array([[[-200.0, 0.0, 200.0], [-30.0, -20.0, 25.0], [1.0, 2.0, 3.0]]], np.float32)
+    for one in (logits, logits[..., :1], logits[..., 2:]):
+        found = infer.logits_of_probabilities(probabilities(one), one.shape[-1])
+        assert found.shape == one.shape and np.isfinite(found).all()
+        np.testing.assert_allclose(probabilities(found), probabilities(one), atol=1e-6)
+    two = np.array([[[-80.0], [-17.0], [0.0], [17.0], [80.0]]], np.float32)  # symmetric beyond the digits of 1 - p
+    np.testing.assert_allclose(infer.logits_of_probabilities(probabilities(two), 1), two, rtol=1e-5)
+
+
+def test_probabilities_of_255_classes_can_be_resampled():
+    predicted = softmax(np.random.default_rng(0).normal(size=(16, 16, 255)).astype(np.float32), axis=2)
+    found = resample_rows(predicted, slice(0, 41), 41, 53)
     assert found.shape == (41, 53, 255)
-    np.testing.assert_allclose(found[..., 200], cv2.resize(logits[..., 200], (53, 41)), atol=1e-5)
+    np.testing.assert_allclose(found[..., 200], cv2.resize(predicted[..., 200], (53, 41)), atol=1e-6)
+
+
+def test_an_image_too_long_to_be_scaled_is_refused(model):
+    with pytest.raises(UserError, match="more than 268,435,456: cut the image"):
+        Predictor(model, project(shorter_side=4096))(np.zeros((1, 100, 1), np.uint8))
 
 
 def test_equal_models_are_equal_files_and_load_back(model, tmp_path):

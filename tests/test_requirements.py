@@ -1,5 +1,6 @@
-"""The requirements for GPUs: the same versions, and NVIDIA's libraries."""
+"""Requirements beside requirements.txt: those for GPUs have the same versions, those for encoders nothing heavy."""
 
+from src.pretrained.sources import REQUIREMENTS, SOURCES
 from tests.closure import ROOT
 
 
@@ -19,3 +20,10 @@ def test_one_version_of_tensorflow_is_asked_for():
     (plain,) = [line.split()[0] for line in lines("requirements.in") if line.startswith("tensorflow")]
     asked = {line.split("#")[0].strip() for line in lines("requirements-gpu.in") if not line.startswith("#")}
     assert asked == {"-r requirements.in", plain.replace("tensorflow", "tensorflow[and-cuda]")}
+
+
+def test_pretrained_weights_are_one_optional_package_that_the_tests_have_too():
+    (package,) = lines("requirements-encoders.txt")
+    assert package in lines("tests/requirements.txt") and package not in lines("requirements.txt")
+    name = SOURCES["efficientnet_lite0"].place
+    assert package.startswith(f"{name}==") and REQUIREMENTS == "requirements-encoders.txt"

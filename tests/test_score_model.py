@@ -32,7 +32,7 @@ def model(tmp_path_factory):
         std=[4.0],
         normalise="dataset",
         dtype="uint8",
-        resize=0,
+        shorter_side=0,
         depth=1,
     )
     write_model(path, network, project)

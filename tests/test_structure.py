@@ -14,18 +14,25 @@ from tests.form import places
 STAGES = ("prepare", "split", "augment", "train", "evaluate", "visualize")
 TOOLS = sorted(path.stem for path in ROOT.glob("tools/*.py") if path.name != "__init__.py")
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-COMMON = {"src.params", "src.section", "src.errors", "src.files"}  # of src itself, shared by the packages
+COMMON = {
+    "src.params",
+    "src.encoders",
+    "src.section",
+    "src.errors",
+    "src.files",
+}  # of src itself, shared by the packages
 BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
     "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
+    "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
-    | {"src.model", "src.archive", "src.plan", "src.evaluation", "src.progress", "cv2", "filelock"}
+    | {"src.model", "src.archive", "src.plan", "src.pretrained", "src.evaluation", "src.progress", "cv2", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
@@ -69,7 +76,7 @@ def test_deps_are_the_packages_that_the_stage_imports(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_converters_cards_and_tools_make_no_stage_stale(stage):
-    apart = ("src/convert", "src/report/card", "tools", "docs", "README")
+    apart = ("src/convert", "src/pretrained", "src/model/pretrained", "src/report/card", "tools", "docs", "README")
     assert not [dep for dep in declared(stage, "deps") if dep.startswith(apart)]
 
 

@@ -14,7 +14,7 @@ import tools.plan
 from src.data.splits.divide import split
 from src.data.store.subsets import write_splits
 from src.model.training.timing import Timing
-from src.params import PlannedData, PlannedModel, PlannedTrain, load
+from src.params import PlannedAugment, PlannedData, PlannedModel, PlannedTrain, load
 from src.plan.plan import BY_HAND
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.test_commands import run
@@ -24,7 +24,12 @@ from tests.test_write_setting import differing
 TEXT = (ROOT / "params.yaml").read_text()
 PLANNED = {
     f"{name}.{key}"
-    for name, part in (("data", PlannedData), ("model", PlannedModel), ("train", PlannedTrain))
+    for name, part in (
+        ("data", PlannedData),
+        ("augment", PlannedAugment),
+        ("model", PlannedModel),
+        ("train", PlannedTrain),
+    )
     for key in part.__annotations__
 }
 SET = {"data.crop": "16", "model.filters": "4", "train.batch": "4"}  # by hand, in the project of these tests

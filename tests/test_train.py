@@ -64,7 +64,7 @@ def test_validation_is_measured_over_whole_images(store, params):
         std=[3.0] * 3,
         normalise="dataset",
         dtype="uint8",
-        resize=0,
+        shorter_side=0,
         depth=2,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)

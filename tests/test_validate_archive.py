@@ -376,7 +376,9 @@ PROJECTS = [
     ({"depth": 3}, ".*depth: 3, the network has 2"),
     ({"depth": 60}, ".*depth"),
     ({"dtype": "object"}, ".*dtype"),
-    ({"resize": 10**9}, ".*resize"),
+    ({"shorter_side": 10**9}, ".*shorter_side"),
+    ({"shorter_side": 0.5}, ".*shorter_side"),
+    ({"resize": 0}, r".*resize: no such key"),
     ({"normalise": "none"}, ".*normalise"),
     ({"decisions": {"temperature": 0.0}}, ".*temperature"),
     ({"plan": {"model.filters": {"value": 10**9, "why": ""}}}, ".*model.filters: 1000000000, the network has 4"),
@@ -388,6 +390,31 @@ PROJECTS = [
 def test_a_project_json_that_does_not_fit_is_refused(hostile, members, changes, words):
     told = json.loads(members[PROJECT]) | changes
     refused(hostile({PROJECT: json.dumps(told)}), words)
+
+
+def earlier(members, side) -> str:
+    """project.json of a version in which `resize` was the side of a square."""
+    told = json.loads(members[PROJECT])
+    assert told.pop("shorter_side") == 0
+    return json.dumps(told | {"resize": side})
+
+
+def test_files_of_earlier_versions_whose_images_kept_their_size_are_read(hostile, members):
+    found = validate_archive(hostile({PROJECT: earlier(members, 0)}))
+    assert found == validate_archive(hostile()) and found.project.shorter_side == 0
+
+
+def test_files_of_earlier_versions_that_saw_squares_are_refused_with_the_remedy(hostile, members):
+    path = hostile({PROJECT: earlier(members, 160)})
+    expected = f"{path}: this model saw images as squares of 160 × 160 pixels; .* train it anew"
+    for read in (validate_archive, read_model):
+        with pytest.raises(UserError, match=f"^{expected}$"):
+            read(path)
+
+
+@pytest.mark.parametrize("side", [False, 0.0, "0", None, [0]])
+def test_other_values_of_the_earlier_key_are_no_earlier_version(hostile, members, side):
+    refused(hostile({PROJECT: earlier(members, side)}), ".*resize: no such key")
 
 
 def test_a_file_is_validated_before_keras_opens_it(hostile, members, monkeypatch):

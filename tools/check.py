@@ -13,7 +13,9 @@ def main(arguments: argparse.Namespace) -> None:
     from src import params
     from src.data.checks.dataset_checks import check_dataset
     from src.data.splits.advice import preview_split
+    from src.data.splits.scene_cuts import group_rows
     from src.data.store.prepare import checked_dataset
+    from src.files import write_csv
     from src.report.text.check_report import report_findings
     from src.reproduction.workspace.untracked_files import warn_of_untracked
     from src.section import validate
@@ -25,6 +27,11 @@ def main(arguments: argparse.Namespace) -> None:
     report_findings(result, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     preview = preview_split(checked_dataset(result), read.split)
     print(*preview.lines, sep="\n")
+    if preview.groups:
+        table, count = arguments.out / "groups.csv", len(set(preview.groups.values()))
+        write_csv(table, group_rows(preview.groups), ["image", "group"])
+        print(f"  → proposed table: {table}, {count} groups of consecutive images that resemble each other")
+        print("    look at it, copy it beside dataset.yaml, and set group to groups.csv:group")
     warn_of_untracked(arguments.folder)
     print(f"all findings: {arguments.out / 'checks.csv'}", flush=True)
     if preview.error:

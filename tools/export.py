@@ -1,9 +1,10 @@
 """Export the model for programs that do not have this project: SavedModel, ONNX, LiteRT.
 
 Each export is one function from pixels in the number type of the training images, such as uint8, to probabilities.
-Scaling, normalisation, padding to any height and width, mirroring and temperature are included. All arithmetic is in
-float32. The file also contains the names of the classes and the other metadata, as JSON. The JSON names the steps that
-are not included: threshold, small objects and holes.
+Normalisation, padding to any height and width, mirroring and temperature are included. All arithmetic is in float32.
+The file also contains the names of the classes and the other metadata, as JSON. The JSON names the steps that are not
+included: threshold, small objects and holes; with data.resize also scaling, resampling to the image's size and
+temperature.
 
 Each export is run on the test images and compared with the Keras model. An export that differs by more than 0.001 in
 any probability is not written. The comparison is printed, and written as export.md.
@@ -35,10 +36,10 @@ what is written, for models/unet.keras:
 
 all formats: input "image" [n, height, width, channels], output "probabilities" float32 [n, height, width, classes],
 also for two classes. The signature in SavedModel and LiteRT is "serving_default". The number of images, height and
-width are free; with data.resize, height and width are that number. LiteRT: get_signature_runner() sets the shape. Its
-memory grows with the number of mirrored copies, so pass large images in parts.
+width are free; with data.resize, scale each image to that shorter side first. LiteRT: get_signature_runner() sets the
+shape. Its memory grows with the number of mirrored copies, so pass large images in parts.
 
-ONNX without TensorFlow (pip install onnxruntime pillow):
+ONNX without TensorFlow (pip install onnxruntime pillow), for a model without data.resize:
 {ONNX_EXAMPLE}
 TensorFlow Serving:
 docker run -p 8501:8501 -v "$PWD/exports/unet:/models/unet" -e MODEL_NAME=unet tensorflow/serving

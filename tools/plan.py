@@ -30,6 +30,7 @@ MEASURED = 16  # validation images that are timed
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
+    from src.data.splits.split_warnings import validation_warning
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
     from src.errors import UserError
@@ -49,6 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
         write_setting(PARAMS, "train", "steps", steps)
         read = params.load(PARAMS)
     print(plan_of(read, facts))
+    if warning := validation_warning(trained, validated, read.data.source):
+        print(f"\n{warning}")
 
 
 def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Subset", validated: "Subset") -> int:
@@ -74,7 +77,7 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
     asked = read.model_copy(update={"train": read.train.model_copy(update={"steps": "auto", "epochs": "auto"})})
     plan = plan_of(asked, facts)
     timed = subsample(validated, MEASURED)
-    timing = measure_timing(trained, timed, plan, read.augment, read.seed)
+    timing = measure_timing(trained, timed, plan, read.seed)
 
     def validations(steps: int) -> tuple[int, int]:
         pixels, train = steps * plan.train.batch * plan.data.crop**2, read.train
@@ -99,7 +102,7 @@ def steps_that_fit(minutes: float, read: "Params", facts: "Facts", trained: "Sub
 def plan_of(read: "Params", facts: "Facts") -> "Plan":
     from src.plan.plan import plan_training
 
-    return plan_training(facts, read.data, read.model, read.train)
+    return plan_training(facts, read.data, read.augment, read.model, read.train)
 
 
 def positive(text: str) -> float:

@@ -96,6 +96,8 @@ def batches(setting: Setting) -> Iterator[tuple[Any, Any]]:
     read, store = params.load(), Store(Path(setting.store))
     everything = Subset.ungrouped(store, range(len(store)))
     facts, asked = Facts.of(everything, everything), {"resize": 0, "crop": setting.side, "oversample_rare": 0.5}
-    seen = plan_network(facts, read.data.model_copy(update=asked), planned(setting), read.train.memory_gib)
-    patches = Patches(everything, seen.data, read.augment, read.seed, encoder=seen.model.encoder)
+    seen = plan_network(
+        facts, read.data.model_copy(update=asked), read.augment, planned(setting), read.train.memory_gib
+    )
+    patches = Patches(everything, seen.data, seen.augment, read.seed, encoder=seen.model.encoder)
     yield from patches.batches(((1, number) for number in count()), setting.batch)

@@ -71,4 +71,4 @@ class Contestant:
 def project(depth: int) -> Project:
     statistics = {"mean": [10.0] * CHANNELS, "std": [3.0] * CHANNELS, "normalise": "dataset"}
     classes = {"classes": ["background", "foreground"], "background": 0, "colors": {}}
-    return Project.model_validate(statistics | classes | {"dtype": "uint8", "resize": 0, "depth": depth})
+    return Project.model_validate(statistics | classes | {"dtype": "uint8", "shorter_side": 0, "depth": depth})

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, StoredValue
 from src.encoders import DEEPEST
-from src.params import Depth, Encoder
+from src.params import Depth, Encoder, Flip
 from src.section import Section
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -14,24 +14,42 @@ Spread = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR.pattern}$")]
 Side = Annotated[int, Field(ge=0, le=16384)]
 MOST_CHANNELS, MOST_CLASSES = 16, 255
+MIRRORED_AXES: dict[Flip, list[tuple[int, ...]]] = {
+    "none": [()],
+    "horizontal": [(), (2,)],
+    "vertical": [(), (1,)],
+    "both": [(), (1,), (2,), (1, 2)],
+}
 
 
 class Decisions(Section):
     """How logits become classes; src/model/decisions/fit_decisions.py chooses this on the validation images.
 
     Attributes:
-        mirror: average the logits over the image and its three mirror images (test-time augmentation).
+        mirror: average the logits over the image and its mirror images (test-time augmentation): none, the one that is
+            mirrored horizontally or vertically, or both of these and the one that is turned by 180 degrees.
         temperature: the logits are divided by it before they become probabilities.
         threshold: with two classes, a pixel is foreground if its probability is above this.
         min_object: components of fewer pixels take the class around them; 0: none.
         fill_holes: holes in the foreground of fewer pixels take the class around them; 0: none.
     """
 
-    mirror: bool = False
+    mirror: Flip = "none"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     min_object: Annotated[int, Field(ge=0)] = 0
     fill_holes: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("mirror", mode="before")
+    @classmethod
+    def of_earlier_models(cls, mirror: object) -> object:
+        """Earlier models averaged all mirror images, or none."""
+        return {True: "both", False: "none"}[mirror] if isinstance(mirror, bool) else mirror
+
+    @property
+    def mirrored_axes(self) -> list[tuple[int, ...]]:
+        """The axes of [n, height, width, channels] along which each averaged copy is mirrored; () is the image."""
+        return MIRRORED_AXES[self.mirror]
 
 
 class PlannedSetting(Section):
@@ -60,7 +78,8 @@ class Project(Section):
         normalise: dataset: by `mean` and `std`; image: each image by its own mean and standard deviation; encoder: as
             the weights of the encoder expect (src/encoders.py).
         dtype: number type of the images.
-        resize: the network sees each image as a square with this side in pixels; 0: images keep their size.
+        shorter_side: the network sees each image scaled to this shorter side in pixels, with the aspect ratio kept; 0:
+            images keep their size.
         encoder: model.encoder of the training.
         depth: how often the network halves the resolution.
         plan: setting → its value in training and the reason (src/plan/plan.py).
@@ -76,7 +95,7 @@ class Project(Section):
     std: list[Spread]
     normalise: Literal["dataset", "image", "encoder"]
     dtype: Literal["uint8", "uint16", "float32"]
-    resize: Side
+    shorter_side: Side
     encoder: Encoder = "plain"
     depth: Depth
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from src.archive.earlier_versions import EarlierVersion, in_present_keys
 from src.archive.members import CONFIG, METADATA, PROJECT, WEIGHTS, read_members
 from src.archive.network import Json, Network, read_network
 from src.archive.project import Project
@@ -45,16 +46,19 @@ def validate_archive(path: Path) -> Archive:
     Nothing in the file is run. No array is made, whatever size the config or the HDF5 file names.
 
     Raises:
-        UserError: the file is not one that this project saves; the message says what differs.
+        UserError: the file is not one that this project saves, or one of an earlier version; the message says what
+            differs.
     """
     try:
         members = read_members(path)
         _json(members, METADATA)
         config = _json(members, CONFIG)
-        project = validate(Project, _json(members, PROJECT), Path(PROJECT))
+        project = validate(Project, in_present_keys(_json(members, PROJECT)), Path(PROJECT))
         network = read_network(config, project.encoder)
         _compare_project(project, network)
         stored = _compare_weights(network, members[WEIGHTS])
+    except EarlierVersion as error:
+        raise UserError(f"{path}: {error}") from None
     except (UserError, *REFUSED) as error:
         kind = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
         lines = f"{kind}{error}".split("\n")

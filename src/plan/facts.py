@@ -1,17 +1,19 @@
 """Collect the facts from which the plan follows: sizes, classes and intensities of images, and the initial network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
 from src.data.crops.normalise import FLAT
+from src.data.crops.resize import scaled_size
 from src.data.crops.sampling import rare_classes
 from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
 from src.plan.object_sizes import typical_sizes
+from src.plan.uprightness import Layout, measure_layout
 
 Size = tuple[int, int]  # height and width in pixels
 
@@ -29,7 +31,9 @@ class Facts:
         exposure: How much the brightness of images differs, see `exposure`.
         parts: The size of the parts of each foreground class, see `typical_sizes` in src/plan/object_sizes.py.
         initial: The network from whose weights training starts, or None.
-        resize: data.resize, once it is planned; 0 if images keep their size.
+        resize: data.resize, once it is planned: the shorter side in pixels that the network sees; 0 if images keep
+            their size.
+        layout: Where the classes lie in the images, see src/plan/uprightness.py.
         dtype: The number type of the images.
     """
 
@@ -42,6 +46,7 @@ class Facts:
     parts: Mapping[str, float]
     initial: Initial | None = None
     resize: int = 0
+    layout: Layout = field(default_factory=Layout)
     dtype: DtypeName = "uint8"
 
     @classmethod
@@ -66,6 +71,7 @@ class Facts:
             exposure(trained.records),
             typical_sizes(trained),
             initial_network(initial),
+            layout=measure_layout(trained),
             dtype=trained.store.dtype_name,
         )
 
@@ -79,9 +85,15 @@ class Facts:
         """The median of the training images' shorter sides in pixels, in the size that the network sees."""
         return int(np.median([min(self.network_size(size)) for size in self.training_sizes]))
 
+    @property
+    def largest_scaled(self) -> int:
+        """The number of pixels of the largest image, in the size that the network sees."""
+        sizes = map(self.network_size, [*self.training_sizes, *self.validation_sizes])
+        return max(height * width for height, width in sizes)
+
     def network_size(self, size: Size) -> Size:
         """Return the size in which the network sees an image of this size."""
-        return (self.resize, self.resize) if self.resize else size
+        return scaled_size(*size, self.resize)
 
 
 def exposure(records: Sequence[Record]) -> float:

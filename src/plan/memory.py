@@ -48,6 +48,7 @@ class TrainingSize:
         height: Height in pixels of the validation image that takes most memory, in the size that the network sees.
         width: Width of that image.
         scored: Most pixels, at an image's own resolution, that are scored together.
+        scaled: Pixels of the largest scaled image, which lies in memory as a whole; 0 without data.resize.
     """
 
     encoder: Encoder
@@ -61,6 +62,7 @@ class TrainingSize:
     height: int
     width: int
     scored: int
+    scaled: int = 0
 
     @classmethod
     def of(cls, facts: Facts, model: PlannedModel, *, crop: int, batch: int, precision: Precision = "float32") -> Self:
@@ -80,8 +82,9 @@ class TrainingSize:
         scored = min(max(height * width for height, width in facts.validation_sizes), TILE**2)
         activation = FLOAT if precision == "float32" else FLOAT // 2
         classes = len(facts.classes)
+        scaled = facts.largest_scaled if facts.resize else 0
         network = (model.encoder, model.filters, depth)
-        return cls(*network, crop, batch, facts.channels, classes, activation, height, width, scored)
+        return cls(*network, crop, batch, facts.channels, classes, activation, height, width, scored, scaled)
 
     @property
     def features(self) -> list[int]:
@@ -153,7 +156,7 @@ def format_gib(size: int) -> str:
 def peak_bytes(size: TrainingSize) -> int:
     """Estimate the peak of the process: in a training step, or in validation if that needs more."""
     copies = WEIGHT_COPIES * FLOAT * parameters(size)
-    return BASE + copies + batches_bytes(size) + max(step_bytes(size), validation_bytes(size))
+    return BASE + copies + batches_bytes(size) + scaled_bytes(size) + max(step_bytes(size), validation_bytes(size))
 
 
 def parameters(size: TrainingSize) -> int:
@@ -176,6 +179,11 @@ def batches_bytes(size: TrainingSize) -> int:
     """Bytes of batches of float32 images and uint8 masks: prepared, in the making (patches, stack) and in use (two)."""
     pixels = size.batch * size.crop**2
     return (AHEAD + 4) * pixels * (size.channels * FLOAT + 1)
+
+
+def scaled_bytes(size: TrainingSize) -> int:
+    """Bytes of a whole scaled image, and in validation of its float32 probabilities, which are resampled afterwards."""
+    return size.scaled * FLOAT * (size.channels + size.classes)
 
 
 def step_bytes(size: TrainingSize) -> int:

@@ -5,9 +5,20 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from src.archive.project import PlannedSetting
-from src.errors import UserError
-from src.params import Data, Model, PlannedData, PlannedModel, PlannedTrain, Train, check_crop
-from src.plan import rules
+from src.data.crops.resize import MOST_PIXELS
+from src.errors import UserError, some
+from src.params import (
+    Augment,
+    Data,
+    Model,
+    PlannedAugment,
+    PlannedData,
+    PlannedModel,
+    PlannedTrain,
+    Train,
+    check_crop,
+)
+from src.plan import rules, uprightness
 from src.plan.facts import Facts
 
 Value = TypeVar("Value", bound=int | float | str)
@@ -48,12 +59,14 @@ class NetworkPlan:
     Attributes:
         facts: The facts from which the plan follows, with the planned `resize`.
         data: The planned section `data`.
+        augment: The planned section `augment`.
         model: The planned section `model`.
         choices: Name of the setting in params.yaml → its value and the reason.
     """
 
     facts: Facts
     data: PlannedData
+    augment: PlannedAugment
     model: PlannedModel
     choices: Mapping[str, PlannedSetting]
 
@@ -75,16 +88,17 @@ class Plan(NetworkPlan):
 
     def __str__(self) -> str:
         """A table of setting, value and reason."""
-        width = max(map(len, self.choices))
-        return "\n".join(f"{key:<{width}}  {one.value!s:>7}  {one.why}" for key, one in self.choices.items())
+        width, values = max(map(len, self.choices)), max(len(str(one.value)) for one in self.choices.values())
+        return "\n".join(f"{key:<{width}}  {one.value!s:>{values}}  {one.why}" for key, one in self.choices.items())
 
 
-def plan_network(facts: Facts, data: Data, model: Model, gib: float) -> NetworkPlan:
+def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: float) -> NetworkPlan:
     """Plan the network and the patches that it sees.
 
     Args:
         facts: The facts of the training.
         data: The section `data` of params.yaml.
+        augment: The section `augment` of params.yaml.
         model: The section `model` of params.yaml.
         gib: train.memory_gib.
 
@@ -99,6 +113,7 @@ def plan_network(facts: Facts, data: Data, model: Model, gib: float) -> NetworkP
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
     facts = replace(facts, resize=resize)
+    _refuse_too_large(facts)
     if initial:
         _refuse_another(model, initial.model)
         depth = choose("model.depth", "auto", lambda: (initial.model.depth, OF_INITIAL))
@@ -115,22 +130,25 @@ def plan_network(facts: Facts, data: Data, model: Model, gib: float) -> NetworkP
     rare = choose("data.oversample_rare", data.oversample_rare, lambda: rules.rare(facts))
     numbers = {"normalise": normalise, "resize": resize, "crop": crop, "oversample_rare": rare}
     planned = PlannedData.model_validate(data.model_dump() | numbers)
-    return NetworkPlan(facts, planned, planned_model, choices.made)
+    flip = choose("augment.flip", augment.flip, lambda: uprightness.flip(facts.layout))
+    flipped = PlannedAugment.model_validate(augment.model_dump() | {"flip": flip})
+    return NetworkPlan(facts, planned, flipped, planned_model, choices.made)
 
 
-def plan_training(facts: Facts, data: Data, model: Model, train: Train) -> Plan:
+def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, train: Train) -> Plan:
     """Plan a training.
 
     Args:
         facts: The facts of the training.
         data: The section `data` of params.yaml.
+        augment: The section `augment` of params.yaml.
         model: The section `model` of params.yaml.
         train: The section `train` of params.yaml.
 
     Raises:
         UserError: See `plan_network`. Or a batch would have a single value per filter at the bottom of the network.
     """
-    network = plan_network(facts, data, model, train.memory_gib)
+    network = plan_network(facts, data, augment, model, train.memory_gib)
     choices, crop, facts = Choices(dict(network.choices)), network.data.crop, network.facts
     choose, depth = choices.choose, network.model.depth
     batch = choose("train.batch", train.batch, lambda: rules.batch(facts, network.model, crop, train.memory_gib))
@@ -157,12 +175,20 @@ def plan_training(facts: Facts, data: Data, model: Model, train: Train) -> Plan:
         "warmup": warmup,
     }
     planned = PlannedTrain.model_validate(train.model_dump() | numbers)
-    return Plan(facts, network.data, network.model, choices.made, planned)
+    return Plan(facts, network.data, network.augment, network.model, choices.made, planned)
 
 
 def _resize(facts: Facts, data: Data) -> tuple[int, str]:
     """An initial network keeps its own resolution, since what it learned holds only there."""
     return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
+
+
+def _refuse_too_large(facts: Facts) -> None:
+    """Raise `UserError` if data.resize would enlarge images beyond what memory can hold as a whole."""
+    sizes = map(facts.network_size, {*facts.training_sizes, *facts.validation_sizes}) if facts.resize else []
+    if wrong := sorted(f"{height} × {width}" for height, width in sizes if height * width > MOST_PIXELS):
+        most = f"more than {MOST_PIXELS:,} pixels"
+        raise UserError(f"data.resize: {facts.resize} would make images of {some(wrong, show=str)}, {most}: lower it")
 
 
 def _refuse_another(model: Model, initial: PlannedModel) -> None:

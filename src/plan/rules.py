@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from src import encoders
 from src.params import Encoder, Model, PlannedModel
 from src.plan.facts import Facts
@@ -25,8 +23,7 @@ DEEPEST = 4  # the deepest network that was tried; also the limit for patches se
 PART = 0.5  # of a patch's side: the patch shows parts of this size whole, with their surroundings
 VISIBLE = 4  # pixels that the smallest parts must keep to be seen; for a strip, twice its width
 WORTH = 0.75  # of the resolution: a smaller reduction is not worth the loss of detail
-LONGEST = 2.0  # ratio of sides up to which images are resized to squares
-RESIZED = 2048  # pixels: largest side to which images are resized, since a resized image lies in memory as a whole
+RESIZED = 2048  # pixels: largest shorter side that is chosen, since a scaled image lies in memory as a whole
 WIDTH = 16  # filters: the width with which two cores learn most in minutes
 EXPOSURE = 10.0  # see `exposure`; far more than in images of one kind of microscope, camera or satellite
 RARE = 0.5  # share of patches that are centred on a rare class
@@ -39,7 +36,7 @@ FEWEST_VALIDATED = 16  # images: fewer say too little about the others
 VALIDATION = 0.15  # largest cost of validation, as a share of the work of training
 ROUNDING = 1e-6
 PREDICTING = 1 / 3  # work of predicting and scoring a pixel, relative to training on it
-SCORING = 0.04  # work of enlarging and scoring a pixel of an image that the network sees smaller, relative to training
+SCORING = 0.04  # work of resampling and scoring a pixel of an image that the network sees scaled, relative to training
 RATE = (
     2e-3  # for Adam with `BATCH`; scaled with the root of the batch (Malladi et al., https://arxiv.org/abs/2205.10287)
 )
@@ -76,7 +73,12 @@ def recipe(encoder: Encoder) -> Recipe:
 
 
 def no_encoder_scaling(facts: Facts, model: Model) -> str:
-    """Return why images cannot be scaled as the weights of an encoder expect; "" if they can."""
+    """Return why images cannot be scaled as the weights of an encoder expect; "" if they can.
+
+    Args:
+        facts: The facts of the training.
+        model: The section `model`.
+    """
     if model.encoder == "plain":
         return "the plain encoder has no such weights"
     return "images of float numbers have no fixed range" if facts.dtype == "float32" else ""
@@ -96,7 +98,7 @@ def normalise(facts: Facts, model: Model) -> tuple[str, str]:
 
 
 def resize(facts: Facts, crop: OrAuto) -> tuple[int, str]:
-    """Choose data.resize: a size at which a patch shows typical parts whole; 0 where it nearly does already.
+    """Choose data.resize: a shorter side at which a patch shows typical parts whole; 0 where it nearly does already.
 
     Typical are the parts of the class with the median size. If they would leave other parts fewer than `VISIBLE`
     pixels, the smallest parts decide.
@@ -120,9 +122,7 @@ def resize(facts: Facts, crop: OrAuto) -> tuple[int, str]:
     if wanted > facts.side * WORTH:
         return 0, parts
     if wanted > RESIZED:
-        return 0, f"{parts}; set it by hand if images of {wanted} pixels fit into memory"
-    if np.median([max(sides) / min(sides) for sides in facts.training_sizes]) > LONGEST:
-        return 0, f"{parts}, but the images are too long to be resized to squares"
+        return 0, f"{parts}; set it by hand if images with a shorter side of {wanted} pixels fit into memory"
     return wanted, f"{parts}: at this size a patch shows them whole, with their surroundings"
 
 

@@ -1,8 +1,8 @@
 """How large images are cut into tiles for prediction. The memory estimate, the plan and the prediction depend on it."""
 
 TILE = 1024  # pixels: larger images are predicted in tiles of this side
-# Times 2 ** depth pixels around a tile. That is the receptive field of the network with the plain encoder, so tiles change
-# no result. The other encoders see further (up to about 500 pixels, or the whole tile), so their tiles are blended.
+# Times 2 ** depth pixels around a tile. With the plain encoder that is the receptive field of the network, so tiles
+# change no result. The other encoders see further (up to about 500 pixels, or the whole tile); their tiles are blended.
 HALO = 6
 BLENDED = 2  # times 2 ** depth pixels on either side of the border between two tiles of the other encoders
 

@@ -18,7 +18,7 @@ from src.errors import quoted
 
 MOST_NAMES = 4096  # of layers, or of the arrays of a layer
 MOST_HEAP = 2**16  # bytes of a block of texts; HDF5 makes blocks of 4096 bytes unless a single text is longer
-HEAP = b"GCOL"  # the signature of such a block; its size follows 8 bytes later
+HEAP = b"GCOL\x01"  # signature and version of such a block; its size is 8 bytes after the start
 WHOLE_MODEL = "model_weights"  # the group of the weights in a file that holds a whole model
 
 
@@ -46,7 +46,7 @@ def read_layers(content: bytes) -> list[StoredLayer]:
     Raises:
         ValueError: It is no such file, or an array is a link, compressed, or stored elsewhere.
     """
-    _refuse_large_texts(content)
+    _check_heaps(content)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             root = _member(file, WHOLE_MODEL, h5py.Group) if _names(file, "layer_names") is None else file
@@ -107,11 +107,39 @@ def _member(group: h5py.Group, path: str, kind: type) -> h5py.Group | h5py.Datas
     return member
 
 
-def _refuse_large_texts(content: bytes) -> None:
-    """Raise `ValueError` if a text could be long: many names may share it, so that a small file fills the memory."""
+def _check_heaps(content: bytes) -> None:
+    """Check the blocks of texts, which HDF5 follows without a check of its own.
+
+    Many names may share one text, so that a small file with long texts could fill the memory. In a damaged block HDF5
+    searches without end.
+
+    Raises:
+        ValueError: A block is large, or the objects in it do not lie side by side.
+    """
     place = content.find(HEAP)
     while place >= 0:
-        size = int.from_bytes(content[place + 8 : place + 16], "little")
-        if MOST_HEAP < size <= len(content):
-            raise ValueError("its names are too long")
+        size = _integer(content, place + 8)
+        end = place + size
+        if end <= len(content):  # otherwise HDF5 refuses it itself, or these bytes are numbers
+            if size > MOST_HEAP:
+                raise ValueError("its names are too long")
+            _check_objects(content, place + 16, end)
         place = content.find(HEAP, place + 1)
+
+
+def _check_objects(content: bytes, place: int, end: int) -> None:
+    """Walk over the objects of a block: index (2 bytes), count (2), reserved (4), size (8), and the text itself.
+
+    The object with index 0 is the free space at the end; its size includes these 16 bytes.
+    """
+    while place + 16 <= end:
+        index, size = int.from_bytes(content[place : place + 2], "little"), _integer(content, place + 8)
+        if index == 0 and size != end - place:
+            break
+        place += size if index == 0 else 16 + -(-size // 8) * 8
+    if place + 16 <= end or place > end:
+        raise ValueError("its names are damaged")
+
+
+def _integer(content: bytes, place: int) -> int:
+    return int.from_bytes(content[place : place + 8], "little")

@@ -1,1 +1,1 @@
-"""Patches for training: sampling, augmentation, normalisation and resizing."""
+"""Patches for training: sampling, augmentation, normalisation and scaling."""

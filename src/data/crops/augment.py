@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.store import Number, Pixels
-from src.params import Augment
+from src.params import PlannedAugment
 
 Direction = Literal["horizontal", "vertical"]
 Value = TypeVar("Value", bound=Number)
 
 
-def random_matrix(params: Augment, rng: np.random.Generator) -> NDArray[np.float64]:
+def random_matrix(params: PlannedAugment, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a rotation, a zoom and flips.
 
     Args:
-        params: The section `augment` of params.yaml.
+        params: The planned section `augment`.
         rng: The random generator.
 
     Returns:
@@ -35,15 +35,15 @@ def random_matrix(params: Augment, rng: np.random.Generator) -> NDArray[np.float
     return np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(signs) / zoom
 
 
-def _sign(params: Augment, direction: Direction, flip: bool) -> int:
+def _sign(params: PlannedAugment, direction: Direction, flip: bool) -> int:
     return -1 if flip and params.flip in (direction, "both") else 1
 
 
-def random_shift(params: Augment, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def random_shift(params: PlannedAugment, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw how far the centre of a patch moves.
 
     Args:
-        params: The section `augment` of params.yaml.
+        params: The planned section `augment`.
         side: Side of the patch in pixels.
         rng: The random generator.
 
@@ -104,12 +104,12 @@ def _window(
     return low, np.clip(np.ceil(mirrored_last).astype(int) + 2, low + 1, size)
 
 
-def jitter(image: NDArray[np.float32], params: Augment, rng: np.random.Generator) -> NDArray[np.float32]:
+def jitter(image: NDArray[np.float32], params: PlannedAugment, rng: np.random.Generator) -> NDArray[np.float32]:
     """Change contrast and brightness at random and add noise.
 
     Args:
         image: Float32 of any shape, normalised to mean 0 and standard deviation 1.
-        params: The section `augment` of params.yaml.
+        params: The planned section `augment`.
         rng: The random generator.
 
     Returns:

@@ -35,7 +35,13 @@ def scaled_intensities(pixels: Pixels) -> NDArray[np.float32]:
 
 def has_usable_values(image: Pixels) -> bool:
     """Return whether an image [height, width, ...] has no NaN, infinite or extremely large values."""
-    return image.dtype != np.float32 or all((abs(image[rows]) < LARGEST).all() for rows in strips(*image.shape[:2]))
+    if image.dtype != np.float32:
+        return True
+    for rows in strips(*image.shape[:2]):
+        if not (abs(image[rows]) < LARGEST).all():
+            return False
+        release(image)
+    return True
 
 
 def intensity_moments(image: Pixels, counted: NDArray[np.bool_] | None = None) -> tuple[list[float], list[float]]:

@@ -1,23 +1,82 @@
-"""Resize images and masks."""
+"""Resize images and masks, and scale them to a shorter side with the aspect ratio kept."""
 
-import io
-import tempfile
-from threading import Lock
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.store.store import Number, Pixels, Store
+from src.data.crops.resample_rows import MOST_AVERAGED, TOGETHER, resample_rows
+from src.data.store.store import LARGE, Number, strips
 from src.errors import UserError
 
-MOST_CHANNELS = 4  # that OpenCV averages in one call
+MOST_PIXELS = 2**28  # of a scaled image, which lies in memory as a whole; a square of the largest data.resize has them
 Value = TypeVar("Value", bound=Number)
+
+
+class TooLarge(UserError):
+    """A scaled image would have more than `MOST_PIXELS` pixels."""
+
+
+def scaled_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Return the size of an image whose shorter side becomes `side`, with the aspect ratio kept.
+
+    Args:
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        side: The new shorter side in pixels; 0 leaves the image as it is.
+
+    Returns:
+        Height and width in whole pixels. The longer side is rounded; halves are rounded up.
+    """
+    if not side:
+        return height, width
+    shorter = min(height, width)
+    return (2 * height * side + shorter) // (2 * shorter), (2 * width * side + shorter) // (2 * shorter)
+
+
+def scale_image(image: NDArray[Value], side: int) -> NDArray[Value]:
+    """Scale an image to a shorter side: averages over areas if it becomes smaller, cubic if it becomes larger.
+
+    Args:
+        image: [height, width, channels].
+        side: The new shorter side in pixels; 0 leaves the image as it is.
+
+    Returns:
+        [height, width, channels] of the same number type, with a size as `scaled_size` says. No value leaves the range
+        of the number type; floats stay between the lowest and the highest value of their channel, but for rounding.
+
+    Raises:
+        TooLarge: The result would have more than `MOST_PIXELS` pixels.
+    """
+    height, width = scaled_size(len(image), image.shape[1], side)
+    if (height, width) == image.shape[:2]:
+        return image
+    if height * width > MOST_PIXELS:
+        most = f"more than {MOST_PIXELS:,}"
+        remedy = "cut the image, or train with a lower data.resize"
+        raise TooLarge(f"with data.resize: {side} an image would have {height} × {width} pixels, {most}: {remedy}")
+    return resize_image(image, width, height) if height < len(image) else _enlarge_image(image, width, height)
+
+
+def scale_mask(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Scale a mask to a shorter side, by nearest neighbour: each label is one that the mask has at that place.
+
+    Args:
+        mask: uint8 [height, width].
+        side: The new shorter side in pixels; 0 leaves the mask as it is.
+
+    Returns:
+        uint8 [height, width], with a size as `scaled_size` says.
+    """
+    height, width = scaled_size(len(mask), mask.shape[1], side)
+    return mask if (height, width) == mask.shape else resize_mask(mask, width, height)
 
 
 def resize_image(image: NDArray[Value], width: int, height: int) -> NDArray[Value]:
     """Resize an image; each new pixel is the average over its area.
+
+    An image of more than `LARGE` bytes that becomes smaller is averaged strip by strip, as it may not fit into memory.
 
     Args:
         image: [height, width, channels].
@@ -27,20 +86,9 @@ def resize_image(image: NDArray[Value], width: int, height: int) -> NDArray[Valu
     Returns:
         [height, width, channels] of the same number type.
     """
-    parts = [image[..., first : first + MOST_CHANNELS] for first in range(0, image.shape[2], MOST_CHANNELS)]
-    small = [cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA) for part in parts]
-    stacked = np.dstack(small) if len(small) > 1 else small[0].reshape(height, width, -1)
-    return np.asarray(stacked, image.dtype)
-
-
-def resize_to_side(image: Pixels, side: int) -> Pixels:
-    """Resize an image to a square.
-
-    Args:
-        image: [height, width, channels].
-        side: New height and width in pixels; 0 leaves the image as it is.
-    """
-    return resize_image(image, side, side) if side else image
+    if image.nbytes > LARGE and height < image.shape[0] and width < image.shape[1]:
+        return _average_in_strips(image, width, height)
+    return _resize_parts(image, width, height, cv2.INTER_AREA)
 
 
 def resize_mask(mask: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -54,52 +102,25 @@ def resize_mask(mask: NDArray[np.uint8], width: int, height: int) -> NDArray[np.
     return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
-class ResizedPairs:
-    """The store's images and masks as squares. Each pair is made when it is first asked for, and kept in a file.
+def _average_in_strips(image: NDArray[Value], width: int, height: int) -> NDArray[Value]:
+    small = np.empty((height, width, image.shape[2]), image.dtype)
+    for rows in strips(height, image.shape[1] * image.shape[2], TOGETHER):
+        averaged = resample_rows(image, rows, height, width)
+        small[rows] = averaged if image.dtype == np.float32 else np.rint(averaged)
+    return small
 
-    Averaging a large image takes far longer than cutting a patch out of the result, so results are kept. They are kept
-    in a file, so that memory holds one pair whatever the number of images. The file has no name and disappears with the
-    object. It is read and written rather than mapped: on a full disk, writing raises an error, whereas a map would end
-    the process. Several threads may use one object.
-    """
 
-    def __init__(self, store: Store, side: int) -> None:
-        """Prepare an empty file.
+def _enlarge_image(image: NDArray[Value], width: int, height: int) -> NDArray[Value]:
+    """Cubic interpolation; OpenCV rounds whole numbers into their range where it overshoots."""
+    large = _resize_parts(image, width, height, cv2.INTER_CUBIC)
+    if image.dtype == np.float32:
+        np.clip(large, image.min(axis=(0, 1)), image.max(axis=(0, 1)), out=large)
+    return large
 
-        Args:
-            store: The images and masks.
-            side: Height and width of the resized pairs in pixels.
-        """
-        self.store, self.side = store, side
-        self._starts: dict[int, int] = {}  # position in the store → byte at which its image starts; its mask follows
-        self._lock = Lock()  # a file has a single position for reading and writing
-        # Beside the store, where there is space for images; the system's temporary folder may be in memory.
-        self._file = tempfile.TemporaryFile(dir=store.folder.parent)  # noqa: SIM115, it stays open
 
-    def pair(self, position: int) -> tuple[Pixels, NDArray[np.uint8]]:
-        """Return one pair, read-only: the image [side, side, channels] of the store's dtype, and uint8 [side, side].
-
-        Raises:
-            UserError: The disk is full.
-        """
-        with self._lock:
-            if position not in self._starts:
-                self._starts[position] = self._append(position)
-            self._file.seek(self._starts[position])
-            pixels = self._file.read(self.side**2 * self.store.channels * self.store.dtype.itemsize)
-            labels = self._file.read(self.side**2)
-        image = np.frombuffer(pixels, self.store.dtype).reshape(self.side, self.side, self.store.channels)
-        return image, np.frombuffer(labels, np.uint8).reshape(self.side, self.side)
-
-    def _append(self, position: int) -> int:
-        """Resize a pair, write it to the end of the file, and return the byte at which it starts."""
-        image = resize_image(self.store.image(position), self.side, self.side)
-        mask = resize_mask(self.store.mask(position), self.side, self.side)
-        start = self._file.seek(0, io.SEEK_END)
-        try:
-            self._file.write(image.tobytes() + mask.tobytes())
-            self._file.flush()
-        except OSError as error:
-            folder = self.store.folder.parent
-            raise UserError(f"{folder}: {error.strerror}; data.resize stores the resized images there") from None
-        return start
+def _resize_parts(image: NDArray[Value], width: int, height: int, interpolation: int) -> NDArray[Value]:
+    """Resize with OpenCV, `MOST_AVERAGED` channels in one call."""
+    parts = [image[..., first : first + MOST_AVERAGED] for first in range(0, image.shape[2], MOST_AVERAGED)]
+    resized = [cv2.resize(part, (width, height), interpolation=interpolation) for part in parts]
+    stacked = np.dstack(resized) if len(resized) > 1 else resized[0].reshape(height, width, -1)
+    return np.asarray(stacked, image.dtype)

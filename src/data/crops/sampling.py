@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
-from src.data.crops.resize import ResizedPairs
+from src.data.crops.resize import scaled_size
+from src.data.crops.resized_pairs import ResizedPairs
 from src.data.store.store import Pixels, release, strips
 from src.data.store.subsets import Subset
-from src.params import Augment, Encoder, PlannedData
+from src.params import Encoder, PlannedAugment, PlannedData
 from src.progress import parallel_map
 
 MOST_POINTS = 4096  # stored locations of one rare class in one image
@@ -105,7 +106,7 @@ class Patches:
         store: The prepared data set.
         indices: Positions of the images in the store.
         data: The planned section `data`.
-        augment: The section `augment` of params.yaml.
+        augment: The planned section `augment`.
         seed: The seed of all draws.
         moments: The normalisation by the moments of these images.
         normalisation: The normalisation that all images share, unless data.normalise is image.
@@ -113,14 +114,14 @@ class Patches:
     """
 
     def __init__(
-        self, images: Subset, data: PlannedData, augment: Augment, seed: int, *, encoder: Encoder = "plain"
+        self, images: Subset, data: PlannedData, augment: PlannedAugment, seed: int, *, encoder: Encoder = "plain"
     ) -> None:
         """Find the locations of rare classes.
 
         Args:
             images: The training images.
             data: The planned section `data`.
-            augment: The section `augment` of params.yaml.
+            augment: The planned section `augment`.
             seed: The seed of all draws.
             encoder: model.encoder, for data.normalise: encoder.
         """
@@ -202,7 +203,7 @@ class Patches:
         The patch lies inside the image, or is centred on it in a direction in which the image is smaller.
 
         Returns:
-            The position of the image in the store, and the centre (x, y) in pixels after resizing, float64 [2].
+            The position of the image in the store, and the centre (x, y) in pixels of the scaled image, float64 [2].
         """
         rare = bool(self.rare) and rng.random() < self.data.oversample_rare
         if rare:
@@ -210,7 +211,7 @@ class Patches:
         else:
             position, share = int(rng.choice(self.indices)), rng.random(2)
         record = self.store.records[position]
-        size = np.array([self.data.resize or record.width, self.data.resize or record.height], float)
+        size = np.array(scaled_size(record.height, record.width, self.data.resize)[::-1], float)
         low, high = np.minimum(self.data.crop, size) / 2, size - np.minimum(self.data.crop, size) / 2
         return position, np.clip(share * size, low, high) if rare else low + share * (high - low)
 

@@ -70,9 +70,11 @@ def _unit(thumbnails: NDArray[np.float32]) -> NDArray[np.float32]:
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-MEASURES: dict[str, Likeness] = {
+CONTENT: dict[str, Likeness] = {  # of frames and slices; the others are of tiles, and take longer
     "show the same details": _detail,
     "have a similar layout": _layout,
+}
+MEASURES: dict[str, Likeness] = CONTENT | {
     "have matching edges": _edges,
     "overlap": _overlap,
 }

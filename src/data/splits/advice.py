@@ -1,12 +1,15 @@
 """Predict the groups and the errors of split for a checked data set, and propose a rule for groups."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from src.data.similarity.thumbnails import decode_thumbnails
 from src.data.source.dataset import NAME, SUBSETS
+from src.data.splits.dependence import Dependence
 from src.data.splits.divide import group_images, split, split_notes
-from src.data.splits.sequences import Proposal, is_one_sequence, propose_rules
+from src.data.splits.scene_cuts import sequence_groups
+from src.data.splits.sequences import SEQUENCE_RULES, Proposal, is_one_sequence, propose_rules
 from src.data.splits.split_warnings import record_dependence
 from src.data.store.store import DatasetIndex
 from src.errors import UserError
@@ -20,10 +23,12 @@ class Preview:
     Attributes:
         lines: Text on the groups, and advice where the groups seem wrong.
         error: The error with which split will stop, or None.
+        groups: id → proposed group, for a table; empty if a rule fits the names, or if images are independent.
     """
 
     lines: list[str]
     error: UserError | None
+    groups: Mapping[str, str]
 
 
 def preview_split(store: DatasetIndex, params: Split) -> Preview:
@@ -44,7 +49,21 @@ def preview_split(store: DatasetIndex, params: Split) -> Preview:
         before = len(set(grouping.by_rule.values()))
         if len(set(grouping.merged.values())) < before:
             notes = [f"before groups with equal or nearly equal images were merged: {before}"]
-    return Preview([_sizes(grouping.merged), *notes, *_advice(store, params, grouping.merged)], error)
+    lines, groups = [_sizes(grouping.merged), *notes], dict[str, str]()
+    if found := record_dependence(store.records, grouping.merged):
+        remedies, by_name = _remedies(store, params)
+        lines += [*_finding(found), *remedies]
+        groups = {} if by_name else _groups_by_content(store, found)
+    elif len(set(grouping.merged.values())) == len(store.records):
+        lines += _names_alike(store, params)
+    return Preview(lines, error, groups)
+
+
+def _groups_by_content(store: DatasetIndex, found: Dependence) -> dict[str, str]:
+    """Groups of consecutive images that resemble each other; none if they leave the images dependent."""
+    thumbnails = decode_thumbnails(record.thumbnail for record in store.records)
+    groups = sequence_groups([record.id for record in store.records], thumbnails, found)
+    return {} if not groups or record_dependence(store.records, groups) else groups
 
 
 def _sizes(groups: Mapping[str, str]) -> str:
@@ -54,30 +73,35 @@ def _sizes(groups: Mapping[str, str]) -> str:
     return f"{len(sizes)} group(s) {size} image(s)"
 
 
-def _advice(store: DatasetIndex, params: Split, groups: Mapping[str, str]) -> Iterator[str]:
-    """Lines on images that depend on each other or whose names start alike, with the setting that groups them."""
-    ids = [record.id for record in store.records]
-    if found := record_dependence(store.records, groups):
-        yield f"{len(found.pairs)} pairs of images with consecutive names are in different groups, but {found.words}"
-        yield (
-            "  put frames of a video, slices of a volume or tiles of a scene into one group; otherwise scores are too "
-            "high and intervals too narrow"
-        )
-        yield from _remedies(store, params)
-    elif len(set(groups.values())) == len(ids):
-        named = next((proposal for proposal in propose_rules(ids) if not proposal.blocks), None)
-        if named:
-            what = f"{len(ids)} names start in {named.groups} ways, such as {named.images} names with {named.name!r}"
-            yield f"{what}: if each is a video, scan or patient, its images must stay together"
-            yield _line(named, params)
+def _finding(found: Dependence) -> list[str]:
+    """Lines on images that depend on each other."""
+    return [
+        f"{len(found.pairs)} pairs of images with consecutive names are in different groups, but {found.words}",
+        "  put frames of a video, slices of a volume or tiles of a scene into one group; otherwise scores are too high "
+        "and intervals too narrow",
+    ]
 
 
-def _remedies(store: DatasetIndex, params: Split) -> Iterator[str]:
-    """The first rule that removes the dependence and that split accepts; otherwise why not, and a table instead."""
+def _names_alike(store: DatasetIndex, params: Split) -> list[str]:
+    """Lines on names that start alike, with the setting that groups them."""
     ids = [record.id for record in store.records]
+    named = next((proposal for proposal in propose_rules(ids) if proposal.rule in SEQUENCE_RULES), None)
+    if not named:
+        return []
+    what = f"{len(ids)} names start in {named.groups} ways, such as {named.images} names with {named.name!r}"
+    return [f"{what}: if each is a video, scan or patient, its images must stay together", _line(named, params)]
+
+
+def _remedies(store: DatasetIndex, params: Split) -> tuple[list[str], bool]:
+    """Lines with the first rule that removes the dependence and that split accepts; otherwise why not, and a table.
+
+    The second result is whether a rule for whole sequences was found.
+    """
+    ids = [record.id for record in store.records]
+    lines: list[str] = []
     refused: list[str] = []
     if is_one_sequence(ids):
-        yield "  by their names all images are one sequence, so only blocks of consecutive images can be groups"
+        lines.append("  by their names all images are one sequence, so only blocks of consecutive images can be groups")
     for proposal in propose_rules(ids):
         changed = params.model_copy(update={"group": proposal.rule})
         if proposal.groups < len(SUBSETS) or record_dependence(store.records, group_images(store, changed).merged):
@@ -88,15 +112,12 @@ def _remedies(store: DatasetIndex, params: Split) -> Iterator[str]:
             why = " ".join(line.strip() for line in str(error).splitlines()[:2])
             refused = refused or [f"{_line(proposal, params)}; but split refuses it: {why}"]
             continue
-        yield from refused
-        yield _line(proposal, params) + (
-            "; images at the borders of neighbouring blocks remain alike" if proposal.blocks else ""
-        )
-        return
-    yield from refused
+        borders = "; images at the borders of neighbouring blocks remain alike" if proposal.blocks else ""
+        return [*lines, *refused, _line(proposal, params) + borders], not proposal.blocks
     table = f"a table beside {NAME}, such as groups.csv with the columns image and group"
-    yield f"  → {table}; {_place(params)}: groups.csv:group"
-    yield f"  → or assign whole sequences in the lists that {NAME} names: train, validation, test"
+    lines += [*refused, f"  → {table}; {_place(params)}: groups.csv:group"]
+    lines.append(f"  → or assign whole sequences in the lists that {NAME} names: train, validation, test")
+    return lines, False
 
 
 def _place(params: Split) -> str:

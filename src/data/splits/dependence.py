@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.similarity.likeness import MEASURES, standardised
+from src.data.similarity.likeness import MEASURES, Likeness, standardised
 
 FEWEST_PAIRS = 9  # with fewer pairs, permutations often repeat the given order, and the test cannot decide
 LEAST_SHARE = 0.1  # no test if fewer of all neighbours lie in different groups, as at the borders of blocks
@@ -50,19 +50,59 @@ class Dependence:
         )
 
 
-def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) -> Dependence | None:
+class _Candidate:
+    """A measure of likeness in one order of the images, to be tested.
+
+    Attributes:
+        what: See `Dependence`.
+        neighbours: Mean likeness of neighbours, the diagonal.
+        others: Mean likeness of other pairs.
+        excess: The size of the effect, at most 1.
+        pairs: Positions of the neighbours.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        likeness: NDArray[np.float32],
+        comparable: NDArray[np.bool_],
+        pairs: Sequence[tuple[int, int]],
+    ) -> None:
+        others = comparable & ~np.eye(len(likeness), dtype=bool)
+        self.what, self.pairs = what, pairs
+        self.neighbours = float(likeness.diagonal().mean())
+        self.others = float(likeness[others].mean()) if others.any() else 1.0
+        self.excess = (self.neighbours - self.others) / max(1 - self.others, 1e-6)
+        self._values = np.where(comparable, likeness, self.others)  # pairs within a group carry no information
+
+    def is_significant(self) -> bool:
+        """Return whether the neighbours beat every permutation."""
+        count = len(self._values)
+        for shuffled in (_anywhere, _nearby) if count > WINDOW else (_anywhere,):
+            rng = np.random.default_rng(0)
+            for _ in range(PERMUTATIONS // AT_ONCE):
+                means = self._values[np.arange(count), shuffled(rng, count)].mean(axis=1)
+                if (means >= self.neighbours - ROUNDING).any():
+                    return False
+        return True
+
+
+def find_dependence(
+    thumbnails: NDArray[np.float16], groups: Mapping[str, str], measures: Mapping[str, Likeness] = MEASURES
+) -> Dependence | None:
     """Test whether neighbours by name that lie in different groups resemble each other more than other images do.
 
     Args:
         thumbnails: float16 [images, side, side], see src/data/similarity/thumbnails.py.
         groups: id → group, in the order of the thumbnails.
+        measures: What they may have in common → its measure.
 
     Returns:
         The strongest dependence. None if there is none that matters, or if there are too few pairs to test.
     """
     ids = list(groups)
     group = np.unique(list(groups.values()), return_inverse=True)[1] if ids else np.zeros(0, int)
-    strongest: Dependence | None = None
+    candidates: list[_Candidate] = []
     for order in _orders(ids):
         pairs = [pair for pair in pairwise(order) if group[pair[0]] != group[pair[1]]]
         if len(pairs) < max(FEWEST_PAIRS, LEAST_SHARE * (len(ids) - 1)):
@@ -72,11 +112,12 @@ def find_dependence(thumbnails: NDArray[np.float16], groups: Mapping[str, str]) 
         pictures = standardised(np.asarray(thumbnails[used], np.float32))
         one, other = pictures[places[: len(first)]], pictures[places[len(first) :]]
         comparable = group[first][:, None] != group[second][None]  # excludes an image and itself
-        for what, likeness in MEASURES.items():
-            found = _tested(likeness(one, other), comparable)
-            if found and (strongest is None or _excess(*found) > _excess(strongest.neighbours, strongest.others)):
-                strongest = Dependence(what, *found, [(ids[a], ids[b]) for a, b in pairs])
-    return strongest
+        candidates += [_Candidate(what, likeness(one, other), comparable, pairs) for what, likeness in measures.items()]
+    for candidate in sorted(candidates, key=lambda candidate: -candidate.excess):  # most need no permutation then
+        if candidate.excess >= EXCESS and candidate.is_significant():
+            named = [(ids[a], ids[b]) for a, b in candidate.pairs]
+            return Dependence(candidate.what, candidate.neighbours, candidate.others, named)
+    return None
 
 
 def natural_key(name: str) -> list[int | str]:
@@ -101,27 +142,6 @@ def _sample(pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         return np.array(pairs)
     starts = np.linspace(0, len(pairs) - RUN, RUNS).astype(int)
     return np.array([pairs[start + step] for start in starts for step in range(RUN)])
-
-
-def _excess(neighbours: float, others: float) -> float:
-    return (neighbours - others) / max(1 - others, 1e-6)
-
-
-def _tested(likeness: NDArray[np.float32], comparable: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Mean likeness of neighbours (diagonal) and of other pairs; None unless neighbours beat every permutation."""
-    count, others = len(likeness), comparable & ~np.eye(len(likeness), dtype=bool)
-    neighbours = float(likeness.diagonal().mean())
-    usual = float(likeness[others].mean()) if others.any() else 1.0
-    if _excess(neighbours, usual) < EXCESS:
-        return None
-    values = np.where(comparable, likeness, usual)  # pairs within a group carry no information
-    for shuffled in (_anywhere, _nearby) if count > WINDOW else (_anywhere,):
-        rng = np.random.default_rng(0)
-        for _ in range(PERMUTATIONS // AT_ONCE):
-            means = values[np.arange(count), shuffled(rng, count)].mean(axis=1)
-            if (means >= neighbours - ROUNDING).any():
-                return None
-    return neighbours, usual
 
 
 def _anywhere(rng: np.random.Generator, count: int) -> NDArray[np.int64]:

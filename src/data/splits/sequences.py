@@ -12,6 +12,7 @@ SEQUENCE_RULES = (
     r"^(.*\d)[A-Za-z]+$",  # everything before the letters behind a number, such as 12L and 12R
     "^([^/_. -]+)",  # the first part
 )
+END_RULES = (r"[/_. -]([^/_. -]+)$",)  # the last part, such as seq3 in frame_12_seq3
 BLOCK_RULES = (r"^(.*?)\d$", r"^(.*?)\d{1,2}$", r"^(.*?)\d{1,3}$", r"^(.*?)\d{1,4}$")  # blocks of consecutive numbers
 
 
@@ -44,7 +45,7 @@ def propose_rules(ids: Sequence[str]) -> Iterator[Proposal]:
 
     Rules for whole sequences come before rules for blocks.
     """
-    for rule in (*SEQUENCE_RULES, *BLOCK_RULES):
+    for rule in (*SEQUENCE_RULES, *END_RULES, *BLOCK_RULES):
         matches = [re.search(rule, image) for image in ids]
         counts = Counter(match[1] for match in matches if match and match[1]).most_common()
         if counts and sum(count for _, count in counts) == len(ids) and 1 < len(counts) <= len(ids) / 2:

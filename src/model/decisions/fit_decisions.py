@@ -17,7 +17,7 @@ from src.model.decisions.postprocess_search import (
     usable_thresholds,
 )
 from src.model.inference.predictor import Predictor
-from src.params import Decide
+from src.params import Decide, Flip
 
 LARGEST_POSTPROCESSED = 2**24  # pixels of an image for which all sizes can be tried in seconds
 
@@ -28,7 +28,7 @@ def fit_decisions(
     tried: Decide,
     seed: int,
     *,
-    flipped: bool = True,
+    flip: Flip = "both",
 ) -> tuple[Predictor, dict[str, Decision]]:
     """Choose the decisions that validation images support.
 
@@ -40,19 +40,19 @@ def fit_decisions(
         validated: the validation images; with fewer than `FEWEST_GROUPS` groups nothing is tried.
         tried: the decisions to try.
         seed: of the sampled pixels and of the bootstrap.
-        flipped: whether training flipped its patches both ways; if not, mirroring is not used.
+        flip: the directions in which training mirrored its patches: mirror images in these directions are averaged.
 
     Returns:
         The predictor with the chosen decisions, and the verdict on each that was tried.
     """
-    mirror = tried.mirror and flipped
+    mirror = flip if tried.mirror else "none"
     predictor = predictor.with_decisions(mirror=mirror)
     if len(set(validated.groups)) < FEWEST_GROUPS:
-        mirrored = "mirrored copies are averaged; " if mirror else ""
+        mirrored = "" if mirror == "none" else f"mirrored copies are averaged ({mirror}); "
         print(f"{mirrored}other decisions skipped: fewer than {FEWEST_GROUPS} groups of validation images")
         return predictor, {}
     fitter = DecisionFitter(predictor, validated, seed)
-    outputs = fitter.fit_mirror() if mirror else fitter.predict()
+    outputs = fitter.predict() if mirror == "none" else fitter.fit_mirror()
     if tried.temperature:
         fitter.fit_temperature(outputs)
     if tried.threshold and len(outputs.scores) > 1:
@@ -84,7 +84,7 @@ class DecisionFitter:
     def fit_mirror(self) -> ValidationOutputs:
         """Stop averaging mirrored copies if it makes validation worse; return the outputs of the way that is kept."""
         mirrored, mirrored_outputs = self.predictor, self.predict()
-        self.predictor = mirrored.with_decisions(mirror=False)
+        self.predictor = mirrored.with_decisions(mirror="none")
         plain_outputs = self.predict()
         choice = reject_if_worse(plain_outputs.default_scores, mirrored_outputs.default_scores, self.groups, self.seed)
         if not self._record("mirror", choice, (0, 1), 1):

@@ -57,7 +57,7 @@ def predict_validation(
     scores, logits, labels = [], [], []
     thresholds = LOGIT_THRESHOLDS if predictor.outputs == 1 else LOGIT_THRESHOLDS[HALF : HALF + 1]
     samples = SAMPLED // len(validated)  # of each image
-    for index in _with_progress(validated, "mirrored" if predictor.project.decisions.mirror else "plain"):
+    for index in _with_progress(validated, "plain" if predictor.project.decisions.mirror == "none" else "mirrored"):
         truth, parts = store.mask(index), []
         counts = np.zeros((len(thresholds), classes, classes), np.int64)
         for window, part in predictor.tiles(store.image(index)):

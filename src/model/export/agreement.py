@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.archive.project import Project
-from src.data.crops.resize import resize_to_side
+from src.data.crops.resample_rows import resample_rows
+from src.data.crops.resize import scale_image
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
 from src.model.export.formats import Run
-from src.model.inference.predictor import Image, Labels, Predictor, enlarge_logits
+from src.model.inference.predictor import Image, Labels, Predictor, logits_of_probabilities
 from src.progress import progress
 
-SIDE = 512  # pixels; of larger images a square of this side from the centre, since LiteRT takes gigabytes for more
+SIDE = 512  # pixels; of larger images the centre of this height and width, since LiteRT takes gigabytes for more
 TOLERANCE = 1e-3  # of a probability; formats that compute in float32 differ by some millionths
-TINIEST = np.finfo(np.float32).tiny
 Probabilities = NDArray[np.float32]  # [height, width, classes]
 Predict = Callable[[Image], Probabilities]
 
@@ -123,11 +123,11 @@ class AgreementCheck:
         return self.folder / f"{number}.npy"
 
     def _images(self, title: str) -> Iterator[tuple[Image, Labels]]:
-        """Yield the images and masks; large ones are cut to their centre, unless the network sees them resized."""
+        """Yield the images and masks; of large ones the centre."""
         store = self.images.store
         for index in progress(self.images.indices, len(self.images), title):
             image, truth = store.image(index), store.mask(index)
-            window = (slice(None),) * 2 if self.predictor.project.resize else centre_window(*truth.shape)
+            window = centre_window(len(truth), truth.shape[1], self.predictor.project.shorter_side)
             yield np.ascontiguousarray(image[window]), truth[window]
             store.release()
 
@@ -139,7 +139,10 @@ class AgreementCheck:
 
 
 def predict_with_export(run: Run, project: Project) -> Predict:
-    """Add to an export what its metadata leaves to do: resize the image first, enlarge the probabilities afterwards.
+    """Add to an export what its metadata leaves to do before classes are chosen.
+
+    With data.resize the image is scaled first. Afterwards the probabilities are resampled, then the temperature is
+    used.
 
     Args:
         run: runs the export on images [n, height, width, channels].
@@ -150,28 +153,31 @@ def predict_with_export(run: Run, project: Project) -> Predict:
     """
 
     def predict(image: Image) -> Probabilities:
-        predicted = run(resize_to_side(image, project.resize)[None])[0]
-        if not project.resize:
+        predicted = run(scale_image(image, project.shorter_side)[None])[0]
+        if not project.shorter_side:
             return predicted
         height, width = image.shape[:2]
-        logarithms = np.log(np.maximum(predicted, TINIEST))
-        return probabilities(enlarge_logits(logarithms, slice(0, height), height, width))
+        if predicted.shape[:2] != (height, width):
+            predicted = resample_rows(predicted, slice(0, height), height, width)
+        return probabilities(logits_of_probabilities(predicted, project.outputs), project.decisions.temperature)
 
     return predict
 
 
-def centre_window(height: int, width: int) -> tuple[slice, slice]:
+def centre_window(height: int, width: int, shorter_side: int = 0) -> tuple[slice, slice]:
     """Rows and columns of the centre of an image.
 
     Args:
         height: of the image in pixels.
         width: of the image in pixels.
+        shorter_side: to which the image is scaled before the network sees it; 0: it is not scaled.
 
     Returns:
-        At most `SIDE` rows and columns.
+        Rows and columns of which the network sees at most `SIDE`. A scaled image keeps its shorter side.
     """
-    top, left = max(height - SIDE, 0) // 2, max(width - SIDE, 0) // 2
-    return slice(top, top + SIDE), slice(left, left + SIDE)
+    side = max(SIDE, shorter_side) * min(height, width) // shorter_side if shorter_side else SIDE
+    top, left = max(height - side, 0) // 2, max(width - side, 0) // 2
+    return slice(top, top + side), slice(left, left + side)
 
 
 def megabytes(path: Path) -> float:

@@ -79,7 +79,9 @@ def _problem(kind: Format, target: Path, error: Exception) -> str:
 
 
 def _notes(check: AgreementCheck) -> list[str]:
-    part = "" if check.predictor.project.resize else f", at most {SIDE} × {SIDE} pixels from the centre of each"
+    side = check.predictor.project.shorter_side
+    scaled = f", scaled to a shorter side of {side}" if side else ""
+    part = f", at most {max(SIDE, side)} × {max(SIDE, side)} pixels from the centre of each{scaled}"
     return [
         f"On {len(check.images)} test images{part}; all in float32 unless stated.",
         "Dice is the mean over the foreground classes of the means over images, before small objects are removed and "

@@ -1,6 +1,6 @@
 """One function from stored pixels to probabilities. Every exported format is made from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -38,9 +38,9 @@ class Export:
             project: the meaning of its inputs and outputs.
 
         Raises:
-            UserError: normalisation needs the image before it is resized, which an export does not see.
+            UserError: normalisation needs the image before it is scaled, which an export does not see.
         """
-        if project.resize and project.normalise == "image":
+        if project.shorter_side and project.normalise == "image":
             reason = "it is normalised by each image as it was before data.resize, which an export does not see"
             raise UserError(f"this model cannot be exported: {reason}; train with data.normalise: dataset")
         channels, classes = model.inputs[0].shape[-1], len(project.classes)
@@ -60,20 +60,21 @@ def describe_export(project: Project, channels: int, classes: int) -> Json:
     Returns:
         Plain values for JSON.
     """
-    size = [project.resize or "height", project.resize or "width"]
-    pixels = f"pixels as stored, brought to {project.resize} × {project.resize} by averaging over areas"
+    side = project.shorter_side
+    scaled = f"scaled so that the shorter side has {side} pixels and the aspect ratio is kept, see `left_to_do`"
+    before = " at a temperature of 1" if side else ""
     return {
         "input": {
             "name": IMAGE,
             "dtype": project.dtype,
-            "shape": ["n", *size, channels],
-            "meaning": pixels if project.resize else "pixels as stored, of any size",
+            "shape": ["n", "height", "width", channels],
+            "meaning": f"pixels as stored, {scaled if side else 'of any size'}",
         },
         "output": {
             "name": PROBABILITIES,
             "dtype": "float32",
-            "shape": ["n", *size, classes],
-            "meaning": "probability of each class of `classes`, in their order",
+            "shape": ["n", "height", "width", classes],
+            "meaning": f"probability of each class of `classes`, in their order{before}",
         },
         "left_to_do": _left_to_do(project),
         **project.model_dump(exclude={"plan", "decisions"}),
@@ -83,10 +84,7 @@ def describe_export(project: Project, channels: int, classes: int) -> Json:
 
 def _left_to_do(project: Project) -> list[str]:
     """The steps of prediction that an export leaves to the program that uses it."""
-    decisions, steps = project.decisions, []
-    if project.resize:
-        enlarge = "enlarge the logarithms of the probabilities to the image's size, bilinear between pixel centres"
-        steps.append(f"{enlarge}, and make them probabilities again by a softmax")
+    decisions, steps = project.decisions, _scaling(project)
     if len(project.classes) == 2 and decisions.threshold != 0.5:
         steps.append(f"take {project.classes[1]} where its probability is above {decisions.threshold}")
     else:
@@ -98,22 +96,40 @@ def _left_to_do(project: Project) -> list[str]:
     return steps
 
 
+def _scaling(project: Project) -> list[str]:
+    """The steps that data.resize needs around the network; none without it."""
+    side, temperature = project.shorter_side, project.decisions.temperature
+    if not side:
+        return []
+    steps = [
+        f"before: scale the image to a shorter side of {side} pixels; round the longer side, halves up; average "
+        "over areas if the image becomes smaller, else interpolate cubically, within the range of the values (OpenCV: "
+        "INTER_AREA, INTER_CUBIC)",
+        "after: resample the probabilities to the image's own size; average over areas if there are more of them than "
+        "pixels, else interpolate bilinearly between centres (OpenCV: INTER_AREA, INTER_LINEAR)",
+    ]
+    if temperature != 1:
+        steps.append(f"divide the logarithms of the probabilities by {temperature} and take the softmax of each pixel")
+    return steps
+
+
 def _input(project: Project, channels: int) -> tf.TensorSpec:
-    side = project.resize or None
-    return tf.TensorSpec((None, side, side, channels), tf.as_dtype(project.dtype), name=IMAGE)
+    return tf.TensorSpec((None, None, None, channels), tf.as_dtype(project.dtype), name=IMAGE)
 
 
 def _graph(model: keras.Model, project: Project) -> Callable[[Tensor], Tensor]:
     """A function from pixels [n, height, width, channels] to probabilities [n, height, width, classes].
 
-    It computes the same as `Predictor`.
+    It computes the same as `Predictor`. With data.resize the temperature is left out, since it is used after the
+    probabilities were resampled.
     """
+    temperature = 1.0 if project.shorter_side else project.decisions.temperature
 
     def probabilities(image: Tensor) -> Tensor:
         height, width = tf.shape(image)[1], tf.shape(image)[2]
         padded = _padded(_normalised(image, project), 2**project.depth)
-        logits = _mirrored(model, padded) if project.decisions.mirror else model(padded, training=False)
-        return _probabilities(logits[:, :height, :width] / np.float32(project.decisions.temperature))
+        logits = _averaged(model, padded, project.decisions.mirrored_axes)
+        return _probabilities(logits[:, :height, :width] / np.float32(temperature))
 
     return probabilities
 
@@ -158,14 +174,20 @@ def _padded(image: Tensor, multiple: int) -> Tensor:
     return image
 
 
-def _mirrored(model: keras.Model, image: Tensor) -> Tensor:
-    """Average the logits of the image and its three mirror images, one after the other, which saves memory."""
-    logits = [_flipped(model(_flipped(image, y, x), training=False), y, x) for y in (1, -1) for x in (1, -1)]
-    return tf.add_n(logits) / len(logits)
+def _averaged(model: keras.Model, image: Tensor, copies: Sequence[Sequence[int]]) -> Tensor:
+    """Average the logits of the image and its mirror images, one after the other, which saves memory.
+
+    Args:
+        model: the network.
+        image: [n, height, width, channels].
+        copies: for each, the axes along which it is mirrored.
+    """
+    logits = [_mirrored(model(_mirrored(image, axes), training=False), axes) for axes in copies]
+    return tf.add_n(logits) / len(logits) if len(logits) > 1 else logits[0]
 
 
-def _flipped(image: Tensor, y: int, x: int) -> Tensor:
-    return image if y == x == 1 else image[:, ::y, ::x]
+def _mirrored(image: Tensor, axes: Sequence[int]) -> Tensor:
+    return image[:, :: -1 if 1 in axes else 1, :: -1 if 2 in axes else 1] if axes else image
 
 
 def _probabilities(logits: Tensor) -> Tensor:

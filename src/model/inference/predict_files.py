@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.crops.normalise import UNLIKE, has_other_range
+from src.data.crops.resize import TooLarge
 from src.data.predictions.inputs import Input, pixel_count
 from src.data.predictions.prediction_files import (
     Georeference,
@@ -135,7 +136,7 @@ class Prediction:
         if not self.has_other_range:
             return ""
         return (
-            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "
+            f"{len(self.has_other_range)} image(s) are at least {UNLIKE:g} times darker or brighter than the training images. "  # noqa: E501
             "Their masks may be wrong. Check that bit depth and scale are those of the training images: "
             f"{some(self.has_other_range, show=str)}"
         )
@@ -200,6 +201,9 @@ class Prediction:
             if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
                 self.has_other_range.append(printable(str(one.path)))
             return Predicted(image, predictor.postprocess(classes), stored)
+        except TooLarge:
+            what = "is too long for the model's data.resize, which would enlarge it"
+            return _failure(one, what, "cut it, or train with a lower data.resize")
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"
             return _failure(one, str(error), f"convert it to {wanted}")

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
 from src.data.crops.normalise import Normalisation, has_usable_values
-from src.data.crops.resize import resize_to_side
+from src.data.crops.resample_rows import resample_rows
+from src.data.crops.resize import scale_image
 from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
@@ -26,7 +26,7 @@ from src.model.network.tensor import Tensor
 from src.params import Precision
 from src.plan.tiles import BLENDED, HALO, TILE
 
-MOST_CHANNELS_RESIZED = 64  # channels in one call of OpenCV, which takes 128 at most
+TINIEST = np.finfo(np.float32).tiny  # smaller probabilities count as this one, whose logarithm is finite
 Image = Pixels  # [height, width, channels]
 Labels = NDArray[np.uint8]  # class indices [height, width]
 
@@ -82,7 +82,7 @@ class Predictor:
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
         )
 
-    def with_decisions(self, **changes: float) -> "Predictor":
+    def with_decisions(self, **changes: float | str) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
         other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
@@ -95,8 +95,9 @@ class Predictor:
 
     @property
     def changed_decisions(self) -> dict[str, float]:
-        """The decisions that differ from the default, as numbers."""
-        return {name: float(value) for name, value in self.project.decisions.model_dump(exclude_defaults=True).items()}
+        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
+        changed = self.project.decisions.model_dump(exclude_defaults=True)
+        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
         """Predict the class of every pixel.
@@ -154,20 +155,21 @@ class Predictor:
             Windows that cover the image once, each with its logits float32 [rows, columns, n].
 
         Raises:
-            UserError: the image is not of the kind that the model was trained on.
+            UserError: the image is not of the kind that the model was trained on, or its shape does not allow scaling.
         """
         self._check(image)
         normalisation = self._normalisation(image)
-        if not self.project.resize:
+        scaled = scale_image(image, self.project.shorter_side)
+        if scaled is image:
             yield from self._tiles(image, normalisation)
             return
-        small = resize_to_side(image, self.project.resize)
-        logits = np.empty((*small.shape[:2], self.outputs), np.float32)
-        for window, part in self._tiles(small, normalisation):
-            logits[window] = part
+        predicted = np.empty((*scaled.shape[:2], len(self.project.classes)), np.float32)
+        for window, part in self._tiles(scaled, normalisation):
+            predicted[window] = probabilities(part)
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
-            yield (rows, slice(None)), enlarge_logits(logits, rows, height, width)
+            resampled = resample_rows(predicted, rows, height, width)
+            yield (rows, slice(None)), logits_of_probabilities(resampled, self.outputs)
 
     def _normalisation(self, image: Image) -> Normalisation:
         project = self.project
@@ -209,10 +211,10 @@ class Predictor:
         if height % self.multiple or width % self.multiple:
             padded = np.pad(padded, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], "reflect")
         logits = self._graph(padded[None])
-        if self.project.decisions.mirror:
-            for axes in ((1,), (2,), (1, 2)):
-                logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
-            logits /= 4
+        mirrored = self.project.decisions.mirrored_axes[1:]
+        for axes in mirrored:
+            logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
+        logits /= 1 + len(mirrored)
         return np.asarray(logits[0, :height, :width], np.float32)
 
 
@@ -231,24 +233,15 @@ def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:
     return logits.argmax(axis=-1).astype(np.uint8)
 
 
-def enlarge_logits(logits: Logits, rows: slice, height: int, width: int) -> Logits:
-    """Enlarge logits to the size of an image, bilinear between pixel centres, and return some of the rows.
+def logits_of_probabilities(predicted: NDArray[np.float32], outputs: int) -> Logits:
+    """Convert probabilities to logits that give the same probabilities at a temperature of 1.
 
     Args:
-        logits: [side, side, n].
-        rows: of the enlarged logits.
-        height: of the enlarged logits in pixels.
-        width: of the enlarged logits in pixels.
+        predicted: float32 [..., classes].
+        outputs: 1 for two classes: the log-odds of the second one; else the number of classes: their logarithms.
 
     Returns:
-        float32 [rows, width, n].
+        float32 [..., outputs], all finite.
     """
-    side = len(logits)
-    place = ((np.arange(rows.start, rows.stop) + 0.5) * side / height - 0.5).clip(0, side - 1)
-    above = np.minimum(place.astype(int), max(side - 2, 0))
-    share = (place - above)[:, None, None].astype(np.float32)
-    strip = logits[above] * (1 - share) + logits[np.minimum(above + 1, side - 1)] * share
-    step = MOST_CHANNELS_RESIZED
-    parts = (strip[..., first : first + step] for first in range(0, strip.shape[2], step))
-    enlarged = [cv2.resize(part, (width, len(strip))).reshape(len(strip), width, -1) for part in parts]
-    return np.concatenate(enlarged, axis=2, dtype=np.float32)
+    logarithms = np.log(np.maximum(predicted, TINIEST))
+    return logarithms[..., 1:] - logarithms[..., :1] if outputs == 1 else logarithms

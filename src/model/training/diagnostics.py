@@ -98,7 +98,7 @@ def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Seque
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
         )
     elif shares[label] >= EASY:
-        hint = f"the obvious guess where the others are so rare: raise data.oversample_rare or train.steps ({params.steps})"
+        hint = f"the obvious guess where the others are so rare: raise data.oversample_rare or train.steps ({params.steps})"  # noqa: E501
     else:
         hint = f"{_rate(params)}; {MASKS}"
     return f"{what}: {hint}"

@@ -16,7 +16,6 @@ from src.model.training.checkpoints import Checkpoint, checkpoint_key
 from src.model.training.initial_weights import load_initial_weights
 from src.model.training.state import Training
 from src.model.training.workers import Workers, choose_workers
-from src.params import Augment
 from src.plan.memory import TrainingSize, check_memory
 from src.plan.plan import Plan
 
@@ -25,7 +24,6 @@ def prepare_training(
     trained: Subset,
     validated: Subset,
     plan: Plan,
-    augment: Augment,
     *,
     seed: int,
     checkpoints: Path,
@@ -36,7 +34,6 @@ def prepare_training(
         trained: training images.
         validated: images that each epoch is measured on.
         plan: settings of the training.
-        augment: augmentation of the patches.
         seed: of everything that is drawn.
         checkpoints: folder of all checkpoints. An interrupted training with the same settings, code and data has left
             its checkpoint there.
@@ -52,7 +49,7 @@ def prepare_training(
     arithmetic = prepare_device(seed, plan.train.precision)
     if workers.replicas == 1 and not arithmetic.gpus:
         print(_check_memory(plan, arithmetic), flush=True)
-    patches = Patches(trained, plan.data, augment, seed, encoder=plan.model.encoder)
+    patches = Patches(trained, plan.data, plan.augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
         if plan.train.initial != "none":
@@ -61,7 +58,7 @@ def prepare_training(
             print(load_encoder_weights(model, plan.model.weights_file), flush=True)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(network.trainable_variables, arithmetic.scales_loss)
-    settings = _checkpoint_settings(trained, validated, plan, augment) | {"seed": seed}
+    settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     started = Path(plan.train.initial) if plan.train.initial != "none" else plan.model.weights_file
     key = checkpoint_key(
@@ -73,12 +70,12 @@ def prepare_training(
     return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
 
 
-def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan, augment: Augment) -> dict[str, object]:
+def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan) -> dict[str, object]:
     data = plan.data
     indices = [list(trained.indices), list(validated.indices)]
     return {
         "data": [data.crop, data.normalise, data.oversample_rare, data.resize, *indices],
-        "augment": augment.model_dump(),
+        "augment": plan.augment.model_dump(),
         "unet": plan.model.model_dump(),
     }
 
@@ -108,7 +105,7 @@ def _project(patches: Patches, plan: Plan) -> Project:
         std=patches.moments.std,
         normalise=plan.data.normalise,
         dtype=patches.store.dtype_name,
-        resize=plan.data.resize,
+        shorter_side=plan.data.resize,
         encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),

@@ -15,7 +15,6 @@ from src.model.inference.predictor import Predictor
 from src.model.training.setup import prepare_training
 from src.model.training.step import training_step
 from src.model.training.validation import measure_images
-from src.params import Augment
 from src.plan.plan import Plan
 
 SECONDS = 10.0  # for which steps are measured
@@ -60,19 +59,18 @@ class Timing:
         return max(steps, validations(1)[0])
 
 
-def measure_timing(trained: Subset, validated: Subset, plan: Plan, augment: Augment, seed: int) -> Timing:
+def measure_timing(trained: Subset, validated: Subset, plan: Plan, seed: int) -> Timing:
     """Measure the training that these arguments define. Nothing else should run meanwhile.
 
     Args:
         trained: training images.
         validated: validation images; all of them are predicted once.
         plan: settings of the training.
-        augment: augmentation of the patches.
         seed: of everything that is drawn.
     """
     store, images = trained.store, validated.indices
     with tempfile.TemporaryDirectory() as folder:
-        training, patches = prepare_training(trained, validated, plan, augment, seed=seed, checkpoints=Path(folder))
+        training, patches = prepare_training(trained, validated, plan, seed=seed, checkpoints=Path(folder))
         step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
         part = training.workers.part(plan.train.batch)
         with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:

@@ -90,7 +90,12 @@ def application_features(image: Tensor, encoder: Encoder, depth: int, *, normali
 
 
 def stock_network(encoder: Encoder, channels: int) -> keras.Model:
-    """The network as keras.applications builds it, with random weights and without its classifier."""
+    """Build the network as keras.applications does, with random weights and without its classifier.
+
+    Args:
+        encoder: a key of `APPLICATIONS`.
+        channels: of the images.
+    """
     return APPLICATIONS[encoder].build(include_top=False, weights=None, input_shape=(None, None, channels))
 
 
