@@ -149,7 +149,7 @@ def test_both_programs_are_scored_on_the_test_images(tmp_path, capsys):
 
 def test_masks_that_are_missing_stop_the_benchmark(tmp_path):
     task = replace(some_task(tmp_path, Coding(2)), test=["a", "d"])
-    with pytest.raises(UserError, match="set, peer: .*no mask for 1 of 2 images, such as d"):
+    with pytest.raises(UserError, match=r"set, peer: .*no mask for 1 of 2 images, such as d"):
         trainings("set", task, 1, 0, {PEER: lambda task, minutes, seed: Trained(task.source / "masks", None, 0, 1)})
 
 
@@ -162,5 +162,5 @@ def test_a_relative_python_and_script_are_found_from_the_copy_of_the_project(tmp
     peer = peer_of(Namespace(**given))
     assert (peer.script, peer.python) == (tmp_path / "peer.py", str(tmp_path / "bin/python"))
     for changed in ({"peer": Path("nobody.py")}, {"torch_python": "bin/nobody"}):
-        with pytest.raises(UserError, match="nobody.*there is no such"):
+        with pytest.raises(UserError, match=r"nobody.*there is no such"):
             peer_of(Namespace(**given | changed))
