@@ -13,6 +13,7 @@ that the true mask says to ignore. Seconds are those of planning and of training
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from statistics import mean
 from benchmarks.mask_scores import MaskScores, score_masks
 from benchmarks.peer_runs import Peer, Task, Trained, train_ours, train_peer
 from benchmarks.recipe import make_project, setting
+from src.errors import UserError
 from tools import parser, run
 
 OURS, PEER = "ours", "peer"
@@ -31,6 +33,9 @@ EXAMPLES = """examples:
   python -m benchmarks.peer --peer ../smp.py --torch-python ../torch/bin/python --seeds 0 1 2
   python -m benchmarks.peer --peer ../smp.py --torch-python ../torch/bin/python --sets street --minutes 20
 """
+
+
+Program = Callable[[Task, float, int], Trained]  # of the minutes and the seed
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,10 @@ class Row:
 
 def main(arguments: argparse.Namespace) -> None:
     """Run every set and seed with both programs; print a line for each training, then the means of each set."""
-    from src.errors import UserError
-
-    if not arguments.peer.is_file():
-        raise UserError(f"{arguments.peer}: there is no such script; --peer names it")
-    peer = Peer(arguments.peer, arguments.torch_python, arguments.peer_uses_validation)
+    peer = peer_of(arguments)
     trained_on = "also" if peer.uses_validation else "not"
     print(f"The peer does {trained_on} train on the images that validate this project.", flush=True)
-    programs = {OURS: train_ours, PEER: partial(train_peer, peer=peer)}
+    programs: dict[str, Program] = {OURS: train_ours, PEER: partial(train_peer, peer=peer)}
     rows = []
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as work:
@@ -69,18 +70,30 @@ def main(arguments: argparse.Namespace) -> None:
             ]
         print(means(of_set), flush=True)
         rows += of_set
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
+        if arguments.json:
+            arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2, default=str) + "\n")
 
 
-def trainings(
-    name: str, task: Task, minutes: float, seed: int, programs: Mapping[str, Callable[[Task, float, int], Trained]]
-) -> list[Row]:
+def peer_of(arguments: argparse.Namespace) -> Peer:
+    """The peer with absolute paths, since programs run in a copy of the project."""
+    python = shutil.which(arguments.torch_python)
+    if not python:
+        raise UserError(f"{arguments.torch_python}: there is no such program; --torch-python names the peer's Python")
+    if not arguments.peer.is_file():
+        raise UserError(f"{arguments.peer}: there is no such script; --peer names it")
+    # A link to Python stays as it is: its place tells the environment.
+    return Peer(arguments.peer.absolute(), str(Path(python).absolute()), arguments.peer_uses_validation)
+
+
+def trainings(name: str, task: Task, minutes: float, seed: int, programs: Mapping[str, Program]) -> list[Row]:
     """Train with each program, score its masks, and print a line for each."""
     rows = []
     for program, train in programs.items():
         trained = train(task, minutes, seed)
-        scores = score_masks(task.source / "masks", trained.masks, task.test, task.coding)
+        try:
+            scores = score_masks(task.source / "masks", trained.masks, task.test, task.coding)
+        except ValueError as error:
+            raise UserError(f"{name}, {program}: {error}") from None
         rows.append(Row(name, seed, program, trained, scores))
         print(rows[-1], flush=True)
     return rows
@@ -116,5 +129,5 @@ if __name__ == "__main__":
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="of this project; default: 0")
     arguments.add_argument("--settings", nargs="+", default=[], metavar="KEY=VALUE", help="of this project")
     arguments.add_argument("--peer-uses-validation", action="store_true", help="the peer trains on those images, too")
-    arguments.add_argument("--json", type=Path, help="write the results to this file as well")
+    arguments.add_argument("--json", type=Path, help="write results and plans to this file as well")
     run(arguments, main)

@@ -67,12 +67,14 @@ class Trained:
         steps: None if the program does not say.
         planning: seconds before training, start of the program included.
         training: seconds of training, start of the program included; of the peer also of its predictions.
+        plan: what planning printed.
     """
 
     masks: Path
     steps: int | None
     planning: float
     training: float
+    plan: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Peer:
-    """The peer's script, its Python, and whether it also trains on the validation images of this project."""
+    """The peer's script and its Python, both absolute, and whether it also trains on our validation images."""
 
     script: Path
     python: str
@@ -118,7 +120,7 @@ def train_ours(task: Task, minutes: float, seed: int) -> Trained:
     write_text(chosen, "".join(f"{images[name]}\n" for name in task.test))
     run_program([*tool, "tools.predict", chosen.name, "--out", out], task.project)
     steps = read_json(task.project / "metrics/train.json")["plan"]["train.steps"]
-    return Trained(task.project / out / "masks", int(steps), planning.seconds, training.seconds)
+    return Trained(task.project / out / "masks", int(steps), planning.seconds, training.seconds, planning.output)
 
 
 def train_peer(task: Task, minutes: float, seed: int, peer: Peer) -> Trained:
@@ -132,14 +134,19 @@ def train_peer(task: Task, minutes: float, seed: int, peer: Peer) -> Trained:
     """
     lists = {"test": task.test} | ({} if peer.uses_validation else {"exclude": task.validation})
     out = task.project / f"peer-{seed}"
-    options = {"data": task.source, "minutes": minutes, "out": out, "classes": task.coding.classes}
+    options: dict[str, Path | float] = {
+        "data": task.source,
+        "minutes": minutes,
+        "out": out,
+        "classes": task.coding.classes,
+    }
     if task.coding.ignored is not None:
         options["ignore"] = task.coding.ignored
     for name, chosen in lists.items():
-        options[name] = task.project / f"peer-{name}.txt"
-        write_text(options[name], "".join(f"{one}\n" for one in chosen))
+        options[name] = file = task.project / f"peer-{name}.txt"
+        write_text(file, "".join(f"{one}\n" for one in chosen))
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    finished = run_program([peer.python, str(peer.script.resolve()), *words], task.project)
+    finished = run_program([peer.python, str(peer.script), *words], task.project)
     steps = re.findall(r"\bsteps (\d+)", finished.output)
     return Trained(out, int(steps[-1]) if steps else None, 0.0, finished.seconds)
 

@@ -156,9 +156,8 @@ def test_recipe_keeps_the_official_lists_of_a_data_set(tmp_path, monkeypatch):
         (tmp_path / "sets" / name).mkdir(parents=True)
     write_yaml(tmp_path / "sets/street/dataset.yaml", described)
     assert copy_set("street", tmp_path / "street") == described == read_yaml(tmp_path / "street/dataset.yaml")
-    assert (
-        copy_set("nuclei", tmp_path / "nuclei") == {"test": "test.txt"} == read_yaml(tmp_path / "nuclei/dataset.yaml")
-    )
+    copy_set("nuclei", tmp_path / "nuclei")
+    assert read_yaml(tmp_path / "nuclei/dataset.yaml") == {"test": "test.txt"}
 
 
 def test_training_shows_where_a_step_spends_its_time():

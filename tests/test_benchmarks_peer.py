@@ -2,6 +2,8 @@
 
 import math
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,7 @@ from sklearn.metrics import f1_score, jaccard_score
 
 from benchmarks import peer_runs
 from benchmarks.mask_scores import Coding, MaskScores, score_masks
-from benchmarks.peer import OURS, PEER, Row, means, trainings
+from benchmarks.peer import OURS, PEER, Row, means, peer_of, trainings
 from benchmarks.peer_runs import Peer, Task, Trained, coding_of, run_program, train_peer
 from src.data.source.dataset import Dataset
 from src.errors import UserError
@@ -101,10 +103,7 @@ def test_the_peer_gets_the_lists_and_the_classes(tmp_path, monkeypatch):
     task = some_task(tmp_path, Coding(4, ignored=9, background=None))
     trained = train_peer(task, 0.5, 3, Peer(BLANK, sys.executable, uses_validation=False))
     assert sorted(path.name for path in trained.masks.iterdir()) == ["a.png", "c.png"]
-    assert (
-        printed[0].output.split() == ["steps", "1", "ignore", "9", "classes", "4", "excluded", "b"]
-        and trained.steps == 1
-    )
+    assert printed[0].output == "steps 1 ignore 9 classes 4 excluded b\n" and trained.steps == 1
     train_peer(task, 0.5, 4, Peer(BLANK, sys.executable, uses_validation=True))
     assert printed[1].output.split()[-1] == "excluded"
 
@@ -146,3 +145,22 @@ def test_both_programs_are_scored_on_the_test_images(tmp_path, capsys):
     rows = trainings("set", task, 1, 0, {OURS: program, PEER: program})
     assert [one.scores for one in rows] == [MaskScores(2, 1, 1)] * 2
     assert "set | seed 0 | peer | – steps | 0 + 1 s | mIoU 1.0000" in capsys.readouterr().out
+
+
+def test_masks_that_are_missing_stop_the_benchmark(tmp_path):
+    task = replace(some_task(tmp_path, Coding(2)), test=["a", "d"])
+    with pytest.raises(UserError, match=r"set, peer: .*no mask for 1 of 2 images, such as d"):
+        trainings("set", task, 1, 0, {PEER: lambda task, minutes, seed: Trained(task.source / "masks", None, 0, 1)})
+
+
+def test_a_relative_python_and_script_are_found_from_the_copy_of_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    (tmp_path / "peer.py").touch()
+    given = {"peer": Path("peer.py"), "torch_python": "bin/python", "peer_uses_validation": False}
+    peer = peer_of(Namespace(**given))
+    assert (peer.script, peer.python) == (tmp_path / "peer.py", str(tmp_path / "bin/python"))
+    for changed in ({"peer": Path("nobody.py")}, {"torch_python": "bin/nobody"}):
+        with pytest.raises(UserError, match=r"nobody.*there is no such"):
+            peer_of(Namespace(**given | changed))

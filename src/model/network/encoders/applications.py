@@ -79,7 +79,7 @@ def application_features(image: Tensor, encoder: Encoder, depth: int, *, normali
         if layer.name in normalised_convolutions:
             config["use_bias"] = True
         kind = DepthwiseConvolution if isinstance(layer, layers.DepthwiseConv2D) else type(layer)
-        return kind.from_config(config)
+        return kind(**config)
 
     def call(layer: layers.Layer, inputs: Tensor, **unused: object) -> Tensor:
         """Call a layer without the options that only Keras's batch normalisation takes."""
