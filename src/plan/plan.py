@@ -164,7 +164,7 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
         lambda: rules.validation_images(facts, pixels, train.epochs),
     )
     epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
-    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, model.encoder, facts.initial is not None))
+    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, facts.initial is not None))
     warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
     numbers = {
         "batch": batch,

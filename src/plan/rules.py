@@ -53,18 +53,16 @@ class Recipe:
     Attributes:
         crop: Largest side of a patch in pixels.
         deepest: The deepest network.
-        rate: Peak learning rate of Adam with `BATCH` patches.
         small_patches: Whether batches of small patches hold more of them.
     """
 
     crop: int
     deepest: int
-    rate: float
     small_patches: bool
 
 
-PLAIN = Recipe(CROP, DEEPEST, RATE, small_patches=True)
-PRETRAINED = Recipe(256, encoders.DEEPEST, 1e-3, small_patches=False)
+PLAIN = Recipe(CROP, DEEPEST, small_patches=True)
+PRETRAINED = Recipe(256, encoders.DEEPEST, small_patches=False)
 
 
 def recipe(encoder: Encoder) -> Recipe:
@@ -267,17 +265,15 @@ def _validation_work(facts: Facts, images: int) -> float:
     return (PREDICTING * seen + SCORING * own) * min(images, available) / available
 
 
-def lr(batch: int, encoder: Encoder, initial: bool) -> tuple[float, str]:
-    """Choose train.lr: the recipe's rate, scaled with the root of the batch; a quarter of it for trained weights.
+def lr(batch: int, initial: bool) -> tuple[float, str]:
+    """Choose train.lr: `RATE`, scaled with the root of the batch; a quarter of it for trained weights.
 
     Args:
         batch: train.batch.
-        encoder: model.encoder.
         initial: Whether training starts from earlier weights.
     """
-    usual = recipe(encoder).rate
-    rate = usual * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
-    why = f"{usual:g} for a batch of {BATCH}, scaled with the root of the batch"
+    rate = RATE * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
+    why = f"{RATE:g} for a batch of {BATCH}, scaled with the root of the batch"
     why = f"{why}; a quarter of it for weights that are trained already" if initial else why
     return min(float(f"{rate:.2g}"), 1.0), why
 
