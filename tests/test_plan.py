@@ -259,3 +259,27 @@ def test_an_initial_network_decides_its_shape():
     chosen = changed_params(**(AUTO | {"model.filters": 16}))
     with pytest.raises(UserError, match=r"set to auto model\.filters \(16; it has 24\)"):
         plan_network(found, chosen.data, chosen.augment, chosen.model, 8.0)
+
+
+@pytest.mark.parametrize("encoder", ["efficientnet_lite0", "vgg16"])
+def test_a_pretrained_encoder_gets_patches_that_it_can_halve_five_times(encoder):
+    made = plan(facts(60, 360, 480), **{"model.encoder": encoder})
+    assert (made.model.depth, made.data.crop, made.train.batch) == (5, 256, 4)
+    assert made.data.normalise == "encoder" and made.model.filters == 16
+    small = plan(facts(60, 100, 100), **{"model.encoder": encoder})
+    assert small.data.crop % 2**small.model.depth == 0 and small.data.crop >= 100
+
+
+def test_images_are_scaled_as_an_encoder_expects_only_where_that_is_known():
+    of = {"model.encoder": "efficientnet_lite0"}
+    assert plan(facts(60), **of, **{"model.weights": "none"}).data.normalise == "dataset"
+    assert plan(replace(facts(60), dtype="float32"), **of).data.normalise == "dataset"
+    for found, changes in ((facts(60), {}), (replace(facts(60), dtype="float32"), of)):
+        with pytest.raises(UserError, match=r"data\.normalise: encoder: "):
+            plan(found, **changes, **{"data.normalise": "encoder"})
+
+
+def test_a_larger_patch_of_an_encoder_shows_large_objects_at_full_resolution():
+    found = facts(60, 600, 800, parts={"polyp": 1 / 4})
+    assert plan(found).data.resize == 192
+    assert plan(found, **{"model.encoder": "efficientnet_lite0"}).data.resize == 0

@@ -10,6 +10,7 @@ from src.errors import UserError, some
 from src.params import (
     Augment,
     Data,
+    Encoder,
     Model,
     PlannedAugment,
     PlannedData,
@@ -111,7 +112,7 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     if data.normalise == "encoder" and (problem := rules.no_encoder_scaling(facts, model)):
         raise UserError(f"the plan: data.normalise: encoder: {problem}")
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
-    resize = choose("data.resize", data.resize, lambda: _resize(facts, data))
+    resize = choose("data.resize", data.resize, lambda: _resize(facts, data, encoder))
     facts = replace(facts, resize=resize)
     _refuse_too_large(facts)
     if initial:
@@ -164,7 +165,7 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
         lambda: rules.validation_images(facts, pixels, train.epochs),
     )
     epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
-    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, facts.initial is not None))
+    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, network.model.encoder, facts.initial is not None))
     warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
     numbers = {
         "batch": batch,
@@ -178,9 +179,9 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     return Plan(facts, network.data, network.augment, network.model, choices.made, planned)
 
 
-def _resize(facts: Facts, data: Data) -> tuple[int, str]:
+def _resize(facts: Facts, data: Data, encoder: Encoder) -> tuple[int, str]:
     """An initial network keeps its own resolution, since what it learned holds only there."""
-    return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop)
+    return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop, encoder)
 
 
 def _refuse_too_large(facts: Facts) -> None:

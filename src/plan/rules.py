@@ -53,16 +53,19 @@ class Recipe:
     Attributes:
         crop: Largest side of a patch in pixels.
         deepest: The deepest network.
+        batch: Patches in a batch.
         small_patches: Whether batches of small patches hold more of them.
     """
 
     crop: int
     deepest: int
+    batch: int
     small_patches: bool
 
 
-PLAIN = Recipe(CROP, DEEPEST, small_patches=True)
-PRETRAINED = Recipe(256, encoders.DEEPEST, small_patches=False)
+PLAIN = Recipe(CROP, DEEPEST, BATCH, small_patches=True)
+# On photographs of streets, 1,040 steps with 4 patches taught more than 520 with 8 (benchmarks/recipe.md).
+PRETRAINED = Recipe(256, encoders.DEEPEST, 4, small_patches=False)
 
 
 def recipe(encoder: Encoder) -> Recipe:
@@ -95,7 +98,7 @@ def normalise(facts: Facts, model: Model) -> tuple[str, str]:
     return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
 
 
-def resize(facts: Facts, crop: OrAuto) -> tuple[int, str]:
+def resize(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
     """Choose data.resize: a shorter side at which a patch shows typical parts whole; 0 where it nearly does already.
 
     Typical are the parts of the class with the median size. If they would leave other parts fewer than `VISIBLE`
@@ -104,14 +107,15 @@ def resize(facts: Facts, crop: OrAuto) -> tuple[int, str]:
     Args:
         facts: The facts of the training.
         crop: data.crop.
+        encoder: model.encoder.
     """
     sizes = sorted((size, name) for name, size in facts.parts.items() if math.isfinite(size))
     if not sizes:
         return 0, "no class has a border in the masks"
-    patch = CROP if crop == "auto" else crop
+    patch, multiple = recipe(encoder).crop if crop == "auto" else crop, 2 ** recipe(encoder).deepest
 
     def fitting_side(size: float) -> int:
-        return max(round(patch * PART / size / 2**DEEPEST) * 2**DEEPEST, patch)
+        return max(round(patch * PART / size / multiple) * multiple, patch)
 
     (smallest, _), typical = sizes[0], sizes[len(sizes) // 2]
     size, name = typical if smallest * fitting_side(typical[0]) >= VISIBLE else sizes[0]
@@ -182,7 +186,7 @@ def crop(facts: Facts, model: PlannedModel, gib: float) -> tuple[int, str]:
 
 
 def batch(facts: Facts, model: PlannedModel, crop: int, gib: float) -> tuple[int, str]:
-    """Choose train.batch: as many pixels as in `BATCH` patches of side `CROP`, less if memory demands it.
+    """Choose train.batch: the usual number, more of patches smaller than `CROP`, less if memory demands it.
 
     Args:
         facts: The facts of the training.
@@ -190,12 +194,13 @@ def batch(facts: Facts, model: PlannedModel, crop: int, gib: float) -> tuple[int
         crop: data.crop.
         gib: train.memory_gib.
     """
+    usual = recipe(model.encoder).batch
     times = max(CROP**2 // crop**2, 1) if recipe(model.encoder).small_patches else 1
-    wanted = min(times * BATCH, LARGEST_BATCH)  # a multiple of 8: 2, 4 and 8 devices can share it
+    wanted = min(times * usual, LARGEST_BATCH)  # a multiple of 8: 2, 4 and 8 devices can share it
     number = _halve_until(lambda number: _fits(facts, model, crop, number, gib), wanted, SMALLEST_BATCH)
     if number < wanted:
         return number, _memory(gib)
-    return number, "small patches: more of them in a step" if number > BATCH else "more would mean fewer steps"
+    return number, "small patches: more of them in a step" if number > usual else "more would mean fewer steps"
 
 
 def steps(facts: Facts, crop: int, batch: int, epochs: OrAuto) -> tuple[int, str]:
@@ -265,15 +270,17 @@ def _validation_work(facts: Facts, images: int) -> float:
     return (PREDICTING * seen + SCORING * own) * min(images, available) / available
 
 
-def lr(batch: int, initial: bool) -> tuple[float, str]:
+def lr(batch: int, encoder: Encoder, initial: bool) -> tuple[float, str]:
     """Choose train.lr: `RATE`, scaled with the root of the batch; a quarter of it for trained weights.
 
     Args:
         batch: train.batch.
+        encoder: model.encoder.
         initial: Whether training starts from earlier weights.
     """
-    rate = RATE * math.sqrt(batch / BATCH) * (TUNING if initial else 1)
-    why = f"{RATE:g} for a batch of {BATCH}, scaled with the root of the batch"
+    usual = recipe(encoder).batch
+    rate = RATE * math.sqrt(batch / usual) * (TUNING if initial else 1)
+    why = f"{RATE:g} for a batch of {usual}, scaled with the root of the batch"
     why = f"{why}; a quarter of it for weights that are trained already" if initial else why
     return min(float(f"{rate:.2g}"), 1.0), why
 
