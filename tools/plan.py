@@ -77,8 +77,9 @@ def search(
         images: The training and the validation images.
     """
     from src.model.network.import_tensorflow import import_tensorflow_quietly
+    from src.search.candidate import setting_of
     from src.search.outcome import Written, automatic_again, table
-    from src.search.space import Space, available_encoders, searched_settings
+    from src.search.space import ENCODER, Space, available_encoders, searched_settings
     from src.search.timing import fitting_steps
     from src.write_setting import write_settings
 
@@ -88,7 +89,10 @@ def search(
     folder = searches_folder(Path.cwd())
     written = Written(folder / "written.json")
     before = written.unchanged(read)
-    again = {key: value for key, value in before.items() if key not in arguments.keep}
+    kept = set(arguments.keep)
+    if read.train.initial != "none":
+        kept.add(ENCODER)  # it must stay that of the initial network
+    again = {key: value for key, value in before.items() if key not in kept}
     asked = automatic_again(read, {**again, "train.steps": "auto"})
     encoders = available_encoders(asked.model)
     searched = searched_settings(asked, arguments.keep, encoders)
@@ -99,7 +103,8 @@ def search(
     space = Space(asked, facts, searched, encoders, lambda tried: plan_of(tried, facts))
     found = run_search(space, *images, Request(arguments.minutes, started, folder))
     fitting = fitting_steps(found.timing, found.minutes, space.plan(found.result.chosen), read.train)
-    settings = {**space.pinned(found.result.chosen), "train.steps": fitting.steps}
+    reset = {key: setting_of(asked, key) for key in again}  # what an earlier search wrote and this one does not need
+    settings = {**reset, **space.pinned(found.result.chosen), "train.steps": fitting.steps}
     print(f"{table(found.result)}\n\n{fitting.words}\n")
     written.remember({**before, **settings})
     write_settings(PARAMS, settings)
