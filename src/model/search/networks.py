@@ -24,12 +24,14 @@ class Network:
         step: Runs a step of training.
         predictor: Predicts images.
         initial: The state before the first step, for `Training.restore`.
+        traced: data.resize, data.crop and train.batch for which the graphs exist.
     """
 
     training: Training
     step: Step
     predictor: Predictor
     initial: bytes
+    traced: set[tuple[int, int, int]] = field(default_factory=set)
 
     def reset(self) -> None:
         """Return to the initial state."""
@@ -56,6 +58,11 @@ class Ready:
     network: Network
     patches: Patches
     plan: Plan
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """What the graphs depend on, besides the network: data.resize, data.crop and train.batch."""
+        return self.plan.data.resize, self.plan.data.crop, self.plan.train.batch
 
 
 @dataclass

@@ -4,7 +4,7 @@ import contextlib
 import gc
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +29,7 @@ ENDLESS = {"steps": MOST_MEASURED}
 SCORED = 3  # images whose scoring is timed before a candidate is trained
 LATE = 1.25  # ratio of the time that a training would take to the time that it is given, from which it gets fewer steps
 OUT_OF_MEMORY = "the device ran out of memory"
+NOT_FINITE = "the loss became infinite in the first step: lower train.lr"
 
 
 class DeviceTrainer:
@@ -63,6 +64,7 @@ class DeviceTrainer:
             self._score(predictor, images[:1])
             shape = network_key(plan), plan.data.crop, plan.train.batch
             start = self._starts.setdefault(shape, time.perf_counter() - started)
+            ready.network.traced.add(ready.shape)
             step = _mean_seconds(steps)
             started = time.perf_counter()
             self._score(predictor, images)
@@ -82,6 +84,7 @@ class DeviceTrainer:
         """
         with _refusing(self._forget):
             ready = self._ready_for(candidate)
+            self._trace(ready)
             warmup = rules.warmup(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup
             params = ready.plan.train.model_copy(update={"steps": steps, "epochs": 1, "warmup": warmup})
             started = time.perf_counter()
@@ -109,11 +112,22 @@ class DeviceTrainer:
             self._ready[candidate] = self._networks.ready(self.space.plan(candidate))
         return self._ready[candidate]
 
+    def _trace(self, ready: Ready) -> None:
+        """Build the graphs unless they exist: after an interruption, or if their network was dropped meanwhile.
+
+        A training would otherwise spend the time for its steps on that, and take steps to be slower than they are.
+        """
+        if ready.shape not in ready.network.traced:
+            with contextlib.closing(self._steps(ready, ready.plan.train, 1)) as steps:
+                next(steps)
+            self._score(ready.network.predictor_of(ready.plan), self.validated.indices[:1])
+            ready.network.traced.add(ready.shape)
+
     def _forget(self) -> None:
         """After a failure, drop everything that may hold memory; what is needed again is built again."""
         self.keep([])
 
-    def _steps(self, ready: Ready, params: PlannedTrain, steps: int, given: float = math.inf) -> Iterator[float]:
+    def _steps(self, ready: Ready, params: PlannedTrain, steps: int, given: float = math.inf) -> Generator[float]:
         """Train from the initial weights, and yield the loss of every step; stops after one that is not finite."""
         ready.network.reset()
         part = ready.network.training.workers.part(params.batch)
@@ -145,7 +159,7 @@ class DeviceTrainer:
         return dice(pixels)[:, classes_present(pixels.true, store.dataset.foreground)]
 
 
-def _mean_seconds(steps: Iterator[float]) -> float:
+def _mean_seconds(steps: Generator[float]) -> float:
     """Seconds of a step; those whose batches were made while the graph was built are left out if they are fast."""
     times: list[float] = []
     started = time.perf_counter()
@@ -153,7 +167,9 @@ def _mean_seconds(steps: Iterator[float]) -> float:
         times.append(time.perf_counter() - started - sum(times))
         if sum(times) > MEASURED and len(times) > 1 and (len(times) > AHEAD or times[0] > MEASURED / AHEAD):
             break
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
+    if not times:
+        raise NotPossible(NOT_FINITE)
     counted = times[AHEAD:] or times
     return sum(counted) / len(counted)
 
