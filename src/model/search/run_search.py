@@ -94,6 +94,10 @@ def _key(space: Space, trained: Subset, validated: Subset, minutes: float) -> st
 
     The index of the store stands for its pixels, of which it holds means, class counts and thumbnails.
     """
+    models = [space.params.model.model_copy(update={"encoder": each}) for each in space.encoders]
+    files = {model.weights_file for model in (space.params.model, *models)}
+    if space.params.train.initial != "none":
+        files = {Path(space.params.train.initial)}
     devices = [device.device_type for device in tf.config.list_physical_devices()]
     settings = {
         "params": space.params.model_dump(exclude={"evaluate", "report", "split"}),
@@ -101,4 +105,4 @@ def _key(space: Space, trained: Subset, validated: Subset, minutes: float) -> st
         "images": [list(trained.indices), list(validated.indices), list(validated.groups)],
         "budget": [minutes, devices],
     }
-    return checkpoint_key(settings, [trained.store.folder / INDEX])
+    return checkpoint_key(settings, [trained.store.folder / INDEX, *sorted(filter(None, files))])
