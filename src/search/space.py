@@ -116,7 +116,11 @@ class Space:
 
         The choice of the rules comes first. A search with little time tries the first candidates only. So the sizes
         are combined with one encoder, and the other encoders follow with the size of the rules.
+
+        Raises:
+            UserError: The settings in params.yaml contradict each other.
         """
+        self.plan(RULES)
         encoders = self.encoders if ENCODER in self.searched else []
         sized = [RULES.changed(RESIZE, side) if side is not None else RULES for side in self.sides()]
         pairs = [each for size in sized for each in (size, *(size.changed(ENCODER, name) for name in encoders[:1]))]
