@@ -71,7 +71,7 @@ class Contest:
         """
         trial = self.measured.train(candidate, seconds, self.images)
         if trial:
-            self.show(f"{candidate}: Dice {trial.dice:.3f}")
+            self.show(f"{candidate}: {DIVERGED if trial.scores is None else f'Dice {trial.dice:.3f}'}")
         else:
             self._refuse(candidate)
         return trial
