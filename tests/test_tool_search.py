@@ -78,6 +78,33 @@ def test_a_second_search_tries_again_what_a_search_wrote_but_not_what_was_set_by
     assert not any("train.lr" in dict(candidate.settings) for candidate, _ in device[2].trained)
 
 
+def test_what_a_search_wrote_and_the_next_one_does_not_need_is_automatic_again(project, device):  # noqa: F811
+    plan()
+    path, remembered = project / "params.yaml", project / JOURNALS / "written.json"
+    path.write_text(re.sub(r"oversample_rare: \S+", "oversample_rare: 0.25", path.read_text()))
+    remembered.write_text(json.dumps(json.loads(remembered.read_text()) | {"data.oversample_rare": 0.25}))
+    plan()
+    assert load(path).data.oversample_rare == "auto"  # so the trials used it, and so will the training
+
+
+def test_settings_that_contradict_each_other_are_refused_with_the_reason(project, device):  # noqa: F811
+    path = project / "params.yaml"
+    path.write_text(with_values(path.read_text(), resize="0", crop="16", depth="4", filters="4", batch="1"))
+    with pytest.raises(UserError, match="comes down to one pixel"):
+        plan()
+
+
+def test_another_file_of_initial_weights_is_another_search(project, device, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    weights = project / "models/initial/resnet50.imagenet.weights.h5"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    for content in (b"1", b"2"):
+        weights.write_bytes(content)
+        with pytest.raises(UserError):
+            plan()
+    assert len(journals(project)) == 2
+
+
 def test_settings_to_keep_stay_as_they_are(project, device):  # noqa: F811
     plan(keep=["train.lr"])
     assert load(project / "params.yaml").train.lr == "auto"
@@ -171,4 +198,9 @@ def test_a_search_trains_on_this_device(project, monkeypatch, capsys):  # noqa: 
     monkeypatch.setattr(trainer, "LATE", 1.25)
     trial = train(device, candidate, 0.1, 10**6, 1)
     assert AHEAD < trial.steps < 10**5  # the device is slower than was thought: the time is kept
+    device.keep([])  # as after an interruption, where the journal has the costs and no graph exists
+    graphs = []
+    monkeypatch.setattr(device, "_tick", lambda: graphs.append(len(device._ready[candidate].network.traced)))
+    train(device, candidate, 60.0, 1, 1)
+    assert graphs == [0, 0, 1, 1]  # a step and an image that count for nothing, then the training and its score
     assert "chosen" in capsys.readouterr().out
