@@ -188,6 +188,13 @@ def test_the_depth_fits_a_crop_that_is_set(crop, depth):
     assert plan(facts(), **{"data.crop": crop}).model.depth == depth
 
 
+@pytest.mark.parametrize("depth", [6, 7])
+def test_a_pretrained_encoder_refuses_a_depth_that_it_does_not_have(depth):
+    with pytest.raises(UserError, match=rf"model\.depth \({depth}\): vgg16 halves the resolution 5 times at most"):
+        plan(facts(), **{"model.encoder": "vgg16", "model.depth": depth})
+    assert plan(facts(), **{"model.encoder": "vgg16", "model.depth": 5}).model.depth == 5
+
+
 @pytest.mark.parametrize(("depth", "crop"), [(1, 96), (5, 96), (7, 256)])
 def test_the_crop_fits_a_depth_that_is_set(depth, crop):
     assert plan(facts(), **{"model.depth": depth}).data.crop == crop

@@ -196,7 +196,7 @@ def batch(facts: Facts, model: PlannedModel, crop: int, gib: float) -> tuple[int
     """
     usual = recipe(model.encoder).batch
     times = max(CROP**2 // crop**2, 1) if recipe(model.encoder).small_patches else 1
-    wanted = min(times * usual, LARGEST_BATCH)  # a multiple of 8: 2, 4 and 8 devices can share it
+    wanted = min(times * usual, LARGEST_BATCH)  # plain: a multiple of 8, so 2, 4 and 8 devices can share it
     number = _halve_until(lambda number: _fits(facts, model, crop, number, gib), wanted, SMALLEST_BATCH)
     if number < wanted:
         return number, _memory(gib)
