@@ -278,3 +278,18 @@ def test_progress_names_every_trial(tmp_path):
 def test_a_candidate_is_shown_by_its_changes():
     assert str(Candidate()) == "as the rules choose"
     assert str(RULES.changed("train.lr", 0.1).changed("data.crop", 64)) == "data.crop 64, train.lr 0.1"
+
+
+def test_a_search_in_which_no_candidate_is_left_says_why(tmp_path):
+    """The rules' choice is dropped, and then the memory does not suffice for the others."""
+    space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
+
+    class Full(Device):
+        def train(self, candidate, given, steps, images):
+            if len(self.trained) == 8:
+                raise NotPossible("the device ran out of memory")
+            return super().train(candidate, given, steps, images)
+
+    device = Full(space, learning(lambda settings: 0.3 + 0.4 * bool(settings)))
+    with pytest.raises(UserError, match="ran out of memory"):
+        search_on(device, tmp_path / "journal.json", 40)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from src.data.store.subsets import FEWEST_GROUPS
+from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.compare import overtakes, told_apart
 from src.search.contest import FEWEST_STEPS, SHORTEST, VARIANTS, Contest
@@ -30,7 +31,7 @@ class StartSet:
         """Set the leader of the search.
 
         Raises:
-            UserError: The device cannot carry what the rules choose.
+            UserError: The device cannot carry what the rules choose, or none of the best candidates.
         """
         contest, contenders = self.contest, self._prepare()
         contest.groups = contest.measured.trainer.groups(contest.images)
@@ -90,6 +91,8 @@ class StartSet:
             contest.measured.trainer.keep(contenders)
             trials = [contest.train(candidate, seconds) for candidate in contenders]
             contenders = [trial.candidate for trial in sorted(filter(None, trials), key=lambda trial: -trial.dice)]
+            if not contenders:
+                raise UserError(list(contest.measured.refused.values())[-1])
             seconds *= 2
         self._choose(contenders)
 
