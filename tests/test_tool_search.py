@@ -10,12 +10,14 @@ import tensorflow as tf
 
 import src.model.search.run_search as run_search
 import src.model.search.trainer as trainer
+import src.plan.facts as facts
 import src.search.improvement as improvement
 import src.search.start_set as start_set
 import tools.plan
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
-from src.params import load
+from src.params import PlannedModel, load
+from src.plan.initial import Initial
 from src.search.candidate import RULES
 from tests.searching import Device
 from tests.test_commands import run
@@ -85,6 +87,19 @@ def test_what_a_search_wrote_and_the_next_one_does_not_need_is_automatic_again(p
     remembered.write_text(json.dumps(json.loads(remembered.read_text()) | {"data.oversample_rare": 0.25}))
     plan()
     assert load(path).data.oversample_rare == "auto"  # so the trials used it, and so will the training
+
+
+def test_the_encoder_that_a_search_wrote_stays_for_an_initial_network(project, device, monkeypatch):  # noqa: F811
+    path, initial = project / "params.yaml", project / "models/initial/mine.keras"
+    initial.parent.mkdir(parents=True, exist_ok=True)
+    initial.write_bytes(b"")
+    network = Initial(PlannedModel(encoder="vgg16", filters=16, depth=4), 0)
+    monkeypatch.setattr(facts, "initial_network", lambda _: network)
+    path.write_text(with_values(path.read_text(), encoder="vgg16", initial="models/initial/mine.keras", filters="auto"))
+    (project / JOURNALS).mkdir(parents=True)
+    (project / JOURNALS / "written.json").write_text('{"model.encoder": "vgg16"}')
+    plan()
+    assert load(path).model.encoder == "vgg16" and device[0].trained
 
 
 def test_settings_that_contradict_each_other_are_refused_with_the_reason(project, device):  # noqa: F811
