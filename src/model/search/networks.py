@@ -16,6 +16,21 @@ from src.plan.plan import Plan
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What graphs depend on, besides the network.
+
+    Attributes:
+        resize: data.resize.
+        crop: data.crop.
+        batch: train.batch.
+    """
+
+    resize: int
+    crop: int
+    batch: int
+
+
+@dataclass(frozen=True)
 class Network:
     """A network in its initial state, with its graphs.
 
@@ -24,14 +39,14 @@ class Network:
         step: Runs a step of training.
         predictor: Predicts images.
         initial: The state before the first step, for `Training.restore`.
-        traced: data.resize, data.crop and train.batch for which the graphs exist.
+        traced: The shapes for which the graphs exist.
     """
 
     training: Training
     step: Step
     predictor: Predictor
     initial: bytes
-    traced: set[tuple[int, int, int]] = field(default_factory=set)
+    traced: set[Shape] = field(default_factory=set)
 
     def reset(self) -> None:
         """Return to the initial state."""
@@ -60,9 +75,9 @@ class Ready:
     plan: Plan
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """What the graphs depend on, besides the network: data.resize, data.crop and train.batch."""
-        return self.plan.data.resize, self.plan.data.crop, self.plan.train.batch
+    def shape(self) -> Shape:
+        """The shape of its images and batches."""
+        return Shape(self.plan.data.resize, self.plan.data.crop, self.plan.train.batch)
 
 
 @dataclass
