@@ -39,7 +39,8 @@ def project_of(encoder, depth=5, channels=3, **changes) -> Project:
 
 
 @pytest.mark.parametrize("encoder", NAMES)
-@pytest.mark.parametrize(("depth", "channels"), [(5, 3), (2, 1)])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("depth", "channels"), [(5, 3), (2, 1), (3, 16)])
 def test_features_have_the_stated_strides_and_channels(encoder, depth, channels):
     image = keras.Input((64, 96, channels))
     features = encode(image, PlannedModel(encoder=encoder, filters=4, depth=depth))

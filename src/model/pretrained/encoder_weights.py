@@ -43,7 +43,7 @@ def encoder_arrays(encoder: Encoder, content: bytes) -> dict[str, list[Array]]:
     if encoder == "efficientnet_lite0":
         arrays = _in_order(weighted, read_lite0(content))
     else:
-        arrays = _by_name(stock_network(encoder, CHANNELS), read_layers(content))
+        arrays = _by_name(stock_network(encoder), read_layers(content))
     kernel, *bias = arrays[weighted[0].name]
     arrays[weighted[0].name] = [kernel[:, :, ::-1] if encoder in BLUE_FIRST else kernel, *bias]
     return {layer.name: arrays[layer.name] for layer in weighted}
