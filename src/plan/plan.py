@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 
 from src.archive.project import PlannedSetting
 from src.data.crops.resize import MOST_PIXELS
+from src.encoders import DEEPEST
 from src.errors import UserError, some
 from src.params import (
     Augment,
@@ -111,6 +112,8 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     encoder = model.encoder
     if data.normalise == "encoder" and (problem := rules.no_encoder_scaling(facts, model)):
         raise UserError(f"the plan: data.normalise: encoder: {problem}")
+    if encoder != "plain" and model.depth != "auto" and model.depth > DEEPEST:
+        raise UserError(f"the plan: model.depth {model.depth}: {encoder} halves the resolution {DEEPEST} times at most")
     normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data, encoder))
     facts = replace(facts, resize=resize)
