@@ -35,8 +35,8 @@ ENCODERS: Mapping[Encoder, EncoderFacts] = {
     "efficientnet_lite0": EncoderFacts((127.5,) * 3, (127.5,) * 3, (0, 16, 24, 40, 112, 320), 3.0, 270, 24),
     "mobilenet_v2": EncoderFacts((127.5,) * 3, (127.5,) * 3, (0, 16, 24, 32, 96, 320), 1.84, 307, 24),
     "efficientnet_b0": EncoderFacts(IMAGENET_MEAN, IMAGENET_STD, (0, 16, 24, 40, 112, 320), 3.63, 361, 24),
-    "resnet50": EncoderFacts((123.68, 116.779, 103.939), (1.0,) * 3, (0, 64, 256, 512, 1024, 2048), 23.59, 556, 16),
-    "vgg16": EncoderFacts((123.68, 116.779, 103.939), (1.0,) * 3, (64, 128, 256, 512, 512, 512), 14.71, 570, 64),
+    "resnet50": EncoderFacts((123.68, 116.779, 103.939), IMAGENET_STD, (0, 64, 256, 512, 1024, 2048), 23.59, 556, 16),
+    "vgg16": EncoderFacts((123.68, 116.779, 103.939), IMAGENET_STD, (64, 128, 256, 512, 512, 512), 14.71, 570, 64),
 }
 
 

@@ -118,6 +118,18 @@ def test_the_first_convolution_is_adapted_to_other_channels_and_it_is_said(lite0
     np.testing.assert_array_equal(first.kernel.numpy(), expected)
 
 
+@pytest.mark.parametrize("first", ["a layer without arrays", "an empty kernel"])
+def test_a_spoilt_first_convolution_is_refused(tmp_path, first):
+    layers = drawn()
+    name = encoder_layers(unet())[0].name
+    layers[name] = [np.empty((3, 3, 0, 32), np.float32)] if first == "an empty kernel" else []
+    content = io.BytesIO(encoder_file(layers))
+    with h5py.File(content, "r+") as file:
+        file.require_group(f"layers/{name}/vars")
+    with pytest.raises(UserError, match="not the weights of this encoder"):
+        load_encoder_weights(unet(), saved(tmp_path / "x.weights.h5", content.getvalue()))
+
+
 @pytest.mark.parametrize("change", ["missing", "shape", "count"])
 def test_the_weights_of_another_network_are_refused_and_change_nothing(tmp_path, change):
     layers = drawn()

@@ -36,7 +36,7 @@ def converted(encoder, path):
 
 @pytest.mark.parametrize("encoder", APPLICATIONS)
 def test_features_are_those_of_the_stock_network(encoder, tmp_path, monkeypatch):
-    network = stock_network(encoder, 3)
+    network = stock_network(encoder)
     randomise(network)
     path = legacy_file(tmp_path / "stock.h5", network)
     pixels = np.random.default_rng(1).integers(0, 256, (96, 64, 3))
@@ -86,7 +86,7 @@ def test_layers_of_other_sizes_are_refused(tmp_path):
 
 def test_the_scaling_inside_of_efficientnet_is_taken_over(tmp_path, monkeypatch):
     """The file on Keras's server has the deviation in place of the variance; here it has the variance."""
-    network = stock_network("efficientnet_b0", 3)
+    network = stock_network("efficientnet_b0")
     randomise(network)
     scaling = next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
     mean, deviation = np.divide(IMAGENET_MEAN, 255), np.divide(IMAGENET_STD, 255)

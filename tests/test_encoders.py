@@ -39,7 +39,8 @@ def project_of(encoder, depth=5, channels=3, **changes) -> Project:
 
 
 @pytest.mark.parametrize("encoder", NAMES)
-@pytest.mark.parametrize(("depth", "channels"), [(5, 3), (2, 1)])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("depth", "channels"), [(5, 3), (2, 1), (3, 16)])
 def test_features_have_the_stated_strides_and_channels(encoder, depth, channels):
     image = keras.Input((64, 96, channels))
     features = encode(image, PlannedModel(encoder=encoder, filters=4, depth=depth))
@@ -134,3 +135,10 @@ def test_the_encoder_scaling_is_that_of_its_weights(dtype, factor):
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.array_equal(Normalisation.of_encoder("efficientnet_b0", dtype, 3).undo(found, dtype), image)
     assert Normalisation.of_encoder("efficientnet_b0", dtype, 1).mean == [factor * np.mean(IMAGENET_MEAN)]
+
+
+@pytest.mark.parametrize("encoder", NAMES)
+def test_scaled_images_have_the_spread_that_augmentation_expects(encoder):
+    """augment.brightness and noise count standard deviations, and other normalisations give a spread of 1."""
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert 0.5 < Normalisation.of_encoder(encoder, np.uint8, 3)(image).std() < 2

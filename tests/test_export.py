@@ -144,6 +144,18 @@ def test_exports_predict_what_the_project_predicts(case, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("encoder", ["efficientnet_lite0", "efficientnet_b0"])
+def test_encoders_whose_operations_have_gradients_of_their_own_are_exported(encoder, name, tmp_path):
+    model = build_unet(PlannedModel(encoder=encoder, filters=4, depth=2), 3, 3)
+    told = project(3, 3, encoder=encoder, normalise="encoder")
+    made = Case(Predictor(model, told), Export.of(model, told), tmp_path)
+    made.path(name).parent.mkdir(exist_ok=True)
+    FORMATS[name].write(made.export, made.path(name))
+    images = made.images(2, 37, 53)
+    np.testing.assert_allclose(FORMATS[name].run(made.path(name))(images), made.said(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_an_image_that_never_varies(case, name):
     image = np.full_like(case.images(1, 20, 20)[0], 7)
     said = predict_with_export(FORMATS[name].run(case.path(name)), case.predictor.project)(image)

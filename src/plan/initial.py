@@ -1,4 +1,4 @@
-"""Read filters, depth and image scale of the network from which training starts, if train.initial names one."""
+"""Read size and scaling of the network from which training starts, if train.initial names one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ class Initial:
     Attributes:
         model: Its encoder, filters and depth.
         resize: The shorter side of the images that it was trained on in pixels; 0 if images kept their size.
+        encoder_scaling: Whether data.normalise was encoder.
     """
 
     model: PlannedModel
     resize: int
+    encoder_scaling: bool = False
 
 
 def initial_network(initial: str) -> Initial | None:
@@ -44,7 +46,7 @@ def initial_network(initial: str) -> Initial | None:
             raise UserError(f"{initial}: {NOT_OURS}: it was saved before models kept their plan: train it anew")
         sizes = {name: plan[f"model.{name}"].value for name in ("filters", "depth")}
         model = PlannedModel.model_validate(sizes | {"encoder": project.encoder})
-        return Initial(model, project.shorter_side)
+        return Initial(model, project.shorter_side, project.normalise == "encoder")
     except UserError as error:
         raise UserError(f"train.initial: {error}") from None
     except (KeyError, ValueError) as error:

@@ -88,11 +88,14 @@ def no_encoder_scaling(facts: Facts, model: Model) -> str:
 def normalise(facts: Facts, model: Model) -> tuple[str, str]:
     """Choose data.normalise: as the encoder's weights expect; else by image if exposures differ too much.
 
+    The weights are those of the initial network if there is one. Those of model.weights are not used then.
+
     Args:
         facts: The facts of the training.
         model: The section `model`.
     """
-    if model.weights_file and not no_encoder_scaling(facts, model):
+    pretrained = facts.initial.encoder_scaling if facts.initial else model.weights_file is not None
+    if pretrained and not no_encoder_scaling(facts, model):
         return "encoder", f"as the weights of {model.encoder} expect"
     between = f"mean intensities differ between images by {facts.exposure:.1f} times what they differ within one"
     return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)

@@ -15,6 +15,7 @@ from src.model.inference.predictor import Predictor
 from src.model.network.device import set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model
+from src.plan.tiles import TILE
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
     folded = fold_normalisation(model, "float32", project.encoder)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
-        check = AgreementCheck(Predictor(folded, project), images, Path(work))
+        # An export sees images as a whole, and so must the Keras model: blended tiles of an encoder differ a little.
+        tile = max(TILE, project.shorter_side)
+        check = AgreementCheck(Predictor(folded, project, tile), images, Path(work))
         export = Export.of(folded, project)
         print(f"{path}: predicts {len(images)} test images in float32", flush=True)
         agreements, problems = [check.check_reference(path)], []
         if (precision := compute_precision(model)) != "float32":
-            agreements.append(check.check_saved(Predictor(model, project), precision, path))
+            agreements.append(check.check_saved(Predictor(model, project, tile), precision, path))
         for kind in (FORMATS[name] for name in dict.fromkeys(formats)):
             target = out / kind.place.format(name=path.stem)
             print(f"{kind.title}: writes {target} and compares it", flush=True)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,10 +54,17 @@ def write_savedmodel(export: Export, folder: Path) -> None:
         export: what to write.
         folder: of the SavedModel.
     """
+    _save(export, folder)
+    write_json(folder / "assets.extra" / PROJECT, export.metadata)
+
+
+def _save(export: Export, folder: Path) -> None:
+    """Save the function alone. Gradients of its own, as of a depthwise convolution, cannot be saved, nor are needed."""
     module = tf.Module()
     module.__call__ = export.function
-    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: export.function.get_concrete_function()})
-    write_json(folder / "assets.extra" / PROJECT, export.metadata)
+    signatures = {SIGNATURE: export.function.get_concrete_function()}
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
 
 
 def run_savedmodel(folder: Path) -> Run:
@@ -116,10 +124,10 @@ def write_litert(export: Export, path: Path) -> None:
         export: what to write.
         path: of the file.
     """
-    module = tf.Module()
-    module.__call__ = export.function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([export.function.get_concrete_function()], module)
-    path.write_bytes(converter.convert())
+    with tempfile.TemporaryDirectory(prefix=".tmp-litert-", dir=path.parent) as folder:
+        _save(export, Path(folder))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        path.write_bytes(converter.convert())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(PROJECT, json.dumps(export.metadata, ensure_ascii=False, indent=2))
 

@@ -198,7 +198,7 @@ class Prediction:
                     stored[window] = self._stored_probabilities(logits)
                     release(stored)
                 meter.add(logits.shape[0] * logits.shape[1])
-            if predictor.project.normalise == "dataset" and has_other_range(image.pixels, predictor.project.mean):
+            if predictor.project.normalise != "image" and has_other_range(image.pixels, predictor.project.mean):
                 self.has_other_range.append(printable(str(one.path)))
             return Predicted(image, predictor.postprocess(classes), stored)
         except TooLarge:

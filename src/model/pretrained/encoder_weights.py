@@ -8,7 +8,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from src.archive import layer_names
-from src.encoders import DEEPEST, IMAGENET_MEAN, IMAGENET_STD
+from src.encoders import DEEPEST, ENCODERS, IMAGENET_MEAN, IMAGENET_STD
 from src.errors import quoted, some
 from src.model.network.encoders.applications import stock_network
 from src.model.network.encoders.pretrained import encoder_layers
@@ -18,15 +18,15 @@ from src.pretrained.keras_file import StoredLayer, read_layers
 from src.pretrained.lite0 import read_lite0
 
 CHANNELS = 3  # red, green, blue
-BLUE_FIRST = ("resnet50", "vgg16")  # trained in Caffe, on images whose first channel is blue
+CAFFE = ("resnet50", "vgg16")  # trained in Caffe: blue comes first, and intensities are not divided by anything
 Array = NDArray[np.float32]
 
 
 def encoder_arrays(encoder: Encoder, content: bytes) -> dict[str, list[Array]]:
     """Find the weights of each layer of an encoder in a downloaded file.
 
-    The first convolution is adapted to the project's scaling of images, `EncoderFacts.mean` and `std`, of which the
-    scaling inside of the network of keras.applications may differ in the order of the channels.
+    The first convolution is adapted to the project's scaling of images, `EncoderFacts.mean` and `std`. Networks of
+    keras.applications may expect another order of the channels, or intensities that are not divided by `std`.
 
     Args:
         encoder: any but plain.
@@ -43,9 +43,11 @@ def encoder_arrays(encoder: Encoder, content: bytes) -> dict[str, list[Array]]:
     if encoder == "efficientnet_lite0":
         arrays = _in_order(weighted, read_lite0(content))
     else:
-        arrays = _by_name(stock_network(encoder, CHANNELS), read_layers(content))
+        arrays = _by_name(stock_network(encoder), read_layers(content))
     kernel, *bias = arrays[weighted[0].name]
-    arrays[weighted[0].name] = [kernel[:, :, ::-1] if encoder in BLUE_FIRST else kernel, *bias]
+    if encoder in CAFFE:
+        kernel = kernel[:, :, ::-1] * np.array(ENCODERS[encoder].std, np.float32)[:, None]
+    arrays[weighted[0].name] = [kernel, *bias]
     return {layer.name: arrays[layer.name] for layer in weighted}
 
 

@@ -62,7 +62,7 @@ def application_features(image: Tensor, encoder: Encoder, depth: int, *, normali
         normalised: with batch normalisation; without it, the convolutions before it have a bias.
     """
     application = APPLICATIONS[encoder]
-    stock = stock_network(encoder, image.shape[-1])
+    stock = stock_network(encoder)
     names = application.features[: depth + (len(application.features) > 5)]
     start = stock.get_layer(application.start).input if application.start else stock.input
     part = keras.Model(start, [stock.get_layer(name).output for name in names])
@@ -89,14 +89,15 @@ def application_features(image: Tensor, encoder: Encoder, depth: int, *, normali
     return list(outputs) if len(application.features) > 5 else [image, *outputs]
 
 
-def stock_network(encoder: Encoder, channels: int) -> keras.Model:
+def stock_network(encoder: Encoder) -> keras.Model:
     """Build the network as keras.applications does, with random weights and without its classifier.
+
+    It takes images of three channels. For others Keras would warn; its layers can be built anew for any number.
 
     Args:
         encoder: a key of `APPLICATIONS`.
-        channels: of the images.
     """
-    return APPLICATIONS[encoder].build(include_top=False, weights=None, input_shape=(None, None, channels))
+    return APPLICATIONS[encoder].build(include_top=False, weights=None, input_shape=(None, None, 3))
 
 
 def _convolutions_before_normalisation(model: keras.Model) -> set[str]:

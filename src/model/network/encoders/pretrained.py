@@ -35,9 +35,10 @@ def load_encoder_weights(model: keras.Model, path: Path) -> str:
         stored = read_encoder_file(path)
         channels = model.inputs[0].shape[-1]
         name, of_file = encoder[0].name, encoder[0].kernel.shape
-        adapted = name in stored and stored[name][0].ndim == len(of_file) and stored[name][0].shape[2] != channels
+        kernel = next(iter(stored.get(name, [])), np.empty(0, np.float32))
+        adapted = kernel.ndim == len(of_file) and kernel.shape[2] not in (0, channels)
         if adapted:
-            stored[name][0] = adapt_first_convolution(stored[name][0], channels)
+            stored[name][0] = adapt_first_convolution(kernel, channels)
         _compare(encoder, stored)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
