@@ -294,13 +294,6 @@ def test_an_initial_network_with_an_encoder_keeps_the_scaling_that_it_was_traine
     assert (made.data.normalise == "encoder") == encoder_scaling
 
 
-@pytest.mark.parametrize("encoder", ["efficientnet_lite0", "vgg16"])
-def test_an_encoder_cannot_halve_more_than_five_times(encoder):
-    with pytest.raises(UserError, match=rf"model\.depth 6: {encoder} halves the resolution 5 times at most"):
-        plan(facts(60, 360, 480), **{"model.encoder": encoder, "model.depth": 6, "data.crop": 256})
-    assert plan(facts(60, 360, 480), **{"model.depth": 6, "data.crop": 256}).model.depth == 6
-
-
 def test_a_larger_patch_of_an_encoder_shows_large_objects_at_full_resolution():
     found = facts(60, 600, 800, parts={"polyp": 1 / 4})
     assert plan(found).data.resize == 192
