@@ -227,6 +227,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "check": ("data/my-set", "logs/check/checks.csv"),
     "compare": ("HEAD~1 HEAD --gate dice.mean=0.01 --markdown logs/compared.md", "logs/compared.md"),
     "convert": ("labelme annotated --out data/converted", "data/converted/dataset.yaml"),
+    "encoder": ("--list", "models/initial"),
     "export": ("--format onnx", "exports/unet.onnx"),
     "figures": ("", "plots/figures/overlay.png"),
     "plan": ("--minutes 0.01", "params.yaml"),

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from src.data.store.subsets import FEWEST_GROUPS
-from src.evaluation.metrics.confusion import Scores
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
 from src.evaluation.statistics.bootstrap import Bounds, difference_interval
 from src.search.trial import Trial
 
@@ -44,7 +44,8 @@ class Difference:
 def difference(first: Trial, second: Trial, groups: Sequence[str]) -> Difference:
     """Compare two trials of the same validation images.
 
-    Classes that count in too few groups have no interval of their own and are left out of the interval.
+    Classes that count in too few groups have no interval of their own. They are left out of the difference and of its
+    interval, unless all classes are of this kind: then there is no interval.
 
     Args:
         first: A trial.
@@ -62,6 +63,7 @@ def difference(first: Trial, second: Trial, groups: Sequence[str]) -> Difference
     if not usable:
         return Difference(value, None)
     before, after, limits = second.scores[:, usable], first.scores[:, usable], (-np.inf, np.inf)
+    value = mean_over_classes(first.scores, usable) - mean_over_classes(second.scores, usable)
     return Difference(value, difference_interval(before, after, np.array(groups), RESAMPLES, 0, limits=limits))
 
 
