@@ -227,7 +227,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "check": ("data/my-set", "logs/check/checks.csv"),
     "compare": ("HEAD~1 HEAD --gate dice.mean=0.01 --markdown logs/compared.md", "logs/compared.md"),
     "convert": ("labelme annotated --out data/converted", "data/converted/dataset.yaml"),
-    "encoder": ("--list", "models/initial"),
+    "encoder": ("--list", None),  # without weights to read
     "export": ("--format onnx", "exports/unet.onnx"),
     "figures": ("", "plots/figures/overlay.png"),
     "plan": ("--minutes 0.01", "params.yaml"),
@@ -273,7 +273,7 @@ def test_every_tool_runs_where_a_model_was_trained(committed, name):
     arguments, written = TOOLS[name]
     started = time.time() - 1  # clocks of file systems are coarse
     run(committed, sys.executable, "-m", f"tools.{name}", *shlex.split(arguments))
-    assert (committed / written).stat().st_mtime > started
+    assert written is None or (committed / written).stat().st_mtime > started
 
 
 @pytest.mark.slow
