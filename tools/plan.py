@@ -143,6 +143,15 @@ def plan_of(read: "Params", facts: "Facts") -> "Plan":
     return plan_training(facts, read.data, read.augment, read.model, read.train)
 
 
+def without_effect(arguments: argparse.Namespace) -> str:
+    """Say which option would have no effect without another one; "" if there is none."""
+    if arguments.keep and not (arguments.minutes and arguments.trials):
+        return "argument --keep: only a search changes settings: give --minutes, and leave out --no-trials"
+    if not arguments.trials and not arguments.minutes:
+        return "argument --no-trials: there are no trials without --minutes"
+    return ""
+
+
 def positive(text: str) -> float:
     minutes = float(text)
     if not 0 < minutes < float("inf"):
@@ -164,4 +173,4 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--keep", nargs="+", default=[], metavar="KEY", help="settings that stay as they are, such as model.encoder"
     )
-    run(arguments, main)
+    run(arguments, main, without_effect)
