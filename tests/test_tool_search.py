@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import time
 from argparse import Namespace
 
 import pytest
@@ -16,6 +18,7 @@ import src.search.start_set as start_set
 import tools.plan
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
+from src.model.training.checkpoints import ABANDONED
 from src.params import PlannedModel, load
 from src.plan.initial import Initial
 from src.search.candidate import RULES
@@ -147,6 +150,28 @@ def test_an_interrupted_search_leaves_params_as_they_are_and_goes_on(project, de
     assert RULES not in [candidate for candidate, _ in device[1].trained]
     assert "continuing an interrupted search" in capsys.readouterr().err
     assert load(project / "params.yaml").train.lr in (0.004, 0.0028) and journals(project) == []
+
+
+def test_abandoned_journals_are_deleted_when_a_search_begins(project, device):  # noqa: F811
+    folder = project / JOURNALS
+    folder.mkdir(parents=True)
+    for name, age in (("written.json", 60), ("abandoned.json", 60), (".tmp-1.json", 60), ("recent.json", -60)):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (0, time.time() - ABANDONED - age))
+    plan()
+    assert {path.name for path in folder.iterdir()} == {"written.json", "recent.json"}
+
+
+def test_an_old_journal_of_the_same_search_is_continued(project, device, monkeypatch, capsys):  # noqa: F811
+    train = Device.train
+    monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(UserError):
+        plan()
+    (journal,) = journals(project)
+    os.utime(journal, (0, time.time() - ABANDONED - 60))
+    monkeypatch.setattr(Device, "train", train)
+    plan()
+    assert "continuing an interrupted search" in capsys.readouterr().err
 
 
 def test_another_seed_is_another_search(project, device, monkeypatch):  # noqa: F811

@@ -78,7 +78,7 @@ def search(
     """
     from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.search.candidate import setting_of
-    from src.search.outcome import Written, automatic_again, table
+    from src.search.outcome import WRITTEN, Written, automatic_again, table
     from src.search.space import ENCODER, Space, available_encoders, searched_settings
     from src.search.timing import fitting_steps
     from src.write_setting import write_settings
@@ -87,7 +87,7 @@ def search(
     from src.model.search.run_search import Request, run_search, searches_folder
 
     folder = searches_folder(Path.cwd())
-    written = Written(folder / "written.json")
+    written = Written(folder / WRITTEN)
     before = written.unchanged(read)
     kept = set(arguments.keep)
     if read.train.initial != "none":

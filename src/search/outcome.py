@@ -14,6 +14,7 @@ from src.search.result import Result, Row
 from src.search.space import ENCODER, PLAIN
 
 HEADER = ("tried", "seconds", "steps", "Dice", "difference (95 % interval)", "verdict")
+WRITTEN = "written.json"  # in the folder of the journals: what searches wrote into params.yaml
 WIDEST = 80  # characters of a verdict: a device may have much to say
 
 

@@ -1,5 +1,7 @@
 """Search for settings on this device, with a journal from which an interrupted search goes on."""
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +11,12 @@ from src.data.store.store import INDEX
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.search.trainer import DeviceTrainer
-from src.model.training.checkpoints import checkpoint_key, checkpoints_folder
+from src.model.training.checkpoints import ABANDONED, checkpoint_key, checkpoints_folder
 from src.progress import TimeProgress
 from src.search.contest import Contest
 from src.search.journal import Journal
 from src.search.measured import Measured
+from src.search.outcome import WRITTEN
 from src.search.result import Budget, Result
 from src.search.search import search
 from src.search.space import Space
@@ -75,6 +78,7 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
     seconds = 60 * request.minutes
     budget = Budget(SHARE * seconds, (1 - SHARE) * seconds)
     path = request.folder / f"{_key(space, trained, validated, request.minutes)}.json"
+    _delete_abandoned(path)
     journal = Journal(path, request.started)
     try:
         with TimeProgress("trying settings", budget.search, lambda: journal.now) as shown:
@@ -87,6 +91,14 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
     cost = result.cost
     timing = Timing(cost.start, cost.step, cost.image)
     return Found(result, timing, (seconds - journal.now) / 60, journal)
+
+
+def _delete_abandoned(journal: Path) -> None:
+    """Delete the journals of searches that nobody continued, and what is left of files that were being written."""
+    for path in journal.parent.glob("*"):
+        with suppress(FileNotFoundError):  # another search deletes it at the same time
+            if path not in (journal, journal.parent / WRITTEN) and time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
 
 
 def _key(space: Space, trained: Subset, validated: Subset, minutes: float) -> str:
