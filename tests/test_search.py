@@ -188,6 +188,27 @@ def test_rules_that_the_device_cannot_carry_are_an_error(tmp_path):
         search_on(device, tmp_path / "journal.json")
 
 
+def test_a_search_in_which_every_loss_becomes_infinite_names_the_remedy(tmp_path):
+    for number, searched in enumerate((["train.lr"], SIZES)):
+        device = Device(space_of(searched=searched), lambda *_: math.nan)
+        with pytest.raises(UserError, match=r"infinite in the trials of all \d+ candidates, .* set train\.lr"):
+            search_on(device, tmp_path / f"{number}.json")
+
+
+def test_scored_images_without_foreground_are_said_instead_of_a_dice(tmp_path):
+    class Empty(Device):
+        def train(self, *arguments):
+            trial = super().train(*arguments)
+            return type(trial)(**{**vars(trial), "scores": trial.scores[:, :0]})
+
+    said = []
+    device = Empty(space_of(searched=["data.resize", "train.lr"]), lambda *_: 0.5)
+    result = search_on(device, tmp_path / "journal.json", said=said)
+    assert result.chosen == RULES and "no scored image has foreground, so the trials tell nothing" in table(result)
+    assert said and all(line.endswith(": no scored image has foreground") for line in said)
+    assert "0.000" not in table(result) and "-1" not in table(result)
+
+
 def test_a_candidate_whose_loss_becomes_infinite_loses(tmp_path):
     device = Device(space_of(searched=SIZES), lambda settings, steps: 0.5 if settings else math.nan)
     result = search_on(device, tmp_path / "journal.json")

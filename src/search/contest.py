@@ -7,7 +7,7 @@ from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.compare import Difference, difference
 from src.search.measured import Measured
-from src.search.result import DIVERGED, Budget, Row
+from src.search.result import DIVERGED, Budget, Row, outcome
 from src.search.space import Space
 from src.search.trial import Trial
 
@@ -71,7 +71,7 @@ class Contest:
         """
         trial = self.measured.train(candidate, seconds, self.images)
         if trial:
-            self.show(f"{candidate}: {DIVERGED if trial.scores is None else f'Dice {trial.dice:.3f}'}")
+            self.show(f"{candidate}: {outcome(trial)}")
         else:
             self._refuse(candidate)
         return trial

@@ -24,7 +24,11 @@ def table(result: Result) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     lines.append(f"Dice: mean of {result.images} validation image(s); differences are between trainings of equal time")
-    if not result.enough_groups:
+    if not any(row.trial.counts for row in result.rows if row.trial):
+        lines.append(
+            "no scored image has foreground, so the trials tell nothing: raise split.validation, or use more images"
+        )
+    elif not result.enough_groups:
         counts = f"a difference counts from {WITHOUT_INTERVAL:g}"
         lines.append(f"no intervals: fewer than {FEWEST_GROUPS} groups of validation images; {counts}")
     if result.tied:
@@ -36,12 +40,12 @@ def table(result: Result) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     trial, found, shown = row.trial, row.difference, ""
     verdict = textwrap.shorten(row.verdict, WIDEST, placeholder=" …")
-    if found is not None and trial is not None and trial.scores is not None:
+    if found is not None and trial is not None and trial.counts:
         shown = f"{found.value:+.3f}"
         shown += f" ({found.bounds[0]:+.3f} – {found.bounds[1]:+.3f})" if found.bounds else ""
     if trial is None:
         return str(row.candidate), "", "", "", "", verdict
-    dice = f"{trial.dice:.3f}" if trial.scores is not None else ""
+    dice = f"{trial.dice:.3f}" if trial.counts else ""
     return str(row.candidate), f"{trial.given:.1f}", str(trial.steps), dice, shown, verdict
 
 

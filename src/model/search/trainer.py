@@ -29,7 +29,8 @@ ENDLESS = {"steps": MOST_MEASURED}
 SCORED = 3  # images whose scoring is timed before a candidate is trained
 LATE = 1.25  # ratio of the time that a training would take to the time that it is given, from which it gets fewer steps
 OUT_OF_MEMORY = "the device ran out of memory"
-NOT_FINITE = "the loss became infinite in the first step: lower train.lr"
+# No weight has changed yet, so the learning rate is not the cause.
+NOT_FINITE = "the loss became infinite in the first step: values of the images, or weights in train.loss, are too large"
 
 
 class DeviceTrainer:
