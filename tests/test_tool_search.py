@@ -7,6 +7,7 @@ import re
 import time
 from argparse import Namespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -16,8 +17,10 @@ import src.plan.facts as facts
 import src.search.improvement as improvement
 import src.search.start_set as start_set
 import tools.plan
+from src.archive.encoder_file import encoder_file
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
+from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.training.checkpoints import ABANDONED
 from src.params import PlannedModel, load
 from src.plan.initial import Initial
@@ -116,11 +119,30 @@ def test_another_file_of_initial_weights_is_another_search(project, device, monk
     monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     weights = project / "models/initial/resnet50.imagenet.weights.h5"
     weights.parent.mkdir(parents=True, exist_ok=True)
-    for content in (b"1", b"2"):
-        weights.write_bytes(content)
+    for number in (1, 2):
+        weights.write_bytes(encoder_file({"conv": [np.float32([number])]}))
         with pytest.raises(UserError):
             plan()
     assert len(journals(project)) == 2
+
+
+def test_a_damaged_file_of_weights_stops_the_search_before_any_work(project, device):  # noqa: F811
+    weights = project / "models/initial/resnet50.imagenet.weights.h5"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(b"damaged")
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"resnet50\.imagenet\.weights\.h5: not the weights of this encoder: .*tools"):
+        plan()
+    assert not device and journals(project) == [] and (project / "params.yaml").read_bytes() == before
+
+
+def test_weights_of_another_network_are_not_taken_for_a_weak_device(project, monkeypatch):  # noqa: F811
+    def other_network(*_):
+        raise EncoderWeightsError("not the weights of this encoder")
+
+    monkeypatch.setattr(trainer.Networks, "ready", other_network)
+    with pytest.raises(EncoderWeightsError):
+        plan()
 
 
 def test_settings_to_keep_stay_as_they_are(project, device):  # noqa: F811

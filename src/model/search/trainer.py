@@ -15,6 +15,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
 from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.schedule import learning_rate
 from src.params import PlannedTrain
@@ -180,6 +181,8 @@ def _refusing(forget: Callable[[], None]) -> Iterator[None]:
     """Turn what a device says to a training that is too large into `NotPossible`."""
     try:
         yield
+    except EncoderWeightsError:  # on any device
+        raise
     except UserError as error:
         raise NotPossible(str(error)) from None
     except tf.errors.ResourceExhaustedError:
