@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import src.model.search.run_search as run_search
 import src.model.search.trainer as trainer
+import src.model.training.loop as loop
 import src.plan.facts as facts
 import src.search.improvement as improvement
 import src.search.start_set as start_set
@@ -21,7 +22,8 @@ from src.archive.encoder_file import encoder_file
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
 from src.model.network.encoders.pretrained import EncoderWeightsError
-from src.model.training.checkpoints import ABANDONED
+from src.model.training.checkpoints import ABANDONED, Checkpoint
+from src.model.training.workers import Workers
 from src.params import PlannedModel, load
 from src.plan.initial import Initial
 from src.search.candidate import RULES
@@ -219,13 +221,42 @@ def test_without_settings_to_search_only_the_steps_are_measured(project, device,
     assert "no trials: all settings" in capsys.readouterr().out and written == [5] and not device
 
 
-def test_a_device_without_memory_refuses_a_candidate(project, monkeypatch):  # noqa: F811
-    def out_of_memory(*_):
-        raise tf.errors.ResourceExhaustedError(None, None, "")
+NO_MEMORY = [
+    tf.errors.ResourceExhaustedError(None, None, ""),
+    tf.errors.InternalError(None, None, "failed call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+    tf.errors.InternalError(None, None, "Failed to allocate 1073741824 bytes for new constant"),
+    tf.errors.UnknownError(None, None, "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
+    tf.errors.InternalError(None, None, "failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED"),
+]
+OTHERS = [
+    tf.errors.InternalError(None, None, "CUDA_ERROR_ILLEGAL_ADDRESS"),
+    tf.errors.UnknownError(None, None, "CUDNN_STATUS_EXECUTION_FAILED"),
+]
 
-    monkeypatch.setattr(trainer.Networks, "ready", out_of_memory)
-    with pytest.raises(UserError, match="the device ran out of memory"):
+
+@pytest.mark.parametrize("error", [*NO_MEMORY, *OTHERS], ids=lambda error: error.message[-20:])
+def test_only_a_device_without_memory_refuses_a_candidate(project, monkeypatch, error):  # noqa: F811
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(trainer.Networks, "ready", fail)
+    expected = UserError if error in NO_MEMORY else type(error)
+    with pytest.raises(expected) as raised:
         plan()
+    assert ("the device ran out of memory" in str(raised.value)) == (error in NO_MEMORY)
+
+
+@pytest.mark.parametrize("error", [*NO_MEMORY, *OTHERS], ids=lambda error: error.message[-20:])
+def test_training_names_the_settings_that_need_less_memory(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(loop, "resume", fail)
+    training = Namespace(workers=Workers(None), checkpoint=Checkpoint(tmp_path / "checkpoint"))
+    expected = UserError if error in NO_MEMORY else type(error)
+    with pytest.raises(expected) as raised:
+        loop.train_unet(training, None, None, None)
+    assert ("lower train.batch, data.crop or model.filters" in str(raised.value)) == (error in NO_MEMORY)
 
 
 def test_trials_can_be_left_out(project):  # noqa: F811

@@ -15,6 +15,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
 from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.network.device import is_out_of_memory
 from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.schedule import learning_rate
@@ -185,6 +186,8 @@ def _refusing(forget: Callable[[], None]) -> Iterator[None]:
         raise
     except UserError as error:
         raise NotPossible(str(error)) from None
-    except tf.errors.ResourceExhaustedError:
+    except tf.errors.OpError as error:
+        if not is_out_of_memory(error):
+            raise
         forget()
         raise NotPossible(OUT_OF_MEMORY) from None
