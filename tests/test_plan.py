@@ -277,6 +277,15 @@ def test_a_pretrained_encoder_gets_patches_that_it_can_halve_five_times(encoder)
     assert small.data.crop % 2**small.model.depth == 0 and small.data.crop >= 100
 
 
+@pytest.mark.parametrize(("encoder", "levels"), [("efficientnet_lite0", 5), ("plain", 4)])
+def test_a_patch_that_makes_the_network_less_deep_is_said(encoder, levels):
+    chosen = {crop: plan(facts(), **{"model.encoder": encoder, "data.crop": crop}) for crop in (200, 224)}
+    assert (chosen[200].model.depth, chosen[224].model.depth) == (3, levels)
+    expected = f"data.crop (200) can be halved only 3 times; a multiple of {2**levels} would allow {levels} levels"
+    assert chosen[200].choices["model.depth"].why == expected
+    assert "data.crop" not in chosen[224].choices["model.depth"].why
+
+
 def test_images_are_scaled_as_an_encoder_expects_only_where_that_is_known():
     of = {"model.encoder": "efficientnet_lite0"}
     assert plan(facts(60), **of, **{"model.weights": "none"}).data.normalise == "dataset"

@@ -155,9 +155,12 @@ def depth(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
     """
     deepest = recipe(encoder).deepest
     side = min(facts.side, recipe(encoder).crop) if crop == "auto" else crop
-    levels = max(1, min(deepest, int(math.log2(max(side / BOTTOM, 1)))))
+    levels = wanted = max(1, min(deepest, int(math.log2(max(side / BOTTOM, 1)))))
     while crop != "auto" and levels > 1 and crop % 2**levels:
         levels -= 1
+    if levels < wanted:
+        halved = f"data.crop ({crop}) can be halved only {levels} time{'' if levels == 1 else 's'}"
+        return levels, f"{halved}; a multiple of {2**wanted} would allow {wanted} levels"
     return levels, f"a patch must leave about {BOTTOM} pixels at the bottom, with at most {deepest} levels"
 
 
