@@ -34,6 +34,8 @@ def table(result: Result) -> str:
     if result.tied:
         others = "; ".join(map(str, result.tied))
         lines.append(f"cannot be told apart from what was chosen, which is the rules' choice or cheaper: {others}")
+    if result.untried:
+        lines.append(f"there was no time to try all values of {', '.join(result.untried)}")
     return "\n".join(lines)
 
 

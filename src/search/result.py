@@ -63,6 +63,7 @@ class Result:
         tied: Candidates that could not be told apart from the chosen one in the last round.
         images: The number of validation images that each trial was scored on.
         enough_groups: Whether they are of enough groups for intervals.
+        untried: Settings for some of whose values there was no time, after a candidate was chosen.
     """
 
     chosen: Candidate
@@ -71,3 +72,4 @@ class Result:
     tied: Sequence[Candidate]
     images: int
     enough_groups: bool
+    untried: Sequence[str]

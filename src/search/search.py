@@ -28,7 +28,7 @@ def search(contest: Contest) -> Result:
     chosen = Row(leader, contest.last(leader), None, CHOSEN)
     enough = len(set(contest.groups)) >= FEWEST_GROUPS
     cost = contest.measured.latest(leader)
-    return Result(leader, cost, [chosen, *contest.rows], contest.tied, contest.images, enough)
+    return Result(leader, cost, [chosen, *contest.rows], contest.tied, contest.images, enough, contest.untried)
 
 
 def _all_diverged(contest: Contest) -> str:
