@@ -69,11 +69,11 @@ def load_encoder_weights(model: keras.Model, path: Path) -> str:
 
 
 def adapt_first_convolution(kernel: Array, channels: int) -> Array:
-    """Make a kernel for images of another number of channels, as segmentation_models.pytorch does.
+    """Make a kernel for images of another number of channels, by the rule of segmentation_models.pytorch.
 
-    One channel gets the sum of the weights, so that a grey image has the same features as before when it was stored as
-    three equal channels. More channels get the weights of red, green and blue in turn, times the ratio of the numbers,
-    so that the features keep their size.
+    One channel gets the sum of the weights, so that a grey image has the features of three equal normalised channels.
+    Two channels, or more than three, get the weights of red, green and blue in turn, times the ratio of the numbers, so
+    that the features keep their size.
 
     Args:
         kernel: float32 [height, width, n, filters].
