@@ -8,7 +8,7 @@ import numpy as np
 
 from src.data.crops.normalise import FLAT, pooled_moments
 from src.data.crops.resize import scaled_size
-from src.data.crops.sampling import rare_classes
+from src.data.crops.sampling import class_shares, rare_classes
 from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
@@ -36,6 +36,7 @@ class Facts:
         layout: Where the classes lie in the images, see src/plan/uprightness.py.
         dtype: The number type of the images.
         used_range: The share of the number type's range that the images use, see `used_range`.
+        shares: The share of each class in the pixels of the training images.
     """
 
     training_sizes: Sequence[Size]
@@ -50,6 +51,7 @@ class Facts:
     layout: Layout = field(default_factory=Layout)
     dtype: DtypeName = "uint8"
     used_range: float = 1.0
+    shares: Sequence[float] = ()
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -76,6 +78,7 @@ class Facts:
             layout=measure_layout(trained),
             dtype=trained.store.dtype_name,
             used_range=used_range(trained.records, trained.store.dtype_name),
+            shares=class_shares(trained),
         )
 
     @property
