@@ -64,7 +64,7 @@ def project(made, tmp_path, monkeypatch):
 
 def rows_of(printed):
     """Setting → value and reason, of the lines that are columns."""
-    lines = [re.fullmatch(r"(\w+\.\w+) +(\S+)  (\S.*)", line) for line in printed.splitlines()]
+    lines = [re.fullmatch(r"([\w.]+) +(\S+)  (\S.*)", line) for line in printed.splitlines()]
     return {line[1]: (line[2], line[3]) for line in lines if line}
 
 
