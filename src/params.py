@@ -1,7 +1,7 @@
 """The settings in params.yaml as frozen, validated models: which values are allowed.
 
 The comments in params.yaml say what each key means. In `Data`, `Augment`, `Model` and `Train`, `auto` stands for a
-value that the plan finds (see src/plan/rules.py). `PlannedData`, `PlannedAugment`, `PlannedModel` and `PlannedTrain`
+value that the plan finds (see src/plan/rules). `PlannedData`, `PlannedAugment`, `PlannedModel` and `PlannedTrain`
 hold the values of the plan.
 """
 

@@ -10,12 +10,12 @@ import pytest
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.params import PlannedModel
-from src.plan import rules
 from src.plan.class_weights import LossWeights, class_weights
 from src.plan.facts import Facts, exposure, used_range
 from src.plan.initial import Initial
 from src.plan.memory import GIB, TrainingSize, peak_bytes
 from src.plan.plan import BY_HAND, plan_network, plan_training
+from src.plan.rules import training as rules
 from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set, write_pair
 
 AUTO = dict.fromkeys(NUMBERS, "auto")

@@ -20,9 +20,12 @@ from src.params import (
     Train,
     check_crop,
 )
-from src.plan import rules, uprightness
+from src.plan import uprightness
 from src.plan.class_weights import LossWeights, class_weights
 from src.plan.facts import Facts
+from src.plan.rules import data as data_rules
+from src.plan.rules import network as network_rules
+from src.plan.rules import training as training_rules
 
 Value = TypeVar("Value", bound=int | float | str)
 BY_HAND = "set by hand"
@@ -117,12 +120,12 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
     choices, initial = Choices(), facts.initial
     choose = choices.choose
     encoder = model.encoder
-    if data.normalise == "encoder" and (problem := rules.no_encoder_scaling(facts, model)):
+    if data.normalise == "encoder" and (problem := data_rules.no_encoder_scaling(facts, model)):
         raise UserError(f"the plan: data.normalise: encoder: {problem}")
     if encoder != "plain" and model.depth != "auto" and model.depth > DEEPEST:
         most = f"{encoder} halves the resolution {DEEPEST} times at most"
         raise UserError(f"the plan: model.depth ({model.depth}): {most}: lower it, or set auto")
-    normalise = choose("data.normalise", data.normalise, lambda: rules.normalise(facts, model))
+    normalise = choose("data.normalise", data.normalise, lambda: data_rules.normalise(facts, model))
     resize = choose("data.resize", data.resize, lambda: _resize(facts, data, encoder))
     facts = replace(facts, resize=resize)
     _refuse_too_large(facts)
@@ -131,15 +134,15 @@ def plan_network(facts: Facts, data: Data, augment: Augment, model: Model, gib: 
         depth = choose("model.depth", "auto", lambda: (initial.model.depth, OF_INITIAL))
         filters = choose("model.filters", "auto", lambda: (initial.model.filters, OF_INITIAL))
     else:
-        depth = choose("model.depth", model.depth, lambda: rules.depth(facts, data.crop, encoder))
-        filters = choose("model.filters", model.filters, lambda: rules.filters(facts, encoder, depth, gib))
+        depth = choose("model.depth", model.depth, lambda: network_rules.depth(facts, data.crop, encoder))
+        filters = choose("model.filters", model.filters, lambda: network_rules.filters(facts, encoder, depth, gib))
     planned_model = PlannedModel(encoder=encoder, weights=model.weights, filters=filters, depth=depth)
-    crop = choose("data.crop", data.crop, lambda: rules.crop(facts, planned_model, gib))
+    crop = choose("data.crop", data.crop, lambda: network_rules.crop(facts, planned_model, gib))
     try:
         check_crop(crop, depth)
     except ValueError as error:
         raise UserError(f"the plan: {error}") from None
-    rare = choose("data.oversample_rare", data.oversample_rare, lambda: rules.rare(facts))
+    rare = choose("data.oversample_rare", data.oversample_rare, lambda: data_rules.rare(facts))
     numbers = {"normalise": normalise, "resize": resize, "crop": crop, "oversample_rare": rare}
     planned = PlannedData.model_validate(data.model_dump() | numbers)
     flip = choose("augment.flip", augment.flip, lambda: uprightness.flip(facts.layout))
@@ -163,22 +166,26 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     network = plan_network(facts, data, augment, model, train.memory_gib)
     choices, crop, facts = Choices(dict(network.choices)), network.data.crop, network.facts
     choose, depth = choices.choose, network.model.depth
-    batch = choose("train.batch", train.batch, lambda: rules.batch(facts, network.model, crop, train.memory_gib))
+    batch = choose(
+        "train.batch", train.batch, lambda: network_rules.batch(facts, network.model, crop, train.memory_gib)
+    )
     if batch * (crop // 2**depth) ** 2 < 2:
         raise UserError(
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
         )
-    steps = choose("train.steps", train.steps, lambda: rules.steps(facts, crop, batch, train.epochs))
+    steps = choose("train.steps", train.steps, lambda: training_rules.steps(facts, crop, batch, train.epochs))
     pixels = steps * batch * crop**2
     images = choose(
         "train.validation_images",
         train.validation_images,
-        lambda: rules.validation_images(facts, pixels, train.epochs),
+        lambda: training_rules.validation_images(facts, pixels, train.epochs),
     )
-    epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
-    lr = choose("train.lr", train.lr, lambda: rules.lr(batch, network.model.encoder, facts.initial is not None))
-    warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
-    weights = choose("train.loss.class_weights", train.loss.class_weights, lambda: rules.class_weights(facts))
+    epochs = choose("train.epochs", train.epochs, lambda: training_rules.epochs(facts, pixels, steps, images))
+    lr = choose(
+        "train.lr", train.lr, lambda: training_rules.lr(batch, network.model.encoder, facts.initial is not None)
+    )
+    warmup = choose("train.warmup", train.warmup, lambda: training_rules.warmup(steps))
+    weights = choose("train.loss.class_weights", train.loss.class_weights, lambda: training_rules.class_weights(facts))
     numbers = {
         "loss": train.loss.model_dump() | {"class_weights": weights},
         "batch": batch,
@@ -194,7 +201,7 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
 
 def _resize(facts: Facts, data: Data, encoder: Encoder) -> tuple[int, str]:
     """An initial network keeps its own resolution, since what it learned holds only there."""
-    return (facts.initial.resize, OF_INITIAL) if facts.initial else rules.resize(facts, data.crop, encoder)
+    return (facts.initial.resize, OF_INITIAL) if facts.initial else data_rules.resize(facts, data.crop, encoder)
 
 
 def _refuse_too_large(facts: Facts) -> None:

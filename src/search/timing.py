@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from src.params import Train
-from src.plan import rules
 from src.plan.plan import Plan
+from src.plan.rules import training as rules
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.schedule import learning_rate
 from src.params import PlannedTrain
-from src.plan import rules
+from src.plan.rules.training import warmup as warmup_rule
 from src.search.candidate import Candidate
 from src.search.space import Space
 from src.search.trial import Cost, NotPossible, Trial
@@ -88,7 +88,7 @@ class DeviceTrainer:
         with _refusing(self._forget):
             ready = self._ready_for(candidate)
             self._trace(ready)
-            warmup = rules.warmup(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup
+            warmup = warmup_rule(steps)[0] if self.space.params.train.warmup == "auto" else ready.plan.train.warmup
             params = ready.plan.train.model_copy(update={"steps": steps, "epochs": 1, "warmup": warmup})
             started = time.perf_counter()
             losses = list(self._steps(ready, params, steps, given))
