@@ -214,7 +214,8 @@ def test_all_other_numbers_equal_those_in_the_files(made):
 LITE0 = "Google's EfficientNet-Lite0, converted for PyTorch, from the Python package index; licence: Apache 2.0"
 STARTS = {  # model.weights → the words of the card
     "imagenet": f"weights trained on ImageNet ({LITE0}) in the encoder and random weights in the decoder",
-    "models/initial/a.h5": "the weights <code>models/initial/a.h5</code> in the encoder and random weights in the decoder",
+    "models/initial/a.h5": "the weights <code>models/initial/a.h5</code> in the encoder and random weights in the "
+    "decoder",
     "none": "random weights",
 }
 

@@ -58,8 +58,8 @@ def _description(sources: CardSources) -> str:
     encoder = "" if project.encoder == "plain" else f"the encoder {code(project.encoder)} and "
     return (
         f"A U-Net with {encoder}{sources.train['parameters']:,} parameters that assigns one of "
-        f"{len(project.classes)} classes to every pixel of an image: {names(project.classes)}. On {test['images']} test images "
-        f"its mean Dice is {score(test.get('dice', {}))}.{dependent} It is one file, `{model}`, MD5 "
+        f"{len(project.classes)} classes to every pixel of an image: {names(project.classes)}. "
+        f"On {test['images']} test images its mean Dice is {score(test.get('dice', {}))}.{dependent} It is one file, `{model}`, MD5 "
         f"`{hash_in(sources.stages, model)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
@@ -106,7 +106,8 @@ def _training(sources: CardSources) -> str:
     return (
         f"From {_start(sources)}, seed {sources.params.get('seed', ABSENT)}, convolutions in "
         f"{prose(str(train['precision']))}, on {train['replicas']} device(s). The weights of epoch "
-        f"{train['best_epoch']} of {train['epochs']} were kept, the best on validation images:\n\n{markdown_table(['of that epoch', *measures], rows)}"
+        f"{train['best_epoch']} of {train['epochs']} were kept, the best on validation images:\n\n"
+        f"{markdown_table(['of that epoch', *measures], rows)}"
     )
 
 
