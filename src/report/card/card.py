@@ -59,8 +59,8 @@ def _description(sources: CardSources) -> str:
     return (
         f"A U-Net with {encoder}{sources.train['parameters']:,} parameters that assigns one of "
         f"{len(project.classes)} classes to every pixel of an image: {names(project.classes)}. "
-        f"On {test['images']} test images its mean Dice is {score(test.get('dice', {}))}.{dependent} It is one file, `{model}`, MD5 "
-        f"`{hash_in(sources.stages, model)}`.\n\n"
+        f"On {test['images']} test images its mean Dice is {score(test.get('dice', {}))}.{dependent} "
+        f"It is one file, `{model}`, MD5 `{hash_in(sources.stages, model)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
 
