@@ -174,12 +174,17 @@ class PlannedModel(Model):
 class Loss(Section):
     cross_entropy: Amount
     dice: Amount
+    class_weights: Literal["auto", "none", "root", "balanced"]
 
     @model_validator(mode="after")
     def one_weight_positive(self) -> "Loss":
         if self.cross_entropy + self.dice == 0:
             raise ValueError("cross_entropy and dice cannot both be 0: nothing would be learned")
         return self
+
+
+class PlannedLoss(Loss):
+    class_weights: Literal["none", "root", "balanced"]
 
 
 class Decide(Section):
@@ -199,6 +204,7 @@ class Train(Section):
     epochs: Auto[Count]
     batch: Auto[Count]
     lr: Auto[Rate]
+    encoder_rate: Share
     warmup: Auto[Share]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
@@ -227,6 +233,7 @@ class PlannedTrain(Train):
     batch: Count
     lr: Rate
     warmup: Share
+    loss: PlannedLoss
 
 
 class Evaluate(Section):

@@ -81,7 +81,7 @@ NUMBERS |= {
     "train.validation_images": 1000,
     "train.epochs": 20,
 }
-NUMBERS |= {"train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05}
+NUMBERS |= {"train.batch": 8, "train.lr": 2e-3, "train.warmup": 0.05, "train.loss.class_weights": "none"}
 
 
 def changed_params(**changes: Any) -> Params:

@@ -8,30 +8,35 @@ from scipy.special import log_expit, log_softmax
 from src.data.source.dataset import IGNORE
 from src.model.inference.predictor import classes_from_logits
 from src.model.network.losses import SMOOTH, LossSums, confusions, loss_sums, predicted_classes, total_loss
-from src.params import Loss
+from src.plan.class_weights import LossWeights, class_weights
 
 
 def reference(logits, truth, weights, foreground):
-    """The loss from its definition, in float64: weighted cross-entropy + weighted (1 - mean soft Dice)."""
+    """The loss from its definition, in float64: weighted cross-entropy + weighted (1 - mean soft Dice).
+
+    The cross-entropy is the weighted mean over pixels, as in PyTorch's CrossEntropyLoss(weight=…).
+    """
     z = logits.astype(np.float64)
     binary = z.shape[-1] == 1
     logs = np.concatenate([log_expit(-z), log_expit(z)], axis=-1) if binary else log_softmax(z, axis=-1)
     counted = truth < logs.shape[-1]
     p, log_p, t = np.exp(logs)[counted], logs[counted], np.eye(logs.shape[-1])[truth[counted]]
-    entropy = -(t * log_p).sum(axis=1).mean()
+    of_classes = np.array(weights.classes or np.ones(logs.shape[-1]))
+    entropy = np.average(-(t * log_p).sum(axis=1), weights=of_classes[truth[counted]])
     soft = (2 * (p * t).sum(axis=0) + SMOOTH) / (p.sum(axis=0) + t.sum(axis=0) + SMOOTH)
     return weights.cross_entropy * entropy + weights.dice * (1 - soft[foreground].mean())
 
 
 @pytest.mark.parametrize(("outputs", "foreground"), [(1, [1]), (3, [0, 1, 2]), (5, [1, 2, 3, 4])])
 @pytest.mark.parametrize("weights", [(1, 0), (0, 1), (0.3, 2)])
-def test_loss_equals_its_formula_in_numpy(outputs, foreground, weights):
+@pytest.mark.parametrize("of_classes", [(), (0.3, 4.0, 1.0, 0.01, 2.5)])
+def test_loss_equals_its_formula_in_numpy(outputs, foreground, weights, of_classes):
     rng = np.random.default_rng(outputs)
     logits = rng.normal(0, 3, (4, 9, 7, outputs)).astype(np.float32)
     truth = rng.integers(0, max(outputs, 2), (4, 9, 7), dtype=np.uint8)
     truth[rng.random(truth.shape) < 0.1] = IGNORE
-    chosen = Loss(cross_entropy=weights[0], dice=weights[1])
-    found = float(total_loss(loss_sums(tf.constant(logits), tf.constant(truth)), chosen, foreground))
+    chosen = LossWeights(*weights, of_classes[: max(outputs, 2)])
+    found = float(total_loss(loss_sums(tf.constant(logits), tf.constant(truth), chosen.classes), chosen, foreground))
     assert found == pytest.approx(reference(logits, truth, chosen, foreground), rel=2e-5)
 
 
@@ -42,7 +47,7 @@ def test_loss_and_gradients_are_finite_at_the_extremes(outputs, size, label):
     logits = tf.Variable(np.full((2, 4, 4, outputs), size, np.float32) * np.arange(1, outputs + 1, dtype=np.float32))
     with tf.GradientTape() as tape:
         sums = loss_sums(logits, tf.constant(np.full((2, 4, 4), label, np.uint8)))
-        loss = total_loss(sums, Loss(cross_entropy=1.0, dice=1.0), [1])
+        loss = total_loss(sums, LossWeights(), [1])
     assert np.isfinite(float(loss))
     assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
 
@@ -52,15 +57,26 @@ def test_ignored_pixels_have_no_gradient():
     truth = np.zeros((1, 4, 4), np.uint8)
     truth[0, :2] = IGNORE
     with tf.GradientTape() as tape:
-        loss = total_loss(loss_sums(logits, tf.constant(truth)), Loss(cross_entropy=1.0, dice=1.0), [0, 1, 2])
+        loss = total_loss(loss_sums(logits, tf.constant(truth)), LossWeights(), [0, 1, 2])
     gradient = tape.gradient(loss, logits).numpy()
     assert (gradient[0, :2] == 0).all() and (gradient[0, 2:] != 0).any()
+
+
+def test_class_weights_even_out_what_classes_weigh():
+    shares = [0.64, 0.32, 0.04, 0.0]
+    balanced, root = (np.array(class_weights(kind, shares)) for kind in ("balanced", "root"))
+    assert (balanced[:3] * shares[:3]) == pytest.approx([1 / 3] * 3, rel=1e-3)
+    assert (root[:3] / root[0]) == pytest.approx([1, 2**0.5, 4], rel=1e-3)
+    for weights in (balanced, root):
+        assert (weights * shares).sum() == pytest.approx(1, rel=1e-3)
+        assert weights[3] == 1  # no pixels
+    assert class_weights("none", shares) == ()
 
 
 def test_false_positives_of_an_absent_class_raise_the_loss():
     truth = tf.zeros((1, 8, 8), tf.uint8)
     quiet, loud = (
-        float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth), Loss(cross_entropy=0.0, dice=1.0), [1]))
+        float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth), LossWeights(cross_entropy=0.0), [1]))
         for logit in (-20.0, 0.0)
     )
     assert quiet < 0.01 and loud > 0.9

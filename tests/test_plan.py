@@ -11,6 +11,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.params import PlannedModel
 from src.plan import rules
+from src.plan.class_weights import LossWeights, class_weights
 from src.plan.facts import Facts, exposure
 from src.plan.initial import Initial
 from src.plan.memory import GIB, TrainingSize, peak_bytes
@@ -23,7 +24,8 @@ AUTO = dict.fromkeys(NUMBERS, "auto")
 def facts(images=60, height=256, width=256, channels=3, classes=2, rare=(), spread=0.3, validated=None, parts=()):
     names = [f"class {number}" for number in range(classes)]
     sizes = [(height, width)]
-    return Facts(sizes * images, sizes * (validated or max(images // 3, 1)), channels, names, rare, spread, dict(parts))
+    subsets = sizes * images, sizes * (validated or max(images // 3, 1))
+    return Facts(*subsets, channels, names, rare, spread, dict(parts), shares=[1 / classes] * classes)
 
 
 def plan(found, **changes):
@@ -298,3 +300,12 @@ def test_a_larger_patch_of_an_encoder_shows_large_objects_at_full_resolution():
     found = facts(60, 600, 800, parts={"polyp": 1 / 4})
     assert plan(found).data.resize == 192
     assert plan(found, **{"model.encoder": "efficientnet_lite0"}).data.resize == 0
+
+
+def test_rare_classes_among_more_than_two_weigh_more():
+    two, three = (facts(classes=classes, rare=("class 1",)) for classes in (2, 3))
+    assert plan(facts(classes=3)).train.loss.class_weights == plan(two).train.loss.class_weights == "none"
+    made = plan(replace(three, shares=(0.5, 0.02, 0.48)))
+    assert made.numbers["train.loss.class_weights"] == "root"
+    assert made.loss == LossWeights(1.0, 1.0, class_weights("root", (0.5, 0.02, 0.48)))
+    assert plan(three, **{"train.loss.class_weights": "none"}).loss == LossWeights()

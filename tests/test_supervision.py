@@ -8,10 +8,11 @@ import tensorflow as tf
 from src.model.network.losses import loss_sums, total_loss
 from src.model.network.supervision import add_supervision, deep_losses
 from src.model.network.unet import build_unet
-from src.params import Loss, PlannedModel
+from src.params import PlannedModel
+from src.plan.class_weights import LossWeights
 from tests.test_losses import reference
 
-WEIGHTS = Loss(cross_entropy=1.0, dice=0.5)
+WEIGHTS = LossWeights(cross_entropy=1.0, dice=0.5)
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (5, 5)])

@@ -14,7 +14,7 @@ from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.unet import build_unet
 from src.model.training.state import Training
 from src.model.training.validation import epoch_measures, measure_images
-from tests.conftest import changed_params
+from src.plan.class_weights import LossWeights
 from tests.small_training import SMALL, small_params, train_on
 from tests.test_losses import reference
 
@@ -38,7 +38,7 @@ def test_training_keeps_the_weights_of_the_best_epoch(store):
     assert [row["epoch"] for row in training.history] == [1, 2, 3, 4, 5]
     assert training.best["val_dice"] == max(row["val_dice"] for row in training.history)
     predictor = Predictor(training.model, training.project)
-    loss, tally = measure_images(predictor, store, range(8, 12), changed_params().train.loss)
+    loss, tally = measure_images(predictor, store, range(8, 12), LossWeights())
     for name, value in epoch_measures(loss, tally, store.dataset).items():
         assert value == pytest.approx(training.best[f"val_{name}"], abs=1e-6)
 
@@ -68,12 +68,12 @@ def test_validation_is_measured_over_whole_images(store, params):
         depth=2,
     )
     predictor = Predictor(build_unet(chosen.model, 3, 3), project, tile=32)
-    loss, tally = measure_images(predictor, store, range(5), chosen.train.loss)
+    loss, tally = measure_images(predictor, store, range(5), LossWeights())
     found = epoch_measures(loss, tally, store.dataset)
     logits = [predictor.logits(store.image(index)) for index in range(5)]
     flat_logits = np.concatenate([part.reshape(1, -1, 1, 3) for part in logits], axis=1)
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
-    assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, chosen.train.loss, [0, 1, 2]), rel=1e-4)
+    assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, LossWeights(), [0, 1, 2]), rel=1e-4)
     counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
     assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
     assert found["accuracy"] == pytest.approx(np.trace(counts.sum(axis=0)) / counts.sum())

@@ -23,7 +23,8 @@ from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
 from src.model.training.step import training_step
 from src.model.training.workers import choose_workers
-from src.params import PlannedModel, PlannedTrain, Precision
+from src.params import PlannedModel, Precision
+from src.plan.class_weights import LossWeights
 from src.plan.facts import Facts
 from src.plan.plan import plan_network
 
@@ -35,11 +36,9 @@ def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any]
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
-    numbers = {"steps": 1, "validation_images": 1, "epochs": 1, "batch": setting.batch, "lr": RATE, "warmup": 0.0}
-    train = PlannedTrain.model_validate(read.train.model_dump() | numbers)
     model = build_unet(planned(setting), CHANNELS, 2)
     adam = Adam(model.trainable_variables, arithmetic.scales_loss)
-    step = training_step(model, adam, train, [1], workers)
+    step = training_step(model, adam, LossWeights(), [1], workers)
     return model, lambda images, masks: step(images, masks, RATE)[0]
 
 

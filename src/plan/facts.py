@@ -8,7 +8,7 @@ import numpy as np
 
 from src.data.crops.normalise import FLAT
 from src.data.crops.resize import scaled_size
-from src.data.crops.sampling import rare_classes
+from src.data.crops.sampling import class_shares, rare_classes
 from src.data.store.store import DtypeName, Record
 from src.data.store.subsets import Subset
 from src.plan.initial import Initial, initial_network
@@ -35,6 +35,7 @@ class Facts:
             their size.
         layout: Where the classes lie in the images, see src/plan/uprightness.py.
         dtype: The number type of the images.
+        shares: The share of each class in the pixels of the training images.
     """
 
     training_sizes: Sequence[Size]
@@ -48,6 +49,7 @@ class Facts:
     resize: int = 0
     layout: Layout = field(default_factory=Layout)
     dtype: DtypeName = "uint8"
+    shares: Sequence[float] = ()
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -73,6 +75,7 @@ class Facts:
             initial_network(initial),
             layout=measure_layout(trained),
             dtype=trained.store.dtype_name,
+            shares=class_shares(trained),
         )
 
     @property

@@ -21,6 +21,7 @@ from src.params import (
     check_crop,
 )
 from src.plan import rules, uprightness
+from src.plan.class_weights import LossWeights, class_weights
 from src.plan.facts import Facts
 
 Value = TypeVar("Value", bound=int | float | str)
@@ -82,6 +83,12 @@ class Plan(NetworkPlan):
     """
 
     train: PlannedTrain
+
+    @property
+    def loss(self) -> LossWeights:
+        """The weights of the loss."""
+        loss = self.train.loss
+        return LossWeights(loss.cross_entropy, loss.dice, class_weights(loss.class_weights, self.facts.shares))
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -171,7 +178,9 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     epochs = choose("train.epochs", train.epochs, lambda: rules.epochs(facts, pixels, steps, images))
     lr = choose("train.lr", train.lr, lambda: rules.lr(batch, network.model.encoder, facts.initial is not None))
     warmup = choose("train.warmup", train.warmup, lambda: rules.warmup(steps))
+    weights = choose("train.loss.class_weights", train.loss.class_weights, lambda: rules.class_weights(facts))
     numbers = {
+        "loss": train.loss.model_dump() | {"class_weights": weights},
         "batch": batch,
         "steps": steps,
         "validation_images": images,

@@ -37,9 +37,6 @@ VALIDATION = 0.15  # largest cost of validation, as a share of the work of train
 ROUNDING = 1e-6
 PREDICTING = 1 / 3  # work of predicting and scoring a pixel, relative to training on it
 SCORING = 0.04  # work of resampling and scoring a pixel of an image that the network sees scaled, relative to training
-RATE = (
-    2e-3  # for Adam with `BATCH`; scaled with the root of the batch (Malladi et al., https://arxiv.org/abs/2205.10287)
-)
 TUNING = 0.25  # factor of the learning rate where training starts from earlier weights
 WARMUP, WARMUP_STEPS = 0.05, 50  # share of the steps, and steps; the larger one counts
 
@@ -54,18 +51,21 @@ class Recipe:
         crop: Largest side of a patch in pixels.
         deepest: The deepest network.
         batch: Patches in a batch.
+        rate: Learning rate of Adam for this batch. It is scaled with the root of the batch (Malladi et al.,
+            https://arxiv.org/abs/2205.10287).
         small_patches: Whether batches of small patches hold more of them.
     """
 
     crop: int
     deepest: int
     batch: int
+    rate: float
     small_patches: bool
 
 
-PLAIN = Recipe(CROP, DEEPEST, BATCH, small_patches=True)
+PLAIN = Recipe(CROP, DEEPEST, BATCH, 2e-3, small_patches=True)
 # On photographs of streets, 1,040 steps with 4 patches taught more than 520 with 8 (benchmarks/recipe.md).
-PRETRAINED = Recipe(256, encoders.DEEPEST, 4, small_patches=False)
+PRETRAINED = Recipe(256, encoders.DEEPEST, 4, 5e-3, small_patches=False)
 
 
 def recipe(encoder: Encoder) -> Recipe:
@@ -135,6 +135,21 @@ def rare(facts: Facts) -> tuple[float, str]:
     """Choose data.oversample_rare: `RARE` if there is a rare class."""
     names = ", ".join(facts.rare)
     return (RARE, f"rare: {names}") if facts.rare else (0.0, "no class is rare: patches lie anywhere")
+
+
+def class_weights(facts: Facts) -> tuple[str, str]:
+    """Choose train.loss.class_weights: by the root of the shares if there is a rare class among more than two.
+
+    Of two classes, a threshold that is fitted in the end decides how often the rare one is predicted.
+
+    Args:
+        facts: The facts of the training.
+    """
+    if not facts.rare:
+        return "none", "no class is rare: all pixels count the same"
+    if len(facts.classes) == 2:
+        return "none", "of two classes; train.decisions.threshold decides how often the rare one is predicted"
+    return "root", f"rare: {', '.join(facts.rare)}; without weights they are learned late"
 
 
 def depth(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
@@ -274,16 +289,16 @@ def _validation_work(facts: Facts, images: int) -> float:
 
 
 def lr(batch: int, encoder: Encoder, initial: bool) -> tuple[float, str]:
-    """Choose train.lr: `RATE`, scaled with the root of the batch; a quarter of it for trained weights.
+    """Choose train.lr: that of the recipe, scaled with the root of the batch; a quarter of it for trained weights.
 
     Args:
         batch: train.batch.
         encoder: model.encoder.
         initial: Whether training starts from earlier weights.
     """
-    usual = recipe(encoder).batch
-    rate = RATE * math.sqrt(batch / usual) * (TUNING if initial else 1)
-    why = f"{RATE:g} for a batch of {usual}, scaled with the root of the batch"
+    usual, usual_batch = recipe(encoder).rate, recipe(encoder).batch
+    rate = usual * math.sqrt(batch / usual_batch) * (TUNING if initial else 1)
+    why = f"{usual:g} for a batch of {usual_batch}, scaled with the root of the batch"
     why = f"{why}; a quarter of it for weights that are trained already" if initial else why
     return min(float(f"{rate:.2g}"), 1.0), why
 

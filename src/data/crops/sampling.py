@@ -221,6 +221,11 @@ def rare_classes(images: Subset) -> list[int]:
 
     With three classes, an even share is one third.
     """
-    pixels = np.sum([record.pixels for record in images.records], axis=0)
-    shares = pixels / pixels.sum()
+    shares = class_shares(images)
     return [label for label, share in enumerate(shares) if 0 < share < EVEN_SHARE / len(shares)]
+
+
+def class_shares(images: Subset) -> list[float]:
+    """Return the share of each class in the counted pixels of some images."""
+    pixels = np.sum([record.pixels for record in images.records], axis=0)
+    return list((pixels / pixels.sum()).tolist())

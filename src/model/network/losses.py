@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from src.model.network.tensor import Tensor
-from src.params import Loss
+from src.plan.class_weights import LossWeights
 
 SMOOTH = 1.0  # pixels, in the loss only; without it, false positives of a class that a batch lacks would cost nothing
 
@@ -15,79 +15,86 @@ class LossSums(NamedTuple):
     """Sums over the counted pixels, float32. The sums of two sets of pixels add up to those of both together.
 
     Attributes:
-        cross_entropy: scalar, with the natural logarithm.
-        pixels: scalar, how many are counted.
+        cross_entropy: scalar, with the natural logarithm; each pixel times the weight of its class.
+        weight: scalar, sum of the weights of the pixels; without weights, their number.
         overlap: [classes], probability on the true class.
         predicted: [classes], probability.
         true: [classes], pixels of the class.
     """
 
     cross_entropy: Tensor
-    pixels: Tensor
+    weight: Tensor
     overlap: Tensor
     predicted: Tensor
     true: Tensor
 
 
-def loss_sums(logits: Tensor, truth: Tensor) -> LossSums:
+def loss_sums(logits: Tensor, truth: Tensor, class_weights: Sequence[float] = ()) -> LossSums:
     """Sum what the loss is made of; in float32, and stable for logits of any size.
 
     Args:
         logits: [batch, height, width, n]; n = 1: the logit of the second of two classes (sigmoid); n > 1: one for each
             class (softmax).
         truth: class indices [batch, height, width]; a pixel whose value is no class (IGNORE) is not counted.
+        class_weights: of the pixels of each class in the cross-entropy; empty: 1.
     """
     logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
-    return _binary_sums(logits[..., 0], truth) if logits.shape[-1] == 1 else _multiclass_sums(logits, truth)
+    sums = _binary_sums if logits.shape[-1] == 1 else _multiclass_sums
+    return sums(logits[..., 0] if logits.shape[-1] == 1 else logits, truth, class_weights)
 
 
-def _binary_sums(logits: Tensor, truth: Tensor) -> LossSums:
+def _binary_sums(logits: Tensor, truth: Tensor, class_weights: Sequence[float]) -> LossSums:
     """Sum for the second class alone; the sums of the first follow from them, which halves the work."""
     counted, true = tf.cast(truth < 2, tf.float32), tf.cast(tf.equal(truth, 1), tf.float32)
-    entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits) * counted
+    weights = counted
+    if class_weights:
+        background, foreground = class_weights
+        weights = background * (counted - true) + foreground * true
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(true, logits) * weights
     probability = tf.sigmoid(logits) * counted
     pixels, predicted, positive = (tf.reduce_sum(values) for values in (counted, probability, true))
     overlap = tf.reduce_sum(probability * true)
     return LossSums(
         tf.reduce_sum(entropy),
-        pixels,
+        tf.reduce_sum(weights) if class_weights else pixels,
         tf.stack([pixels - predicted - positive + overlap, overlap]),
         tf.stack([pixels - predicted, predicted]),
         tf.stack([pixels - positive, positive]),
     )
 
 
-def _multiclass_sums(logits: Tensor, truth: Tensor) -> LossSums:
+def _multiclass_sums(logits: Tensor, truth: Tensor, class_weights: Sequence[float]) -> LossSums:
     classes = logits.shape[-1]
     counted = tf.cast(truth < classes, tf.float32)
     labels = tf.one_hot(truth, classes)  # all zeros where ignored
+    weights = tf.linalg.matvec(labels, tf.constant(class_weights)) if class_weights else counted
     entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
     probabilities = tf.nn.softmax(logits)
     axes = [0, 1, 2]
     return LossSums(
-        tf.reduce_sum(entropy * counted),
-        tf.reduce_sum(counted),
+        tf.reduce_sum(entropy * weights),
+        tf.reduce_sum(weights),
         tf.reduce_sum(probabilities * labels, axes),
         tf.reduce_sum(probabilities * counted[..., None], axes),
         tf.reduce_sum(labels, axes),
     )
 
 
-def total_loss(sums: LossSums, weights: Loss, foreground: Sequence[int]) -> Tensor:
+def total_loss(sums: LossSums, weights: LossWeights, foreground: Sequence[int]) -> Tensor:
     """Add up the weighted parts of the loss.
 
     Args:
         sums: from `loss_sums`.
-        weights: of the two parts.
+        weights: of the two parts; those of the classes are in the sums already.
         foreground: indices of the classes over which Dice is averaged.
 
     Returns:
-        weights.cross_entropy × mean cross-entropy + weights.dice × (1 - mean soft Dice of the foreground classes), a
-        scalar; the cross-entropy of no pixel is 0.
+        weights.cross_entropy × weighted mean of the cross-entropy + weights.dice × (1 - mean soft Dice of the
+        foreground classes), a scalar; the cross-entropy of no pixel is 0.
     """
     soft_dice = (2 * sums.overlap + SMOOTH) / (sums.predicted + sums.true + SMOOTH)
     mean_dice = tf.reduce_mean(tf.gather(soft_dice, list(foreground)))
-    entropy = tf.math.divide_no_nan(sums.cross_entropy, sums.pixels)
+    entropy = tf.math.divide_no_nan(sums.cross_entropy, sums.weight)
     return weights.cross_entropy * entropy + weights.dice * (1 - mean_dice)
 
 

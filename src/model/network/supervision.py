@@ -12,7 +12,7 @@ from src.archive import layer_names
 from src.model.network.losses import loss_sums, total_loss
 from src.model.network.replicas import sum_over_replicas
 from src.model.network.tensor import Tensor
-from src.params import Loss
+from src.plan.class_weights import LossWeights
 
 
 def add_supervision(model: keras.Model, levels: int) -> keras.Model:
@@ -35,21 +35,25 @@ def add_supervision(model: keras.Model, levels: int) -> keras.Model:
 
 
 def deep_losses(
-    outputs: Sequence[Tensor], masks: Tensor, weights: Loss, foreground: Sequence[int]
+    outputs: Sequence[Tensor], masks: Tensor, weights: LossWeights, foreground: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Compute the loss to learn from, and the loss of the first output alone.
 
     Args:
         outputs: logits of a network of `add_supervision`.
         masks: class indices [batch, height, width]; each lower resolution takes every second pixel of the one before.
-        weights: of the two parts of each loss.
+        weights: of the two parts of each loss, and of the classes.
         foreground: indices of the classes over which Dice is averaged.
 
     Returns:
         The weighted mean over all outputs, each with half the weight of the one before; and the first output's loss.
     """
     losses = [
-        total_loss(sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level])), weights, foreground)
+        total_loss(
+            sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level], weights.classes)),
+            weights,
+            foreground,
+        )
         for level, logits in enumerate(outputs)
     ]
     shares = [0.5**level for level in range(len(losses))]

@@ -109,7 +109,7 @@ class Networks:
                     self.trained, self.validated, plan, seed=self.seed, checkpoints=None
                 )
             foreground = self.trained.store.dataset.foreground
-            step = training_step(training.network, training.adam, plan.train, foreground, training.workers)
+            step = training_step(training.network, training.adam, training.loss, foreground, training.workers)
             predictor = Predictor(training.model, training.project)
             self.built[key] = Network(training, step, predictor, training.to_bytes())
         else:

@@ -1,6 +1,7 @@
 """Adam as one fused TensorFlow operation for each weight; Keras's optimizer runs a dozen operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import keras
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from src.model.network.replicas import sum_over_replicas
 from src.model.network.tensor import Tensor
 
+NO_SHARES: Mapping[str, float] = MappingProxyType({})
 LARGEST_SCALE = 2.0**24  # of the loss in float16; a larger scale would overflow at once
 
 
@@ -19,6 +21,7 @@ class Adam:
 
     Attributes:
         weights: the variables to train.
+        shares: of the learning rate, one for each weight.
         moments: the running means of the gradients and of their squares, one of each for every weight.
         scale: of the loss; 1 unless the loss is scaled.
         good_steps: steps since the scale last changed.
@@ -28,14 +31,18 @@ class Adam:
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
     PATIENCE = 1000  # steps
 
-    def __init__(self, weights: Sequence[keras.Variable], scale_loss: bool = False) -> None:
+    def __init__(
+        self, weights: Sequence[keras.Variable], scale_loss: bool = False, shares: Mapping[str, float] = NO_SHARES
+    ) -> None:
         """Start with moments of 0.
 
         Args:
             weights: the variables to train.
             scale_loss: True for float16.
+            shares: path of a weight → the share of the learning rate with which it learns; 1 for the others.
         """
         self.weights, self.scale_loss = list(weights), scale_loss
+        self.shares = [shares.get(weight.path, 1.0) for weight in self.weights]
         self.moments = [[tf.Variable(tf.zeros(weight.shape), trainable=False) for weight in weights] for _ in range(2)]
         self.scale = tf.Variable(2.0**15 if scale_loss else 1.0, trainable=False)
         self.good_steps = tf.Variable(0.0, trainable=False)
@@ -70,14 +77,15 @@ class Adam:
     def _update(self, gradients: Sequence[Tensor], rate: Tensor) -> None:
         updates = tf.convert_to_tensor(self.updates) + 1
         _assign(self.updates, updates)
-        for weight, mean, square, gradient in zip(self.weights, *self.moments, gradients, strict=True):
+        parts = zip(self.weights, self.shares, *self.moments, gradients, strict=True)
+        for weight, share, mean, square, gradient in parts:
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.value.handle,
                 m=mean.handle,
                 v=square.handle,
                 beta1_power=self.BETA1**updates,
                 beta2_power=self.BETA2**updates,
-                lr=rate,
+                lr=rate * share,
                 beta1=self.BETA1,
                 beta2=self.BETA2,
                 epsilon=self.EPSILON,

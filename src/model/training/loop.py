@@ -95,7 +95,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
         UserError: the training stopped before its end; the message says why.
     """
     dataset, workers = patches.store.dataset, training.workers
-    step = training_step(training.network, training.adam, params, dataset.foreground, workers)
+    step = training_step(training.network, training.adam, training.loss, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
     batches = patches.batches(remaining_steps(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), catch_stop_signals() as stop_requested:
@@ -104,7 +104,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
         for epoch in range(len(training.history) + 1, params.epochs + 1):
             rate = train_epoch(training, step, batches, params, checkpoint)
             images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), params.loss)
+            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), training.loss)
             last = steps_of_epoch(epoch, params)[-1]
             if not math.isfinite(loss):
                 number = len(steps_of_epoch(epoch, params))

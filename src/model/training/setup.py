@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
+import keras
+
 from src.archive.project import Project
 from src.data.crops.sampling import Patches
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
-from src.model.network.encoders.pretrained import load_encoder_weights
+from src.model.network.encoders.pretrained import encoder_layers, load_encoder_weights
 from src.model.network.supervision import add_supervision
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
@@ -60,7 +62,7 @@ def prepare_training(
         elif plan.model.weights_file:
             print(load_encoder_weights(model, plan.model.weights_file), flush=True)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
-        adam = Adam(network.trainable_variables, arithmetic.scales_loss)
+        adam = Adam(network.trainable_variables, arithmetic.scales_loss, slowed(model, plan))
     settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     started = Path(plan.train.initial) if plan.train.initial != "none" else plan.model.weights_file
@@ -69,7 +71,7 @@ def prepare_training(
     network_words = f"U-Net with {plan.model.encoder} encoder and {model.count_params():,} parameters"
     print(f"{network_words}, {arithmetic}, {workers}; rare: {patches.rare_names()}", flush=True)
     checkpoint = Checkpoint(checkpoints / key if checkpoints else NOWHERE)
-    return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint), patches
+    return Training(model, network, _project(patches, plan), adam, arithmetic, workers, checkpoint, plan.loss), patches
 
 
 def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan) -> dict[str, object]:
@@ -85,6 +87,23 @@ def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan) -> dict
 def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dict[str, object]:
     stated = plan.train.model_dump(exclude={"memory_gib"})  # a limit, which changes no result
     return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
+
+
+def slowed(model: keras.Model, plan: Plan) -> dict[str, float]:
+    """Find the weights that learn more slowly than the others: those of an encoder that is trained already.
+
+    Args:
+        model: the network.
+        plan: settings of the training.
+
+    Returns:
+        Path of a weight → its learning rate as a share of train.lr.
+    """
+    trained = plan.train.initial != "none" or plan.model.weights_file is not None
+    if plan.model.encoder == "plain" or not trained:
+        return {}
+    weights = [weight for layer in encoder_layers(model) for weight in layer.trainable_weights]
+    return {weight.path: plan.train.encoder_rate for weight in weights}
 
 
 def check_plan_memory(plan: Plan, arithmetic: Arithmetic) -> str:

@@ -16,6 +16,7 @@ from src.model.network.device import Arithmetic
 from src.model.training.adam import Adam
 from src.model.training.checkpoints import Checkpoint
 from src.model.training.workers import Workers
+from src.plan.class_weights import LossWeights
 
 Row = dict[str, float]
 MEASURES = ("loss", "dice", "iou", "accuracy")
@@ -34,6 +35,7 @@ class Training:
         arithmetic: precision and devices.
         workers: who shares each batch.
         checkpoint: where the state is saved.
+        loss: weights of the loss.
         step: steps that are done, in all epochs.
         losses: of the steps of the current epoch.
         history: a row with the columns `HISTORY` for each finished epoch.
@@ -50,6 +52,7 @@ class Training:
     arithmetic: Arithmetic
     workers: Workers
     checkpoint: Checkpoint
+    loss: LossWeights = field(default_factory=LossWeights)
     step: int = 0
     losses: list[float] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)

@@ -13,7 +13,7 @@ from src.model.network.supervision import deep_losses
 from src.model.network.tensor import Tensor
 from src.model.training.adam import Adam
 from src.model.training.workers import Workers
-from src.params import PlannedTrain
+from src.plan.class_weights import LossWeights
 
 Images = NDArray[np.float32]  # [patches, side, side, channels]
 Masks = NDArray[np.uint8]  # [patches, side, side]
@@ -21,14 +21,14 @@ Step = Callable[[Images, Masks, float], tuple[float, NDArray[np.int64]]]
 
 
 def training_step(
-    model: keras.Model, adam: Adam, params: PlannedTrain, foreground: Sequence[int], workers: Workers
+    model: keras.Model, adam: Adam, weights: LossWeights, foreground: Sequence[int], workers: Workers
 ) -> Step:
     """Make the function that runs a step of training.
 
     Args:
         model: its first output is the logits; further outputs are supervised, too.
         adam: updates the weights of the model.
-        params: the weights of the loss.
+        weights: of the parts of the loss and of the classes.
         foreground: indices of the classes over which the loss averages Dice.
         workers: share the batch.
 
@@ -43,7 +43,7 @@ def training_step(
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             outputs = outputs if isinstance(outputs, list) else [outputs]
-            learned, loss = deep_losses(outputs, masks, params.loss, foreground)
+            learned, loss = deep_losses(outputs, masks, weights, foreground)
             # Every replica has the loss of the whole batch, and their gradients are added up. So each takes its share.
             share = learned / replica_count() * tf.convert_to_tensor(adam.scale)
         adam.apply(tape.gradient(share, adam.weights), rate)

@@ -28,7 +28,7 @@ def measure_timing(trained: Subset, validated: Subset, plan: Plan, seed: int) ->
     """
     store, images = trained.store, validated.indices
     training, patches = prepare_training(trained, validated, plan, seed=seed, checkpoints=None)
-    step = training_step(training.network, training.adam, plan.train, store.dataset.foreground, training.workers)
+    step = training_step(training.network, training.adam, training.loss, store.dataset.foreground, training.workers)
     part = training.workers.part(plan.train.batch)
     with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 
@@ -40,8 +40,8 @@ def measure_timing(trained: Subset, validated: Subset, plan: Plan, seed: int) ->
             next_step()
         each = _mean_seconds(next_step)
     predictor = Predictor(training.model, training.project)
-    start += _seconds(lambda: measure_images(predictor, store, images[:1], plan.train.loss))
-    validation = _seconds(lambda: measure_images(predictor, store, images, plan.train.loss))
+    start += _seconds(lambda: measure_images(predictor, store, images[:1], training.loss))
+    validation = _seconds(lambda: measure_images(predictor, store, images, training.loss))
     return Timing(start, each, validation / len(images))
 
 

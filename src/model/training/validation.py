@@ -12,11 +12,11 @@ from src.evaluation.metrics.running_scores import RunningScores
 from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.losses import LossSums, loss_sums, total_loss
 from src.model.training.state import Row
-from src.params import Loss
+from src.plan.class_weights import LossWeights
 
 
 def measure_images(
-    predictor: Predictor, store: Store, indices: Iterable[int], weights: Loss
+    predictor: Predictor, store: Store, indices: Iterable[int], weights: LossWeights
 ) -> tuple[float, RunningScores]:
     """Predict whole images at their own resolution.
 
@@ -24,7 +24,7 @@ def measure_images(
         predictor: the network.
         store: holds the images.
         indices: of the images; at least one.
-        weights: of the two parts of the loss.
+        weights: of the parts of the loss and of the classes.
 
     Returns:
         The loss over all pixels together, and the running scores of the images.
@@ -36,7 +36,7 @@ def measure_images(
         for window, logits in predictor.tiles(store.image(index)):
             truth = mask[window]
             count += confusion_matrix(truth, classes_from_logits(logits), classes)
-            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None])))
+            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights.classes))
         tally.add(count[None])
         store.release()
     sums = LossSums(*(sum(part) for part in zip(*parts, strict=True)))
