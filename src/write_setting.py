@@ -7,7 +7,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from src.errors import UserError
+from src.errors import UserError, listing
 from src.files import parse_yaml, write_text, yaml_scalar
 from src.params import Params
 from src.section import validate
@@ -39,22 +39,31 @@ def write_settings(path: Path, settings: Mapping[str, str | float]) -> None:
         settings: Section and key, such as train.steps, which must be in the file → the new value.
 
     Raises:
-        UserError: A key is not in the file, a new value is refused, or a value cannot be replaced in the text.
+        UserError: Keys are not in the file (the message lists all of them), a new value is refused, or a value cannot
+            be replaced in the text.
     """
     with path.open(encoding="utf-8", newline="") as file:  # newline="": line ends stay as they are
         text = file.read()
+    if missing := [name for name in settings if _find_scalar(text, name.split(".")) is None]:
+        lines = [_line(name, settings[name]) for name in missing]
+        raise UserError(f"{path}: nothing was written, since it has no values for these keys; add\n{listing(lines)}")
     wanted = parse_yaml(text, path)
     for name, value in settings.items():
         section, key = name.split(".")
         place = _find_scalar(text, (section, key))
-        if place is None:
-            raise UserError(f"{path}: no line for {name}; write {name}: {value} into it")
         wanted[section][key] = value
-        text = _replace(text, place, yaml_scalar(value))
-        if not _holds(text, wanted):  # the value stands there in an unexpected form, such as an alias
-            raise UserError(f"{path}: the line of {name} is not understood; write {key}: {value} into it by hand")
+        if place is not None:
+            text = _replace(text, place, yaml_scalar(value))
+        if not _holds(text, wanted):
+            what = f"the value of {name} has an unusual form, such as an alias of YAML, and cannot be replaced"
+            raise UserError(f"{path}: nothing was written: {what}; write by hand {_line(name, value)}")
     validate(Params, wanted, path)
     write_text(path, text)
+
+
+def _line(name: str, value: str | float) -> str:
+    section, key = name.split(".")
+    return f"{key}: {yaml_scalar(value)}   (under {section})"
 
 
 def _holds(text: str, content: object) -> bool:

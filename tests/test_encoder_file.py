@@ -76,6 +76,14 @@ SPOILT = {
     "a link": (changed(lambda file: file.__setitem__("layers/x", h5py.SoftLink("/layers/conv"))), "link to elsewhere"),
     "a layer without list": (changed(lambda file: file["layers"].create_group("x")), "no list of arrays"),
     "a missing number": (changed(lambda file: file["layers/norm/vars"].pop("3")), "not numbered"),
+    "no number": (
+        encoder_file(LAYERS | {"x": [np.float32([1]), np.float32([1, np.nan])]}),
+        "'x' has values that are NaN",
+    ),
+    "no finite number": (
+        encoder_file(LAYERS | {"x": [np.float32([np.inf])]}),
+        "'x' has values that are NaN or infinite",
+    ),
     "doubles": (changed(lambda file: file["layers/conv/vars"].create_dataset("1", data=[1.0])), "no array of float32"),
 }
 

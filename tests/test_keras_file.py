@@ -3,6 +3,7 @@
 import contextlib
 import io
 import random
+import time
 
 import h5py
 import numpy as np
@@ -122,6 +123,15 @@ def test_anything_but_plain_arrays_is_refused(change, words):
 def test_other_files_are_refused(content):
     with pytest.raises(ValueError):
         read_layers(content)
+
+
+def test_blocks_of_names_that_overlap_are_refused_before_they_are_walked_over():
+    """Each of 2 ** 17 blocks has 2,047 objects, which are the blocks after it: minutes of work."""
+    block = b"GCOL\x01\0\0\0" + (2**16 - 16).to_bytes(8, "little") + b"\1\0\1\0\0\0\0\0" + (16).to_bytes(8, "little")
+    started = time.process_time()
+    with pytest.raises(ValueError, match="overlap"):
+        read_layers(write() + block * 2**17)
+    assert time.process_time() - started < 10
 
 
 def test_truncated_files_are_refused():

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from src.data.checks.dataset_checks import check_dataset
+from src.data.reading.images import convert_channels
+from src.data.reading.unreadable import Unreadable
 from src.data.source.dataset import SUBSETS, read_dataset, read_lists
 from src.data.source.package import package_pairs
 from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, data_section
 
 SAMPLE = ROOT / "data/blue-marble"
 
@@ -24,6 +27,23 @@ def test_tiles_hold_at_least_two_classes(pairs):
         image, mask = content.image, content.labels.codes
         assert image.shape == (256, 256, 3) and mask.shape == (256, 256)
         assert 2 <= len(np.unique(mask)) <= 3 and mask.max() <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_tiles_have_the_channels_that_are_asked_for(pairs, channels):
+    tile = package_pairs(read_dataset(SAMPLE).package, channels)[0].read(None).image
+    assert np.array_equal(tile, convert_channels(pairs[0].read(None).image, channels))
+    assert tile.shape == (256, 256, channels)
+
+
+def test_more_channels_than_the_image_has_are_refused():
+    with pytest.raises(Unreadable, match=r"has 3 channel\(s\)"):
+        package_pairs(read_dataset(SAMPLE).package, 5)[0].read(None)
+
+
+def test_a_store_of_the_sample_has_the_channels_that_are_asked_for():
+    checked = check_dataset(SAMPLE, data_section(SAMPLE, channels=1), lambda *_: (0, 0))
+    assert {pair.shape for pair in checked.pairs.values()} == {(256, 256, 1)} and not checked.errors
 
 
 def test_image_and_mask_are_aligned(pairs):

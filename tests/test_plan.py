@@ -12,11 +12,11 @@ from src.errors import UserError
 from src.params import PlannedModel
 from src.plan import rules
 from src.plan.class_weights import LossWeights, class_weights
-from src.plan.facts import Facts, exposure
+from src.plan.facts import Facts, exposure, used_range
 from src.plan.initial import Initial
 from src.plan.memory import GIB, TrainingSize, peak_bytes
 from src.plan.plan import BY_HAND, plan_network, plan_training
-from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set
+from tests.conftest import NUMBERS, changed_params, planned, prepared, write_data_set, write_pair
 
 AUTO = dict.fromkeys(NUMBERS, "auto")
 
@@ -279,6 +279,15 @@ def test_a_pretrained_encoder_gets_patches_that_it_can_halve_five_times(encoder)
     assert small.data.crop % 2**small.model.depth == 0 and small.data.crop >= 100
 
 
+@pytest.mark.parametrize(("encoder", "levels"), [("efficientnet_lite0", 5), ("plain", 4)])
+def test_a_patch_that_makes_the_network_less_deep_is_said(encoder, levels):
+    chosen = {crop: plan(facts(), **{"model.encoder": encoder, "data.crop": crop}) for crop in (200, 224)}
+    assert (chosen[200].model.depth, chosen[224].model.depth) == (3, levels)
+    expected = f"data.crop (200) can be halved only 3 times; a multiple of {2**levels} would allow {levels} levels"
+    assert chosen[200].choices["model.depth"].why == expected
+    assert "data.crop" not in chosen[224].choices["model.depth"].why
+
+
 def test_images_are_scaled_as_an_encoder_expects_only_where_that_is_known():
     of = {"model.encoder": "efficientnet_lite0"}
     assert plan(facts(60), **of, **{"model.weights": "none"}).data.normalise == "dataset"
@@ -286,6 +295,41 @@ def test_images_are_scaled_as_an_encoder_expects_only_where_that_is_known():
     for found, changes in ((facts(60), {}), (replace(facts(60), dtype="float32"), of)):
         with pytest.raises(UserError, match=r"data\.normalise: encoder: "):
             plan(found, **changes, **{"data.normalise": "encoder"})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "expected"),
+    [
+        ("uint16", 16, "encoder"),
+        ("uint16", 12, "dataset"),
+        ("uint8", 8, "encoder"),
+        ("uint8", 6, "encoder"),
+        ("uint8", 4, "dataset"),
+    ],
+)
+def test_images_that_an_encoder_would_see_nearly_black_are_standardised(tmp_path, dtype, bits, expected):
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        mask = rng.integers(0, 2, (48, 64)).astype(np.uint8)
+        write_pair(tmp_path / "set", f"{number}", rng.integers(0, 2**bits, (48, 64, 3)).astype(dtype), mask)
+    store = prepared(tmp_path / "set", tmp_path)
+    found = Facts.of(Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12)))
+    made = plan(found, **{"model.encoder": "efficientnet_lite0"})
+    assert made.data.normalise == expected
+    assert ("nearly black" in made.choices["data.normalise"].why) == (expected == "dataset")
+    assert "black" not in plan(found).choices["data.normalise"].why  # the plain encoder's weights have seen nothing
+    by_hand = plan(found, **{"model.encoder": "efficientnet_lite0", "data.normalise": "encoder"})
+    assert by_hand.data.normalise == "encoder"
+    earlier = replace(found, initial=Initial(PlannedModel(encoder="efficientnet_lite0", filters=16, depth=5), 0, True))
+    assert plan(earlier, **{"model.encoder": "efficientnet_lite0"}).data.normalise == "encoder"
+
+
+def test_the_range_in_use_follows_from_the_roots_of_the_intensities(store):
+    roots = np.concatenate([np.sqrt(np.array(store.image(index), float)).reshape(-1, 3) for index in range(len(store))])
+    expected = ((roots.mean(axis=0) + 2 * roots.std(axis=0)) ** 2).max() / 255
+    assert used_range(store.records, "uint8") == pytest.approx(expected, rel=1e-3)
+    assert used_range(store.records, "float32") == 1.0
+    assert used_range([replace(record, pixels=[0, 0, 0]) for record in store.records], "uint8") == 1.0
 
 
 @pytest.mark.parametrize("weights", ["none", "imagenet"])

@@ -173,6 +173,28 @@ def test_a_setting_with_which_steps_take_too_long_is_not_tried(tmp_path):
     assert all(steps >= FEWEST_STEPS for _, steps in device.trained)
 
 
+def test_a_search_ends_in_time_if_building_a_candidate_takes_much_longer_than_the_others(tmp_path):
+    class Slow(Device):
+        def prepare(self, candidate):
+            cost = super().prepare(candidate)
+            self.clock.time += 200 * ("model.filters" in dict(candidate.settings))
+            return type(cost)(cost.start + 200 * ("model.filters" in dict(candidate.settings)), cost.step, cost.image)
+
+    device = Slow(space_of(searched=["model.filters", "train.lr"]), lambda *_: 0.5, parallel(64))
+    began = device.clock.time
+    result = search_on(device, tmp_path / "journal.json", 20)
+    assert "no time to try all values of model.filters, train.lr" in table(result)
+    assert not any("model.filters" in dict(candidate.settings) for candidate, _ in device.trained)
+    assert device.clock.time - began <= 15 * 20 + 200  # no training after the slow building
+
+
+def test_nothing_is_built_when_the_time_is_used_up(tmp_path):
+    device = Device(space_of(encoders=[LITE0]), lambda *_: 0.5, start=400)
+    result = search_on(device, tmp_path / "journal.json", 20)
+    assert device.prepared == [RULES] and NO_TIME in [row.verdict for row in result.rows]
+    assert len({row.candidate for row in result.rows}) == len(result.rows)
+
+
 def test_a_search_with_little_time_tries_the_first_candidates_only(tmp_path):
     space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
     device = Device(space, learning(lambda settings: 0.5), start=8)
@@ -186,6 +208,27 @@ def test_rules_that_the_device_cannot_carry_are_an_error(tmp_path):
     device = Device(space_of(), learning(lambda settings: 0.5), parallel(16, 1))
     with pytest.raises(UserError, match="out of memory"):
         search_on(device, tmp_path / "journal.json")
+
+
+def test_a_search_in_which_every_loss_becomes_infinite_names_the_remedy(tmp_path):
+    for number, searched in enumerate((["train.lr"], SIZES)):
+        device = Device(space_of(searched=searched), lambda *_: math.nan)
+        with pytest.raises(UserError, match=r"infinite in the trials of all \d+ candidates, .* set train\.lr"):
+            search_on(device, tmp_path / f"{number}.json")
+
+
+def test_scored_images_without_foreground_are_said_instead_of_a_dice(tmp_path):
+    class Empty(Device):
+        def train(self, *arguments):
+            trial = super().train(*arguments)
+            return type(trial)(**{**vars(trial), "scores": trial.scores[:, :0]})
+
+    said = []
+    device = Empty(space_of(searched=["data.resize", "train.lr"]), lambda *_: 0.5)
+    result = search_on(device, tmp_path / "journal.json", said=said)
+    assert result.chosen == RULES and "no scored image has foreground, so the trials tell nothing" in table(result)
+    assert said and all(line.endswith(": no scored image has foreground") for line in said)
+    assert "0.000" not in table(result) and "-1" not in table(result)
 
 
 def test_a_candidate_whose_loss_becomes_infinite_loses(tmp_path):

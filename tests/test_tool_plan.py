@@ -111,6 +111,21 @@ def test_invalid_minutes_are_refused(project, minutes):
     assert found.returncode == 2 and "argument --minutes: " in found.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        (["--keep", "train.lr"], "--keep"),
+        (["--minutes", "5", "--no-trials", "--keep", "train.lr"], "--keep"),
+        (["--no-trials"], "--no-trials"),
+    ],
+)
+def test_options_that_would_have_no_effect_are_refused(project, options, argument):
+    before = (project / "params.yaml").read_bytes()
+    found = run(project, "tools.plan", *options)
+    assert found.returncode == 2 and f"error: argument {argument}: " in found.stderr and found.stdout == ""
+    assert (project / "params.yaml").read_bytes() == before
+
+
 def test_the_measured_number_of_steps_is_written_to_params(project, monkeypatch, capsys):
     measured, measure = [], timing.measure_timing
     monkeypatch.setattr(timing, "SECONDS", 0.1)

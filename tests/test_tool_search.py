@@ -2,20 +2,28 @@
 
 import json
 import math
+import os
 import re
+import time
 from argparse import Namespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import src.model.search.run_search as run_search
 import src.model.search.trainer as trainer
+import src.model.training.loop as loop
 import src.plan.facts as facts
 import src.search.improvement as improvement
 import src.search.start_set as start_set
 import tools.plan
+from src.archive.encoder_file import encoder_file
 from src.data.crops.sampling import AHEAD
 from src.errors import UserError
+from src.model.network.encoders.pretrained import EncoderWeightsError
+from src.model.training.checkpoints import ABANDONED, Checkpoint
+from src.model.training.workers import Workers
 from src.params import PlannedModel, load
 from src.plan.initial import Initial
 from src.search.candidate import RULES
@@ -113,11 +121,30 @@ def test_another_file_of_initial_weights_is_another_search(project, device, monk
     monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     weights = project / "models/initial/resnet50.imagenet.weights.h5"
     weights.parent.mkdir(parents=True, exist_ok=True)
-    for content in (b"1", b"2"):
-        weights.write_bytes(content)
+    for number in (1, 2):
+        weights.write_bytes(encoder_file({"conv": [np.float32([number])]}))
         with pytest.raises(UserError):
             plan()
     assert len(journals(project)) == 2
+
+
+def test_a_damaged_file_of_weights_stops_the_search_before_any_work(project, device):  # noqa: F811
+    weights = project / "models/initial/resnet50.imagenet.weights.h5"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(b"damaged")
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"resnet50\.imagenet\.weights\.h5: not the weights of this encoder: .*tools"):
+        plan()
+    assert not device and journals(project) == [] and (project / "params.yaml").read_bytes() == before
+
+
+def test_weights_of_another_network_are_not_taken_for_a_weak_device(project, monkeypatch):  # noqa: F811
+    def other_network(*_):
+        raise EncoderWeightsError("not the weights of this encoder")
+
+    monkeypatch.setattr(trainer.Networks, "ready", other_network)
+    with pytest.raises(EncoderWeightsError):
+        plan()
 
 
 def test_settings_to_keep_stay_as_they_are(project, device):  # noqa: F811
@@ -149,6 +176,28 @@ def test_an_interrupted_search_leaves_params_as_they_are_and_goes_on(project, de
     assert load(project / "params.yaml").train.lr in (0.004, 0.0028) and journals(project) == []
 
 
+def test_abandoned_journals_are_deleted_when_a_search_begins(project, device):  # noqa: F811
+    folder = project / JOURNALS
+    folder.mkdir(parents=True)
+    for name, age in (("written.json", 60), ("abandoned.json", 60), (".tmp-1.json", 60), ("recent.json", -60)):
+        (folder / name).write_text("{}")
+        os.utime(folder / name, (0, time.time() - ABANDONED - age))
+    plan()
+    assert {path.name for path in folder.iterdir()} == {"written.json", "recent.json"}
+
+
+def test_an_old_journal_of_the_same_search_is_continued(project, device, monkeypatch, capsys):  # noqa: F811
+    train = Device.train
+    monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(UserError):
+        plan()
+    (journal,) = journals(project)
+    os.utime(journal, (0, time.time() - ABANDONED - 60))
+    monkeypatch.setattr(Device, "train", train)
+    plan()
+    assert "continuing an interrupted search" in capsys.readouterr().err
+
+
 def test_another_seed_is_another_search(project, device, monkeypatch):  # noqa: F811
     monkeypatch.setattr(Device, "train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     for seed in (0, 0, 1):
@@ -172,13 +221,42 @@ def test_without_settings_to_search_only_the_steps_are_measured(project, device,
     assert "no trials: all settings" in capsys.readouterr().out and written == [5] and not device
 
 
-def test_a_device_without_memory_refuses_a_candidate(project, monkeypatch):  # noqa: F811
-    def out_of_memory(*_):
-        raise tf.errors.ResourceExhaustedError(None, None, "")
+NO_MEMORY = [
+    tf.errors.ResourceExhaustedError(None, None, ""),
+    tf.errors.InternalError(None, None, "failed call to cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+    tf.errors.InternalError(None, None, "Failed to allocate 1073741824 bytes for new constant"),
+    tf.errors.UnknownError(None, None, "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
+    tf.errors.InternalError(None, None, "failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED"),
+]
+OTHERS = [
+    tf.errors.InternalError(None, None, "CUDA_ERROR_ILLEGAL_ADDRESS"),
+    tf.errors.UnknownError(None, None, "CUDNN_STATUS_EXECUTION_FAILED"),
+]
 
-    monkeypatch.setattr(trainer.Networks, "ready", out_of_memory)
-    with pytest.raises(UserError, match="the device ran out of memory"):
+
+@pytest.mark.parametrize("error", [*NO_MEMORY, *OTHERS], ids=lambda error: error.message[-20:])
+def test_only_a_device_without_memory_refuses_a_candidate(project, monkeypatch, error):  # noqa: F811
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(trainer.Networks, "ready", fail)
+    expected = UserError if error in NO_MEMORY else type(error)
+    with pytest.raises(expected) as raised:
         plan()
+    assert ("the device ran out of memory" in str(raised.value)) == (error in NO_MEMORY)
+
+
+@pytest.mark.parametrize("error", [*NO_MEMORY, *OTHERS], ids=lambda error: error.message[-20:])
+def test_training_names_the_settings_that_need_less_memory(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(loop, "resume", fail)
+    training = Namespace(workers=Workers(None), checkpoint=Checkpoint(tmp_path / "checkpoint"))
+    expected = UserError if error in NO_MEMORY else type(error)
+    with pytest.raises(expected) as raised:
+        loop.train_unet(training, None, None, None)
+    assert ("lower train.batch, data.crop or model.filters" in str(raised.value)) == (error in NO_MEMORY)
 
 
 def test_trials_can_be_left_out(project):  # noqa: F811

@@ -27,15 +27,22 @@ def parser(name: str, doc: str | None, epilog: str | None = None) -> argparse.Ar
     )
 
 
-def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], int | None]) -> None:
+def run(
+    parser: argparse.ArgumentParser,
+    main: Callable[[argparse.Namespace], int | None],
+    problem: Callable[[argparse.Namespace], str] = lambda _: "",
+) -> None:
     """Run a tool and exit. A `UserError` becomes one message and exit status 1.
 
     Args:
         parser: Parser of the tool's arguments.
         main: Gets the parsed arguments and returns the exit status, or None for 0. It imports what it needs in its
             body, so that --help and a wrong argument answer at once.
+        problem: Says why arguments do not go together, which ends the program with exit status 2; "" if they do.
     """
     arguments = parser.parse_args()
+    if message := problem(arguments):
+        parser.error(message)
     name = parser.prog.rpartition(".")[2]
     from src.errors import UserError, describe_os_error
 

@@ -78,7 +78,7 @@ def search(
     """
     from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.search.candidate import setting_of
-    from src.search.outcome import Written, automatic_again, table
+    from src.search.outcome import WRITTEN, Written, automatic_again, table
     from src.search.space import ENCODER, Space, available_encoders, searched_settings
     from src.search.timing import fitting_steps
     from src.write_setting import write_settings
@@ -87,7 +87,7 @@ def search(
     from src.model.search.run_search import Request, run_search, searches_folder
 
     folder = searches_folder(Path.cwd())
-    written = Written(folder / "written.json")
+    written = Written(folder / WRITTEN)
     before = written.unchanged(read)
     kept = set(arguments.keep)
     if read.train.initial != "none":
@@ -143,6 +143,15 @@ def plan_of(read: "Params", facts: "Facts") -> "Plan":
     return plan_training(facts, read.data, read.augment, read.model, read.train)
 
 
+def without_effect(arguments: argparse.Namespace) -> str:
+    """Say which option would have no effect without another one; "" if there is none."""
+    if arguments.keep and not (arguments.minutes and arguments.trials):
+        return "argument --keep: only a search changes settings: give --minutes, and leave out --no-trials"
+    if not arguments.trials and not arguments.minutes:
+        return "argument --no-trials: there are no trials without --minutes"
+    return ""
+
+
 def positive(text: str) -> float:
     minutes = float(text)
     if not 0 < minutes < float("inf"):
@@ -164,4 +173,4 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--keep", nargs="+", default=[], metavar="KEY", help="settings that stay as they are, such as model.encoder"
     )
-    run(arguments, main)
+    run(arguments, main, without_effect)

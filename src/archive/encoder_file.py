@@ -35,7 +35,7 @@ def encoder_file(layers: Mapping[str, Sequence[Array]]) -> bytes:
 
 
 def read_encoder_file(path: Path) -> dict[str, list[Array]]:
-    """Read a file of weights, which may come from anywhere. Only plain arrays are read.
+    """Read a file of weights, which may come from anywhere. Only plain arrays of finite numbers are read.
 
     Returns:
         Name of each layer → its weights.
@@ -64,4 +64,7 @@ def _arrays(layer: h5py.Group | h5py.Dataset, name: str) -> list[Array]:
     stored = [arrays[str(number)] for number in range(len(arrays))]
     if not all(isinstance(array, h5py.Dataset) for array in stored):
         raise ValueError(f"its layer {name!r} has something other than arrays")
-    return [np.asarray(array[()], np.float32) for array in stored]
+    read = [np.asarray(array[()], np.float32) for array in stored]
+    if not all(np.isfinite(array).all() for array in read):
+        raise ValueError(f"its layer {name!r} has values that are NaN or infinite")
+    return read

@@ -62,10 +62,4 @@ def skip(level: int) -> str:
     return f"{decoder(level)}_skip"
 
 
-def blocks(depth: int) -> list[str]:
-    """All blocks of a U-Net of this depth, from the image to the logits."""
-    levels = range(depth)
-    return [*map(encoder, levels), BOTTOM, *map(decoder, reversed(levels))]
-
-
 LAST_BLOCK = convolution(decoder(0), PARTS[0])  # a convolution with model.filters filters

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from src import encoders
+from src.data.crops.normalise import UNLIKE
 from src.params import Encoder, Model, PlannedModel
 from src.plan.facts import Facts
 from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, TrainingSize, peak_bytes
@@ -88,17 +89,24 @@ def no_encoder_scaling(facts: Facts, model: Model) -> str:
 def normalise(facts: Facts, model: Model) -> tuple[str, str]:
     """Choose data.normalise: as the encoder's weights expect; else by image if exposures differ too much.
 
-    The weights are those of the initial network if there is one. Those of model.weights are not used then.
+    The weights are those of the initial network if there is one. Those of model.weights are not used then. Weights of
+    model.weights have seen photographs, so images that would be nearly black to them are standardised.
 
     Args:
         facts: The facts of the training.
         model: The section `model`.
     """
     pretrained = facts.initial.encoder_scaling if facts.initial else model.weights_file is not None
-    if pretrained and not no_encoder_scaling(facts, model):
+    dark = facts.initial is None and facts.used_range < 1 / UNLIKE
+    if pretrained and not dark and not no_encoder_scaling(facts, model):
         return "encoder", f"as the weights of {model.encoder} expect"
     between = f"mean intensities differ between images by {facts.exposure:.1f} times what they differ within one"
-    return ("image", f"{between}: exposures cannot be compared") if facts.exposure > EXPOSURE else ("dataset", between)
+    if facts.exposure > EXPOSURE:
+        return "image", f"{between}: exposures cannot be compared"
+    if pretrained and dark:
+        used = f"images use about {100 * facts.used_range:.2g} % of the range of {facts.dtype}"
+        return "dataset", f"{used}: scaled as the weights of {model.encoder} expect, they would be nearly black"
+    return "dataset", between
 
 
 def resize(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
@@ -162,9 +170,12 @@ def depth(facts: Facts, crop: OrAuto, encoder: Encoder) -> tuple[int, str]:
     """
     deepest = recipe(encoder).deepest
     side = min(facts.side, recipe(encoder).crop) if crop == "auto" else crop
-    levels = max(1, min(deepest, int(math.log2(max(side / BOTTOM, 1)))))
+    levels = wanted = max(1, min(deepest, int(math.log2(max(side / BOTTOM, 1)))))
     while crop != "auto" and levels > 1 and crop % 2**levels:
         levels -= 1
+    if levels < wanted:
+        halved = f"data.crop ({crop}) can be halved only {levels} time{'' if levels == 1 else 's'}"
+        return levels, f"{halved}; a multiple of {2**wanted} would allow {wanted} levels"
     return levels, f"a patch must leave about {BOTTOM} pixels at the bottom, with at most {deepest} levels"
 
 

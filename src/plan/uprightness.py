@@ -139,8 +139,7 @@ def asymmetry(lines: Lines, groups: Sequence[str], foreground: Sequence[int]) ->
     differences = profiles - profiles[:, ::-1]
     names = np.array(groups)
     of_groups = [differences[names == group, : BANDS // 2].mean(axis=0).ravel() for group in dict.fromkeys(groups)]
-    lengths = [float(np.linalg.norm(difference)) for difference in of_groups]
-    directions = [difference / length for difference, length in zip(of_groups, lengths, strict=True) if length]
+    directions = [difference / length for difference in of_groups if (length := np.linalg.norm(difference))]
     count = len(directions)
     if count < 2:
         return Asymmetry()

@@ -17,7 +17,8 @@ from src.archive.weights import check_array
 from src.errors import quoted
 
 MOST_NAMES = 4096  # of layers, or of the arrays of a layer
-MOST_HEAP = 2**16  # bytes of a block of texts; HDF5 makes blocks of 4096 bytes unless a single text is longer
+MOST_HEAP = 2**16  # bytes of a block of texts; HDF5 makes the smallest blocks unless a single text is longer
+LEAST_HEAP = 2**12  # bytes of the smallest block that HDF5 makes
 HEAP = b"GCOL\x01"  # signature and version of such a block; its size is 8 bytes after the start
 WHOLE_MODEL = "model_weights"  # the group of the weights in a file that holds a whole model
 
@@ -111,15 +112,18 @@ def _check_heaps(content: bytes) -> None:
     """Check the blocks of texts, which HDF5 follows without a check of its own.
 
     Many names may share one text, so that a small file with long texts could fill the memory. In a damaged block HDF5
-    searches without end.
+    searches without end. Blocks that overlap would be walked over again and again, so that they are refused.
 
     Raises:
-        ValueError: A block is large, or the objects in it do not lie side by side.
+        ValueError: A block is large, blocks overlap, or the objects in a block do not lie side by side.
     """
-    place = content.find(HEAP)
+    place, left = content.find(HEAP), len(content) + MOST_HEAP  # weights that look like a block by chance have room
     while place >= 0:
         size = _integer(content, place + 8)
         end = place + size
+        left -= min(max(size, LEAST_HEAP), MOST_HEAP)
+        if left < 0:
+            raise ValueError("its blocks of names overlap")
         if end <= len(content):  # otherwise HDF5 refuses it itself, or these bytes are numbers
             if size > MOST_HEAP:
                 raise ValueError("its names are too long")

@@ -7,7 +7,7 @@ from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.compare import Difference, difference
 from src.search.measured import Measured
-from src.search.result import DIVERGED, Budget, Row
+from src.search.result import DIVERGED, NO_TIME, Budget, Row, outcome
 from src.search.space import Space
 from src.search.trial import Trial
 
@@ -30,6 +30,7 @@ class Contest:
         groups: The group of each of them.
         leader: The best candidate so far.
         tied: Candidates that cannot be told apart from it.
+        untried: Settings for some of whose values there was no time.
     """
 
     space: Space
@@ -41,6 +42,7 @@ class Contest:
     groups: Sequence[str] = ()
     leader: Candidate = RULES
     tied: list[Candidate] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> float:
@@ -52,11 +54,15 @@ class Contest:
         return self.measured.trials[candidate][-1]
 
     def prepare(self, candidate: Candidate) -> bool:
-        """Build and measure a candidate; tell whether the device can carry it.
+        """Build and measure a candidate; tell whether the device can carry it, and there was time to build it.
 
         Raises:
             UserError: It cannot carry what the rules choose.
         """
+        known = self.measured.costs.keys() | self.measured.refused.keys()
+        if candidate != RULES and candidate not in known and self.left <= 0:
+            self.add(candidate, NO_TIME)
+            return False
         return self.measured.prepare(candidate) is not None or self._refuse(candidate)
 
     def train(self, candidate: Candidate, seconds: float) -> Trial | None:
@@ -71,7 +77,7 @@ class Contest:
         """
         trial = self.measured.train(candidate, seconds, self.images)
         if trial:
-            self.show(f"{candidate}: {DIVERGED if trial.scores is None else f'Dice {trial.dice:.3f}'}")
+            self.show(f"{candidate}: {outcome(trial)}")
         else:
             self._refuse(candidate)
         return trial

@@ -26,16 +26,19 @@ class Improvement:
         trials = contest.measured.trials[contest.leader]
         fitting = [trial for trial in trials if VARIANTS * self._seconds(trial) <= contest.left] or trials[:1]
         self.length = fitting[-1].given
+        self._untried = False  # whether there was no time for a value of the setting that is being changed
 
     def run(self) -> None:
         """Change one setting after the other; keep every change that is better beyond noise."""
         space = self.contest.space
-        for key in IMPROVED:
-            if key not in space.searched or (key in GROWING and self._grow(key)):
-                continue
-            for candidate in list(space.variants(self.contest.leader, key)):
-                if self._challenge(candidate):
-                    break
+        for key in filter(space.searched.__contains__, IMPROVED):
+            self._untried = False
+            if not (key in GROWING and self._grow(key)):
+                for candidate in list(space.variants(self.contest.leader, key)):
+                    if self._challenge(candidate):
+                        break
+            if self._untried:
+                self.contest.untried.append(key)
 
     def _grow(self, key: str) -> bool:
         """Double a setting while the device carries that nearly for nothing, then while it helps.
@@ -68,9 +71,12 @@ class Improvement:
 
     def _seconds(self, trial: Trial) -> float:
         """Seconds that a trial like this one takes, with half of the longest time that building took."""
-        contest = self.contest
-        building = max(each.start for each in contest.measured.costs.values()) / 2
-        return trial.given + contest.images * contest.measured.latest(trial.candidate).image + building
+        building = max(each.start for each in self.contest.measured.costs.values()) / 2
+        return self._trained(trial.candidate, trial.given) + building
+
+    def _trained(self, candidate: Candidate, given: float) -> float:
+        """Seconds that a trial takes once its graphs are built."""
+        return given + self.contest.images * self.contest.measured.latest(candidate).image
 
     def _time_for(self, candidate: Candidate) -> bool:
         contest = self.contest
@@ -79,7 +85,15 @@ class Improvement:
     def _challenge(self, candidate: Candidate) -> bool:
         """Compare a candidate with the leader in equal time; it becomes the leader if it is better beyond noise."""
         contest, reference = self.contest, self._reference
-        if candidate in contest.measured.trials or not self._time_for(candidate) or not contest.prepare(candidate):
+        if candidate in contest.measured.trials or candidate in contest.measured.refused:
+            return False
+        if not self._time_for(candidate):
+            self._untried = True
+            return False
+        if not contest.prepare(candidate):
+            return False
+        if self._trained(candidate, reference.given) > contest.left:  # building took longer than that of all others
+            self._untried = True
             return False
         if contest.measured.steps(candidate, reference.given) < FEWEST_STEPS:
             contest.add(candidate, SLOW)

@@ -14,6 +14,7 @@ from src.search.result import Result, Row
 from src.search.space import ENCODER, PLAIN
 
 HEADER = ("tried", "seconds", "steps", "Dice", "difference (95 % interval)", "verdict")
+WRITTEN = "written.json"  # in the folder of the journals: what searches wrote into params.yaml
 WIDEST = 80  # characters of a verdict: a device may have much to say
 
 
@@ -23,24 +24,30 @@ def table(result: Result) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     lines.append(f"Dice: mean of {result.images} validation image(s); differences are between trainings of equal time")
-    if not result.enough_groups:
+    if not any(row.trial.counts for row in result.rows if row.trial):
+        lines.append(
+            "no scored image has foreground, so the trials tell nothing: raise split.validation, or use more images"
+        )
+    elif not result.enough_groups:
         counts = f"a difference counts from {WITHOUT_INTERVAL:g}"
         lines.append(f"no intervals: fewer than {FEWEST_GROUPS} groups of validation images; {counts}")
     if result.tied:
         others = "; ".join(map(str, result.tied))
         lines.append(f"cannot be told apart from what was chosen, which is the rules' choice or cheaper: {others}")
+    if result.untried:
+        lines.append(f"there was no time to try all values of {', '.join(result.untried)}")
     return "\n".join(lines)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     trial, found, shown = row.trial, row.difference, ""
     verdict = textwrap.shorten(row.verdict, WIDEST, placeholder=" …")
-    if found is not None and trial is not None and trial.scores is not None:
+    if found is not None and trial is not None and trial.counts:
         shown = f"{found.value:+.3f}"
         shown += f" ({found.bounds[0]:+.3f} – {found.bounds[1]:+.3f})" if found.bounds else ""
     if trial is None:
         return str(row.candidate), "", "", "", "", verdict
-    dice = f"{trial.dice:.3f}" if trial.scores is not None else ""
+    dice = f"{trial.dice:.3f}" if trial.counts else ""
     return str(row.candidate), f"{trial.given:.1f}", str(trial.steps), dice, shown, verdict
 
 

@@ -11,8 +11,15 @@ from src.search.trial import Cost, Trial
 CHOSEN, TIED = "chosen", "cannot be told apart"
 BEHIND, WITHIN, NOT_BETTER = "worse", "dropped: behind, but within noise", "not better beyond noise"
 LATE = "ahead now; the other one gains with time"
-DIVERGED = "the loss became infinite"
+DIVERGED, EMPTY = "the loss became infinite", "no scored image has foreground"
 SLOW, NO_TIME = "too slow: too few steps in this time", "no time to try it"
+
+
+def outcome(trial: Trial) -> str:
+    """Return the Dice of a trial in words, or why there is none."""
+    if trial.scores is None:
+        return DIVERGED
+    return f"Dice {trial.dice:.3f}" if trial.counts else EMPTY
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Result:
         tied: Candidates that could not be told apart from the chosen one in the last round.
         images: The number of validation images that each trial was scored on.
         enough_groups: Whether they are of enough groups for intervals.
+        untried: Settings for some of whose values there was no time, after a candidate was chosen.
     """
 
     chosen: Candidate
@@ -64,3 +72,4 @@ class Result:
     tied: Sequence[Candidate]
     images: int
     enough_groups: bool
+    untried: Sequence[str]

@@ -6,9 +6,11 @@ like the final one, only shorter. The graphs are built once for each network and
 """
 
 from src.data.store.subsets import FEWEST_GROUPS
+from src.errors import UserError
 from src.search.contest import Contest
 from src.search.improvement import Improvement
-from src.search.result import CHOSEN, Result, Row
+from src.search.result import CHOSEN, DIVERGED, Result, Row
+from src.search.space import RATE
 from src.search.start_set import StartSet
 
 
@@ -16,12 +18,22 @@ def search(contest: Contest) -> Result:
     """Run a search.
 
     Raises:
-        UserError: The device cannot carry what the rules choose.
+        UserError: The device cannot carry what the rules choose, or no training came to its end.
     """
     StartSet(contest).run()
     Improvement(contest).run()
     leader = contest.leader
+    if contest.last(leader).scores is None:  # then all others failed, too
+        raise UserError(_all_diverged(contest))
     chosen = Row(leader, contest.last(leader), None, CHOSEN)
     enough = len(set(contest.groups)) >= FEWEST_GROUPS
     cost = contest.measured.latest(leader)
-    return Result(leader, cost, [chosen, *contest.rows], contest.tied, contest.images, enough)
+    return Result(leader, cost, [chosen, *contest.rows], contest.tied, contest.images, enough, contest.untried)
+
+
+def _all_diverged(contest: Contest) -> str:
+    trained = contest.measured.trials
+    rates = [float(contest.space.value(candidate, RATE)) for candidate in trained]
+    tried = f"in the trials of all {len(trained)} candidates, with train.lr from {min(rates):g} to {max(rates):g}"
+    remedy = f"set train.lr in params.yaml to {min(rates) / 10:.1g}, and repeat the command"
+    return f"{DIVERGED} {tried}; nothing was written: {remedy}"

@@ -53,11 +53,15 @@ class Trial:
 
     @property
     def dice(self) -> float:
-        """Mean over images, then over classes; -1 if the training failed."""
+        """Mean over images, then over classes; -1 if the training failed, 0 if no image has foreground."""
         if self.scores is None:
             return -1.0
-        mean = mean_over_classes(self.scores, range(self.scores.shape[1]))
-        return -1.0 if np.isnan(mean) else mean
+        return mean_over_classes(self.scores, range(self.scores.shape[1])) if self.counts else 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is a Dice: the training did not fail, and an image has foreground."""
+        return self.scores is not None and not np.isnan(self.scores).all()
 
 
 class Trainer(Protocol):

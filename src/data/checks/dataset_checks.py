@@ -95,7 +95,7 @@ def check_dataset(
     if dataset.package and view.masks != WHOLE_SET.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
-        pairs, findings, rule = package_pairs(dataset.package), list[Finding](), NamingRule()
+        pairs, findings, rule = package_pairs(dataset.package, data.channels), list[Finding](), NamingRule()
     else:
         found = folder_pairs(source, data, dataset.coloured, ignore, view)
         pairs, findings, rule = found.pairs, found.findings, found.rule

@@ -108,7 +108,7 @@ def jitter(image: NDArray[np.float32], params: PlannedAugment, rng: np.random.Ge
     """Change contrast and brightness at random and add noise.
 
     Args:
-        image: Float32 of any shape, normalised to mean 0 and standard deviation 1.
+        image: Float32 of any shape, normalised. Brightness and noise are in units of the normalised intensities.
         params: The planned section `augment`.
         rng: The random generator.
 

@@ -11,18 +11,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.reading.images import read_image
+from src.data.reading.images import convert_channels, read_image
 from src.data.reading.masks import encode_uint8
 from src.data.source.dataset import Package, PackageFile
 from src.data.source.pairs import Content, Pair
 from src.errors import UserError
 
 
-def package_pairs(package: Package) -> list[Pair]:
+def package_pairs(package: Package, channels: int = 0) -> list[Pair]:
     """Cut the package's image and mask into tiles. Tiles of a single class are left out.
 
     The id of a tile is `block-R-C/tile-r-c`: the row and column of its block of `block` × `block` tiles, and its own
     row and column, counted from the north-west.
+
+    Args:
+        package: Names the package and its files.
+        channels: data.channels.
 
     Raises:
         UserError: The package is missing, or its files are not those that dataset.yaml names.
@@ -36,7 +40,7 @@ def package_pairs(package: Package) -> list[Pair]:
             if mask[window].min() == mask[window].max():
                 continue
             name = f"block-{row // package.block}-{column // package.block:02d}/tile-{row}-{column:02d}"
-            pairs.append(Pair(name, functools.partial(_tile, image[window], mask[window])))
+            pairs.append(Pair(name, functools.partial(_tile, image[window], mask[window], channels)))
     return pairs
 
 
@@ -58,8 +62,8 @@ def read_world_mask(path: Path, stored: Sequence[int], wanted: Sequence[int]) ->
     return np.asarray(cv2.resize(south_up[::-1], (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
-def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], _: Path | None) -> Content:
-    return Content(np.ascontiguousarray(image), encode_uint8(np.ascontiguousarray(mask)))
+def _tile(image: NDArray[np.uint8], mask: NDArray[np.uint8], channels: int, _: Path | None) -> Content:
+    return Content(np.ascontiguousarray(convert_channels(image, channels)), encode_uint8(np.ascontiguousarray(mask)))
 
 
 def _file(package: Package, file: PackageFile) -> Path:

@@ -30,6 +30,7 @@ from src.data.store.store import release
 from src.errors import UserError, printable, some
 from src.evaluation.metrics.calibration import probabilities
 from src.model.inference.predictor import Labels, Logits, Predictor, classes_from_logits
+from src.model.network.device import is_out_of_memory
 from src.progress import MegapixelProgress, parallel_map
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
@@ -207,7 +208,9 @@ class Prediction:
         except UserError as error:
             wanted = f"{predictor.channels} channel(s) of {predictor.project.dtype}"
             return _failure(one, str(error), f"convert it to {wanted}")
-        except (MemoryError, tf.errors.ResourceExhaustedError):
+        except (MemoryError, tf.errors.OpError) as error:
+            if isinstance(error, tf.errors.OpError) and not is_out_of_memory(error):
+                raise
             return _failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
     def _stored_probabilities(self, logits: Logits) -> Pixels:

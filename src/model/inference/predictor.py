@@ -69,7 +69,8 @@ class Predictor:
         Args:
             model: a network of `build_unet`, with or without normalisation layers.
             project: the meaning of its inputs and outputs.
-            tile: side of a tile in pixels; it changes speed and memory, not the result.
+            tile: side of a tile in pixels; it changes speed and memory. It does not change the result of the plain
+                encoder. The other encoders see further than a tile shows, so that values differ a little.
         """
         self.model, self.project, self.tile = model, project, tile
         self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]

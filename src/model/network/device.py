@@ -15,6 +15,9 @@ import tensorflow as tf
 
 from src.params import Precision
 
+# In messages of TensorFlow, CUDA, cuDNN and cuBLAS, in lower case. Not all of them raise ResourceExhaustedError.
+OUT_OF_MEMORY = ("out of memory", "out_of_memory", "failed to allocate", "alloc_failed", "allocation_failed")
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -91,3 +94,13 @@ def fastest_precision() -> Precision:
     flags = Path("/proc/cpuinfo")  # Linux only; other systems use float32
     fast = flags.exists() and any(flag in flags.read_text() for flag in ("avx512_bf16", "amx_bf16"))
     return "bfloat16" if fast else "float32"
+
+
+def is_out_of_memory(error: tf.errors.OpError) -> bool:
+    """Tell whether a device had too little memory. Libraries for GPUs may report that as any kind of error.
+
+    Args:
+        error: raised by an operation of TensorFlow.
+    """
+    text = str(error.message).lower()
+    return isinstance(error, tf.errors.ResourceExhaustedError) or any(words in text for words in OUT_OF_MEMORY)

@@ -1,5 +1,7 @@
 """Search for settings on this device, with a journal from which an interrupted search goes on."""
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +10,14 @@ import tensorflow as tf
 from src.data.store.store import INDEX
 from src.data.store.subsets import Subset
 from src.errors import UserError
+from src.model.network.encoders.pretrained import read_encoder_weights
 from src.model.search.trainer import DeviceTrainer
-from src.model.training.checkpoints import checkpoint_key, checkpoints_folder
+from src.model.training.checkpoints import ABANDONED, checkpoint_key, checkpoints_folder
 from src.progress import TimeProgress
 from src.search.contest import Contest
 from src.search.journal import Journal
 from src.search.measured import Measured
+from src.search.outcome import WRITTEN
 from src.search.result import Budget, Result
 from src.search.search import search
 from src.search.space import Space
@@ -70,11 +74,14 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
         request: What the search may use.
 
     Raises:
-        UserError: The user stopped it, or the device cannot carry what the rules choose.
+        UserError: The user stopped it, the device cannot carry what the rules choose, or a file of weights is damaged.
     """
+    for file in _weights_files(space):
+        read_encoder_weights(file)
     seconds = 60 * request.minutes
     budget = Budget(SHARE * seconds, (1 - SHARE) * seconds)
     path = request.folder / f"{_key(space, trained, validated, request.minutes)}.json"
+    _delete_abandoned(path)
     journal = Journal(path, request.started)
     try:
         with TimeProgress("trying settings", budget.search, lambda: journal.now) as shown:
@@ -89,15 +96,29 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
     return Found(result, timing, (seconds - journal.now) / 60, journal)
 
 
+def _delete_abandoned(journal: Path) -> None:
+    """Delete the journals of searches that nobody continued, and what is left of files that were being written."""
+    for path in journal.parent.glob("*"):
+        with suppress(FileNotFoundError):  # another search deletes it at the same time
+            if path not in (journal, journal.parent / WRITTEN) and time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
+
+
+def _weights_files(space: Space) -> list[Path]:
+    """The files of the initial weights of all encoders that may be tried."""
+    if space.params.train.initial != "none":
+        return []
+    models = [space.params.model.model_copy(update={"encoder": each}) for each in space.encoders]
+    return sorted(file for file in {model.weights_file for model in (space.params.model, *models)} if file)
+
+
 def _key(space: Space, trained: Subset, validated: Subset, minutes: float) -> str:
     """Hash everything that the course of a search depends on, but for the speed of the device.
 
     The index of the store stands for its pixels, of which it holds means, class counts and thumbnails.
     """
-    models = [space.params.model.model_copy(update={"encoder": each}) for each in space.encoders]
-    files = {model.weights_file for model in (space.params.model, *models)}
-    if space.params.train.initial != "none":
-        files = {Path(space.params.train.initial)}
+    initial = space.params.train.initial
+    files = _weights_files(space) if initial == "none" else [Path(initial)]
     devices = [device.device_type for device in tf.config.list_physical_devices()]
     settings = {
         "params": space.params.model_dump(exclude={"evaluate", "report", "split"}),
@@ -105,4 +126,4 @@ def _key(space: Space, trained: Subset, validated: Subset, minutes: float) -> st
         "images": [list(trained.indices), list(validated.indices), list(validated.groups)],
         "budget": [minutes, devices],
     }
-    return checkpoint_key(settings, [trained.store.folder / INDEX, *sorted(filter(None, files))])
+    return checkpoint_key(settings, [trained.store.folder / INDEX, *files])

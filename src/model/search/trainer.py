@@ -15,6 +15,8 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
 from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.network.device import is_out_of_memory
+from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.schedule import learning_rate
 from src.params import PlannedTrain
@@ -29,7 +31,8 @@ ENDLESS = {"steps": MOST_MEASURED}
 SCORED = 3  # images whose scoring is timed before a candidate is trained
 LATE = 1.25  # ratio of the time that a training would take to the time that it is given, from which it gets fewer steps
 OUT_OF_MEMORY = "the device ran out of memory"
-NOT_FINITE = "the loss became infinite in the first step: lower train.lr"
+# No weight has changed yet, so the learning rate is not the cause.
+NOT_FINITE = "the loss became infinite in the first step: values of the images, or weights in train.loss, are too large"
 
 
 class DeviceTrainer:
@@ -179,8 +182,12 @@ def _refusing(forget: Callable[[], None]) -> Iterator[None]:
     """Turn what a device says to a training that is too large into `NotPossible`."""
     try:
         yield
+    except EncoderWeightsError:  # on any device
+        raise
     except UserError as error:
         raise NotPossible(str(error)) from None
-    except tf.errors.ResourceExhaustedError:
+    except tf.errors.OpError as error:
+        if not is_out_of_memory(error):
+            raise
         forget()
         raise NotPossible(OUT_OF_MEMORY) from None

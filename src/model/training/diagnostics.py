@@ -117,7 +117,8 @@ def _never_predicted(
         for label in missed
     ]
     rare = shares[missed].max() < EVEN_SHARE / len(names)  # the classes that data.oversample_rare draws more often
-    remedy = f"raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
+    weights = "" if params.loss.class_weights == "balanced" else "set train.loss.class_weights: balanced, or "
+    remedy = f"{weights}raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
         hint += " A class in no patch cannot be learned: do the training images hold it (plots/splits.csv)?"

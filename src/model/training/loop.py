@@ -15,6 +15,7 @@ from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
+from src.model.network.device import is_out_of_memory
 from src.model.training.checkpoints import catch_stop_signals
 from src.model.training.diagnostics import not_finite_message, training_warnings
 from src.model.training.schedule import learning_rate, remaining_steps, steps_of_epoch
@@ -53,7 +54,7 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
 
 def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
     """A `UserError` where the user can do something, else the error itself."""
-    if isinstance(error, tf.errors.ResourceExhaustedError):
+    if is_out_of_memory(error):
         return UserError("the device ran out of memory: lower train.batch, data.crop or model.filters")
     if workers.processes > 1:  # the error that the others see depends on what they were doing
         message = f"the training on {workers.processes} machines stopped: one machine failed or cannot be reached"

@@ -16,6 +16,28 @@ from src.errors import UserError, printable, some
 Array = NDArray[np.float32]
 
 
+class EncoderWeightsError(UserError):
+    """A file of weights is missing, or does not hold what it should, on whatever device."""
+
+
+def read_encoder_weights(path: Path) -> dict[str, list[Array]]:
+    """Read a file of weights.
+
+    Args:
+        path: a file of `python -m tools.encoder`.
+
+    Returns:
+        Name of each layer → its weights.
+
+    Raises:
+        EncoderWeightsError: the file is missing or damaged.
+    """
+    try:
+        return read_encoder_file(path)
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from None
+
+
 def load_encoder_weights(model: keras.Model, path: Path) -> str:
     """Copy the weights of a file into the encoder of a network. The decoder keeps its weights.
 
@@ -28,35 +50,30 @@ def load_encoder_weights(model: keras.Model, path: Path) -> str:
         A line for the user: how many weights were copied, and how the first convolution was adapted.
 
     Raises:
-        UserError: the file is missing, or does not hold the weights of this encoder.
+        EncoderWeightsError: the file is missing, or does not hold the weights of this encoder.
     """
-    encoder = encoder_layers(model)
+    encoder, stored = encoder_layers(model), read_encoder_weights(path)
+    channels = model.inputs[0].shape[-1]
+    name, of_file = encoder[0].name, encoder[0].kernel.shape
+    kernel = next(iter(stored.get(name, [])), np.empty(0, np.float32))
+    adapted = kernel.ndim == len(of_file) and kernel.shape[2] not in (0, channels)
+    if adapted:
+        stored[name][0] = adapt_first_convolution(kernel, channels)
     try:
-        stored = read_encoder_file(path)
-        channels = model.inputs[0].shape[-1]
-        name, of_file = encoder[0].name, encoder[0].kernel.shape
-        kernel = next(iter(stored.get(name, [])), np.empty(0, np.float32))
-        adapted = kernel.ndim == len(of_file) and kernel.shape[2] not in (0, channels)
-        if adapted:
-            stored[name][0] = adapt_first_convolution(kernel, channels)
         _compare(encoder, stored)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"model.weights: {path}: not the weights of this encoder: {printable(str(reason))}; "
-            "python -m tools.encoder writes the right ones"
-        ) from None
+    except ValueError as error:
+        raise _refusal(path, error) from None
     for layer in encoder:
         layer.set_weights(stored[layer.name])
     return _words(encoder, path, channels if adapted else 0)
 
 
 def adapt_first_convolution(kernel: Array, channels: int) -> Array:
-    """Make a kernel for images of another number of channels, as segmentation_models.pytorch does.
+    """Make a kernel for images of another number of channels, by the rule of segmentation_models.pytorch.
 
-    One channel gets the sum of the weights, so that a grey image has the same features as before when it was stored as
-    three equal channels. More channels get the weights of red, green and blue in turn, times the ratio of the numbers,
-    so that the features keep their size.
+    One channel gets the sum of the weights, so that a grey image has the features of three equal normalised channels.
+    Two channels, or more than three, get the weights of red, green and blue in turn, times the ratio of the numbers, so
+    that the features keep their size.
 
     Args:
         kernel: float32 [height, width, n, filters].
@@ -86,6 +103,12 @@ def encoder_layers(model: keras.Model) -> list[layers.Layer]:
         for part in layer_names.PARTS:
             decoder |= {layer_names.convolution(block, part), layer_names.normalisation(block, part)}
     return [layer for layer in model.layers if layer.weights and layer.name not in decoder]
+
+
+def _refusal(path: Path, error: OSError | ValueError) -> EncoderWeightsError:
+    reason = printable(str(getattr(error, "strerror", None) or error))
+    remedy = "python -m tools.encoder writes the right ones"
+    return EncoderWeightsError(f"model.weights: {path}: not the weights of this encoder: {reason}; {remedy}")
 
 
 def _compare(encoder: Sequence[layers.Layer], stored: dict[str, list[Array]]) -> None:
