@@ -1,13 +1,14 @@
 """A training of some steps as a process of its own, for tests of what a process sets for good: devices, cluster.
 
 python -m tests.small_training STORE CHECKPOINTS JSON [KEY=VALUE …]: settings by their names in params.yaml, and
-devices=N for N logical processors; writes the history and the metrics to JSON.
+devices=N for N logical processors; writes the history and the metrics to JSON, and the weights by path beside it.
 """
 
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 STEPS = 4  # an epoch
@@ -53,6 +54,7 @@ def main(store: str, checkpoints: str, out: str, *settings: str) -> None:
         training = train_on(Store(Path(store)), Path(checkpoints), small_params(**changes))
     except UserError as error:
         sys.exit(str(error))
+    np.savez(Path(out).with_suffix(".npz"), **{weight.path: weight.numpy() for weight in training.model.weights})
     Path(out).write_text(json.dumps({"history": training.history, "metrics": training.metrics({})}))
 
 

@@ -42,21 +42,21 @@ def md5(path):
     return hashlib.md5(json.dumps(rows).encode()).hexdigest() + ".dir"
 
 
-def lock(folder):
-    """Write dvc.lock as after a run that wrote these files."""
+def lock(folder, **sections):
+    """Write dvc.lock as after a run that wrote these files; sections: further ones of params.yaml."""
 
     def entries(names):
         return [{"path": name, "md5": md5(folder / name)} for name in names]
 
     params = {"prepare": {"data.source": "data/my|set"}, "split": {"split": {"seed": 3, "folds": 5, "fold": 2}}}
-    params |= {"train": {"seed": 7, "train": {"initial": "none"}}, "evaluate": {"seed": 7}}
+    params |= {"train": {"seed": 7, "train": {"initial": "none"}} | sections, "evaluate": {"seed": 7}}
     stages = {
         name: {"outs": entries(outs), "deps": entries(DEPS.get(name, [])), "params": {"params.yaml": params[name]}}
         for name, outs in OUTS.items()
     }
     write_yaml(folder / "dvc.lock", {"schema": "2.0", "stages": stages})
     now = {"data": {"source": "data/my|set"}, "split": params["split"]["split"], "train": {"initial": "none"}}
-    write_yaml(folder / "params.yaml", now | {"seed": 7})
+    write_yaml(folder / "params.yaml", now | {"seed": 7} | sections)
 
 
 def made_scores(names, start, intervals):
@@ -209,6 +209,40 @@ def test_all_other_numbers_equal_those_in_the_files(made):
     assert all(f"| {name} | {version} |" in told["How to repeat it"] for name, version in versions().items())
     for path in ("data/prepared", "data/splits.csv", "models/unet.keras"):
         assert f"`{md5(folder / path)}`" in told["How to repeat it"]
+
+
+LITE0 = "Google's EfficientNet-Lite0, converted for PyTorch, from the Python package index; licence: Apache 2.0"
+STARTS = {  # model.weights → the words of the card
+    "imagenet": f"weights trained on ImageNet ({LITE0}) in the encoder and random weights in the decoder",
+    "models/initial/a.h5": "the weights <code>models/initial/a.h5</code> in the encoder and random weights in the "
+    "decoder",
+    "none": "random weights",
+}
+
+
+def test_the_card_names_an_encoder_its_weights_and_its_scaling(run_of, monkeypatch):
+    """The model file is that of a training; metrics/train.json too counts its weights."""
+    from src.data.store.store import Store
+    from src.model.network.model_file import write_model
+    from tests.drawn_weights import write_drawn_weights
+    from tests.test_initial import begun
+
+    folder, chosen = run_of("many"), {"model.encoder": "efficientnet_lite0", "data.normalise": "auto"}
+    monkeypatch.chdir(folder)
+    write_drawn_weights(chosen)
+    training = begun(Store(folder / "data/prepared"), folder, **chosen)
+    write_model(folder / "models/unet.keras", training.model, training.project)
+    count = sum(weight.numpy().size for weight in training.model.weights)
+    write_json(folder / "metrics/train.json", read_json(folder / "metrics/train.json") | {"parameters": count})
+    for weights, words in STARTS.items():
+        lock(folder, model={"encoder": "efficientnet_lite0", "weights": weights})
+        told = sections(written(folder))
+        assert f"A U-Net with the encoder <code>efficientnet_lite0</code> and {count:,} para" in told["Model card"]
+        assert told["Training"].strip().startswith(f"From {words}, seed 7")
+    scaling = cells(told["Plan"], "<code>data.normalise</code>")
+    assert scaling[1:] == ["encoder", "as the weights of efficientnet_lite0 expect"]
+    lock(folder, model={"weights": "imagenet"}, train={"initial": "models/initial/earlier.keras"})
+    assert "From <code>models/initial/earlier.keras</code> (fine-tuning), seed 7" in written(folder)
 
 
 def test_classes_with_the_lowest_dice_are_named_first(made):

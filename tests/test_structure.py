@@ -41,6 +41,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
         "src.evaluation",
         "src.reproduction",
         "src.archive",
+        "src.pretrained.sources",
         "src.data",
         "src.errors",
         "src.files",

@@ -1,6 +1,7 @@
 """How is models/MODEL_CARD.md written? What the model is, what it was made from, how good it is, and where it fails."""
 
 from src.archive.project import Project
+from src.pretrained.sources import SOURCES
 from src.report.card.data_section import data_section, findings_section, split_section
 from src.report.card.scores_section import calibration_section, decisions_section, failures_section, scores_section
 from src.report.card.sources import CardSources
@@ -54,11 +55,12 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
 def _description(sources: CardSources) -> str:
     project, test, model = sources.project, sources.test, sources.files.model.as_posix()
     dependent = " **The images depend on each other: see the warning below Scores.**" if sources.warning else ""
+    encoder = "" if project.encoder == "plain" else f"the encoder {code(project.encoder)} and "
     return (
-        f"A U-Net with {sources.train['parameters']:,} parameters that assigns one of {len(project.classes)} classes "
-        f"to every pixel of an image: {names(project.classes)}. On {test['images']} test images its mean Dice is "
-        f"{score(test.get('dice', {}))}.{dependent} It is one file, `{model}`, MD5 "
-        f"`{hash_in(sources.stages, model)}`.\n\n"
+        f"A U-Net with {encoder}{sources.train['parameters']:,} parameters that assigns one of "
+        f"{len(project.classes)} classes to every pixel of an image: {names(project.classes)}. "
+        f"On {test['images']} test images its mean Dice is {score(test.get('dice', {}))}.{dependent} "
+        f"It is one file, `{model}`, MD5 `{hash_in(sources.stages, model)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
 
@@ -99,15 +101,30 @@ def _plan(project: Project) -> str:
 
 def _training(sources: CardSources) -> str:
     train = sources.train
-    initial = sources.params.get("train", {}).get("initial", "none")
-    start = "random weights" if initial == "none" else f"{code(str(initial))} (fine-tuning)"
     measures = list(train["validation"])
     rows = [[name, *(number(train[name].get(measure)) for measure in measures)] for name in ("train", "validation")]
     return (
-        f"From {start}, seed {sources.params.get('seed', ABSENT)}, convolutions in {prose(str(train['precision']))}, "
-        f"on {train['replicas']} device(s). The weights of epoch {train['best_epoch']} of {train['epochs']} were kept, "
-        f"the best on validation images:\n\n{markdown_table(['of that epoch', *measures], rows)}"
+        f"From {_start(sources)}, seed {sources.params.get('seed', ABSENT)}, convolutions in "
+        f"{prose(str(train['precision']))}, on {train['replicas']} device(s). The weights of epoch "
+        f"{train['best_epoch']} of {train['epochs']} were kept, the best on validation images:\n\n"
+        f"{markdown_table(['of that epoch', *measures], rows)}"
     )
+
+
+def _start(sources: CardSources) -> str:
+    """Name the weights from which training started."""
+    initial = sources.params.get("train", {}).get("initial", "none")
+    weights = sources.params.get("model", {}).get("weights", "none")
+    encoder = sources.project.encoder
+    if initial != "none":
+        return f"{code(str(initial))} (fine-tuning)"
+    if encoder == "plain" or weights == "none":
+        return "random weights"
+    origin = f"the weights {code(str(weights))}"
+    if weights == "imagenet":
+        source = SOURCES[encoder]
+        origin = f"weights trained on ImageNet ({prose(source.origin)}; licence: {prose(source.licence)})"
+    return f"{origin} in the encoder and random weights in the decoder"
 
 
 def _licence(licence: str | None) -> str:
