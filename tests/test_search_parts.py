@@ -121,10 +121,10 @@ def test_sizes_are_combined_with_one_encoder_and_the_others_follow():
     assert names == [
         (None, None),
         (None, "mobilenet_v2"),
-        (128, None),
         (128, "mobilenet_v2"),
-        (96, None),
+        (128, None),
         (96, "mobilenet_v2"),
+        (96, None),
         (None, "vgg16"),
     ]
 

@@ -21,7 +21,9 @@ NORMALISATION = 8  # weights of the two normalisations of a block, for each filt
 MIB, GIB = 2**20, 2**30
 FLOAT = 4  # bytes of a float32
 BASE = 880 * MIB  # a process with TensorFlow loaded and the graph built; half of it are pages of the libraries
-WEIGHT_COPIES = 6  # weights, gradients, Adam's two moments, the best epoch's weights, and a temporary copy
+# Weights, gradients, Adam's two moments, the best epoch's weights and a temporary copy; and all but the second and the
+# last of them again in a checkpoint that is being saved:
+WEIGHT_COPIES = 6 + 4
 # Values per pixel and filter at full resolution:
 WORKSPACE = 7  # gradients alive at the peak, as float32; with bfloat16 as many bytes were measured
 FORWARD = 7  # in prediction: skip, upsampled features, both concatenated, and what the allocator cannot reuse
