@@ -174,7 +174,7 @@ class PlannedModel(Model):
 class Loss(Section):
     cross_entropy: Amount
     dice: Amount
-    class_weights: Literal["auto", "none", "root", "balanced"]
+    class_weights: Literal["auto", "none", "root", "balanced"] = "auto"
 
     @model_validator(mode="after")
     def one_weight_positive(self) -> "Loss":
@@ -204,7 +204,7 @@ class Train(Section):
     epochs: Auto[Count]
     batch: Auto[Count]
     lr: Auto[Rate]
-    encoder_rate: Share
+    encoder_rate: Share = 0.1
     warmup: Auto[Share]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]

@@ -46,6 +46,24 @@ def test_training_starts_from_the_weights_of_the_file(store, project_folder, set
     assert stored.keys() < found.keys()
 
 
+def test_an_encoder_whose_rate_is_zero_keeps_its_weights_and_the_decoder_learns(store, project_folder):
+    stored = write_drawn_weights(LITE0)
+    before = weights_of(begun(store, project_folder, **LITE0))
+    after = weights_of(train_small(store, **LITE0, **{"train.encoder_rate": 0.0}))
+    learned = {path for path in after if "moving" not in path and not np.array_equal(after[path], before[path])}
+    decoder = {path for path in after if "moving" not in path and path not in stored}
+    assert learned == decoder
+
+
+def test_weights_that_are_drawn_anew_learn_at_the_full_rate(earlier, initial, tmp_path):
+    """An encoder with random weights, and the first convolution of one for other channels."""
+    store = prepared(write_data_set(tmp_path / "set", classes=2), tmp_path, channels=1)
+    slow = begun(store, tmp_path, **FINE_TUNED).adam
+    shares = dict(zip([weight.path for weight in slow.weights], slow.shares, strict=True))
+    assert shares["stem_conv/kernel"] == shares["up0_conv_a/kernel"] == 1 and shares["stem_norm/gamma"] == 0.1
+    assert set(begun(earlier.store, tmp_path, **LITE0, **UNTRAINED).adam.shares) == {1}
+
+
 @BOTH
 def test_a_killed_training_from_pretrained_weights_continues_with_the_same_bits(
     store,
@@ -141,7 +159,7 @@ def test_only_layers_that_see_image_or_classes_are_new_for_other_channels_and_cl
 
 
 def test_two_devices_give_an_encoder_the_weights_of_one_device(store):
-    settings = LITE0 | UNTRAINED | {"train.epochs": 1, "train.steps": 2}
+    settings = LITE0 | UNTRAINED | {"train.epochs": 1, "train.steps": 2, "train.loss.class_weights": "root"}
     given = [f"{key}={value}" for key, value in settings.items()]
     mirrored = start(store, "mirrored", "devices=2", "train.strategy=mirrored", *given)
     alone = train_small(store, **settings)

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,7 +16,6 @@ from src.model.inference.predictor import Predictor
 from src.model.network.layer_folding import fold_normalisation
 from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet, encode
-from src.model.training.setup import slowed
 from src.params import PlannedModel
 from src.plan import memory
 from tests.test_memory import DEFAULT
@@ -147,23 +145,3 @@ def test_scaled_images_have_the_spread_that_augmentation_expects(encoder):
     """augment.brightness and noise count standard deviations, and other normalisations give a spread of 1."""
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert 0.5 < Normalisation.of_encoder(encoder, np.uint8, 3)(image).std() < 2
-
-
-@pytest.mark.parametrize(
-    ("encoder", "weights", "initial", "slow"),
-    [
-        ("efficientnet_lite0", "imagenet", "none", True),
-        ("efficientnet_lite0", "none", "none", False),
-        ("efficientnet_lite0", "none", "models/initial/earlier.keras", True),
-        ("plain", "imagenet", "none", False),
-        ("plain", "none", "models/initial/earlier.keras", False),
-    ],
-)
-def test_an_encoder_that_is_trained_already_learns_with_its_share_of_the_rate(encoder, weights, initial, slow):
-    model = model_of(encoder, depth=2)
-    settings = PlannedModel(encoder=encoder, weights=weights, filters=4, depth=2)
-    shares = slowed(model, SimpleNamespace(model=settings, train=SimpleNamespace(initial=initial, encoder_rate=0.1)))
-    decoder = {weight.path for weight in model.trainable_weights if weight.path.startswith(("decoder", "up", "logits"))}
-    assert decoder and not decoder & shares.keys()
-    others = {weight.path for weight in model.trainable_weights} - decoder
-    assert shares == (dict.fromkeys(others, 0.1) if slow else {})

@@ -346,6 +346,15 @@ def test_a_larger_patch_of_an_encoder_shows_large_objects_at_full_resolution():
     assert plan(found, **{"model.encoder": "efficientnet_lite0"}).data.resize == 0
 
 
+def test_the_rate_is_higher_where_a_trained_encoder_learns_more_slowly():
+    encoder = {"model.encoder": "efficientnet_lite0"}
+    rates = [
+        plan(facts(), **encoder, **changes).train.lr
+        for changes in ({}, {"train.encoder_rate": 1.0}, {"model.weights": "none"})
+    ]
+    assert rates == [5e-3, 2e-3, 2e-3] and plan(facts()).train.lr == 2e-3
+
+
 def test_rare_classes_among_more_than_two_weigh_more():
     two, three = (facts(classes=classes, rare=("class 1",)) for classes in (2, 3))
     assert plan(facts(classes=3)).train.loss.class_weights == plan(two).train.loss.class_weights == "none"

@@ -13,6 +13,7 @@ from src.plan.class_weights import LossWeights
 from tests.test_losses import reference
 
 WEIGHTS = LossWeights(cross_entropy=1.0, dice=0.5)
+OF_CLASSES = LossWeights(cross_entropy=1.0, dice=0.5, classes=(0.5, 2.0, 1.5))
 
 
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (5, 5)])
@@ -37,10 +38,10 @@ def test_each_supervised_level_has_half_the_weight_of_the_level_above():
     truth[0, :4] = 255  # ignored
     logits = [rng.normal(size=(2, 16 // step, 16 // step, 3)).astype(np.float32) for step in (1, 2, 4)]
     each = [
-        reference(part, truth[:, ::step, ::step], WEIGHTS, [0, 1, 2])
+        reference(part, truth[:, ::step, ::step], OF_CLASSES, [0, 1, 2])
         for part, step in zip(logits, (1, 2, 4), strict=True)
     ]
-    learned, first = deep_losses([tf.constant(part) for part in logits], tf.constant(truth), WEIGHTS, [0, 1, 2])
+    learned, first = deep_losses([tf.constant(part) for part in logits], tf.constant(truth), OF_CLASSES, [0, 1, 2])
     assert float(first) == pytest.approx(each[0], rel=1e-5)
     assert float(learned) == pytest.approx((4 * each[0] + 2 * each[1] + each[2]) / 7, rel=1e-5)
 

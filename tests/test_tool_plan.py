@@ -170,7 +170,7 @@ def test_the_steps_that_fit_are_printed_and_written(project, monkeypatch, capsys
 
 
 def growing(pixels, most=20):
-    """Epochs as in src/plan/rules.py: one for every `pixels` steps, at least one and at most `most`."""
+    """Epochs as in src/plan/rules/training.py: one for every `pixels` steps, at least one and at most `most`."""
     return lambda steps: max(1, min(steps // pixels, most))
 
 

@@ -52,6 +52,13 @@ def test_equal_seeds_give_equal_trainings(store):
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_class_weights_change_what_is_learned(store):
+    first = [train_small(store, **{"train.epochs": 1, "train.loss.class_weights": kind}) for kind in ("none", "root")]
+    losses = [training.history[0]["loss"] for training in first]
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+    assert [bool(training.loss.classes) for training in first] == [False, True]
+
+
 def test_validation_is_measured_over_whole_images(store, params):
     """Sums over tiles equal the definitions on whole images of mixed sizes."""
     keras.utils.set_random_seed(0)
@@ -76,6 +83,9 @@ def test_validation_is_measured_over_whole_images(store, params):
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, LossWeights(), [0, 1, 2]), rel=1e-4)
     counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
     assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
+    weights = LossWeights(classes=(0.5, 2.0, 1.5))
+    weighted, _ = measure_images(predictor, store, range(5), weights)
+    assert weighted == pytest.approx(reference(flat_logits, flat_truth, weights, [0, 1, 2]), rel=1e-4) != found["loss"]
     assert found["accuracy"] == pytest.approx(np.trace(counts.sum(axis=0)) / counts.sum())
 
 
@@ -102,7 +112,7 @@ def test_a_validation_loss_that_is_not_finite_stops_training_with_a_message(stor
 
 def test_the_first_of_equally_good_epochs_is_kept():
     model, project = SimpleNamespace(get_weights=lambda: []), SimpleNamespace(classes=["a", "b"])
-    training = Training(model, None, project, *[None] * 4)
+    training = Training(model, None, project, *[None] * 5)
     kept = [
         training.finish_epoch({"epoch": epoch, "val_dice": value})
         for epoch, value in enumerate([0.1, 0.3, 0.3, 0.2], 1)

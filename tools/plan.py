@@ -145,8 +145,9 @@ def plan_of(read: "Params", facts: "Facts") -> "Plan":
 
 def without_effect(arguments: argparse.Namespace) -> str:
     """Say which option would have no effect without another one; "" if there is none."""
-    if arguments.keep and not (arguments.minutes and arguments.trials):
-        return "argument --keep: only a search changes settings: give --minutes, and leave out --no-trials"
+    if arguments.keep and not (arguments.trials and (arguments.minutes or 0) >= FEWEST_MINUTES):
+        searched = f"give --minutes {FEWEST_MINUTES:g} or more, and leave out --no-trials"
+        return f"argument --keep: only a search changes settings: {searched}"
     if not arguments.trials and not arguments.minutes:
         return "argument --no-trials: there are no trials without --minutes"
     return ""

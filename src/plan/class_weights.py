@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 POWERS: dict[str, float] = {"root": 0.5, "balanced": 1.0}
-DIGITS = 4  # significant ones of a weight; more would only lengthen what is stored
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,9 @@ class LossWeights:
 def class_weights(kind: Literal["none", "root", "balanced"], shares: Sequence[float]) -> tuple[float, ...]:
     """Compute the weights of the pixels of each class.
 
-    The weight of a class with the share p of the pixels is p ** -1 (balanced: every class weighs the same in all) or
-    p ** -0.5 (root), times a factor that makes the mean weight of all pixels 1.
+    The weight of a class with the share p of the training pixels is p ** -1 (balanced: all pixels of each class
+    together weigh the same) or p ** -0.5 (root), times a factor that makes the mean weight of all these pixels 1. The
+    cross-entropy is a weighted mean, so this factor only matters beside a class without pixels.
 
     Args:
         kind: train.loss.class_weights.
@@ -40,4 +40,4 @@ def class_weights(kind: Literal["none", "root", "balanced"], shares: Sequence[fl
         return ()
     weights = [share ** -POWERS[kind] if share else 0.0 for share in shares]
     mean = sum(share * weight for share, weight in zip(shares, weights, strict=True))
-    return tuple(float(f"{weight / mean:.{DIGITS}g}") if weight else 1.0 for weight in weights)
+    return tuple(weight / mean if weight else 1.0 for weight in weights)

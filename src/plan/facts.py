@@ -122,7 +122,8 @@ def used_range(records: Sequence[Record], dtype: DtypeName) -> float:
 
     It is the intensity whose square root lies two standard deviations above the mean root, in the channel in which it
     is largest, divided by the largest number of the type. The root keeps the order of intensities, so about 98 % of
-    those of a normal distribution lie below. Images of 12 bits that are stored as uint16 use 1/16 at most.
+    the intensities lie below it if their roots are normally distributed. Images of 12 bits stored as uint16 use about
+    1/16.
 
     Args:
         records: Images with the moments of the square roots of their intensities.

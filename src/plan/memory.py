@@ -2,7 +2,8 @@
 
 The estimate counts what the structure of the network demands and adds what the framework needs (BASE, WORKSPACE and the
 other constants below). These constants were fitted on one processor to the peaks of short trainings. The estimates were
-3 to 21 % above the measured peaks; `python -m benchmarks.memory` repeats the comparison. All of this is about CPUs. A
+3 to 21 % above the measured peaks, before the copies in a checkpoint were counted; `python -m benchmarks.memory`
+repeats the comparison. All of this is about CPUs. A
 GPU's needs were not measured; there TensorFlow itself ends a training that does not fit.
 """
 
@@ -21,8 +22,8 @@ NORMALISATION = 8  # weights of the two normalisations of a block, for each filt
 MIB, GIB = 2**20, 2**30
 FLOAT = 4  # bytes of a float32
 BASE = 880 * MIB  # a process with TensorFlow loaded and the graph built; half of it are pages of the libraries
-# Weights, gradients, Adam's two moments, the best epoch's weights and a temporary copy; and all but the second and the
-# last of them again in a checkpoint that is being saved:
+# Weights, gradients, Adam's two moments, the best epoch's weights and a temporary copy; and as much as four of them, as
+# measured with resnet50, while a checkpoint is saved:
 WEIGHT_COPIES = 6 + 4
 # Values per pixel and filter at full resolution:
 WORKSPACE = 7  # gradients alive at the peak, as float32; with bfloat16 as many bytes were measured

@@ -182,7 +182,9 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     )
     epochs = choose("train.epochs", train.epochs, lambda: training_rules.epochs(facts, pixels, steps, images))
     lr = choose(
-        "train.lr", train.lr, lambda: training_rules.lr(batch, network.model.encoder, facts.initial is not None)
+        "train.lr",
+        train.lr,
+        lambda: training_rules.lr(batch, network.model, facts.initial is not None, train.encoder_rate),
     )
     warmup = choose("train.warmup", train.warmup, lambda: training_rules.warmup(steps))
     weights = choose("train.loss.class_weights", train.loss.class_weights, lambda: training_rules.class_weights(facts))

@@ -7,6 +7,7 @@ like the final one, only shorter. The graphs are built once for each network and
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError
+from src.search.candidate import Candidate
 from src.search.contest import Contest
 from src.search.improvement import Improvement
 from src.search.result import CHOSEN, DIVERGED, Result, Row
@@ -22,13 +23,22 @@ def search(contest: Contest) -> Result:
     """
     StartSet(contest).run()
     Improvement(contest).run()
+    if contest.last(contest.leader).scores is None:
+        contest.leader = _best_of_all(contest)
     leader = contest.leader
-    if contest.last(leader).scores is None:  # then all others failed, too
-        raise UserError(_all_diverged(contest))
     chosen = Row(leader, contest.last(leader), None, CHOSEN)
     enough = len(set(contest.groups)) >= FEWEST_GROUPS
     cost = contest.measured.latest(leader)
-    return Result(leader, cost, [chosen, *contest.rows], contest.tied, contest.images, enough, contest.untried)
+    others = [row for row in contest.rows if row.candidate != leader]
+    return Result(leader, cost, [chosen, *others], contest.tied, contest.images, enough, contest.untried)
+
+
+def _best_of_all(contest: Contest) -> Candidate:
+    """The best candidate whose last training came to its end, when those of the last round failed."""
+    ended = [candidate for candidate in contest.measured.trials if contest.last(candidate).scores is not None]
+    if not ended:
+        raise UserError(_all_diverged(contest))
+    return max(ended, key=lambda candidate: contest.last(candidate).dice)
 
 
 def _all_diverged(contest: Contest) -> str:

@@ -116,7 +116,7 @@ class Space:
 
         The choice of the rules comes first. A search with little time tries the first candidates only. So the sizes
         are combined with one encoder, and the other encoders follow with the size of the rules. A smaller size is tried
-        with the encoder first: small images are mostly photographs of large objects, and there it helps most.
+        with the encoder first: it is for photographs of large objects, where an encoder helps most.
 
         Raises:
             UserError: The settings in params.yaml contradict each other.

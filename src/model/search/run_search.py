@@ -20,7 +20,7 @@ from src.search.measured import Measured
 from src.search.outcome import WRITTEN
 from src.search.result import Budget, Result
 from src.search.search import search
-from src.search.space import Space
+from src.search.space import ENCODER, Space
 from src.search.timing import Timing
 
 SHARE = 0.25  # largest share of the time that trials take
@@ -74,7 +74,8 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
         request: What the search may use.
 
     Raises:
-        UserError: The user stopped it, the device cannot carry what the rules choose, or a file of weights is damaged.
+        UserError: The user stopped it, the device cannot carry what the rules choose, a file of weights is damaged, or
+            every loss became infinite.
     """
     for file in _weights_files(space):
         read_encoder_weights(file)
@@ -108,7 +109,8 @@ def _weights_files(space: Space) -> list[Path]:
     """The files of the initial weights of all encoders that may be tried."""
     if space.params.train.initial != "none":
         return []
-    models = [space.params.model.model_copy(update={"encoder": each}) for each in space.encoders]
+    tried = space.encoders if ENCODER in space.searched else []
+    models = [space.params.model.model_copy(update={"encoder": each}) for each in tried]
     return sorted(file for file in {model.weights_file for model in (space.params.model, *models)} if file)
 
 

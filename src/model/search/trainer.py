@@ -18,6 +18,7 @@ from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.device import is_out_of_memory
 from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
+from src.model.training.diagnostics import TOO_LARGE
 from src.model.training.schedule import learning_rate
 from src.params import PlannedTrain
 from src.plan.rules.training import warmup as warmup_rule
@@ -32,7 +33,7 @@ SCORED = 3  # images whose scoring is timed before a candidate is trained
 LATE = 1.25  # ratio of the time that a training would take to the time that it is given, from which it gets fewer steps
 OUT_OF_MEMORY = "the device ran out of memory"
 # No weight has changed yet, so the learning rate is not the cause.
-NOT_FINITE = "the loss became infinite in the first step: values of the images, or weights in train.loss, are too large"
+NOT_FINITE = f"the loss became infinite in the first step: {TOO_LARGE}"
 
 
 class DeviceTrainer:

@@ -21,7 +21,7 @@ class Adam:
 
     Attributes:
         weights: the variables to train.
-        shares: of the learning rate, one for each weight.
+        shares: the share of the learning rate with which each weight learns.
         moments: the running means of the gradients and of their squares, one of each for every weight.
         scale: of the loss; 1 unless the loss is scaled.
         good_steps: steps since the scale last changed.

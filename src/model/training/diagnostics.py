@@ -20,6 +20,7 @@ USUAL_RATES = 1e-4, 1e-2  # learning rates with which Adam trains a network with
 
 Row = Mapping[str, float]  # an epoch of plots/history.csv
 Counts = NDArray[np.int64]  # a confusion matrix [classes, classes]: true class, predicted class
+TOO_LARGE = "values of the images, or weights in train.loss, are too large"
 MASKS = "do the masks belong to the images, and is each value what it should be (data/contact-sheet.png)?"
 
 
@@ -60,7 +61,7 @@ def not_finite_message(loss: float, epoch: int, step: int, params: PlannedTrain,
     what = f"the {name} became {loss} in epoch {epoch}, step {step}"
     half = "; or set train.precision: float32, since float16 ends at 65504" if params.precision == "float16" else ""
     if (epoch, step) == (1, 1):  # no weight has changed yet, so the learning rate is not the cause
-        return f"{what}, in the first step: values of the images, or weights in train.loss, are too large{half}"
+        return f"{what}, in the first step: {TOO_LARGE}{half}"
     return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g}){half}"
 
 

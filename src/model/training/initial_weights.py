@@ -10,7 +10,7 @@ from src.errors import UserError
 from src.model.network.model_file import read_model
 
 
-def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str]) -> str:
+def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str]) -> tuple[str, list[str]]:
     """Copy the weights of an earlier model into a new one.
 
     The first convolution keeps its random weights if the number of channels differs. The last convolution keeps them
@@ -22,7 +22,7 @@ def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str])
         classes: names of the new model's classes, in order.
 
     Returns:
-        A line for the user: how many weights were copied, and which are new.
+        A line for the user: how many weights were copied, and which are new. And the paths of the new ones.
 
     Raises:
         UserError: the file is not a model of this project.
@@ -41,4 +41,4 @@ def load_initial_weights(model: keras.Model, path: Path, classes: Sequence[str])
         else:
             new.append(weight.path)
     anew = f"; random, because channels or classes differ: {', '.join(new)}" if new else ""
-    return f"{len(model.weights) - len(new)} of {len(model.weights)} weights from {path}{anew}"
+    return f"{len(model.weights) - len(new)} of {len(model.weights)} weights from {path}{anew}", new

@@ -1,6 +1,7 @@
 """Prepare a training: the network, its optimiser, its patches and its checkpoint."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -57,12 +58,11 @@ def prepare_training(
     patches = Patches(trained, plan.data, plan.augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
         model = build_unet(plan.model, store.channels, len(store.dataset.names))
-        if plan.train.initial != "none":
-            print(load_initial_weights(model, Path(plan.train.initial), store.dataset.names), flush=True)
-        elif plan.model.weights_file:
-            print(load_encoder_weights(model, plan.model.weights_file), flush=True)
+        pretrained = load_weights(model, plan, store.dataset.names)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
-        adam = Adam(network.trainable_variables, arithmetic.scales_loss, slowed(model, plan))
+        adam = Adam(
+            network.trainable_variables, arithmetic.scales_loss, dict.fromkeys(pretrained, plan.train.encoder_rate)
+        )
     settings = _checkpoint_settings(trained, validated, plan) | {"seed": seed}
     settings["train"] = _train_settings(plan, arithmetic, workers)
     started = Path(plan.train.initial) if plan.train.initial != "none" else plan.model.weights_file
@@ -89,21 +89,30 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
     return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
 
 
-def slowed(model: keras.Model, plan: Plan) -> dict[str, float]:
-    """Find the weights that learn more slowly than the others: those of an encoder that is trained already.
+def load_weights(model: keras.Model, plan: Plan, classes: Sequence[str]) -> list[str]:
+    """Load the weights from which training starts, and say so.
 
     Args:
-        model: the network.
+        model: the network, which is changed in place.
         plan: settings of the training.
+        classes: names of the classes.
 
     Returns:
-        Path of a weight → its learning rate as a share of train.lr.
+        The paths of those weights of a pretrained encoder that are trained already.
+
+    Raises:
+        UserError: the file of the weights is not what it should be.
     """
-    trained = plan.train.initial != "none" or plan.model.weights_file is not None
-    if plan.model.encoder == "plain" or not trained:
-        return {}
-    weights = [weight for layer in encoder_layers(model) for weight in layer.trainable_weights]
-    return {weight.path: plan.train.encoder_rate for weight in weights}
+    new: list[str] = []
+    if plan.train.initial != "none":
+        words, new = load_initial_weights(model, Path(plan.train.initial), classes)
+    elif plan.model.weights_file:
+        words = load_encoder_weights(model, plan.model.weights_file)
+    else:
+        return []
+    print(words, flush=True)
+    encoder = [] if plan.model.encoder == "plain" else encoder_layers(model)
+    return [weight.path for layer in encoder for weight in layer.trainable_weights if weight.path not in new]
 
 
 def check_plan_memory(plan: Plan, arithmetic: Arithmetic) -> str:

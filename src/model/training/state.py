@@ -52,7 +52,7 @@ class Training:
     arithmetic: Arithmetic
     workers: Workers
     checkpoint: Checkpoint
-    loss: LossWeights = field(default_factory=LossWeights)
+    loss: LossWeights
     step: int = 0
     losses: list[float] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)

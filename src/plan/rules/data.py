@@ -1,12 +1,11 @@
 """Rules of the section `data`: intensities, resolution, and which patches are drawn."""
 
 import math
-from typing import Literal
 
 from src.data.crops.normalise import UNLIKE
 from src.params import Encoder, Model
 from src.plan.facts import Facts
-from src.plan.rules.recipe import recipe
+from src.plan.rules.recipe import OrAuto, recipe
 
 PART = 0.5  # of a patch's side: the patch shows parts of this size whole, with their surroundings
 VISIBLE = 4  # pixels that the smallest parts must keep to be seen; for a strip, twice its width
@@ -14,9 +13,6 @@ WORTH = 0.75  # of the resolution: a smaller reduction is not worth the loss of 
 RESIZED = 2048  # pixels: largest shorter side that is chosen, since a scaled image lies in memory as a whole
 EXPOSURE = 10.0  # see `exposure`; far more than in images of one kind of microscope, camera or satellite
 RARE = 0.5  # share of patches that are centred on a rare class
-
-
-OrAuto = int | Literal["auto"]
 
 
 def no_encoder_scaling(facts: Facts, model: Model) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from src.params import Encoder, PlannedModel
 from src.plan.facts import Facts
 from src.plan.memory import GIB, SMALLEST_BATCH, SMALLEST_CROP, TrainingSize, peak_bytes
-from src.plan.rules.data import OrAuto
-from src.plan.rules.recipe import CROP, recipe
+from src.plan.rules.recipe import CROP, OrAuto, recipe
 
 BOTTOM = 6  # pixels of a patch's side that remain at the bottom of the network
 WIDTH = 16  # filters: the width with which two cores learn most in minutes

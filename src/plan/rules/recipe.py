@@ -1,13 +1,17 @@
 """Constants of the plan that depend on the encoder."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from src import encoders
 from src.params import Encoder
 
+OrAuto = int | Literal["auto"]
+
 CROP = 96  # pixels: in equal time, smaller patches allow more steps, and more of them are centred on a rare class
 DEEPEST = 4  # the deepest network that was tried; also the limit for patches set by hand
-BATCH = 8  # patches of side `CROP`; smaller patches come in batches of the same number of pixels, up to LARGEST_BATCH
+BATCH = 8  # patches of side `CROP`; smaller patches come in batches of the same number of pixels
+RATE = 2e-3  # for Adam with the batch of the recipe, if the whole network learns at this rate
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,7 @@ class Recipe:
         crop: Largest side of a patch in pixels.
         deepest: The deepest network.
         batch: Patches in a batch.
-        rate: Learning rate of Adam for this batch. It is scaled with the root of the batch (Malladi et al.,
-            https://arxiv.org/abs/2205.10287).
+        rate: Learning rate of Adam for this batch, if an encoder that is trained already learns more slowly.
         small_patches: Whether batches of small patches hold more of them.
     """
 
@@ -30,7 +33,7 @@ class Recipe:
     small_patches: bool
 
 
-PLAIN = Recipe(CROP, DEEPEST, BATCH, 2e-3, small_patches=True)
+PLAIN = Recipe(CROP, DEEPEST, BATCH, RATE, small_patches=True)
 # On photographs of streets, 1,040 steps with 4 patches taught more than 520 with 8 (benchmarks/recipe.md).
 PRETRAINED = Recipe(256, encoders.DEEPEST, 4, 5e-3, small_patches=False)
 

@@ -2,10 +2,9 @@
 
 import math
 
-from src.params import Encoder
+from src.params import Model
 from src.plan.facts import Facts
-from src.plan.rules.data import OrAuto
-from src.plan.rules.recipe import recipe
+from src.plan.rules.recipe import RATE, OrAuto, recipe
 
 PASSES = 30  # how often training sees each pixel
 FEWEST_STEPS, MOST_STEPS = 1_000, 20_000  # small sets need that many to learn; more should be a decision of the user
@@ -30,7 +29,7 @@ def class_weights(facts: Facts) -> tuple[str, str]:
     if not facts.rare:
         return "none", "no class is rare: all pixels count the same"
     if len(facts.classes) == 2:
-        return "none", "of two classes; train.decisions.threshold decides how often the rare one is predicted"
+        return "none", "two classes: a threshold is fitted in the end instead (train.decisions.threshold)"
     return "root", f"rare: {', '.join(facts.rare)}; without weights they are learned late"
 
 
@@ -101,15 +100,20 @@ def _validation_work(facts: Facts, images: int) -> float:
     return (PREDICTING * seen + SCORING * own) * min(images, available) / available
 
 
-def lr(batch: int, encoder: Encoder, initial: bool) -> tuple[float, str]:
-    """Choose train.lr: that of the recipe, scaled with the root of the batch; a quarter of it for trained weights.
+def lr(batch: int, model: Model, initial: bool, encoder_rate: float) -> tuple[float, str]:
+    """Choose train.lr: that of the recipe, or a quarter of it for trained weights.
+
+    It is scaled with the root of the batch (Malladi et al., https://arxiv.org/abs/2205.10287).
 
     Args:
         batch: train.batch.
-        encoder: model.encoder.
+        model: The section `model`.
         initial: Whether training starts from earlier weights.
+        encoder_rate: train.encoder_rate.
     """
-    usual, usual_batch = recipe(encoder).rate, recipe(encoder).batch
+    slow_encoder = (initial or model.weights_file is not None) and encoder_rate < 1
+    usual = recipe(model.encoder).rate if slow_encoder else RATE
+    usual_batch = recipe(model.encoder).batch
     rate = usual * math.sqrt(batch / usual_batch) * (TUNING if initial else 1)
     why = f"{usual:g} for a batch of {usual_batch}, scaled with the root of the batch"
     why = f"{why}; a quarter of it for weights that are trained already" if initial else why

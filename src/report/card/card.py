@@ -114,7 +114,9 @@ def _training(sources: CardSources) -> str:
 def _start(sources: CardSources) -> str:
     """Name the weights from which training started."""
     initial = sources.params.get("train", {}).get("initial", "none")
-    weights = sources.params.get("model", {}).get("weights", "none")
+    weights = sources.params.get("model", {}).get(
+        "weights", "imagenet"
+    )  # as in src/params.py, where an older file lacks the key
     encoder = sources.project.encoder
     if initial != "none":
         return f"{code(str(initial))} (fine-tuning)"
