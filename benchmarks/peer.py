@@ -32,6 +32,7 @@ OURS, PEER = "ours", "peer"
 EXAMPLES = """examples:
   python -m benchmarks.peer --peer ../smp.py --torch-python ../torch/bin/python --seeds 0 1 2
   python -m benchmarks.peer --peer ../smp.py --torch-python ../torch/bin/python --sets street --minutes 20
+  python -m benchmarks.peer --sets street --seeds 0 1 2
 """
 
 
@@ -56,10 +57,12 @@ class Row:
 
 def main(arguments: argparse.Namespace) -> None:
     """Run every set and seed with both programs; print a line for each training, then the means of each set."""
-    peer = peer_of(arguments)
-    trained_on = "also" if peer.uses_validation else "not"
-    print(f"The peer does {trained_on} train on the images that validate this project.", flush=True)
-    programs: dict[str, Program] = {OURS: train_ours, PEER: partial(train_peer, peer=peer)}
+    programs: dict[str, Program] = {OURS: train_ours}
+    if arguments.peer:
+        peer = peer_of(arguments)
+        trained_on = "also" if peer.uses_validation else "not"
+        print(f"The peer does {trained_on} train on the images that validate this project.", flush=True)
+        programs[PEER] = partial(train_peer, peer=peer)
     rows = []
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as work:
@@ -100,17 +103,16 @@ def trainings(name: str, task: Task, minutes: float, seed: int, programs: Mappin
 
 
 def means(rows: list[Row]) -> str:
-    """The mean of each program over the seeds of one data set, and the differences of the means."""
+    """The mean of each program over the seeds of one data set, and with a peer the differences of the means."""
     lines, found = [], {}
-    for program in (OURS, PEER):
+    for program in dict.fromkeys(row.program for row in rows):
         scores = [row.scores for row in rows if row.program == program]
         miou, dice = mean(one.miou for one in scores), mean(one.dice for one in scores)
         found[program] = replace(scores[0], miou=miou, dice=dice)
         lines.append(f"{rows[0].data} | mean of {len(scores)} | {program} | | | {shown(found[program])}")
-    more, less = found[OURS], found[PEER]
-    lines.append(
-        f"{rows[0].data} | ours - peer | | | | mIoU {more.miou - less.miou:+.4f} | Dice {more.dice - less.dice:+.4f}"
-    )
+    if PEER in found:
+        miou, dice = found[OURS].miou - found[PEER].miou, found[OURS].dice - found[PEER].dice
+        lines.append(f"{rows[0].data} | ours - peer | | | | mIoU {miou:+.4f} | Dice {dice:+.4f}")
     return "\n".join(lines)
 
 
@@ -121,7 +123,7 @@ def shown(scores: MaskScores) -> str:
 if __name__ == "__main__":
     arguments = parser("peer", __doc__, EXAMPLES)
     arguments.prog = "python -m benchmarks.peer"
-    arguments.add_argument("--peer", type=Path, required=True, metavar="SCRIPT", help="the peer's script")
+    arguments.add_argument("--peer", type=Path, metavar="SCRIPT", help="the peer's script; default: no peer")
     arguments.add_argument("--torch-python", default=sys.executable, help="the Python of the environment with PyTorch")
     sets = ["street", "nuclei", "vessels"]
     arguments.add_argument("--sets", nargs="+", default=sets, metavar="NAME", help=f"default: {' '.join(sets)}")

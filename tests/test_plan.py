@@ -273,7 +273,7 @@ def test_an_initial_network_decides_its_shape():
 @pytest.mark.parametrize("encoder", ["efficientnet_lite0", "vgg16"])
 def test_a_pretrained_encoder_gets_patches_that_it_can_halve_five_times(encoder):
     made = plan(facts(60, 360, 480), **{"model.encoder": encoder})
-    assert (made.model.depth, made.data.crop, made.train.batch) == (5, 256, 4)
+    assert (made.model.depth, made.data.crop, made.train.batch) == (5, 192, 4)
     assert made.data.normalise == "encoder" and made.model.filters == 16
     small = plan(facts(60, 100, 100), **{"model.encoder": encoder})
     assert small.data.crop % 2**small.model.depth == 0 and small.data.crop >= 100

@@ -114,9 +114,7 @@ def _training(sources: CardSources) -> str:
 def _start(sources: CardSources) -> str:
     """Name the weights from which training started."""
     initial = sources.params.get("train", {}).get("initial", "none")
-    weights = sources.params.get("model", {}).get(
-        "weights", "imagenet"
-    )  # as in src/params.py, where an older file lacks the key
+    weights = sources.params.get("model", {}).get("weights", "imagenet")  # the default of an older params.yaml
     encoder = sources.project.encoder
     if initial != "none":
         return f"{code(str(initial))} (fine-tuning)"
