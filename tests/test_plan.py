@@ -341,8 +341,8 @@ def test_an_initial_network_with_an_encoder_keeps_the_scaling_that_it_was_traine
 
 
 def test_a_larger_patch_of_an_encoder_shows_large_objects_at_full_resolution():
-    found = facts(60, 600, 800, parts={"polyp": 1 / 4})
-    assert plan(found).data.resize == 192
+    found = facts(60, 600, 800, parts={"polyp": 1 / 5})
+    assert plan(found).data.resize == 240
     assert plan(found, **{"model.encoder": "efficientnet_lite0"}).data.resize == 0
 
 
