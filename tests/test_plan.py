@@ -355,10 +355,11 @@ def test_the_rate_is_higher_where_a_trained_encoder_learns_more_slowly():
     assert rates == [5e-3, 2e-3, 2e-3] and plan(facts()).train.lr == 2e-3
 
 
-def test_rare_classes_among_more_than_two_weigh_more():
-    two, three = (facts(classes=classes, rare=("class 1",)) for classes in (2, 3))
-    assert plan(facts(classes=3)).train.loss.class_weights == plan(two).train.loss.class_weights == "none"
-    made = plan(replace(three, shares=(0.5, 0.02, 0.48)))
+def test_two_rare_classes_weigh_more_and_a_single_one_does_not():
+    none, one, two = (facts(classes=3, rare=rare) for rare in ((), ("class 1",), ("class 1", "class 2")))
+    assert plan(none).train.loss.class_weights == plan(one).train.loss.class_weights == "none"
+    assert plan(one).loss == plan(two, **{"train.loss.class_weights": "none"}).loss == LossWeights()
+    shares = (0.93, 0.02, 0.05)
+    made = plan(replace(two, shares=shares))
     assert made.numbers["train.loss.class_weights"] == "root"
-    assert made.loss == LossWeights(1.0, 1.0, class_weights("root", (0.5, 0.02, 0.48)))
-    assert plan(three, **{"train.loss.class_weights": "none"}).loss == LossWeights()
+    assert made.loss == LossWeights(1.0, 1.0, class_weights("root", shares))

@@ -64,21 +64,19 @@ def _binary_sums(logits: Tensor, truth: Tensor, class_weights: Sequence[float]) 
 
 
 def _multiclass_sums(logits: Tensor, truth: Tensor, class_weights: Sequence[float]) -> LossSums:
-    """Sum for every class. Pixels in one axis are added up faster than those in three."""
     classes = logits.shape[-1]
-    logits, truth = tf.reshape(logits, [-1, classes]), tf.reshape(truth, [-1])
+    counted = tf.cast(truth < classes, tf.float32)
     labels = tf.one_hot(truth, classes)  # all zeros where ignored
-    counted = tf.cast(truth < classes, tf.float32)[:, None]
-    logarithms = tf.nn.log_softmax(logits)
-    probabilities = tf.exp(logarithms)
-    entropy, true = -tf.reduce_sum(labels * logarithms, 0), tf.reduce_sum(labels, 0)
-    weights = tf.constant(class_weights or [1.0] * classes)
+    weights = tf.linalg.matvec(labels, tf.constant(class_weights)) if class_weights else counted
+    entropy = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+    probabilities = tf.nn.softmax(logits)
+    axes = [0, 1, 2]
     return LossSums(
-        tf.reduce_sum(weights * entropy),
-        tf.reduce_sum(weights * true),
-        tf.reduce_sum(labels * probabilities, 0),
-        tf.reduce_sum(counted * probabilities, 0),
-        true,
+        tf.reduce_sum(entropy * weights),
+        tf.reduce_sum(weights),
+        tf.reduce_sum(probabilities * labels, axes),
+        tf.reduce_sum(probabilities * counted[..., None], axes),
+        tf.reduce_sum(labels, axes),
     )
 
 

@@ -19,17 +19,17 @@ WARMUP, WARMUP_STEPS = 0.05, 50  # share of the steps, and steps; the larger one
 
 
 def class_weights(facts: Facts) -> tuple[str, str]:
-    """Choose train.loss.class_weights: by the root of the shares if there is a rare class among more than two.
+    """Choose train.loss.class_weights: by the root of the shares if there are two or more rare classes.
 
-    Of two classes, a threshold that is fitted in the end decides how often the rare one is predicted.
+    A single one is in many of the patches already, by data.oversample_rare; class weights then changed nothing.
 
     Args:
         facts: The facts of the training.
     """
     if not facts.rare:
         return "none", "no class is rare: all pixels count the same"
-    if len(facts.classes) == 2:
-        return "none", "two classes: a threshold is fitted in the end instead (train.decisions.threshold)"
+    if len(facts.rare) == 1:
+        return "none", f"a single rare class, {facts.rare[0]}: data.oversample_rare is enough"
     return "root", f"rare: {', '.join(facts.rare)}; without weights they are learned late"
 
 
