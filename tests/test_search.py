@@ -112,6 +112,15 @@ def test_one_setting_after_the_other_is_improved(tmp_path):
     assert device.kept == [result.chosen]
 
 
+@pytest.mark.parametrize(("key", "usual"), [("data.crop", 96), ("model.filters", 16), ("train.batch", 8)])
+def test_smaller_patches_networks_and_batches_are_not_tried(tmp_path, key, usual):
+    """They make more steps and lead in short trainings."""
+    device = Device(space_of(searched=[key]), learning(lambda settings: 0.5))
+    search_on(device, tmp_path / "journal.json")
+    values = [dict(candidate.settings)[key] for candidate in device.prepared[1:]]
+    assert values and min(values) > usual
+
+
 def test_a_small_gain_changes_no_setting(tmp_path):
     device = Device(space_of(searched=["train.lr"]), learning(lambda settings: 0.6 + 0.005 * len(settings)), noise=0)
     assert search_on(device, tmp_path / "journal.json").chosen == RULES
@@ -153,7 +162,7 @@ def test_networks_do_not_grow_on_a_busy_processor(tmp_path):
     device.dice = learning(lambda settings: 0.5)
     result = search_on(device, tmp_path / "journal.json", 60)
     assert result.chosen == RULES
-    assert [dict(candidate.settings)["model.filters"] for candidate, _ in device.trained[1:]] == [32, 8]
+    assert [dict(candidate.settings)["model.filters"] for candidate, _ in device.trained[1:]] == [32]
 
 
 def test_patches_and_batches_grow_with_the_device_but_not_beyond_the_images(tmp_path):

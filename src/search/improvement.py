@@ -33,20 +33,19 @@ class Improvement:
         space = self.contest.space
         for key in filter(space.searched.__contains__, IMPROVED):
             self._untried = False
-            if not (key in GROWING and self._grow(key)):
+            if key in GROWING:
+                self._grow(key)
+            else:
                 for candidate in list(space.variants(self.contest.leader, key)):
                     if self._challenge(candidate):
                         break
             if self._untried:
                 self.contest.untried.append(key)
 
-    def _grow(self, key: str) -> bool:
+    def _grow(self, key: str) -> None:
         """Double a setting while the device carries that nearly for nothing, then while it helps.
 
         Of the values that are nearly free, the largest that is better is taken.
-
-        Returns:
-            Whether a larger value is better.
         """
         contest, space = self.contest, self.contest.space
         before, nearly_free = contest.leader, list[Candidate]()
@@ -62,7 +61,6 @@ class Improvement:
         if not nearly_free or contest.leader == nearly_free[-1]:
             while larger and self._challenge(larger):
                 larger = space.doubled(larger, key)
-        return contest.leader != before
 
     @property
     def _reference(self) -> Trial:
