@@ -15,6 +15,7 @@ from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
+from src.model.live.observer import NOBODY, Observer
 from src.model.network.device import is_out_of_memory
 from src.model.training.checkpoints import catch_stop_signals
 from src.model.training.diagnostics import not_finite_message, training_warnings
@@ -27,7 +28,13 @@ from src.params import PlannedTrain
 from src.progress import progress
 
 
-def train_unet(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+def train_unet(
+    training: Training,
+    patches: Patches,
+    validated: Subset,
+    params: PlannedTrain,
+    observer: Observer = NOBODY,
+) -> None:
     """Train from the checkpoint if there is one, up to the weights of the best epoch; see `run_epochs`.
 
     The checkpoint stays: call `training.checkpoint.discard()` when the result is written.
@@ -37,6 +44,7 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
         patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
+        observer: follows the training.
 
     Raises:
         UserError: the training stopped before its end; the message says why.
@@ -44,7 +52,8 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
     with training.checkpoint.locked() if training.workers.chief else nullcontext():
         try:
             resume(training)
-            run_epochs(training, patches, validated, params)
+            observer.started()
+            run_epochs(training, patches, validated, params, observer)
         except tf.errors.OpError as error:
             raise _explain(error, training.workers) from error
     if training.timed_steps:
@@ -79,7 +88,9 @@ def resume(training: Training) -> None:
         print(f"continuing from the checkpoint after step {training.step}", flush=True)
 
 
-def run_epochs(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+def run_epochs(
+    training: Training, patches: Patches, validated: Subset, params: PlannedTrain, observer: Observer
+) -> None:
     """Train all epochs that are left, and give the model the weights of the best one.
 
     Each epoch ends with a validation on whole images. The training loss of an epoch is the mean over its steps; the
@@ -91,6 +102,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
         patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
+        observer: follows the training.
 
     Raises:
         UserError: the training stopped before its end; the message says why.
@@ -103,9 +115,10 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
         checkpoint = partial(save_or_stop, training, stop_requested)
         warnings = _Warnings()
         for epoch in range(len(training.history) + 1, params.epochs + 1):
-            rate = train_epoch(training, step, batches, params, checkpoint)
+            rate = train_epoch(training, step, batches, params, _call_both(observer.step_done, checkpoint))
             images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
-            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), training.loss)
+            images = _call_before_each(checkpoint, images)
+            loss, tally = measure_images(predictor, patches.store, images, training.loss, observer.predicted)
             last = steps_of_epoch(epoch, params)[-1]
             if not math.isfinite(loss):
                 number = len(steps_of_epoch(epoch, params))
@@ -115,6 +128,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
             row |= epoch_measures(float(np.mean(training.losses)), trained, dataset)
             row |= {f"val_{name}": value for name, value in epoch_measures(loss, tally, dataset).items()}
             mark = " ← best" if training.finish_epoch(row) else ""
+            observer.epoch_done()
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
             print(f"epoch {epoch}/{params.epochs}  {shown}  {rate}{mark}", flush=True)
             found = training_warnings(training.history, trained.pooled, tally.pooled, dataset, params)
@@ -122,6 +136,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
             if epoch < params.epochs:
                 checkpoint()
     training.model.set_weights(training.best_weights)
+    observer.trained()
 
 
 def train_epoch(
@@ -176,6 +191,14 @@ class _Warnings:
             if name not in self.shown or last:
                 print(f"warning: {message}", flush=True)
         self.shown = set(warnings)
+
+
+def _call_both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _call_before_each(call: Callable[[], None], images: Iterator[int]) -> Iterator[int]:
