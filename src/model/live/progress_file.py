@@ -58,7 +58,7 @@ class ProgressFile:
             message: why it stopped.
         """
         training, history = self.training, self.training.history
-        schedule, seconds = self.params, self.speed.step
+        schedule, seconds = training.schedule(self.params), self.speed.step
         losses = training.losses or [row["loss"] for row in history[-1:]]
         TrainingProgress(
             training=training.checkpoint.folder.name,
@@ -84,7 +84,7 @@ class ProgressFile:
         self._written = time.monotonic()
 
     def _remaining(self) -> float | None:
-        training, schedule = self.training, self.params
+        training, schedule = self.training, self.training.schedule(self.params)
         validations = schedule.epochs - len(training.history) - self.validated / self.to_validate
         seconds = self.speed.remaining(schedule.steps - training.step, validations)
         return None if seconds is None else round(seconds, 1)
