@@ -11,9 +11,9 @@ from typing import Literal, Self
 import filelock
 
 from src.files import read_json, write_json
+from src.trainings import LOCK, WAIT
 
-NAME, LOCK = "progress.json", "progress.lock"  # in the folder logs/
-WAIT = 2.0  # seconds; a training waits so long for the lock, since `is_running` holds it for an instant
+NAME = "progress.json"
 State = Literal["training", "validating", "finishing", "done", "stopped"]
 
 
@@ -78,7 +78,7 @@ class TrainingProgress:
 
 @contextmanager
 def running(folder: Path) -> Iterator[bool]:
-    """Mark the training that writes to a folder as running. The mark ends with the block, or with the process.
+    """Lock the folder that a training writes to. The lock ends with the block, or with the process.
 
     Args:
         folder: The folder logs/.
@@ -95,14 +95,3 @@ def running(folder: Path) -> Iterator[bool]:
         return
     with lock:
         yield True
-
-
-def is_running(folder: Path) -> bool:
-    """Return whether a process is training and writes to a folder."""
-    if not (folder / LOCK).exists():
-        return False
-    try:
-        with filelock.FileLock(folder / LOCK, blocking=False):
-            return False
-    except filelock.Timeout:
-        return True

@@ -29,14 +29,14 @@ def overview(trainings: Sequence[WatchedTraining], root: Path, now: datetime) ->
         Lines without line ends.
     """
     running = [training for training in trainings if training.running]
-    blocks = [training_text(training, root, now) for training in running or trainings]
+    blocks = [_training_text(training, root, now) for training in running or trainings]
     if not running:
         blocks.insert(0, [f"No training is running in {root}, nor in its experiments.", ADVICE])
     return [line for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
 
 
-def training_text(training: WatchedTraining, root: Path, now: datetime) -> list[str]:
-    """Describe a training; for the arguments and the result see `overview`."""
+def _training_text(training: WatchedTraining, root: Path, now: datetime) -> list[str]:
+    """Describe one training; see `overview`."""
     progress = training.progress
     place = "" if training.project == root else f", in {training.project}"
     counted = f"epoch {progress.epoch} of {progress.epochs}, step {progress.step:,} of {progress.steps:,}"

@@ -5,7 +5,8 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from src.files import read_csv
-from src.training_progress import NAME, TrainingProgress, is_running
+from src.training_progress import NAME, TrainingProgress
+from src.trainings import is_locked
 
 COPIES = Path(".dvc/tmp/exps")  # dvc exp run --queue and --temp make their copies below this folder
 DEEPEST = 3  # folders between COPIES and the root of a copy; 3: the project is a folder of its Git repository
@@ -64,7 +65,7 @@ def find_trainings(root: Path, logs: PurePath, history: PurePath) -> list[Watche
 
 
 def _read(project: Path, logs: Path, history: Path) -> WatchedTraining | None:
-    running = is_running(logs)  # before the file: a training writes that it is done, then its lock ends
+    running = is_locked(logs)  # before the file: a training writes that it is done, then its lock ends
     progress = TrainingProgress.read(logs)
     if progress is None:
         return None

@@ -105,7 +105,13 @@ class LiveFiles(Observer):
             self._attempt(lambda: self._progress.write("training"))
 
     def predicted(self, index: int, window: Window, classes: NDArray[np.uint8]) -> None:
-        """Keep the prediction if it belongs to the picture, and write progress.json if it is due."""
+        """Keep a prediction if it belongs to the picture, and write progress.json if it is due.
+
+        Args:
+            index: position of the image in the store.
+            window: of the image.
+            classes: class indices of the window, uint8 [rows, columns].
+        """
         if self._active:
             self._pictures.add(index, window, classes)
         self._progress.validated += index != self._current
