@@ -14,7 +14,8 @@ MARGIN = 12  # characters before a line's content
 SILENT = 120  # seconds without news after which a line says so: a step takes less
 ADVICE = "`dvc repro` starts one, `dvc exp run` another; `dvc exp show` lists experiments that have ended."
 CONTINUE = "run the same command again: training continues from its last checkpoint"
-CONTINUE_COPY = "see docs/troubleshooting.md, A killed experiment: training continues from its last checkpoint"
+HELP = "after a killed `dvc exp run` first see docs/troubleshooting.md, {}"
+HELP_PROJECT, HELP_COPY = HELP.format("A killed experiment"), HELP.format("A queue after a crash")
 
 
 def overview(trainings: Sequence[WatchedTraining], root: Path, now: datetime) -> list[str]:
@@ -57,12 +58,11 @@ def _status_lines(training: WatchedTraining, root: Path, now: datetime) -> list[
     progress, updated = training.progress, datetime.fromisoformat(training.progress.updated)
     if training.status == "done":
         return [f"ended {updated:%Y-%m-%d %H:%M}, after {duration(updated - datetime.fromisoformat(progress.started))}"]
-    remedy = CONTINUE if training.project == root else CONTINUE_COPY
     if training.status == "stopped":
-        return [printable(progress.message), *([] if "continues" in progress.message else [remedy])]
+        return [printable(progress.message), *([] if "continues" in progress.message else [CONTINUE])]
     if training.status == "died":
         died = f"process {progress.process} was killed or has crashed; its last news are of {updated:%Y-%m-%d %H:%M:%S}"
-        return [died, remedy]
+        return [died, CONTINUE, HELP_PROJECT if training.project == root else HELP_COPY]
     return [_bar(training), *_silence(now - updated)]
 
 
