@@ -236,8 +236,8 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
     "settings": ("", "docs/settings.md"),
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
-    "watch": ("--once", None),
     "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
+    "watch": ("--once", None),
 }
 
 
