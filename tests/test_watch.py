@@ -99,7 +99,7 @@ def test_what_a_running_training_does_is_said(tmp_path, changes, words):
 def test_if_nothing_runs_the_last_training_is_shown(tmp_path, changes, words):
     write(tmp_path, **changes)
     text = shown(tmp_path)
-    assert text.startswith(f"No training is running in {tmp_path}, nor in its experiments.\n`dvc repro` starts one")
+    assert text.startswith(f"No training is running in {tmp_path}, nor in its experiments.\nStart one with `dvc repro`")
     assert words in text and "best 0.7000 in epoch 1" in text
 
 
@@ -180,7 +180,7 @@ def test_the_tool_prints_each_epoch_into_a_pipe_and_ends_with_the_training(tmp_p
         write(tmp_path)
         tool = start(tmp_path)
         assert "epoch 3 of 4, step 1,300" in tool.stdout.readline()
-        write(tmp_path, step=1301)  # in the same epoch: not printed
+        write(tmp_path, step=1301, state="validating")  # in the same epoch: not printed
         time.sleep(1.5)
         write(tmp_path, epoch=4, step=1500)
         while "epoch 4 of 4, step 1,500" not in (line := tool.stdout.readline()):

@@ -12,7 +12,7 @@ LEVELS = "▁▂▃▄▅▆▇█"
 CHART = 40  # characters of a curve and of the bar
 MARGIN = 12  # characters before a line's content
 SILENT = 120  # seconds without news after which a line says so: a step takes less
-ADVICE = "`dvc repro` starts one, `dvc exp run` another; `dvc exp show` lists experiments that have ended."
+ADVICE = "Start one with `dvc repro` or `dvc exp run`. `dvc exp show` lists the results."
 CONTINUE = "run the same command again: training continues from its last checkpoint"
 HELP = "after a killed `dvc exp run` first see docs/troubleshooting.md, {}"
 HELP_PROJECT, HELP_COPY = HELP.format("A killed experiment"), HELP.format("A queue after a crash")
@@ -74,7 +74,7 @@ def _bar(training: WatchedTraining) -> str:
         words.append(f"validation image {progress.validated} of {progress.to_validate}")
     if progress.state == "finishing":
         words.append("fits the decisions and writes the results")
-    if progress.patches_per_second is not None:
+    elif progress.patches_per_second is not None:
         words.append(f"{progress.patches_per_second:.1f} patches/s")
     if progress.remaining_seconds is not None:
         words.append(f"about {duration(timedelta(seconds=progress.remaining_seconds))} left")

@@ -43,8 +43,9 @@ class WatchedTraining:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What changes when there is something new to print."""
-        return self.project, self.progress.training, self.progress.epoch, self.progress.state, self.status
+        """What changes when there is something new to print: the epoch, or what the training does after all epochs."""
+        progress = self.progress
+        return self.project, progress.training, progress.epoch, progress.state == "finishing", self.status
 
 
 def find_trainings(root: Path, logs: PurePath, history: PurePath) -> list[WatchedTraining]:
