@@ -39,7 +39,7 @@ def overview(trainings: Sequence[WatchedTraining], root: Path, now: datetime) ->
 def _training_text(training: WatchedTraining, root: Path, now: datetime) -> list[str]:
     """Describe one training; see `overview`."""
     progress = training.progress
-    place = "" if training.project == root else f", in {training.project}"
+    place = "" if training.project == root else f", in {_relative(training.project, root)}"
     counted = f"epoch {progress.epoch} of {progress.epochs}, step {progress.step:,} of {progress.steps:,}"
     lines = [_line(training.status, f"{counted}, process {progress.process}{place}")]
     lines += [_line("", text) for text in _status_lines(training, root, now)]
