@@ -208,6 +208,14 @@ def test_a_continued_training_keeps_its_history_and_pictures(store, tmp_path, na
     assert len((tmp_path / "plots/history.csv").read_text().splitlines()) == 2
 
 
+def test_a_new_training_deletes_the_history_of_an_earlier_one(store, tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/history.csv").write_text("of an earlier training")
+    with stub_files(tmp_path, store) as live:
+        live.started()
+        assert not (tmp_path / "plots/history.csv").exists()
+
+
 def test_files_that_cannot_be_written_do_not_stop_a_training(store, tmp_path, capsys):
     (tmp_path / "logs").write_text("a file where the folder should be")
     with stub_files(tmp_path, store) as live:

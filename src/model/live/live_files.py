@@ -96,6 +96,8 @@ class LiveFiles(Observer):
                 self._events.add(row, self._pictures.path(int(row["epoch"])))
         if history:
             write_csv(self._paths.history, history, HISTORY)
+        else:
+            self._paths.history.unlink(missing_ok=True)  # DVC has deleted it, unless the stage runs without DVC
         self._progress.write("training")
 
     def step_done(self) -> None:
