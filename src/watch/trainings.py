@@ -66,10 +66,11 @@ def find_trainings(root: Path, logs: PurePath, history: PurePath) -> list[Watche
 
 
 def _read(project: Path, logs: Path, history: Path) -> WatchedTraining | None:
-    running = is_locked(logs)  # before the file: a training writes that it is done, then its lock ends
+    locked = is_locked(logs)  # before the file: a training writes that it is done, then its lock ends
     progress = TrainingProgress.read(logs)
     if progress is None:
         return None
+    running = locked and progress.state not in ("done", "stopped")  # else a new training has not written yet
     rows = _rows(history)
     losses, dice = (tuple(float(row[name]) for row in rows) for name in ("loss", "val_dice"))
     return WatchedTraining(project, logs, progress, running, losses, dice)
