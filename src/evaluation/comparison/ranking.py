@@ -125,9 +125,8 @@ def rank_runs(
             "params": params[run],
         }
     sizes = {"images": len(shared.groups), "groups": len(set(shared.groups.tolist()))}
-    return round_scores(
-        {"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": _notes(shared, len(ranking))}
-    )
+    notes = _notes(shared, len(ranking), bounds[best] is not None)
+    return round_scores({"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": notes})
 
 
 def _tables(shared: SharedImages, by: str) -> list[Scores]:
@@ -154,8 +153,8 @@ def _differing(params: Sequence[Parameters]) -> list[dict[str, str]]:
     return [{key: comparison.text_of(values, key) for key in keys} if values else {} for values in params]
 
 
-def _notes(shared: SharedImages, runs: int) -> list[str]:
+def _notes(shared: SharedImages, runs: int, intervals: bool) -> list[str]:
     if runs < 2:
         return []
-    several = [CORRECTED.format(runs=runs), SELECTED.format(runs=runs), TRAININGS]
+    several = [*([CORRECTED.format(runs=runs)] if intervals else []), SELECTED.format(runs=runs), TRAININGS]
     return [REGROUPED, *several] if shared.regrouped else several
