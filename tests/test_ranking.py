@@ -55,7 +55,7 @@ def test_intervals_of_many_runs_are_wider_than_of_two_and_narrower_than_bonferro
 
 
 def test_the_best_run_in_truth_is_called_worse_in_5_percent_at_most():
-    """All runs are equally good in truth, and the first stands for the best. A plain interval excludes it more often."""
+    """All runs are equally good in truth, and the first stands for the best. Plain intervals exclude it more often."""
     rng, groups, excluded, plain = np.random.default_rng(0), np.arange(24), 0, 0
     for _ in range(150):
         base = rng.uniform(0.3, 0.7, (24, 1))

@@ -65,11 +65,8 @@ def study(monkeypatch):
 
 
 def test_a_space_has_ranges_whole_numbers_and_choices():
-    space = parse_space(
-        ["train.lr=log:1e-4..1e-2", "train.batch=log:2..64", "augment.rotate=0..90.5", "augment.flip=none|both"],
-        CONTENT,
-    )
-    assert space == [
+    texts = ["train.lr=log:1e-4..1e-2", "train.batch=log:2..64", "augment.rotate=0..90.5", "augment.flip=none|both"]
+    assert (space := parse_space(texts, CONTENT)) == [
         RATES,
         Dimension("train.batch", (), 2, 64, log=True, whole=True),
         Dimension("augment.rotate", (), 0, 90.5),
@@ -179,6 +176,10 @@ pathlib.Path("metrics/train.json").write_text(json.dumps({"validation": {"dice":
 
 def test_a_trial_is_an_experiment_whose_validation_dice_is_read(tmp_path, monkeypatch, capfd):
     call = dvc_project(tmp_path, STAGE, "train: {lr: 0.1}\n")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/train.json").write_text("{}")
+    call("git", "add", "-A")
+    call("git", "commit", "-q", "-m", "metrics")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{sys.exec_prefix}/bin:/usr/bin:/bin")
     assert run_experiment("try-000", {"train.lr": "0.25"}) == 0.25
