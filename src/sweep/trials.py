@@ -61,7 +61,7 @@ def run_experiment(name: str, settings: Mapping[str, str]) -> float | None:
     """
     changes = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", name, *changes]
-    with subprocess.Popen(command, start_new_session=True) as process:
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=_accept_interrupts) as process:
         try:
             failed = process.wait()
         except BaseException:  # DVC and its stage stop on an interrupt alone; a killed DVC leaves its stage running
@@ -69,6 +69,11 @@ def run_experiment(name: str, settings: Mapping[str, str]) -> float | None:
             process.wait()
             raise
     return None if failed else validation_dice(name)
+
+
+def _accept_interrupts() -> None:
+    """A program that a shell started with & or nohup ignores interrupts, and so would DVC and its stage."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def validation_dice(name: str) -> float | None:
