@@ -23,7 +23,7 @@ EXCLUDED = {
 FORMS = "KEY=LOW..HIGH, KEY=log:LOW..HIGH (with two whole numbers: whole numbers) or KEY=A|B|C"
 
 
-class Trial(Protocol):
+class _Trial(Protocol):
     """What is used of optuna.Trial."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
@@ -51,7 +51,7 @@ class Dimension:
     log: bool = False
     whole: bool = False
 
-    def suggest(self, trial: Trial) -> str:
+    def suggest(self, trial: _Trial) -> str:
         """Return the value that a trial suggests, as text for `dvc exp run -S`."""
         if self.choices:
             return trial.suggest_categorical(self.key, self.choices)
