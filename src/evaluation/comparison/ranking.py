@@ -104,19 +104,27 @@ def rank_runs(
     if not found.runs:
         raise UserError(f"no run can be ranked\n{listing(f'{name}: {why}' for name, why in others.items())}")
     shared = shared_images(found.runs, method)
+    ranking = _ranking(found.runs, shared, by)
+    sizes = {"images": len(shared.groups), "groups": len(set(shared.groups.tolist()))}
+    notes = _notes(shared, ranking)
+    return round_scores({"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": notes})
+
+
+def _ranking(runs: Sequence[Run], shared: SharedImages, by: str) -> dict[str, Compared]:
+    """The rows of the ranking, the highest score first; shared: the scores of the runs."""
     tables = _tables(shared, by)
     means = np.array([mean_over_classes(scores, range(scores.shape[1])) for scores in tables])
     if not np.isfinite(means).all():
         raise UserError(f"{by}: the class is in none of the test images; choose another score by --by")
-    order = np.argsort(-means, kind="stable")
-    best = int(order[0])
+    order = np.argsort(-means, kind="stable").tolist()
+    best = order[0]
     bounds = intervals_from_best(tables, shared.groups, best, comparison.RESAMPLES, comparison.DRAW)
-    params = _differing([run.params for run in found.runs])
-    ranking = {}
-    for run in order.tolist():
+    params = _differing([run.params for run in runs])
+    rows: dict[str, Compared] = {}
+    for run in order:
         own = mean_interval(tables[run], shared.groups, comparison.RESAMPLES, comparison.DRAW)
-        equal = run != best and np.array_equal(tables[run], tables[best], equal_nan=True)
-        ranking[found.runs[run].name] = {
+        equal = np.array_equal(tables[run], tables[best], equal_nan=True)
+        rows[runs[run].name] = {
             "rank": 1 + int(np.sum(means > means[run])),
             "method": shared.methods[run],
             "score": {"mean": float(means[run]), **_ends(own)},
@@ -124,9 +132,7 @@ def rank_runs(
             "verdict": BEST if run == best else EQUAL if equal else _verdict(bounds[run]),
             "params": params[run],
         }
-    sizes = {"images": len(shared.groups), "groups": len(set(shared.groups.tolist()))}
-    notes = _notes(shared, len(ranking), bounds[best] is not None)
-    return round_scores({"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": notes})
+    return rows
 
 
 def _tables(shared: SharedImages, by: str) -> list[Scores]:
@@ -153,8 +159,9 @@ def _differing(params: Sequence[Parameters]) -> list[dict[str, str]]:
     return [{key: comparison.text_of(values, key) for key in keys} if values else {} for values in params]
 
 
-def _notes(shared: SharedImages, runs: int, intervals: bool) -> list[str]:
-    if runs < 2:
+def _notes(shared: SharedImages, ranking: Mapping[str, Compared]) -> list[str]:
+    if len(ranking) < 2:
         return []
-    several = [*([CORRECTED.format(runs=runs)] if intervals else []), SELECTED.format(runs=runs), TRAININGS]
-    return [REGROUPED, *several] if shared.regrouped else several
+    corrected = any("low" in row["from_best"] for row in ranking.values())
+    several = [*([CORRECTED] if corrected else []), SELECTED, TRAININGS]
+    return [*([REGROUPED] if shared.regrouped else []), *(note.format(runs=len(ranking)) for note in several)]
