@@ -264,7 +264,7 @@ def committed(project, tmp_path_factory):
 
 
 def test_every_tool_has_a_smallest_run():
-    assert set(TOOLS) == with_main("tools")
+    assert set(TOOLS) == with_main("tools") - {"finish"}  # it needs a training that runs: tests/test_shorten.py
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "verify" else n for n in TOOLS])
