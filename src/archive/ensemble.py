@@ -8,9 +8,18 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from src.archive.members import ENSEMBLE, MOST_MODELS, model_member, read_members, read_model_members
+from src.archive.members import (
+    ENSEMBLE,
+    MOST_MODELS,
+    json_member,
+    model_member,
+    read_members,
+    read_model_members,
+    write_members,
+)
 from src.archive.project import Decisions, Project
 from src.archive.validate_archive import Archive, archive_of, read_json, refusals
+from src.files import atomic
 from src.section import Section, validate
 
 MOST_IMAGES = 500_000  # digests of images; more would not fit into `MOST_TEXT` bytes
@@ -113,6 +122,19 @@ def read_ensemble(path: Path) -> EnsembleArchive | None:
         if problems := list(differences(projects)):
             raise ValueError("\n".join(["its models do not fit together", *problems]))
     return EnsembleArchive(ensemble, archives, contents)
+
+
+def write_ensemble(path: Path, ensemble: Ensemble, contents: Sequence[bytes]) -> None:
+    """Write the file of an ensemble.
+
+    Args:
+        path: ends with .keras; a file there is replaced.
+        ensemble: the content of ensemble.json.
+        contents: the bytes of the model files, in the order of `ensemble.models`; see `differences`.
+    """
+    members = {model_member(number): content for number, content in enumerate(contents)}
+    with atomic(path) as temporary:
+        write_members(temporary, members | {ENSEMBLE: json_member(ensemble.model_dump())})
 
 
 def differences(projects: Mapping[str, Project]) -> Iterator[str]:

@@ -4,9 +4,10 @@ The file of an ensemble is a zip file, too. It holds `ENSEMBLE` and the unchange
 """
 
 import io
+import json
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from src.errors import listing
@@ -17,6 +18,7 @@ ENSEMBLE = "ensemble.json"
 MOST_MODELS = 32  # of an ensemble
 MOST_TEXT = 2**24  # bytes of a JSON member
 MOST = 2**32  # bytes of the whole file
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # flag bits: encrypted, strongly encrypted, encrypted header; APPNOTE.TXT 4.4.4
 
 
@@ -88,3 +90,20 @@ def _problems(member: zipfile.ZipInfo, wanted: Sequence[str]) -> Iterator[str]:
         yield f"{member.filename}: compressed ({member.compress_size} bytes that become {member.file_size})"
     if member.filename.endswith(".json") and member.file_size > MOST_TEXT:
         yield f"{member.filename}: {member.file_size} bytes; at most {MOST_TEXT} are allowed"
+
+
+def write_members(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write members without compression. Equal members give equal files, whenever they are written.
+
+    Args:
+        path: The file.
+        members: Name → content.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, DATE), members[name])
+
+
+def json_member(content: Mapping[str, object]) -> bytes:
+    """The content of a member as JSON."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
