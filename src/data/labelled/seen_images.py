@@ -10,7 +10,7 @@ LENGTH = 16  # hexadecimal digits of a digest: two of a million different images
 
 
 def image_digest(image: Pixels) -> str:
-    """The digest of the pixels of an image as a store holds them: equal pixels, size and number type give equal digests.
+    """The digest of an image as a store holds it. Equal pixels, sizes and number types give equal digests.
 
     A copy that was resized, compressed or cropped has another digest.
 

@@ -73,17 +73,19 @@ def _commit(sources: CardSources) -> str:
     return f"at Git revision `{sources.commit}`"
 
 
-def intended_use(project: Project, model: str, use: str | None) -> str:
+def intended_use(project: Project, model: str, use: str | None, *, of_run: bool = True) -> str:
     """State what a model is meant for, and for what it is not.
 
     Args:
         project: The metadata of the model.
         model: Path of its file.
         use: The purpose in Markdown; to be filled in if it is missing.
+        of_run: Whether the card also describes the data and the scores of a run.
     """
+    data = " (see Data)" if of_run else ""
     images = f"{len(project.mean)} channel(s) of type {project.dtype}"
     lines = [
-        f"For images like those it was trained on (see Data): {images}, the same kind of objects, acquired and "
+        f"For images like those it was trained on{data}: {images}, the same kind of objects, acquired and "
         "prepared in the same way. Images with other channels or number types are refused; there is no other warning "
         "of an image that is unlike them.",
         "Every pixel gets one of the classes above, even if it shows something else: there is no class “unknown”.",
@@ -91,9 +93,10 @@ def intended_use(project: Project, model: str, use: str | None) -> str:
         f"`python -m tools.score --model {model} --data FOLDER`.",
         "Not a medical device, and not certified for anything. Not for decisions about anyone's health, safety or "
         "rights without a qualified person who looks at the image itself.",
-        "The scores are those of the test images below and no promise for other images. Where they are low, or their "
-        "intervals wide, look at each result.",
     ]
+    if of_run:
+        scores = "The scores are those of the test images below and no promise for other images."
+        lines.append(f"{scores} Where they are low, or their intervals wide, look at each result.")
     purpose = use or f"{TO_FILL_IN} (`--use TEXT`): what it is meant for, and who is responsible for that."
     return "\n\n".join([purpose, "\n".join(f"- {line}" for line in lines)])
 

@@ -24,7 +24,7 @@ def ensemble_card(path: Path, found: EnsembleArchive, use: str | None = None, li
         "# Model card",
         _description(path, found),
         "## Intended use",
-        intended_use(found.project, path.as_posix(), use),
+        intended_use(found.project, path.as_posix(), use, of_run=False),
         "## Models",
         _models(found),
         "## Decisions",
