@@ -1,5 +1,6 @@
 """The models of an ensemble before they are joined, and the images that they know."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -95,12 +96,11 @@ def require_one_ensemble(sources: Sequence[Source]) -> None:
     names = [source.name for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"a model is named twice: {some(twice)}; an ensemble needs different models")
-    contents: dict[bytes, str] = {}
-    equal = []
+    known, equal = dict[str, str](), []
     for source in sources:
-        content = source.path.read_bytes()
-        equal += [f"{source.name}: the same file as {contents[content]}"] if content in contents else []
-        contents.setdefault(content, source.name)
+        digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
+        equal += [f"{source.name}: the same file as {known[digest]}"] if digest in known else []
+        known.setdefault(digest, source.name)
     if equal:
         raise UserError(f"an ensemble needs different models\n{listing(equal)}")
     if found := list(differences({source.name: source.project for source in sources})):
