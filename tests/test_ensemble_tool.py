@@ -33,7 +33,8 @@ def runs(tmp_path_factory):
     """A project with two seeds of one split, `seed0` and `seed1`, and `fold`, which trains on what they validate on."""
     folder = tmp_path_factory.mktemp("project")
     store = prepared(write_data_set(folder / "set", 18), folder / "data")
-    shutil.copy(ROOT / "params.yaml", folder)
+    content = (ROOT / "params.yaml").read_text().replace("min_object: true", "min_object: false")
+    (folder / "params.yaml").write_text(content.replace("fill_holes: true", "fill_holes: false"))
     git(folder, "init", "-q")
     with Repo.init(str(folder)) as repo:
         for seed, name in enumerate(("seed0", "seed1", "fold")):

@@ -60,7 +60,8 @@ def read_sources(names: list[str], work: Path) -> "list[Source]":
     from src.errors import UserError, listing
     from src.model.ensemble.sources import read_source
 
-    sources, problems = [], []
+    sources: list[Source] = []
+    problems = []
     for name in names:
         try:
             path, images = find_member(name, work, [source.images for source in sources if source.images])

@@ -110,7 +110,7 @@ def notes_of_ensemble(path: Path, labelled: "LabelledFolder") -> list[str]:
         remedy = "score other images: name them with --only FILE, or take another folder"
         raise UserError(f"{path}: its scores {reason}; {remedy}\n{listing(map(printable, seen))}")
     if unknown := found.ensemble.unrecorded:
-        models = some(unknown, show=printable)
+        models = some(map(printable, unknown), show=str)
         return [f"warning: it is not known which images were used to train {models}: they must not be among these"]
     return ["no model of the ensemble was trained or validated on these images"]
 

@@ -239,7 +239,7 @@ def average_logits(parts: Iterable[Logits]) -> Logits:
     for part in remaining:  # one at a time: only the sum is kept
         total += probabilities(part)
         count += 1
-    return logits_of_probabilities(total / count, first.shape[-1])
+    return logits_of_probabilities(total / np.float32(count), first.shape[-1])
 
 
 def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:
