@@ -16,7 +16,7 @@ from src.data.store.store import Store
 from src.data.store.subsets import Subset, write_splits
 from src.errors import UserError
 from src.files import read_json
-from src.model.ensemble.sources import common_mirror
+from src.model.ensemble.sources import KnownImages, common_mirror
 from src.model.inference.predictor import load_predictor
 from src.model.network.model_file import write_model
 from tests.conftest import ROOT, prepared, write_data_set
@@ -156,6 +156,17 @@ def test_members_that_cannot_be_read_are_all_listed(at, tmp_path):
         ".*text.keras: not a mod",
     )
     assert len(lines) == 4 and all(re.match(f"  {words}", line) for words, line in zip(wanted, lines, strict=True))
+
+
+def test_a_split_of_another_data_set_is_refused(at, tmp_path):
+    write_splits(tmp_path / "splits.csv", [{"id": "other", "group": "other", "subset": "train", "fold": ""}])
+    with pytest.raises(UserError, match="split names images that its prepared data set lacks: 'other'"):
+        KnownImages.read(Path("data/prepared"), tmp_path / "splits.csv", [])
+    index = Path("data/prepared/index.json").read_text().replace('"thumbnail"', '"small"')
+    shutil.copytree("data/prepared", tmp_path / "prepared")
+    (tmp_path / "prepared/index.json").write_text(index)
+    with pytest.raises(UserError, match=r"of another version .*; name its model file instead"):
+        KnownImages.read(tmp_path / "prepared", Path("data/splits.csv"), [])
 
 
 def test_models_that_do_not_fit_together_are_refused(at, tmp_path):

@@ -87,7 +87,10 @@ def find_member(name: str, work: Path, known: "list[KnownImages]") -> "tuple[Pat
         raise UserError(f"{name}: no such file")
     paths = RunPaths(PurePosixPath(MODEL), PurePosixPath(SPLITS), PurePosixPath(PREPARED))
     found = read_trained_run(name, paths, work)
-    return found.model, KnownImages.read(found.prepared, found.splits, known)
+    try:
+        return found.model, KnownImages.read(found.prepared, found.splits, known)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def written_text(path: Path, sources: "list[Source]", ensemble: "Ensemble") -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Self
@@ -42,12 +42,19 @@ class KnownImages:
             prepared: The folder of the prepared data set.
             splits: The table of subsets.
             known: Images of other runs; one with the same prepared data set is not read again.
+
+        Raises:
+            UserError: The files do not belong together, or another version of the project wrote them.
         """
-        for other in known:
-            if other.store.folder == prepared:
-                return replace(other, splits=splits)
-        store = Store(prepared)
-        return cls(store, splits, store_digests(store))
+        equal = next((other for other in known if other.store.folder == prepared), None)
+        try:
+            store = equal.store if equal else Store(prepared)
+        except (TypeError, LookupError) as error:
+            reason = f"its prepared data set is one of another version ({type(error).__name__}: {error})"
+            raise UserError(f"{reason}; name its model file instead") from None
+        if missing := {row["id"] for row in read_csv(splits)} - store.position.keys():
+            raise UserError(f"its split names images that its prepared data set lacks: {some(sorted(missing))}")
+        return cls(store, splits, equal.digest_of if equal else store_digests(store))
 
     def digests(self, *subsets: str) -> set[str]:
         """The digests of the images of some subsets: train, validation, test."""
