@@ -33,7 +33,9 @@ def decide(sources: Sequence[Source], tried: Decide, seed: int) -> Decided:
     if validated is None:
         default = Decisions(mirror=mirror)
         values = f"temperature {default.temperature:g}, threshold {default.threshold:g}, no post-processing"
-        return Decided(default, f"Not fitted, because {reason}: {values}; mirror {mirror}, as all models use it.")
+        copies = "no mirrored copies" if mirror == "none" else f"mirror {mirror}"
+        why = "the directions that all models use by themselves"
+        return Decided(default, f"Not fitted, because {reason}: {values}; {copies} ({why}).")
     limit = sources[0].project.plan.get("train.validation_images")
     validated = subsample(validated, int(limit.value)) if limit else validated
     predictor = predictor_of([read_model(source.path) for source in sources]).with_default_decisions()
