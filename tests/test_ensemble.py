@@ -60,8 +60,7 @@ def joined(members, tile=1024, **changes):
     return Predictor.of_members(members, tile)
 
 
-@pytest.mark.parametrize("mirror", ["none", "both"])
-@pytest.mark.parametrize("shorter_side", [0, 20])
+@pytest.mark.parametrize(("mirror", "shorter_side"), [("both", 0), ("none", 20)])
 def test_probabilities_are_the_means_of_the_members_own(members, mirror, shorter_side):
     decisions, image = Decisions(mirror=mirror, temperature=1.5 if mirror == "both" else 1.0), drawn(members, 37, 53)
     predictor = joined(members, decisions=decisions, shorter_side=shorter_side)
