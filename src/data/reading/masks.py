@@ -33,7 +33,7 @@ from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Unreadable
 from src.data.store.store import release, strips
 from src.params import Masks
 
-Kind = Literal["bits", "grey", "grey as RGB", "one-hot", "colour", "alpha", "foreground"]
+Kind = Literal["bits", "grey", "grey as RGB", "one-hot", "colour", "alpha", "foreground", "overlap"]
 PILLOW_SCALES = {"L;2": 85, "L;4": 17}  # factor by which Pillow scales grey of 2 and 4 bits to 8 bits
 PNG_BIT_DEPTH = 24  # position in a PNG file of the byte that holds the bits per sample
 OPENCV_ORDER = {3: [2, 1, 0], 4: [2, 1, 0, 3]}  # channels → positions that turn OpenCV's B, G, R, A into R, G, B, A
@@ -47,6 +47,7 @@ class StoredValues:
 
     Attributes:
         kind: What a stored value is. "foreground": 0 and 1, made by data.masks.threshold or data.masks.read: instances.
+            "overlap": a label of overlapping classes, made of several masks, see class_planes.py.
         lossy: The format changed values (JPEG), and no threshold removed the changes.
         codes: Stored value → code.
         pixels: Stored value → number of pixels.
@@ -121,7 +122,7 @@ def read_stored_mask(
     Raises:
         Unreadable: The file cannot be used.
     """
-    image = _read_image(path, scratch)
+    image = read_stored_image(path, scratch)
     array, kind = _to_values(image, colours, masks)
     values = StoredValues(
         kind,
@@ -131,14 +132,7 @@ def read_stored_mask(
         nodata=image.nodata,
         inverted_booleans=image.inverted_booleans,
     )
-    if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
-        codes = encode_uint8(array, values).codes
-    else:
-        height, width = array.shape[:2]
-        codes = np.empty((height, width), np.uint8)
-        for rows in strips(height, width):
-            codes[rows] = _encode(_apply_settings(array[rows], masks, ignore), values)
-            release(array)
+    codes = encode_values(array, values, masks, ignore)
     if masks.read == "instances" and ignore is None and array.ndim == 2 and array.dtype != bool:
         values.maybe_unlabelled = _unlabelled_numbers(array)
     if image.palette is not None and (kind == "grey" or masks.read == "instances"):
@@ -147,6 +141,31 @@ def read_stored_mask(
         values.palette = {value: colours_of[min(value, len(colours_of) - 1)] for value in compared}
         values.palette_bytes = image.palette.tobytes()
     return Labels(codes, values, image.orientation)
+
+
+def encode_values(array: Pixels, values: StoredValues, masks: Masks, ignore: int | None) -> NDArray[np.uint8]:
+    """Apply the settings to stored values and make codes of them.
+
+    Args:
+        array: [height, width] of stored values, or [height, width, 3] for data.masks.read: instances.
+        values: Receives the values and their counts.
+        masks: The section data.masks.
+        ignore: The stored value that data.masks.read: instances leaves as it is, if there is one.
+
+    Returns:
+        uint8 [height, width]; it may be `array` itself.
+
+    Raises:
+        Unreadable: The values are not finite, or fractions.
+    """
+    if array.dtype == np.uint8 and masks.threshold == 0 and masks.read != "instances":
+        return encode_uint8(array, values).codes
+    height, width = array.shape[:2]
+    codes = np.empty((height, width), np.uint8)
+    for rows in strips(height, width):
+        codes[rows] = _encode(_apply_settings(array[rows], masks, ignore), values)
+        release(array)
+    return codes
 
 
 def encode_uint8(array: NDArray[np.uint8], values: StoredValues | None = None) -> Labels:
@@ -169,7 +188,16 @@ def encode_uint8(array: NDArray[np.uint8], values: StoredValues | None = None) -
     return Labels(array, values)
 
 
-def _read_image(path: Path, scratch: Path | None) -> StoredImage:
+def read_stored_image(path: Path, scratch: Path | None) -> StoredImage:
+    """Read the pixels of a mask file, with channels in the order red, green, blue, alpha.
+
+    Args:
+        path: The file.
+        scratch: Folder for the pixels of a TIFF too large for memory.
+
+    Raises:
+        Unreadable: The file cannot be used.
+    """
     if is_tiff(path):
         return read_tiff(path, scratch=scratch)
     header = read_header(read_bytes(path))

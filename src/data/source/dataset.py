@@ -21,6 +21,7 @@ BLACK = "#000000"
 # Okabe and Ito, without the colours that pictures use for errors:
 PALETTE = ("#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#999999")
 SUBSETS = ("train", "validation", "test")
+MOST_OVERLAPPING = 7  # a label has a bit for each class, and one value more: IGNORE
 NONE = "none"  # value of background and ignore that says that there is none
 BACKGROUND_NAMES = ("background", "bg")  # compared as `plain_name`
 UNLABELLED_NAMES = (  # of pixels that nobody labelled; compared as `plain_name`
@@ -90,6 +91,11 @@ class Dataset(Section):
         unit: Unit of `spacing`, such as mm.
         colors: Class name → "#RRGGBB" for pictures. Default: the colours of the masks, if they are in colour.
         package: Source of the pixels of the bundled sample.
+        overlap: A pixel may be of several classes, or of none. There is a binary mask for each class, in the folder
+            masks/CLASS or in a channel of a mask. `classes` numbers them from 0; default: the folders in the order of
+            their names.
+        missing: With a folder for each class, `empty` says that an image without a file in one of them holds nothing of
+            that class. Default: a missing file is an error.
     """
 
     classes: dict[StoredValue, ClassName] = Field(default_factory=dict)
@@ -104,6 +110,8 @@ class Dataset(Section):
     unit: Annotated[str, Field(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
     colors: dict[str, Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]] = Field(default_factory=dict)
     package: Package | None = None
+    overlap: bool = False
+    missing: Literal["empty"] | None = None
 
     @field_validator("classes", "ignore", mode="before")
     @classmethod
@@ -134,6 +142,7 @@ class Dataset(Section):
             value
             for value, name in self.classes.items()
             if self.ignored_value is not None
+            and not self.overlap
             and stored_number(value) == self.ignored_value
             and plain_name(name) in UNLABELLED_NAMES
         ]
@@ -158,14 +167,43 @@ class Dataset(Section):
         kinds = {isinstance(value, str) for value in [*self.classes, *ignored]}
         if len(kinds) > 1:
             raise ValueError("classes and ignore: give either numbers or colours, not both")
+        if self.overlap:
+            return self._overlap_consistent()
+        if self.missing is not None:
+            raise ValueError("missing: applies to overlapping classes only, with overlap: true")
         if self.ignored_value in numbers:
             raise ValueError(f"ignore: {self.ignore} is the value of class {names[numbers.index(self.ignored_value)]}")
         if names:
             named = [self.background] if self.background not in (None, NONE) else []
             for key, used in (("background", named), ("colors", self.colors)):
-                unknown = [name for name in used if name not in names]
-                if unknown:
-                    raise ValueError(f"{key}: no such class: {', '.join(unknown)}; classes are {', '.join(names)}")
+                self._known(key, used)
+        return self
+
+    def _known(self, key: str, used: Iterable[str]) -> None:
+        """Raise `ValueError` if a key names a class that does not exist."""
+        unknown = [name for name in used if name not in self.names]
+        if unknown:
+            raise ValueError(f"{key}: no such class: {', '.join(unknown)}; classes are {', '.join(self.names)}")
+
+    def _overlap_consistent(self) -> Self:
+        """Refuse what does not fit overlapping classes."""
+        names = self.names
+        if self.coloured:
+            raise ValueError("classes and ignore: overlapping classes have a mask each, so that colours mean nothing")
+        if len(names) > MOST_OVERLAPPING:
+            raise ValueError(f"classes: with overlap: true at most {MOST_OVERLAPPING} are possible, {len(names)} given")
+        if names and sorted(self.stored_values) != list(range(len(names))):
+            raise ValueError("classes: with overlap: true, number them from 0, as the channels or the folders")
+        called = [name for name in names if plain_name(name) in BACKGROUND_NAMES]
+        if called or self.background not in (None, NONE):
+            named = ", ".join(called) or self.background
+            raise ValueError(f"overlap: a pixel of no class is the background: leave out {named}, and its masks")
+        if self.ignored_value == 0:
+            raise ValueError("ignore: 0 is the value of pixels outside the class")
+        if self.package is not None:
+            raise ValueError("overlap: the masks of a package have one class for each pixel")
+        if names:
+            self._known("colors", self.colors)
         return self
 
     @property
@@ -214,7 +252,7 @@ class Dataset(Section):
         """Index of the class that averages exclude, or None."""
         if self.background in self.names:  # before NONE, since a class may be called none
             return self.names.index(self.background)
-        if self.background == NONE:
+        if self.background == NONE or self.overlap:
             return None
         called = [index for index, name in enumerate(self.names) if plain_name(name) in BACKGROUND_NAMES]
         if called:

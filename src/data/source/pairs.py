@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from src.data.checks.image_as_mask import holds_image, looks_swapped, may_hold_image
 from src.data.reading.channels import Pixels
-from src.data.reading.images import SUFFIXES, apply_orientation, read_image, read_picture
+from src.data.reading.images import SUFFIXES, Picture, apply_orientation, read_image, read_picture
 from src.data.reading.masks import Labels, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
@@ -119,7 +122,7 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, vi
     """
     check_folder(folder, view.masks)
     images, masks = find_images(folder / "images", folder), find_images(folder / view.masks, folder)
-    ids, rule = _image_names(images.files, masks.files)
+    ids, rule = name_images(images.files, masks.files)
     files = NamedFiles({name: images.files[image] for name, image in ids.items()}, masks.files, rule, view.masks)
     only = None if view.only is None else {name for name, image in ids.items() if image in view.only}
     together, alone = pair_by_rule(files)
@@ -135,8 +138,16 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, vi
     return FolderPairs(pairs, images.findings + masks.findings + alone, rule)
 
 
-def _image_names(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], NamingRule]:
-    """Name that masks are named after → id of the image, and the rule. The name is the id, or the id with extension."""
+def name_images(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], NamingRule]:
+    """Find the names that masks are named after: the ids of the images, or the ids with their extension.
+
+    Args:
+        images: Id → file.
+        masks: Id → file.
+
+    Returns:
+        Name → id of the image, and the rule that pairs names with masks.
+    """
     rule = find_rule(images, masks)
     with_extension = {image + path.suffix: image for image, path in images.items()}
     if any(suffix in mask.lower() for mask in masks for suffix in SUFFIXES):
@@ -220,14 +231,8 @@ class _PairFiles:
         if may_hold_image(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
             self._refuse_image_as_mask(image)
         codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
-        if picture.alpha_dropped:
-            what = "the image's alpha channel is left out, and it is not the same everywhere"
-            notes.append((what, f"data.channels: {image.shape[2] + 1} keeps it"))
-        if image.shape[:2] != codes.shape:
-            sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, codes.shape)]
-            turn = ", with width and height exchanged" * (image.shape[:2] == codes.shape[::-1])
-            what = f"the image is {sizes[0]} pixels, its mask {sizes[1]}{turn}"
-            raise Unreadable(what, "make both of one size, or data.on_error: skip")
+        check_same_size(image, codes)
+        notes += alpha_notes(picture, image)
         return Content(image, Labels(codes, stored.values), notes, picture.inverted, picture.orientation)
 
     def _refuse_image_as_mask(self, image: Pixels) -> None:
@@ -243,6 +248,38 @@ class _PairFiles:
         if holds_image(pixels, image):
             what = f"{name} holds the image itself, not classes"
             raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
+
+
+def alpha_notes(picture: Picture, image: Pixels) -> list[tuple[str, str]]:
+    """Warn of an alpha channel that is left out.
+
+    Args:
+        picture: The image as read.
+        image: Its pixels, [height, width, channels].
+
+    Returns:
+        A list with one warning and the setting that helps, or an empty list.
+    """
+    what = "the image's alpha channel is left out, and it is not the same everywhere"
+    return [(what, f"data.channels: {image.shape[2] + 1} keeps it")] if picture.alpha_dropped else []
+
+
+def check_same_size(image: Pixels, codes: NDArray[np.uint8], mask: str = "its mask") -> None:
+    """Check that a mask has the size of its image.
+
+    Args:
+        image: [height, width, channels].
+        codes: uint8 [height, width].
+        mask: What the message calls the mask.
+
+    Raises:
+        Unreadable: It has another size.
+    """
+    if image.shape[:2] != codes.shape:
+        sizes = [f"{shape[1]} × {shape[0]}" for shape in (image.shape, codes.shape)]
+        turn = ", with width and height exchanged" * (image.shape[:2] == codes.shape[::-1])
+        what = f"the image is {sizes[0]} pixels, {mask} {sizes[1]}{turn}"
+        raise Unreadable(what, "make both of one size, or data.on_error: skip")
 
 
 def read_named(folder: Path, path: Path, read: Callable[[], Result]) -> Result:
