@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.source.pairs import View, folder_pairs
+from src.data.source.folder_files import View
+from src.data.source.pairs import folder_pairs
 from src.errors import UserError
 from tests.conftest import data_section, prepared
 from tests.corpus import saved

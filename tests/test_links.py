@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from src.data.predictions.inputs import find_inputs
-from src.data.source.pairs import check_folder
+from src.data.source.folder_files import check_folder
 from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from tests.conftest import ROOT, prepared, write_data_set

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from src.data.source.dataset import Dataset, as_yaml, plain_name
-from src.data.source.pairs import View
+from src.data.source.folder_files import View
 from src.data.store.prepare import prepare
 from src.errors import UserError
 from src.files import parse_yaml

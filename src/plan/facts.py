@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from src.data.classes.label_format import refuse_overlap
 from src.data.crops.normalise import FLAT, pooled_moments
 from src.data.crops.resize import scaled_size
 from src.data.crops.sampling import class_shares, rare_classes
@@ -63,8 +64,9 @@ class Facts:
             initial: train.initial.
 
         Raises:
-            UserError: train.initial is not a model of this project.
+            UserError: train.initial is not a model of this project, or the classes overlap.
         """
+        refuse_overlap(trained.store.dataset, "training")
         names = trained.store.dataset.names
         return cls(
             [(record.height, record.width) for record in trained.records],
@@ -110,7 +112,7 @@ def exposure(records: Sequence[Record]) -> float:
     pixels of one image do. It is 0 for a single image and for images without contrast. Images in which no pixel counts
     are left out.
     """
-    counted = [record for record in records if sum(record.pixels)]
+    counted = [record for record in records if record.counted_pixels]
     means = np.array([record.mean for record in counted])
     within, between = np.sqrt(np.mean([np.square(record.std) for record in counted], axis=0)), np.std(means, axis=0)
     contrast = within > FLAT * np.abs(means).max(axis=0)
@@ -132,7 +134,7 @@ def used_range(records: Sequence[Record], dtype: DtypeName) -> float:
     Returns:
         The share. 1 for floats, which have no range, and if no pixel counts.
     """
-    if dtype == "float32" or not any(sum(record.pixels) for record in records):
+    if dtype == "float32" or not any(record.counted_pixels for record in records):
         return 1.0
     mean, std = map(np.array, pooled_moments(records))
     return float(np.square(mean + 2 * std).max() / np.iinfo(dtype).max)

@@ -68,6 +68,16 @@ def class_warnings(described: Dataset, dataset: Dataset, pixels: Mapping[str, Se
     return found if described.classes else found + _kinds_of_masks(dataset, pixels)
 
 
+def name_and_size_warnings(dataset: Dataset, pixels: Mapping[str, Sequence[int]]) -> list[Finding]:
+    """Find classes with similar names, without pixels or with few of them.
+
+    Args:
+        dataset: The data set with its classes.
+        pixels: Id of an image → number of pixels of each class.
+    """
+    return _similar_names(dataset) + _rare_classes(dataset, pixels)
+
+
 def _similar_names(dataset: Dataset) -> list[Finding]:
     """Warnings for two classes with nearly the same name."""
     return [

@@ -8,18 +8,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from src.data.checks.class_checks import class_warnings, photometric_warnings
+from src.data.checks.class_checks import (
+    class_warnings,
+    name_and_size_warnings,
+    photometric_warnings,
+    unlabelled_objects,
+)
 from src.data.checks.mask_encoding import Encoding, resolve_encoding
+from src.data.checks.overlap_checks import overlap_warnings
 from src.data.checks.pair_check import CheckedPair, check_pair
 from src.data.checks.palette_checks import palette_warnings
 from src.data.checks.set_checks import set_findings, swapped_mask_warnings
+from src.data.classes.label_format import LabelFormat
 from src.data.reading.channels import Pixels
+from src.data.reading.masks import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.near_duplicates import find_near_duplicates
-from src.data.source.dataset import NAME, Dataset, read_dataset, read_lists
+from src.data.source.class_masks import class_mask_pairs, find_class_masks
+from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset, read_lists
+from src.data.source.folder_files import WHOLE_SET, View
 from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
-from src.data.source.pairs import WHOLE_SET, Content, Pair, View, folder_pairs
+from src.data.source.pairs import Content, Pair, folder_pairs
 from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from src.params import Data
@@ -59,12 +69,20 @@ class CheckResult:
 
     def pixels(self, pair: CheckedPair) -> list[int]:
         """Number of pixels of each class in the mask of a pair."""
+        if self.encoding.dataset.overlap:
+            return LabelFormat.of(self.encoding.dataset).count_values(pair.values.pixels)
         counts = dict.fromkeys(self.encoding.dataset.stored_values, 0)
         for stored, count in pair.values.pixels.items():
             value = self.encoding.common_value(stored, pair.values.kind)
             if value in counts:
                 counts[value] += count
         return list(counts.values())
+
+    def counted(self, pair: CheckedPair) -> int:
+        """Number of pixels of a pair that count. Overlapping classes may have more or fewer together."""
+        if self.encoding.dataset.overlap:
+            return sum(count for label, count in pair.values.pixels.items() if label != IGNORE)
+        return sum(self.pixels(pair))
 
 
 def check_dataset(
@@ -96,6 +114,11 @@ def check_dataset(
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
         pairs, findings, rule = package_pairs(dataset.package, data.channels), list[Finding](), NamingRule()
+    elif dataset.overlap:
+        masks = find_class_masks(source, dataset, view.masks)
+        found = class_mask_pairs(source, data, masks, view)
+        pairs, findings, rule = found.pairs, found.findings, found.rule
+        dataset, ignore = masks.dataset, IGNORE  # labels of several masks mark ignored pixels so
     else:
         found = folder_pairs(source, data, dataset.coloured, ignore, view)
         pairs, findings, rule = found.pairs, found.findings, found.rule
@@ -140,8 +163,10 @@ def _read_description(source: Path, data: Data) -> Dataset:
         raise UserError(
             f"data.masks.threshold leaves no value to ignore: remove ignore from {source / NAME}, or set it to 0"
         )
+    if dataset.overlap and data.masks.read == "alpha":
+        raise UserError(f"data.masks.read: alpha does not fit overlap: true in {source / NAME}: set it to auto")
     binary = "threshold" if data.masks.threshold else "read: instances" if data.masks.read == "instances" else ""
-    if binary and dataset.classes and set(dataset.stored_values) != {0, 1}:
+    if binary and not dataset.overlap and dataset.classes and set(dataset.stored_values) != {0, 1}:
         raise UserError(
             f"data.masks.{binary} makes 0 and 1 of all values: name these under classes in {source / NAME}, or none"
         )
@@ -171,7 +196,7 @@ def _compare_pairs(result: CheckResult, data: Data, view: View) -> CheckResult:
     encoding, described = result.encoding, result.encoding.dataset
     if pairs:
         masks = {name: pair.values for name, pair in pairs.items()}
-        encoding, more = resolve_encoding(described, masks)
+        encoding, more = _resolve(encoding, masks)
         findings, pairs = findings + more, _without_errors(pairs, more)
         findings += photometric_warnings("images", {name: pair.inverted for name, pair in pairs.items()})
         bits = all(pair.values.kind == "bits" for pair in pairs.values())
@@ -192,11 +217,21 @@ def _compare_pairs(result: CheckResult, data: Data, view: View) -> CheckResult:
     return replace(result, pairs=pairs, encoding=encoding, findings=findings, twins=twins)
 
 
+def _resolve(encoding: Encoding, masks: Mapping[str, StoredValues]) -> tuple[Encoding, list[Finding]]:
+    """How the masks store the classes; overlapping classes are known from the folders, or from dataset.yaml."""
+    if not encoding.dataset.overlap:
+        return resolve_encoding(encoding.dataset, masks)
+    objects = unlabelled_objects(encoding.dataset, masks)
+    return encoding, [objects] if objects else []
+
+
 def _class_warnings(result: CheckResult, described: Dataset) -> list[Finding]:
     """Warnings about the classes of the usable pairs. `described`: dataset.yaml as the user wrote it."""
     counts = {name: result.pixels(pair) for name, pair in result.pairs.items()}
     masks = {name: pair.values for name, pair in result.pairs.items()}
     dataset = result.encoding.dataset
+    if dataset.overlap:
+        return name_and_size_warnings(dataset, counts) + overlap_warnings(dataset, masks)
     found = class_warnings(described, dataset, counts) + palette_warnings(described, dataset, masks)
     return found + swapped_mask_warnings(dataset, counts)
 

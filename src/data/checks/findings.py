@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.data.checks.dataset_checks import CheckResult
 from src.data.reading.unreadable import Finding
-from src.data.source.dataset import NAME, NONE, Dataset, as_yaml
+from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, as_yaml
 from src.errors import UserError, listing
 from src.files import write_csv
 
@@ -104,19 +104,32 @@ def _class_lines(result: CheckResult) -> Iterator[str]:
     if not dataset.classes:
         return  # the meaning of the stored values is not known yet
     pixels = {name: result.pixels(pair) for name, pair in result.pairs.items()}
-    total = sum(map(sum, pixels.values())) or 1
+    total = sum(map(result.counted, result.pairs.values())) or 1
     for index, (value, name) in enumerate(dataset.classes.items()):
         counts = [of_image[index] for of_image in pixels.values()]
         share = f"{sum(counts) / total:.2%} of the pixels, in {sum(map(bool, counts))} images"
-        yield f"mask value {value}: {name!r}, {share}"
+        yield f"class {name!r}: {share}" if dataset.overlap else f"mask value {value}: {name!r}, {share}"
     if ignored := _ignored_pixels(result):
         yield f"ignored: {ignored / (total + ignored):.2%} of the pixels"
     if any(pair.values.kind == "one-hot" for pair in result.pairs.values()):
         yield "one-hot masks: the value is the number of the channel that is set, from 0"
-    yield _background_line(dataset, pixels)
+    yield _overlap_line(result) if dataset.overlap else _background_line(dataset, pixels)
+
+
+def _overlap_line(result: CheckResult) -> str:
+    """How many pixels are of several classes, and of none."""
+    pixels = Counter[int]()
+    for pair in result.pairs.values():
+        pixels.update({label.bit_count(): count for label, count in pair.values.pixels.items() if label != IGNORE})
+    total = pixels.total() or 1
+    several = sum(count for classes, count in pixels.items() if classes > 1)
+    return f"overlapping classes: {several / total:.2%} of the pixels are of several, {pixels[0] / total:.2%} of none"
 
 
 def _ignored_pixels(result: CheckResult) -> int:
+    """Number of pixels that count nowhere."""
+    if result.encoding.dataset.overlap:
+        return sum(pair.values.pixels.get(IGNORE, 0) for pair in result.pairs.values())
     encoding, number = result.encoding, 0
     for pair in result.pairs.values():
         for stored, count in pair.values.pixels.items():

@@ -104,7 +104,9 @@ class Encoding:
         return stored * GREY_TO_COLOUR if self.family == "in colour" and kind == "grey as RGB" else stored
 
     def lookup(self, values: StoredValues) -> NDArray[np.uint8]:
-        """Table from the codes of a mask to class indices: uint8 [256], IGNORE for codes that are no class."""
+        """Table from the codes of a mask to labels: uint8 [256], IGNORE for codes that are no class."""
+        if self.dataset.overlap:  # codes are labels already
+            return np.arange(256, dtype=np.uint8)
         index = {value: position for position, value in enumerate(self.dataset.stored_values)}
         lookup = np.full(256, IGNORE, np.uint8)
         for stored, code in values.codes.items():

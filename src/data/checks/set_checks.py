@@ -36,6 +36,8 @@ def set_findings(
     """
     varied = {name: pair for name, pair in pairs.items() if any(pair.std)}  # without images of a single colour
     found = [*_shared_masks(varied, twins), *_intensity_ranges(varied), *_interpolated_masks(pairs.values(), dataset)]
+    if dataset.overlap:  # the stored values of several masks were checked one by one
+        return found
     masks = {name: pair.values for name, pair in pairs.items()}
     return found + rescaled_mask_findings(masks, dataset.ignored_value, named)
 

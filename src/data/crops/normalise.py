@@ -105,7 +105,7 @@ def pooled_moments(records: Sequence[Record]) -> tuple[list[float], list[float]]
 
     They follow from the moments of each image, weighted by its number of counted pixels.
     """
-    weights = np.array([sum(record.pixels) for record in records], float)
+    weights = np.array([record.counted_pixels for record in records], float)
     weights /= weights.sum()
     means, stds = (np.array([getattr(record, name) for record in records]) for name in ("mean", "std"))
     mean = weights @ means

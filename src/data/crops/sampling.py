@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.crops.augment import jitter, random_matrix, random_shift, warp
 from src.data.crops.normalise import Normalisation
 from src.data.crops.resize import scaled_size
@@ -28,7 +29,7 @@ class Patch:
     Attributes:
         pixels: The image as stored, [side, side, channels], warped but with unchanged intensities.
         image: The image as the network sees it, float32 [side, side, channels], normalised and augmented.
-        mask: uint8 [side, side] of class indices.
+        mask: uint8 [side, side] of labels, see `LabelFormat`.
         normalisation: How `image` was normalised.
     """
 
@@ -66,7 +67,7 @@ class ClassLocations:
             label: The class index.
             seed: Seed of the draw.
         """
-        store = images.store
+        store, labels = images.store, LabelFormat.of(images.store.dataset)
         positions = [index for index in images.indices if store.records[index].pixels[label]]
         weights = np.sqrt([store.records[position].pixels[label] for position in positions])
         points, most = [], min(MOST_POINTS, -(-ALL_POINTS // len(positions)))
@@ -74,7 +75,7 @@ class ClassLocations:
             rng = np.random.default_rng([seed, position])
             pixels = store.records[position].pixels[label]
             ranks = np.sort(rng.choice(pixels, min(pixels, most), replace=False, shuffle=False))
-            rows, columns = _pixels_of_class(store.mask(position), label, ranks)
+            rows, columns = _pixels_of_class(store.mask(position), labels, label, ranks)
             size = store.records[position].width, store.records[position].height
             points.append((np.stack([columns, rows], axis=1) + 0.5) / size)
         return cls(positions, weights / weights.sum(), points)
@@ -86,12 +87,12 @@ class ClassLocations:
 
 
 def _pixels_of_class(
-    mask: NDArray[np.uint8], label: int, ranks: NDArray[np.int64]
+    mask: NDArray[np.uint8], labels: LabelFormat, label: int, ranks: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the pixels of a class with these ranks (sorted), counted row by row from 0."""
     before, flat = 0, []
     for rows in strips(*mask.shape):
-        pixels = np.flatnonzero(mask[rows] == label)
+        pixels = np.flatnonzero(labels.of_class(mask[rows], label))
         inside = ranks[np.searchsorted(ranks, before) : np.searchsorted(ranks, before + len(pixels))]
         flat.append(pixels[inside - before] + rows.start * mask.shape[1])
         before += len(pixels)
@@ -219,13 +220,14 @@ class Patches:
 def rare_classes(images: Subset) -> list[int]:
     """Return the class indices with less than half of an even share of the pixels; classes without pixels are left out.
 
-    With three classes, an even share is one third.
+    With three classes, an even share is one third. Overlapping classes share the pixels with those of no class.
     """
     shares = class_shares(images)
-    return [label for label, share in enumerate(shares) if 0 < share < EVEN_SHARE / len(shares)]
+    parts = len(shares) + images.store.dataset.overlap
+    return [label for label, share in enumerate(shares) if 0 < share < EVEN_SHARE / parts]
 
 
 def class_shares(images: Subset) -> list[float]:
-    """Return the share of each class in the counted pixels of some images."""
+    """Return the share of each class in the counted pixels of some images; of overlapping ones the sum may exceed 1."""
     pixels = np.sum([record.pixels for record in images.records], axis=0)
-    return list((pixels / pixels.sum()).tolist())
+    return list((pixels / sum(record.counted_pixels for record in images.records)).tolist())

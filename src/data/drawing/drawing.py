@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import Dataset
 
 IGNORED = "#FFFFFF"  # colour of pixels that count nowhere
@@ -19,15 +20,26 @@ def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
     """Colour a mask.
 
     Args:
-        mask: Class indices, uint8 [height, width]; larger values are ignored pixels.
+        mask: Labels, uint8 [height, width], see `LabelFormat`.
         dataset: The classes and their colours.
 
     Returns:
-        uint8 [height, width, 3]; ignored pixels are white.
+        uint8 [height, width, 3]; ignored pixels are white, pixels of several classes have the mean of their colours.
     """
+    if dataset.overlap:
+        return np.asarray(_colours_of_sets(dataset)[mask], np.uint8)
     lookup = np.tile(rgb(IGNORED), (256, 1))
     lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
     return np.asarray(lookup[mask], np.uint8)
+
+
+def _colours_of_sets(dataset: Dataset) -> NDArray[np.uint8]:
+    """Red, green and blue of each label of overlapping classes, uint8 [256, 3]; black for no class."""
+    labels = np.arange(256, dtype=np.uint8)
+    planes = LabelFormat.of(dataset).planes(labels).astype(float)
+    colours = np.array([rgb(colour) for colour in dataset.class_colours.values()], float)
+    mixed = (planes @ colours / np.maximum(planes.sum(axis=1, keepdims=True), 1)).round().astype(np.uint8)
+    return np.where(LabelFormat.of(dataset).counted(labels)[:, None], mixed, rgb(IGNORED))
 
 
 def shown(image: Image, *, stretched: bool = False) -> Drawing:
@@ -52,15 +64,14 @@ def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength:
 
     Args:
         image: uint8 [height, width, 3].
-        mask: Class indices, uint8 [height, width].
+        mask: Labels, uint8 [height, width].
         dataset: The classes and their colours.
         strength: Opacity of the colours, 0 to 1.
 
     Returns:
         uint8 [height, width, 3].
     """
-    paint = (mask < len(dataset.names)) & (
-        mask != (-1 if dataset.background_index is None else dataset.background_index)
-    )
+    none = 0 if dataset.overlap else -1 if dataset.background_index is None else dataset.background_index
+    paint = LabelFormat.of(dataset).counted(mask) & (mask != none)
     mixed = (1 - strength) * image + strength * painted(mask, dataset)
     return np.where(paint[..., None], mixed, image).astype(np.uint8)

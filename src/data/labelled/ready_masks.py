@@ -16,8 +16,9 @@ from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
+from src.data.source.folder_files import find_images
 from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
-from src.data.source.pairs import find_images, read_named
+from src.data.source.pairs import read_named
 from src.data.store.array_writer import ArrayWriter
 from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips

@@ -1,9 +1,8 @@
-"""Find the images and masks of a folder, pair them, and read a pair's pixels."""
+"""Pair the images and masks of a folder, and read a pair's pixels."""
 
 import functools
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,15 +11,12 @@ from numpy.typing import NDArray
 
 from src.data.checks.image_as_mask import holds_image, looks_swapped, may_hold_image
 from src.data.reading.channels import Pixels
-from src.data.reading.images import SUFFIXES, Picture, apply_orientation, read_image, read_picture
+from src.data.reading.images import Picture, apply_orientation, read_image, read_picture
 from src.data.reading.masks import Labels, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
-from src.data.source.layouts import layout_findings
-from src.data.source.links import check_links, files_below
-from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
-from src.data.source.unpaired import explain_unpaired
-from src.errors import UserError, printable
+from src.data.source.folder_files import WHOLE_SET, View, match_files
+from src.data.source.matching import NamingRule
 from src.params import Data
 
 Result = TypeVar("Result")
@@ -59,25 +55,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class View:
-    """The part of a data set that is read.
-
-    Attributes:
-        masks: The folder beside images/ that holds the masks.
-        only: Ids of the images that are wanted, None for all.
-    """
-
-    masks: str = "masks"
-    only: frozenset[str] | None = None
-
-    def wants(self, image: str) -> bool:
-        return self.only is None or image in self.only
-
-
-WHOLE_SET = View()
-
-
-@dataclass(frozen=True)
 class FolderPairs:
     """The pairs of a folder.
 
@@ -90,21 +67,6 @@ class FolderPairs:
     pairs: list[Pair]
     findings: list[Finding]
     rule: NamingRule
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """The image or mask files of a folder.
-
-    Attributes:
-        files: Id → file. An id is the path below the folder without extension, in composed Unicode (NFC).
-        findings: Files that are left out or cannot be used.
-        ambiguous: Ids of several files. None of them may be used, since nobody can tell which one is meant.
-    """
-
-    files: dict[str, Path]
-    findings: list[Finding]
-    ambiguous: set[str]
 
 
 def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE_SET) -> FolderPairs:
@@ -120,95 +82,11 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, vi
     Raises:
         UserError: A folder is missing or is a link.
     """
-    check_folder(folder, view.masks)
-    images, masks = find_images(folder / "images", folder), find_images(folder / view.masks, folder)
-    ids, rule = name_images(images.files, masks.files)
-    files = NamedFiles({name: images.files[image] for name, image in ids.items()}, masks.files, rule, view.masks)
-    only = None if view.only is None else {name for name, image in ids.items() if image in view.only}
-    together, alone = pair_by_rule(files)
-    alone = layout_findings(files, alone, only)
-    alone = explain_unpaired(folder, files, alone)
-    if only is not None:
-        alone = [found for found in alone if found.whole or found.file.removeprefix("images/") in only]
+    matched = match_files(folder, view)
     pairs = [
-        Pair(ids[name], _PairFiles(folder, files.images[name], files.masks[mask], data, colours, ignore).read)
-        for name, mask in sorted(together.items())
-        if ids[name] not in images.ambiguous and mask not in masks.ambiguous
+        Pair(image, _PairFiles(folder, *files, data, colours, ignore).read) for image, files in matched.files.items()
     ]
-    return FolderPairs(pairs, images.findings + masks.findings + alone, rule)
-
-
-def name_images(images: Mapping[str, Path], masks: Mapping[str, Path]) -> tuple[dict[str, str], NamingRule]:
-    """Find the names that masks are named after: the ids of the images, or the ids with their extension.
-
-    Args:
-        images: Id → file.
-        masks: Id → file.
-
-    Returns:
-        Name → id of the image, and the rule that pairs names with masks.
-    """
-    rule = find_rule(images, masks)
-    with_extension = {image + path.suffix: image for image, path in images.items()}
-    if any(suffix in mask.lower() for mask in masks for suffix in SUFFIXES):
-        other = replace(find_rule(with_extension, masks), extension=True)
-        if other.count_pairs(with_extension, masks) > rule.count_pairs(images, masks):
-            return with_extension, other
-    return {image: image for image in images}, rule
-
-
-def check_folder(folder: Path, masks: str = View.masks) -> None:
-    """Check that a data set has its folders, and that none of them is a link.
-
-    Args:
-        folder: The data set.
-        masks: The folder beside images/ that holds the masks.
-
-    Raises:
-        UserError: A folder is missing or is a link.
-    """
-    for part in (folder, folder / "images", folder / masks):
-        if not part.is_dir():
-            present = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-            hint = f"; folders there: {', '.join(present)}" if present else ""
-            raise UserError(f"{part}: no such folder; data.source needs a folder with images/ and {masks}/{hint}")
-    check_links(folder, "images", masks)
-
-
-def find_images(folder: Path, root: Path, *, skip: bool = True) -> ImageFiles:
-    """Find the files below a folder that are images by their extension.
-
-    Args:
-        folder: Folder of images or masks.
-        root: The data set, out of which links may not lead.
-        skip: Whether messages may recommend data.on_error: skip.
-    """
-    found: dict[str, Path] = {}
-    folded: dict[str, str] = {}  # id without case → file name
-    findings: list[Finding] = []
-    ambiguous: set[str] = set()
-    for path, problem in files_below(folder, root.resolve()):
-        relative = path.relative_to(folder)
-        name = printable(f"{folder.name}/{relative.as_posix()}")
-        stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
-        twin = found.get(stem)
-        if problem:
-            findings.append(Finding(name, "error", *problem))
-        elif path.suffix.lower() not in SUFFIXES:
-            setting = f"images are {', '.join(sorted(SUFFIXES))}"
-            findings.append(Finding(name, "warning", "is left out: it has no extension of an image", setting))
-        elif twin is not None:
-            setting = "keep one of the two" + "; data.on_error: skip leaves out both, and their partner" * skip
-            findings.append(Finding(name, "error", f"has the same name as {twin.name} but for the extension", setting))
-            ambiguous.add(stem)
-        elif stem.casefold() in folded:
-            what = f"differs from {folded[stem.casefold()]} in capital letters only: some systems would mix them up"
-            setting = "rename one of the two" + ", or data.on_error: skip" * skip
-            findings.append(Finding(name, "error", what, setting))
-        else:
-            found[stem] = path
-            folded[stem.casefold()] = path.name
-    return ImageFiles(found, findings, ambiguous)
+    return FolderPairs(pairs, matched.findings, matched.rule)
 
 
 @dataclass(frozen=True)

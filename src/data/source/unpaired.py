@@ -26,7 +26,7 @@ def explain_unpaired(root: Path, files: NamedFiles, alone: list[Finding]) -> lis
     """
     if not alone:
         return []
-    unread = _unread_partners(root, files)
+    unread = unread_partners(root, files)
     alone = [unread.get(finding.file, finding) for finding in alone]
     left = [finding.file for finding in alone if finding.file not in unread]
     reason = _similar_names(left, files.folder) or _few_pairs(files) or _shifted_numbers(files)
@@ -35,8 +35,16 @@ def explain_unpaired(root: Path, files: NamedFiles, alone: list[Finding]) -> lis
     return reason + [finding for finding in alone if finding.file in unread or not reason[0].whole]
 
 
-def _unread_partners(root: Path, files: NamedFiles) -> dict[str, Finding]:
-    """File without a partner → the error that its partner is in a format that is not read."""
+def unread_partners(root: Path, files: NamedFiles) -> dict[str, Finding]:
+    """Find files whose partner is in a format that is not read.
+
+    Args:
+        root: The folder of the data set.
+        files: Images and masks that can be read, and the rule that pairs them.
+
+    Returns:
+        File without a partner, as findings name it → the error about its partner.
+    """
     images = {**_unread_files(root / "images"), **files.images}
     masks = {**_unread_files(root / files.folder), **files.masks}
     found = {}

@@ -230,7 +230,7 @@ def group_contents(store: DatasetIndex, groups: Mapping[str, str], stratify: str
 def _check_classes(store: DatasetIndex, rows: Rows) -> None:
     """Refuse a split with which training, choosing an epoch or scoring is impossible."""
     for subset in SUBSETS:
-        if not _pixels(store, rows, subset).any():
+        if not _counted(store, rows, subset):
             what = f"no {subset} image has a pixel that counts: all pixels of their masks are to be ignored"
             remedy = "annotate one of them, or change seed, split or the lists; they are"
             raise UserError(f"{what}; {remedy}\n{listing(row['id'] for row in rows if row['subset'] == subset)}")
@@ -250,6 +250,11 @@ def _pixels(store: DatasetIndex, rows: Rows, subset: str) -> NDArray[np.int64]:
     return np.sum(counts, axis=0, dtype=np.int64)
 
 
+def _counted(store: DatasetIndex, rows: Rows, subset: str) -> int:
+    """Number of pixels of one subset that count."""
+    return sum(r.counted_pixels for r, row in zip(store.records, rows, strict=True) if row["subset"] == subset)
+
+
 def subset_table(store: DatasetIndex, rows: Rows) -> list[dict[str, str | int | float]]:
     """Describe the subsets.
 
@@ -266,5 +271,6 @@ def subset_table(store: DatasetIndex, rows: Rows) -> list[dict[str, str | int | 
         pixels = _pixels(store, rows, subset)
         for name, count in zip(store.dataset.names, pixels.tolist(), strict=True):
             size = {"images": len(groups), "groups": len(set(groups))}
-            table.append({"subset": subset, "class": name, **size, "share": round(count / max(pixels.sum(), 1), 6)})
+            share = round(count / max(_counted(store, rows, subset), 1), 6)
+            table.append({"subset": subset, "class": name, **size, "share": share})
     return table

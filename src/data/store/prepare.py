@@ -12,7 +12,7 @@ from src.data.checks.dataset_checks import CheckResult, check_dataset
 from src.data.checks.pair_check import CheckedPair
 from src.data.similarity.thumbnails import encode_thumbnail
 from src.data.source.dataset import Dataset, write_dataset
-from src.data.source.pairs import WHOLE_SET, View
+from src.data.source.folder_files import WHOLE_SET, View
 from src.data.splits.groups import copy_tables
 from src.data.store.array_writer import ArrayWriter
 from src.data.store.store import IMAGES, MASKS, Record, Store, strips, write_index
@@ -108,6 +108,7 @@ def _record(checked: CheckResult, pair: CheckedPair) -> Record:
         std=pair.std,
         thumbnail=encode_thumbnail(pair.thumbnail[0]),
         orientation=pair.orientation,
+        counted=checked.counted(pair) if checked.encoding.dataset.overlap else None,
     )
 
 

@@ -1,8 +1,8 @@
 """The prepared data set: two large files of pixels that are read by windows without decoding, and an index.
 
 `images.bin` and `masks.bin` hold the pixels of all images one after the other, row by row. `index.json` says where each
-image starts. All images are of one number type: uint8, uint16 or float32. Masks are uint8 class indices, with IGNORE
-for pixels that count nowhere.
+image starts. All images are of one number type: uint8, uint16 or float32. Masks are uint8 labels: class indices, or
+sets of overlapping classes (src/data/classes/label_format.py), with IGNORE for pixels that count nowhere.
 """
 
 import mmap
@@ -46,6 +46,7 @@ class Record:
         std: For each channel, the standard deviation of the same intensities.
         thumbnail: A small grey picture as text, see src/data/similarity/thumbnails.py; "" if there is none.
         orientation: The EXIF orientation, 1 to 8, of the image file. The stored pixels are turned by it.
+        counted: The number of pixels that count, if classes overlap; None if it is the sum of `pixels`.
     """
 
     id: str
@@ -60,6 +61,12 @@ class Record:
     std: list[float]
     thumbnail: str = ""
     orientation: int = 1
+    counted: int | None = None
+
+    @property
+    def counted_pixels(self) -> int:
+        """The number of pixels that count: all but ignored ones."""
+        return sum(self.pixels) if self.counted is None else self.counted
 
 
 class DatasetIndex(Protocol):
@@ -121,7 +128,7 @@ class Store:
         return self._images[record.image_at : record.image_at + size].view(self.dtype).reshape(shape)
 
     def mask(self, index: int) -> NDArray[np.uint8]:
-        """Return the mask at a position: uint8 [height, width] of class indices."""
+        """Return the mask at a position: uint8 [height, width] of labels, see `LabelFormat`."""
         record = self.records[index]
         size = record.height * record.width
         return self._masks[record.mask_at : record.mask_at + size].reshape(record.height, record.width)
@@ -176,4 +183,5 @@ def write_index(folder: Path, dtype: np.dtype[Number], records: Sequence[Record]
         dtype: The number type of the images.
         records: One record for each image.
     """
-    write_json(folder / INDEX, {"dtype": dtype.name, "images": [vars(record) for record in records]}, indent=None)
+    entries = [{key: value for key, value in vars(record).items() if value is not None} for record in records]
+    write_json(folder / INDEX, {"dtype": dtype.name, "images": entries}, indent=None)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.drawing.drawing import Drawing, Image, painted, rgb, shown
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
@@ -133,7 +134,8 @@ def _draw_comparison(path: Path, title: str, comparison: Comparison, dataset: Da
 
 def class_patches(dataset: Dataset, *masks: Drawing) -> list[Patch]:
     """The legend entries of the classes that occur in the masks."""
-    present = set().union(*(np.unique(mask).tolist() for mask in masks))
+    labels = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+    present = set(np.flatnonzero(LabelFormat.of(dataset).planes(labels).any(axis=0)).tolist())
     colours = enumerate(dataset.class_colours.items())
     return [Patch(facecolor=c, edgecolor="0.5", label=plain(name)) for label, (name, c) in colours if label in present]
 
