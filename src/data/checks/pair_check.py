@@ -150,10 +150,10 @@ def _oddities(name: str, content: Content, filler: Filler | None) -> list[Findin
         setting = f'if this number means "no data": {REPLACE}; otherwise it distorts data.normalise'
         findings.append(Finding(name, "warning", what, setting))
     if len(values.pixels) == 1:
-        value = next(iter(values.pixels))
-        what = f"the mask holds a single value, {value}"
+        stored = next(iter(values.pixels))
+        what = f"the mask holds a single value, {stored}"
         if values.kind == "overlap":
-            what = "all pixels are of the same classes" if value else "no pixel is of a class"
+            what = "all pixels are of the same classes" if stored else "no pixel is of a class"
         findings.append(Finding(name, "warning", what, "check that this is intended"))
     return findings
 

@@ -128,19 +128,20 @@ def merge_planes(planes: Mapping[int, Labels], ignore: int | None) -> Labels:
     Raises:
         Unreadable: The masks ignore different pixels.
     """
-    first = next(iter(planes.values()))
-    merged = np.zeros(first.codes.shape, np.uint8)
-    tables = {label: (_table(plane.values, label, ignore), plane.codes) for label, plane in planes.items()}
-    pixels = np.zeros(256, np.int64)
-    for rows in strips(*merged.shape):
-        for table, codes in tables.values():
-            merged[rows] |= cv2.LUT(np.ascontiguousarray(codes[rows]), table)
-            release(codes)
-        ignored = merged[rows] >= IGNORED_BIT
-        if ignored.any():
-            _check_ignored(ignored, [cv2.LUT(np.ascontiguousarray(codes[rows]), t) for t, codes in tables.values()])
-            merged[rows][ignored] = IGNORE
+    height, width = next(iter(planes.values())).codes.shape
+    merged, pixels = np.zeros((height, width), np.uint8), np.zeros(256, np.int64)
+    tables = [(plane.codes, _table(plane.values, label, ignore)) for label, plane in planes.items()]
+    for rows in strips(height, width):
+        parts = [_looked_up(codes[rows], table) for codes, table in tables]
+        strip = np.bitwise_or.reduce(parts)
+        ignored = strip >= IGNORED_BIT
+        if any((part[ignored] < IGNORED_BIT).any() for part in parts):
+            what = "the masks of the classes ignore different pixels, and a pixel counts for all classes or for none"
+            raise Unreadable(what, "give the ignored pixels of one mask the same value in the others")
+        merged[rows] = np.where(ignored, np.uint8(IGNORE), strip)
         pixels += np.bincount(merged[rows].ravel(), minlength=256)
+        for codes, _ in tables:
+            release(codes)
     present = np.flatnonzero(pixels).tolist()
     return Labels(
         merged,
@@ -162,8 +163,5 @@ def _table(values: StoredValues, label: int, ignore: int | None) -> Bits:
     return table
 
 
-def _check_ignored(ignored: NDArray[np.bool_], planes: Sequence[Bits]) -> None:
-    """Raise `Unreadable` if a mask does not ignore all pixels that another one ignores."""
-    if any((plane[ignored] < IGNORED_BIT).any() for plane in planes):
-        what = "the masks of the classes ignore different pixels, and a pixel counts for all classes or for none"
-        raise Unreadable(what, "give the ignored pixels of one mask the same value in the others")
+def _looked_up(codes: Bits, table: Bits) -> Bits:
+    return np.asarray(cv2.LUT(np.ascontiguousarray(codes), table), np.uint8)
