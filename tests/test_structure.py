@@ -29,15 +29,27 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
+    "src/learning_curve": BELOW | {"src.learning_curve", "src.evaluation", "scipy"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
-    | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
+    | {
+        "src.model",
+        "src.archive",
+        "src.plan",
+        "src.search",
+        "src.learning_curve",
+        "src.pretrained",
+        "src.evaluation",
+        "src.progress",
+        "cv2",
+    }
     | {"filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
+        "src.learning_curve",
         "src.evaluation",
         "src.reproduction",
         "src.archive",

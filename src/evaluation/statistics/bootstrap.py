@@ -7,7 +7,7 @@ the interval is longer on the other side. `python -m benchmarks.coverage` measur
 truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ LEVEL = 0.95
 # The cap is this multiple of Student's quantile or, if larger, that quantile at half the degrees of freedom.
 MOST_STUDENTS = 1.25
 MOST_DRAWN = 2**20  # group weights held at a time; bounds the memory for any number of groups
+ALONE, DIFFERENCE = (1.0,), (-1.0, 1.0)  # signs of the tables
 NEGLIGIBLE = 1e-10  # fraction of the largest score; a standard error below it is a rounding error
 
 Bounds = tuple[float, float]  # the lower and the upper end of an interval
@@ -50,7 +51,7 @@ def mean_interval(
     Raises:
         ValueError: A mean lies outside of the limits.
     """
-    return _interval(_group_sums([scores], groups), resamples, seed, Scale(*limits), LEVEL)
+    return _interval(_group_sums([scores], groups, ALONE), resamples, seed, Scale(*limits), LEVEL)
 
 
 def difference_interval(
@@ -84,7 +85,28 @@ def difference_interval(
     Raises:
         ValueError: A difference lies outside of the limits.
     """
-    return _interval(_group_sums([first, second], groups), resamples, seed, Scale(*limits), level)
+    return _interval(_group_sums([first, second], groups, DIFFERENCE), resamples, seed, Scale(*limits), level)
+
+
+def resampled_means(tables: Sequence[Scores], groups: Groups, resamples: int, seed: int) -> Scores:
+    """Compute the means of several tables of the same images in resamples of their groups (joint bootstrap).
+
+    Every resample draws the same groups for all tables, so what makes images hard for all of them is shared.
+
+    Args:
+        tables: float64 [images, classes] each; NaN where an image does not count for a class.
+        groups: The group of each image, [images] of numbers or names.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        float64 [at most resamples, tables]: means over images, then over classes. Resamples in which a table has no
+        score are left out.
+    """
+    sums = _group_sums(tables, groups, [1.0] * len(tables))
+    draws = _draws(sums[0], resamples, seed)
+    means = np.concatenate([np.stack([_resampled([one], drawn)[0] for one in sums], axis=1) for drawn in draws])
+    return means[~np.isnan(means).any(axis=1)]
 
 
 def standard_error(scores: Scores, groups: Groups) -> float:
@@ -100,7 +122,7 @@ def standard_error(scores: Scores, groups: Groups) -> float:
     Returns:
         The standard error; NaN for fewer than two groups.
     """
-    return _estimate(_group_sums([scores], groups))[1]
+    return _estimate(_group_sums([scores], groups, ALONE))[1]
 
 
 def standard_error_of_difference(first: Scores, second: Scores, groups: Groups) -> float:
@@ -114,7 +136,7 @@ def standard_error_of_difference(first: Scores, second: Scores, groups: Groups) 
     Returns:
         The standard error; NaN for fewer than two groups.
     """
-    return _estimate(_group_sums([first, second], groups))[1]
+    return _estimate(_group_sums([first, second], groups, DIFFERENCE))[1]
 
 
 @dataclass(frozen=True)
@@ -178,12 +200,11 @@ class Scale:
         return np.clip(values, self.low, self.high)
 
 
-def _group_sums(tables: Sequence[Scores], groups: Groups) -> list[GroupSums]:
-    """Each table by group, without groups that count in no table; of two tables the first is subtracted."""
+def _group_sums(tables: Sequence[Scores], groups: Groups, signs: Sequence[float]) -> list[GroupSums]:
+    """Each table by group with its sign, without groups that count in no table."""
     names, group = np.unique(groups, return_inverse=True)
     counted = [_added(~np.isnan(table), group, len(names)) for table in tables]
     used = np.any([counts.any(axis=1) for counts in counted], axis=0)
-    signs = (1.0,) if len(tables) == 1 else (-1.0, 1.0)
     return [
         GroupSums(_added(np.nan_to_num(table), group, len(names))[used], counts[used], sign)
         for table, counts, sign in zip(tables, counted, signs, strict=True)
@@ -232,16 +253,19 @@ def _ratios(estimates: Scores, errors: Scores, middle: Scores, scale: Scale, rou
 
 def _replicates(tables: list[GroupSums], resamples: int, seed: int) -> tuple[Scores, Scores]:
     """Estimates and standard errors of the resamples in which every table has a score, at most [resamples] of each."""
-    rng = np.random.default_rng(seed)
-    total, classes = tables[0].sums.shape
-    step = max(1, MOST_DRAWN // max(total, classes))
-    found = []
-    for start in range(0, resamples, step):
-        drawn = rng.multinomial(total, np.full(total, 1 / total), size=min(step, resamples - start))
-        found.append(np.stack(_resampled(tables, drawn.astype(float))))
+    found = [np.stack(_resampled(tables, drawn)) for drawn in _draws(tables[0], resamples, seed)]
     estimates, errors = np.concatenate(found, axis=1)
     defined = ~np.isnan(estimates)
     return estimates[defined], errors[defined]
+
+
+def _draws(table: GroupSums, resamples: int, seed: int) -> Iterator[Scores]:
+    """How often each group was drawn in each resample, in parts of float64 [resamples, groups]."""
+    rng = np.random.default_rng(seed)
+    total, classes = table.sums.shape
+    step = max(1, MOST_DRAWN // max(total, classes))
+    for start in range(0, resamples, step):
+        yield rng.multinomial(total, np.full(total, 1 / total), size=min(step, resamples - start)).astype(float)
 
 
 def _estimate(tables: list[GroupSums]) -> tuple[float, float]:
