@@ -2,8 +2,8 @@
 
 The parts are nested fractions of the training groups. All trainings have the same settings, those of the plan for the
 full data, and the same number of steps; one more has twice the steps on all images. Models are scored on the validation
-images after their last step. A power law is fitted, and says with a 95 % interval what twice the labels would bring, and
-whether that is more than twice the steps bring. Models, metrics and outputs of the pipeline stay as they are.
+images after their last step. A power law is fitted, and says with a 95 % interval what twice the labels would bring,
+and whether that is more than twice the steps bring. Models, metrics and outputs of the pipeline stay as they are.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def measured(arguments: argparse.Namespace, read: "Params", plan: "Plan", images
     if arguments.minutes:
         task = task.fitted_to(arguments.minutes, cost)
     number, minutes = len(task.fractions) * (task.passes - 1), task.seconds(cost, task.steps) / 60
-    print(f"{number} trainings of {task.steps} steps or twice as many: about {minutes:.0f} minutes", flush=True)
+    print(f"{number} trainings of {task.steps} steps or twice as many: about {minutes:.0f} minute(s)", flush=True)
     return run_trainings(task, cost)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-EXPONENTS = np.geomspace(0.05, 2.0, 100)  # a priori each is as likely as the others: even on a logarithmic scale
+EXPONENTS = np.geomspace(0.05, 2.0, 60)  # a priori each is as likely as the others: even on a logarithmic scale
 
 
 @dataclass(frozen=True)

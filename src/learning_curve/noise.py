@@ -10,7 +10,7 @@ from src.evaluation.comparison.seeds import degrees_of_freedom
 from src.evaluation.statistics.bootstrap import resampled_means
 from src.learning_curve.curve import Curve
 
-RESAMPLES = 4000
+RESAMPLES = 2000
 ASSUMED = 0.005  # standard deviation between seeds where there is one; two seeds differ by up to 0.01 (recipe.md)
 
 

@@ -3,7 +3,7 @@
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -53,7 +53,7 @@ class Task:
 
     params: Params
     plan: Plan
-    fractions: dict[int, Sequence[Fraction]]
+    fractions: Mapping[int, Sequence[Fraction]]
     validated: Subset
     steps: int
     folder: Path

@@ -35,5 +35,5 @@ def draw_learning_curve(path: Path, curve: Curve, found: Estimate) -> None:
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
     axis.set(xlabel="training images", ylabel="mean Dice of the validation images")
-    axis.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     save(figure, path)

@@ -13,15 +13,20 @@ SCORED = (
     "resolution. No epoch is chosen on these images, and no test image is read. If settings were chosen on them, as "
     "tools.plan --minutes does, all points are slightly too high alike."
 )
-FEW = f"no interval: a class counts in fewer than {FEWEST_GROUPS} groups of validation images"
-FLAT = (
-    "The score did not grow with the number of labels: the trainings are too short, or noise is larger than the gain."
+FEW = (
+    f"There are no intervals, since a class counts in fewer than {FEWEST_GROUPS} groups of validation images: raise "
+    "split.validation, or add groups."
 )
-ONE_SEED = "There is one seed, so the noise of seeds is not measured but assumed (standard deviation {spread:.3f}): give --seeds 0 1 2."
+FLAT = "The score did not grow with the number of labels: trainings are too short, or noise is larger than the gain."
+ONE_SEED = (
+    "There is one seed, so the noise of seeds is not measured but assumed (standard deviation {spread:.3f}): give "
+    "--seeds 0 1 2."
+)
 SHORT = (
-    "The trainings have {steps} steps, the plan has {planned}. Short trainings show less of what labels bring, and more "
-    "of what steps bring."
+    "The trainings have {steps} steps, the plan has {planned}. Short trainings show less of what labels bring, and "
+    "more of what steps bring."
 )
+UNTOLD = "The interval of twice the labels includes 0: this curve does not tell whether more labels help"
 
 
 def curve_text(curve: Curve, found: Estimate, planned: int) -> str:
@@ -45,7 +50,7 @@ def answer(found: Estimate) -> str:
         sentences[0] += f"; twice the steps: {_gain(found.longer)}"
         sentences.append(_verdict(found.advantage))
     if found.labels.bounds and not found.labels.sign:
-        sentences.append("The interval of twice the labels includes 0: this curve does not tell whether they help")
+        sentences.append(UNTOLD)
     return ". ".join(sentences) + "."
 
 
@@ -67,7 +72,7 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
     if not found.grew:
         lines.append(FLAT)
     if found.labels.bounds is None:
-        lines.append(f"{FEW}. Raise split.validation, or use more groups.".capitalize())
+        lines.append(FEW)
     if curve.left_out:
         few = f"fewer than {FEWEST_GROUPS} groups of validation images hold them"
         lines.append(f"Left out of Dice: {', '.join(curve.left_out)}: {few}.")
@@ -81,14 +86,14 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
 
 def _verdict(advantage: Range) -> str:
     if advantage.bounds is None:
-        return "Which helps more is not known: no intervals"
+        return "Which helps more is not known: there are no intervals"
     words = {1: "More labels help more", -1: "A longer training helps more", 0: "Which helps more cannot be told"}
-    return f"{words[advantage.sign]} (difference {_gain(advantage)[len('Dice ') :]})"
+    return f"{words[advantage.sign]}: {_gain(advantage, 'difference')}"
 
 
-def _gain(gain: Range) -> str:
-    """Dice +0.012 (95 % interval +0.004 to +0.021)."""
-    shown = f"Dice {gain.value:+.3f}"
+def _gain(gain: Range, name: str = "Dice") -> str:
+    """Write a gain as `Dice +0.012 (95 % interval +0.004 to +0.021)`."""
+    shown = f"{name} {gain.value:+.3f}"
     return f"{shown} (95 % interval {gain.bounds[0]:+.3f} to {gain.bounds[1]:+.3f})" if gain.bounds else shown
 
 
