@@ -18,6 +18,7 @@ from src.section import Auto, Section, given_value, refusal, validate
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Resize = Annotated[int, Field(ge=0, le=16384)]
@@ -100,8 +101,8 @@ class Split(Section):
     group: str
     duplicates: Literal["together", "apart"]
     stratify: str
-    folds: Annotated[int, Field(ge=0)]
-    fold: Annotated[int, Field(ge=0)]
+    folds: Natural
+    fold: Natural
 
     @field_validator("group")
     @classmethod
@@ -202,6 +203,8 @@ class Train(Section):
     steps: Auto[Count]
     validation_images: Auto[Count]
     epochs: Auto[Count]
+    patience: Natural = 0
+    finish_after: Natural = 0
     batch: Auto[Count]
     lr: Auto[Rate]
     encoder_rate: Share = 0.1

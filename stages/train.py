@@ -14,12 +14,12 @@ def main(params: Params) -> None:
     from src.model.network.import_tensorflow import import_tensorflow_quietly
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
+    from src.trainings import trainings_folder
 
     import_tensorflow_quietly()
     from src.model.decisions.fit_decisions import fit_decisions
     from src.model.inference.predictor import Predictor
     from src.model.network.model_file import write_model
-    from src.model.training.checkpoints import checkpoints_folder
     from src.model.training.loop import train_unet
     from src.model.training.setup import prepare_training
     from src.model.training.state import HISTORY
@@ -30,7 +30,7 @@ def main(params: Params) -> None:
     plan = plan_training(facts, params.data, params.augment, params.model, params.train)
     print(plan, flush=True)
     validated = subsample(validated, plan.train.validation_images)
-    checkpoints = checkpoints_folder(Path.cwd())
+    checkpoints = trainings_folder(Path.cwd())
     training, patches = prepare_training(trained, validated, plan, seed=params.seed, checkpoints=checkpoints)
     train_unet(training, patches, validated, plan.train)
     predictor = Predictor(training.model, training.project)
@@ -41,7 +41,8 @@ def main(params: Params) -> None:
         write_csv(PLOTS / "history.csv", training.history, HISTORY)
         metrics = training.metrics({"train": len(trained), "validation": len(validated)})
         decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": plan.numbers})
+        numbers = plan.numbers | {"train.steps": training.schedule(plan.train).steps}
+        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": numbers})
         training.checkpoint.discard()
 
 

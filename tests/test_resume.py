@@ -11,7 +11,8 @@ import pytest
 
 import src.model.training.loop as train
 from src.errors import UserError
-from src.model.training.checkpoints import ABANDONED, Checkpoint, checkpoint_key, checkpoints_folder
+from src.model.training.checkpoints import ABANDONED, Checkpoint, checkpoint_key
+from src.trainings import trainings_folder
 from tests.test_train import float32, train_small  # noqa: F401
 
 LONG = {"train.epochs": 4}  # 4 steps each
@@ -190,7 +191,7 @@ def test_abandoned_checkpoints_are_deleted(tmp_path):
 def test_experiments_in_a_copy_use_the_checkpoints_of_their_repository():
     home = Path("/home/me/project")
     assert (
-        checkpoints_folder(home)
-        == checkpoints_folder(home / ".dvc/tmp/exps/standalone/tmpabc")
+        trainings_folder(home)
+        == trainings_folder(home / ".dvc/tmp/exps/standalone/tmpabc")
         == home / ".dvc/tmp/checkpoints"
     )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from src.report.text.verified import verified_markdown
+from src.reproduction.verify.claims import shortened_by_request
 from src.reproduction.verify.compared import OutRow, compare_outs, compare_scores, first_differing_stages
 from src.reproduction.verify.environment import other_libraries
 from src.reproduction.verify.tolerances import TOLERANCE
@@ -397,6 +398,15 @@ def test_most_committed_metrics_are_judged():
         content = json.loads((ROOT / f"metrics/{name}.json").read_text())
         rows = compare_scores(content, content, TOLERANCE)
         assert all(row.ok for row in rows) and sum(row.limit is not None for row in rows) >= least
+
+
+def test_a_training_that_was_shortened_by_request_is_not_verified(tmp_path):
+    (tmp_path / "metrics").mkdir()
+    for by, problems in (("tools.finish", 1), ("train.patience", 0), (None, 0)):
+        content = {"shortened_after": 13, "shortened_by": by} if by else {}
+        (tmp_path / "metrics/train.json").write_text(json.dumps(content))
+        found = shortened_by_request(tmp_path)
+        assert len(found) == problems and all("set train.finish_after: 13" in line for line in found)
 
 
 def test_names_are_escaped_in_markdown():

@@ -10,7 +10,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.network.encoders.pretrained import read_encoder_weights
 from src.model.search.trainer import DeviceTrainer
-from src.model.training.checkpoints import ABANDONED, checkpoint_key, checkpoints_folder
+from src.model.training.checkpoints import ABANDONED, checkpoint_key
 from src.progress import TimeProgress
 from src.search.contest import Contest
 from src.search.journal import Journal, delete_abandoned
@@ -20,6 +20,7 @@ from src.search.result import Budget, Result
 from src.search.search import search
 from src.search.space import ENCODER, Space
 from src.search.timing import Timing
+from src.trainings import trainings_folder
 
 SHARE = 0.25  # largest share of the time that trials take
 STOPPED = "stopped; params.yaml is as it was, and the same command continues the search after its last finished trial"
@@ -59,7 +60,7 @@ class Found:
 
 def searches_folder(root: Path) -> Path:
     """The folder of the journals of the repository at `root`."""
-    return checkpoints_folder(root).parent / "search"
+    return trainings_folder(root).parent / "search"
 
 
 def run_search(space: Space, trained: Subset, validated: Subset, request: Request) -> Found:

@@ -19,7 +19,7 @@ from src.model.network.device import is_out_of_memory
 from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
 from src.model.training.diagnostics import TOO_LARGE
-from src.model.training.schedule import learning_rate
+from src.model.training.schedule import planned_rate
 from src.params import PlannedTrain
 from src.plan.rules.training import warmup as warmup_rule
 from src.search.candidate import Candidate
@@ -139,7 +139,7 @@ class DeviceTrainer:
         started = time.perf_counter()
         with contextlib.closing(batches):
             for number, (images, masks) in enumerate(batches, 1):
-                loss, _ = ready.network.step(images, masks, learning_rate(number - 1, params))
+                loss, _ = ready.network.step(images, masks, planned_rate(number - 1, params))
                 self._tick()
                 yield loss
                 if not math.isfinite(loss) or number >= params.steps:

@@ -24,18 +24,12 @@ import numpy as np
 import tensorflow as tf
 
 from src.errors import UserError, describe_os_error
-from src.files import atomic, write_text
+from src.files import atomic
+from src.trainings import LOCK, REQUEST, WAIT, RunningTraining
 
 DIGEST = 32  # bytes of the SHA-256 that precedes the content
 SHARE = 0.007  # share of the time that checkpoints may take
 ABANDONED = 30 * 24 * 3600  # seconds after which a checkpoint that nobody continued is deleted
-
-
-def checkpoints_folder(root: Path) -> Path:
-    """The folder of all checkpoints of the repository at `root`; of an experiment's copy, that of the original."""
-    parts = root.parts
-    repositories = [Path(*parts[:end]) for end in range(1, len(parts)) if parts[end : end + 2] == (".dvc", "tmp")]
-    return [*repositories, root][0] / ".dvc/tmp/checkpoints"
 
 
 def checkpoint_key(settings: Mapping[str, object], files: list[Path]) -> str:
@@ -80,18 +74,19 @@ class Checkpoint:
             UserError: another process is training with the same settings, code and data.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        owner = self.folder / "process.txt"
         try:
-            lock = filelock.FileLock(self.folder / "lock", blocking=False).acquire()
+            lock = filelock.FileLock(self.folder / LOCK, timeout=WAIT).acquire()
         except filelock.Timeout:
-            process = owner.read_text() if owner.exists() else "unknown"
+            owner = RunningTraining.read(self.folder)
+            process = owner.process if owner else "unknown"
             raise UserError(
                 f"process {process} is training with the same settings, code and data already (a stage continues when "
                 f"its dvc is killed). Wait for it, or stop it with `kill {process}`, which saves a checkpoint; then "
                 "repeat the command"
             ) from None
         with lock:
-            write_text(owner, str(os.getpid()))
+            RunningTraining(self.folder, os.getpid(), Path.cwd()).write()
+            self.forget_request()  # a process that was killed may have left one
             os.utime(self.folder)  # marks it as in use
             self._delete_abandoned()
             yield
@@ -146,6 +141,14 @@ class Checkpoint:
             raise UserError(f"the checkpoint could not be written: {describe_os_error(error)}{kept}") from None
         self._saved = time.monotonic()
         self._cost = self._saved - started
+
+    def finish_requested(self) -> bool:
+        """Tell whether the user asks to finish the training (tools.finish)."""
+        return (self.folder / REQUEST).exists()
+
+    def forget_request(self) -> None:
+        """Delete the request to finish, if there is one."""
+        (self.folder / REQUEST).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Delete the state: the training has ended."""

@@ -65,7 +65,7 @@ def not_finite_message(loss: float, epoch: int, step: int, params: PlannedTrain,
     return f"{what}: lower train.lr ({params.lr:g}), or let it rise more slowly: train.warmup ({params.warmup:g}){half}"
 
 
-def patience(params: PlannedTrain) -> int:
+def grace(params: PlannedTrain) -> int:
     """Epochs after which a problem is no longer normal for an early epoch: a third of all, but at least `FEWEST`.
 
     Rare classes are learned late. The other two thirds are enough to see that a warning was wrong.
@@ -131,7 +131,7 @@ def _no_learning(rows: Sequence[Row], patches: Counts, images: Counts, params: P
 
     Every loss stops falling in the end. Without the second condition, every good training would be reported.
     """
-    epochs = patience(params)
+    epochs = grace(params)
     agreement = [value for value in (cohen_kappa(patches), cohen_kappa(images)) if not math.isnan(value)]
     if len(rows) <= epochs or not agreement or max(agreement) >= SLIGHT:
         return ""
@@ -162,7 +162,7 @@ def _overfitting(rows: Sequence[Row], params: PlannedTrain) -> str:
 
 def _early(rows: Sequence[Row], params: PlannedTrain) -> bool:
     """Whether it is too early to judge the predictions; after the last epoch it never is."""
-    return len(rows) < min(patience(params), params.epochs)
+    return len(rows) < min(grace(params), params.epochs)
 
 
 def _rate(params: PlannedTrain) -> str:

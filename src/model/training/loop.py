@@ -18,7 +18,8 @@ from src.model.inference.predictor import Predictor
 from src.model.network.device import is_out_of_memory
 from src.model.training.checkpoints import catch_stop_signals
 from src.model.training.diagnostics import not_finite_message, training_warnings
-from src.model.training.schedule import learning_rate, remaining_steps, steps_of_epoch
+from src.model.training.schedule import remaining_batches
+from src.model.training.shorten import describe_shortened, shorten_between_epochs, shorten_within_epoch
 from src.model.training.state import Training
 from src.model.training.step import Images, Masks, Step, training_step
 from src.model.training.validation import epoch_measures, measure_images
@@ -98,29 +99,32 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
     dataset, workers = patches.store.dataset, training.workers
     step = training_step(training.network, training.adam, training.loss, dataset.foreground, workers)
     predictor = Predictor(training.model, training.project)
-    batches = patches.batches(remaining_steps(training.step, params), params.batch, workers.part(params.batch))
+    batches = patches.batches(remaining_batches(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), catch_stop_signals() as stop_requested:
         checkpoint = partial(save_or_stop, training, stop_requested)
         warnings = _Warnings()
-        for epoch in range(len(training.history) + 1, params.epochs + 1):
+        while (epoch := len(training.history) + 1) <= (schedule := training.schedule(params)).epochs:
             rate = train_epoch(training, step, batches, params, checkpoint)
-            images = progress(validated.indices, len(validated), f"validation {epoch}/{params.epochs}")
+            schedule = training.schedule(params)
+            images = progress(validated.indices, len(validated), f"validation {epoch}/{schedule.epochs}")
             loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), training.loss)
-            last = steps_of_epoch(epoch, params)[-1]
+            steps = schedule.steps_of_epoch(epoch)
             if not math.isfinite(loss):
-                number = len(steps_of_epoch(epoch, params))
-                raise UserError(not_finite_message(loss, epoch, number, params, "validation loss"))
-            row = {"epoch": epoch, "lr": learning_rate(last, params)}
+                raise UserError(not_finite_message(loss, epoch, len(steps), params, "validation loss"))
+            row = {"epoch": epoch, "lr": schedule.learning_rate(steps[-1])}
             trained = training.tally
             row |= epoch_measures(float(np.mean(training.losses)), trained, dataset)
             row |= {f"val_{name}": value for name, value in epoch_measures(loss, tally, dataset).items()}
             mark = " ← best" if training.finish_epoch(row) else ""
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
-            print(f"epoch {epoch}/{params.epochs}  {shown}  {rate}{mark}", flush=True)
-            found = training_warnings(training.history, trained.pooled, tally.pooled, dataset, params)
-            warnings.show(found, last=epoch == params.epochs)
-            if epoch < params.epochs:
+            print(f"epoch {epoch}/{schedule.epochs}  {shown}  {rate}{mark}", flush=True)
+            actual = params.model_copy(update={"epochs": schedule.epochs})
+            found = training_warnings(training.history, trained.pooled, tally.pooled, dataset, actual)
+            warnings.show(found, last=epoch == schedule.epochs)
+            if epoch < schedule.epochs:
+                shorten_between_epochs(training, params)
                 checkpoint()
+    training.project = describe_shortened(training.project, training.schedule(params))
     training.model.set_weights(training.best_weights)
 
 
@@ -146,23 +150,39 @@ def train_epoch(
     Raises:
         UserError: a loss is not finite.
     """
+    first, started = training.step, time.perf_counter()
     epoch = len(training.history) + 1
-    steps = steps_of_epoch(epoch, params)
+    while training.step < training.schedule(params).steps_of_epoch(epoch).stop:
+        _run_steps(training, step, batches, params, checkpoint)
+    seconds, done = time.perf_counter() - started, training.step - first
+    training.seconds += seconds
+    training.timed_steps += done
+    return f"{done * params.batch / seconds:.0f} patches/s" if done else ""
+
+
+def _run_steps(
+    training: Training,
+    step: Step,
+    batches: Iterator[tuple[Images, Masks]],
+    params: PlannedTrain,
+    checkpoint: Callable[[], None],
+) -> None:
+    """Run the steps of the current epoch, up to its end or until the schedule changes; see `train_epoch`."""
+    epoch, schedule = len(training.history) + 1, training.schedule(params)
+    steps = schedule.steps_of_epoch(epoch)
     done = training.step - steps.start
-    left = len(steps) - done
-    started = time.perf_counter()
-    for images, masks in progress(islice(batches, left), len(steps), f"epoch {epoch}/{params.epochs}", done):
-        loss, counts = step(images, masks, learning_rate(training.step, params))
+    left, title = islice(batches, len(steps) - done), f"epoch {epoch}/{schedule.epochs}"
+    for images, masks in progress(left, len(steps), title, done):
+        loss, counts = step(images, masks, schedule.learning_rate(training.step))
         if not math.isfinite(loss):
             raise UserError(not_finite_message(loss, epoch, training.step - steps.start + 1, params))
         training.step += 1
         training.losses.append(loss)
         training.tally.add(counts)
+        changed = shorten_within_epoch(training, params)
         checkpoint()
-    seconds = time.perf_counter() - started
-    training.seconds += seconds
-    training.timed_steps += left
-    return f"{left * params.batch / seconds:.0f} patches/s" if left else ""
+        if changed:
+            return
 
 
 @dataclass

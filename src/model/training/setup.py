@@ -98,7 +98,7 @@ def load_weights(model: keras.Model, plan: Plan, classes: Sequence[str]) -> list
         classes: names of the classes.
 
     Returns:
-        The paths of those weights of a pretrained encoder that are trained already.
+        The paths of the encoder's weights that come from a file; none for the plain encoder.
 
     Raises:
         UserError: the file of the weights is not what it should be.

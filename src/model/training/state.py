@@ -15,7 +15,9 @@ from src.evaluation.metrics.running_scores import RunningScores
 from src.model.network.device import Arithmetic
 from src.model.training.adam import Adam
 from src.model.training.checkpoints import Checkpoint
+from src.model.training.schedule import Schedule
 from src.model.training.workers import Workers
+from src.params import PlannedTrain
 from src.plan.class_weights import LossWeights
 
 Row = dict[str, float]
@@ -37,6 +39,8 @@ class Training:
         checkpoint: where the state is saved.
         loss: weights of the loss.
         step: steps that are done, in all epochs.
+        shortened_after: steps after which the training was shortened; 0: it was not.
+        shortened_by: train.finish_after, train.patience or tools.finish; empty if it was not shortened.
         losses: of the steps of the current epoch.
         history: a row with the columns `HISTORY` for each finished epoch.
         best_weights: of the model after the best epoch.
@@ -54,6 +58,8 @@ class Training:
     checkpoint: Checkpoint
     loss: LossWeights
     step: int = 0
+    shortened_after: int = 0
+    shortened_by: str = ""
     losses: list[float] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     best_weights: list[NDArray[np.generic]] = field(default_factory=list)
@@ -63,6 +69,10 @@ class Training:
 
     def __post_init__(self) -> None:
         self.tally = RunningScores(len(self.project.classes))
+
+    def schedule(self, params: PlannedTrain) -> Schedule:
+        """Return the schedule, given the settings of the training."""
+        return Schedule(params, self.shortened_after)
 
     @property
     def best(self) -> Row:
@@ -82,6 +92,8 @@ class Training:
         """The state as an .npz file; the history is JSON in one of its arrays."""
         arrays: dict[str, NDArray[np.generic]] = {
             "step": np.array(self.step),
+            "shortened_after": np.array(self.shortened_after),
+            "shortened_by": np.array(self.shortened_by),
             "losses": np.array(self.losses),
             "pooled": self.tally.pooled,
             "sums": self.tally.sums,
@@ -97,6 +109,7 @@ class Training:
         """Return to the state in which `to_bytes` made this content, bit for bit."""
         arrays = np.load(io.BytesIO(content), allow_pickle=False)
         self.step, self.losses = int(arrays["step"]), arrays["losses"].tolist()
+        self.shortened_after, self.shortened_by = int(arrays["shortened_after"]), str(arrays["shortened_by"])
         self.tally.pooled, self.tally.sums = arrays["pooled"], arrays["sums"]
         self.history = json.loads(str(arrays["history"]))
         for index, variable in enumerate(self._variables()):
@@ -106,6 +119,7 @@ class Training:
     def metrics(self, images: Mapping[str, int]) -> dict[str, object]:
         """The content of metrics/train.json; images: subset → how many images it has."""
         best = self.best
+        shortened = {"shortened_after": self.shortened_after, "shortened_by": self.shortened_by}
         return {
             "best_epoch": int(best["epoch"]),
             "epochs": len(self.history),
@@ -115,6 +129,7 @@ class Training:
             "parameters": int(self.model.count_params()),
             "precision": self.arithmetic.precision,
             "replicas": self.workers.replicas,
+            **(shortened if self.shortened_after else {}),
         }
 
     def _variables(self) -> list[tf.Variable]:

@@ -21,7 +21,8 @@ WARMUP, WARMUP_STEPS = 0.05, 50  # share of the steps, and steps; the larger one
 def class_weights(facts: Facts) -> tuple[str, str]:
     """Choose train.loss.class_weights: by the root of the shares if there are two or more rare classes.
 
-    A single one is in many of the patches already, by data.oversample_rare; class weights then changed nothing.
+    A single one is in many of the patches already, by data.oversample_rare; with that, class weights changed the Dice
+    of Blue Marble by less than the noise of seeds (benchmarks/recipe.md).
 
     Args:
         facts: The facts of the training.

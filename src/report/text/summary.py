@@ -76,9 +76,12 @@ def training_sentence(train: Scores, precision: bool = False) -> str:
     """
     images = train["images"]
     computed = f" in {train.get('precision', 'float32')}" if precision else ""
+    after, by = train.get("shortened_after"), train.get("shortened_by")
+    shortened = f" The training was shortened after step {after:,} by {by}." if after else ""
     return (
         f"U-Net with {train['parameters']:,} parameters, trained{computed} on {images['train']} images and validated "
         f"on {images['validation']}; the weights of epoch {train['best_epoch']} of {train['epochs']} were kept."
+        f"{shortened}"
     )
 
 

@@ -14,8 +14,11 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from src.errors import UserError
+from src.files import read_json
 from src.reproduction.history.lock import LOCK, STALE, Lock, read_lock
 from src.reproduction.verify.copy import CACHE
+
+TRAIN = "metrics/train.json"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,25 @@ def check_revision(project: Path, committed: Sequence[str]) -> tuple[list[str], 
         return [stage.name for stage in pipeline], list(dict.fromkeys(problems))
     except DvcException as error:
         raise UserError(f"DVC cannot read the revision: {error}") from None
+
+
+def shortened_by_request(project: Path) -> list[str]:
+    """State that tools.finish shortened the training, if so: running the stage again would train longer.
+
+    Args:
+        project: The copy of the revision.
+
+    Returns:
+        What is wrong, in words; empty if nothing is.
+    """
+    try:
+        train = read_json(project / TRAIN)
+    except (OSError, ValueError):
+        return []
+    if not isinstance(train, dict) or train.get("shortened_by") != "tools.finish":
+        return []
+    remedy = f"set train.finish_after: {train.get('shortened_after')}, which gives the same weights; dvc repro, commit"
+    return [f"{TRAIN}: tools.finish shortened the training, so its parameters alone do not repeat it → {remedy}"]
 
 
 def _fetch(repo: Repo, pipeline: Sequence[PipelineStage]) -> list[MissingData]:

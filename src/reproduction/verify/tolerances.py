@@ -44,7 +44,7 @@ RULES = (  # the first that matches applies
     # A random forest on the processor: not affected by training, at most by a rounding error.
     ToleranceRule(r"baseline\..+", 0.001),
     # Close decisions, and values that the device determines.
-    ToleranceRule(r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas", None),
+    ToleranceRule(r"(.+\.)?decisions\..+|(.+\.)?\w+_undecided|best_epoch|precision|replicas|shortened_.+", None),
     # Numbers of images that hold the class in truth or prediction: a single false pixel changes them.
     ToleranceRule(r"classes\..+\.(images|groups)", None),
     # A few pixels change these a lot; Dice, IoU and surface Dice, which are judged, weigh such pixels.
