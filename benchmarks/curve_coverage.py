@@ -15,7 +15,7 @@ from src.learning_curve.curve import Curve, Point
 from src.learning_curve.estimate import Range, estimate, predict
 from tools import parser, run
 
-SHARES = ((0.25, 0.5, 1.0), (0.125, 0.25, 0.5, 1.0), (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0))
+SHARES = ((0.25, 0.5, 1.0), (0.125, 0.25, 0.5, 1.0), (0.0625, 0.125, 0.25, 0.5, 1.0))
 ALIKE, HARD, APART = 0.08, 0.06, 0.02  # standard deviations: of groups, of images, of an image between fractions
 IMAGES = 3  # of a group
 
@@ -56,8 +56,8 @@ LAWS = (
     Law(0.2, 0.2, 0.0),
     Law(0.1, 0.5, 0.1),
     Law(0.1, 0.3, 0.2),
-    Law(0.05, 1.0, 0.2),
-    Law(0.03, 1.5, 0.2),
+    Law(0.02, 1.0, 0.2),
+    Law(0.005, 1.5, 0.2),
     Law(0.2, 0.05, 0.1),
     Law(0.0, 0.5, 0.3),
     Law(0.1, 0.5, 0.1, groups=6),

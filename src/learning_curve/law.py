@@ -3,7 +3,7 @@
 The form is the usual one (Hestness et al. 2017, https://arxiv.org/abs/1712.00409; Figueroa et al. 2012,
 https://doi.org/10.1186/1472-6947-12-8). Its three parameters leave three points no residual, and its exponent and limit
 are hardly told apart by more. But for a given exponent the rest is linear, and a doubling of n depends little on it: it
-brings 2^-exponent of what the last doubling brought. So the limit is fitted, and every exponent between 0.05, almost a
+brings 2^-exponent of what the last doubling brought. So the limit is fitted, and every exponent between 0.03, almost a
 logarithm, and 2 takes part, weighted by its likelihood. One form with one best exponent would be too sure of itself
 (Mahmood et al. 2022, https://arxiv.org/abs/2207.01725).
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-EXPONENTS = np.geomspace(0.05, 2.0, 60)  # a priori each is as likely as the others: even on a logarithmic scale
+EXPONENTS = np.geomspace(0.03, 2.0, 120)  # a priori each is as likely as the others: even on a logarithmic scale
 
 
 @dataclass(frozen=True)
