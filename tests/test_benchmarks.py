@@ -20,6 +20,7 @@ import pytest
 
 from benchmarks import outlines, regret
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
+from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
@@ -35,7 +36,9 @@ TINY = Setting(filters=2, depth=1, side=32, batch=1, steps=1)
 FEWEST = "train.steps=2 train.epochs=1 train.batch=2 model.filters=2 model.depth=1 data.crop=32 data.resize=32"
 SMALLEST = {  # arguments of each that make it fast
     "coverage": "--sets 3",
+    "curve_coverage": "--sets 1",
     "depthwise": "--side 32 --batch 1 --rounds 2",
+    "learning_curve": f"--sets outlines --steps 2 --seeds 0 --settings {FEWEST}",
     "large": "--side 600",
     "memory": "--rows 1",
     "peer": f"--peer {ROOT}/tests/blank_peer.py --sets outlines --minutes 0.05 --settings {FEWEST}",
@@ -200,6 +203,18 @@ def test_coverage_tells_every_population():
     assert lines[3].split() == ["groups", *map(str, SIZES), *map(str, SIZES)]
     assert [line[:40].strip() for line in lines[4:]] == [population.name for population in POPULATIONS]
     assert all(len(line[40:].split("/")) == 1 + 2 * len(SIZES) for line in lines[4:])
+
+
+def test_curve_coverage_tells_every_law():
+    lines = ran("curve_coverage").splitlines()
+    assert len(lines) == 4 + len(LAWS) and all(len(line.split(" / ")) == 4 for line in lines[4:])
+
+
+@pytest.mark.slow
+def test_learning_curve_predicts_the_last_point_from_the_others():
+    lines = [line.split(" | ") for line in ran("learning_curve").splitlines()]
+    assert [line[0] for line in lines[:5]] == ["outlines"] * 5 and len(lines) == 6
+    assert [line[2] for line in lines[:4]] == ["2 steps"] * 4 and "predicted" in lines[4][1]
 
 
 def test_coverage_counts_what_holds_the_truth():

@@ -230,6 +230,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "encoder": ("--list", None),  # without weights to read
     "export": ("--format onnx", "exports/unet.onnx"),
     "figures": ("", "plots/figures/overlay.png"),
+    "learning_curve": ("--steps 2 --seeds 0", "plots/learning_curve.csv"),
     "plan": ("--minutes 0.01", "params.yaml"),
     "plots_page": ("", ".dvc/plots/page.html"),
     "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
