@@ -48,7 +48,8 @@ def test_a_search_takes_at_most_a_quarter_of_the_time(tmp_path, minutes, step, s
 def test_all_candidates_of_a_round_train_for_the_same_time_and_half_of_them_go_on(tmp_path):
     space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
     slow = lambda plan: 0.05 if plan.data.resize else 0.1  # noqa: E731
-    device = Device(space, learning(lambda settings: 0.4 + 0.02 * len(settings)), slow)
+    best = learning(lambda settings: 0.4 + 0.02 * len(settings) + 0.1 * (settings.get("data.resize") == 160))
+    device = Device(space, best, slow)
     result = search_on(device, tmp_path / "journal.json", 40)
     given = {}
     for record in json.loads((tmp_path / "journal.json").read_text())["measurements"]:
@@ -84,6 +85,19 @@ def test_of_candidates_that_cannot_be_told_apart_the_cheaper_one_wins(tmp_path):
     result = search_on(device, tmp_path / "journal.json")
     assert result.chosen in [RULES.changed("model.encoder", name) for name in (LITE0, "vgg16")]
     assert result.tied and result.cost.image == 0.01
+
+
+def test_finalists_that_cannot_be_told_apart_are_trained_longer(tmp_path):
+    """The encoder is better from 300 steps on; the trainings of the last round have fewer."""
+
+    def dice(settings, steps):
+        return 0.5 + 0.1 * (settings == {"model.encoder": LITE0} and steps >= 300) - 0.2 * ("data.resize" in settings)
+
+    space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
+    device = Device(space, dice, lambda plan: 0.1)
+    result = search_on(device, tmp_path / "journal.json", 20)
+    assert dict(result.chosen.settings) == {"model.encoder": LITE0} and not result.tied
+    assert sum(steps >= 300 for _, steps in device.trained) == 2
 
 
 @pytest.mark.parametrize(("late", "chosen"), [(0.7, True), (0.62, False)])

@@ -86,16 +86,17 @@ def overtakes(leader: Sequence[Trial], other: Sequence[Trial], horizon: float) -
     """Tell whether a candidate that is behind will probably be ahead at the end of the training proper.
 
     Small images and trained encoders lead early and not always late. The gap between two candidates is continued in
-    the logarithm of time, if it has become smaller in each of at least `FEWEST_POINTS` trainings. The step of the trend
-    is the smallest that was seen, and it is continued over at most `FURTHEST` doublings.
+    the logarithm of time, if it has become smaller in each of at least `FEWEST_POINTS` trainings. The slope of the
+    trend is the smallest that was seen, and it is continued over at most `FURTHEST` doublings.
 
     Args:
-        leader: Trials of the leader, each twice as long as the one before.
+        leader: Trials of the leader, each longer than the one before.
         other: Trials of the other candidate, of the same lengths.
         horizon: Seconds of the training proper.
     """
     gaps = [ahead.dice - behind.dice for ahead, behind in zip(leader, other, strict=True)]
-    closed = [before - after for before, after in pairwise(gaps)]
+    doubled = [math.log2(after.given / before.given) for before, after in pairwise(leader)]
+    closed = [(before - after) / times for (before, after), times in zip(pairwise(gaps), doubled, strict=True)]
     if len(gaps) < FEWEST_POINTS or min(closed) <= 0:
         return False
     doublings = min(math.log2(max(horizon / leader[-1].given, 1)), FURTHEST)

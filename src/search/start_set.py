@@ -13,6 +13,7 @@ from src.search.result import BEHIND, LATE, NO_TIME, TIED, WITHIN
 MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
 SHARE = 0.65  # of the search, if there is time for more
+LONGER = 1.5  # factor by which trainings must become longer, so that they can tell more
 ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
 
 
@@ -85,16 +86,21 @@ class StartSet:
 
     def _halve(self, contenders: list[Candidate]) -> None:
         """Train in rounds, drop the worse half after each, and choose among the last ones."""
-        contest, seconds = self.contest, self._first_round(contenders)
+        seconds = self._first_round(contenders)
         for number in rounds(len(contenders)):
             contenders = self._promoted(contenders, number)
-            contest.measured.trainer.keep(contenders)
-            trials = [contest.train(candidate, seconds) for candidate in contenders]
-            contenders = [trial.candidate for trial in sorted(filter(None, trials), key=lambda trial: -trial.dice)]
-            if not contenders:
-                raise UserError(list(contest.measured.refused.values())[-1])
+            self.contest.measured.trainer.keep(contenders)
+            contenders = self._trained(contenders, seconds)
             seconds *= 2
         self._choose(contenders)
+
+    def _trained(self, contenders: list[Candidate], seconds: float) -> list[Candidate]:
+        """Train candidates, and sort those that the device can carry by their Dice."""
+        trials = [self.contest.train(candidate, seconds) for candidate in contenders]
+        ranked = [trial.candidate for trial in sorted(filter(None, trials), key=lambda trial: -trial.dice)]
+        if not ranked:
+            raise UserError(list(self.contest.measured.refused.values())[-1])
+        return ranked
 
     def _promoted(self, ranked: list[Candidate], number: int) -> list[Candidate]:
         """The first candidates; what the rules choose stays among them until it is worse beyond noise."""
@@ -110,21 +116,39 @@ class StartSet:
         return kept
 
     def _choose(self, finalists: list[Candidate]) -> None:
-        """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest."""
-        contest, trials = self.contest, self.contest.measured.trials
-        best, late = finalists[0], list[Candidate]()
+        """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest.
+
+        While they cannot be told apart, they are trained longer if there is time. What follows changes rates and flips,
+        which matter less than encoders and sizes.
+        """
+        contest = self.contest
+        while len(tied := self._tied(finalists)) > 1 and (seconds := self._longer(tied)):
+            finalists = self._trained(tied, seconds)
+        contest.leader = tied[0] if len(tied) == 1 else self._cheapest(tied)
+        contest.tied = [candidate for candidate in tied if candidate != contest.leader]
+        for candidate in finalists:
+            if candidate != contest.leader:
+                ahead = contest.last(candidate).dice > contest.last(contest.leader).dice
+                words = TIED if candidate in tied else LATE if ahead else BEHIND
+                contest.compared(contest.last(candidate), contest.last(contest.leader), words)
+
+    def _tied(self, finalists: list[Candidate]) -> list[Candidate]:
+        """The finalist that will probably be the best one, and those that cannot be told apart from it."""
+        contest, trials, late = self.contest, self.contest.measured.trials, list[Candidate]()
+        best = finalists[0]
         for other in finalists[1:]:
             if overtakes(trials[best], trials[other], contest.budget.training):
                 late.append(best)
                 best = other
-        tied = [each for each in finalists if each not in late]
-        tied = [each for each in tied if each == best or not told_apart(trials[best], trials[each], contest.groups)]
-        contest.leader = best if len(tied) == 1 else self._cheapest(tied)
-        contest.tied = [candidate for candidate in tied if candidate != contest.leader]
-        for candidate in finalists:
-            if candidate != contest.leader:
-                words = LATE if candidate in late else TIED if candidate in tied else BEHIND
-                contest.compared(contest.last(candidate), contest.last(contest.leader), words)
+        others = [each for each in finalists if each not in late and each != best]
+        return [best, *(each for each in others if not told_apart(trials[best], trials[each], contest.groups))]
+
+    def _longer(self, tied: Sequence[Candidate]) -> float | None:
+        """Seconds of longer trainings, at most twice those of the last ones; None if there is too little time."""
+        contest, last = self.contest, self.contest.last(tied[0]).given
+        scoring = sum(contest.images * contest.measured.latest(candidate).image for candidate in tied)
+        seconds = min(2 * last, (contest.left - scoring) / len(tied))
+        return seconds if seconds >= LONGER * last else None
 
     def _cheapest(self, tied: list[Candidate]) -> Candidate:
         if RULES in tied:
