@@ -51,7 +51,7 @@ def curve_of(project: Path, arguments: argparse.Namespace) -> "Curve":
     from src import params
     from src.data.store.store import Store
     from src.learning_curve.images import read_images
-    from src.model.learning_curve.run_trainings import Task, measure_cost, run_trainings, trainings_folder
+    from src.model.learning_curve.run_trainings import Task, kept_folder, measure_cost, run_trainings
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
     from stages import PREPARED, SPLITS
@@ -61,7 +61,7 @@ def curve_of(project: Path, arguments: argparse.Namespace) -> "Curve":
     facts = Facts.of(images.trained, images.validated, read.train.initial)
     plan = plan_training(facts, read.data, read.augment, read.model, read.train)
     steps = arguments.steps or plan.train.steps
-    task = Task(read, plan, images.fractions, images.validated, steps, trainings_folder(ROOT), compare_longer=False)
+    task = Task(read, plan, images.fractions, images.validated, steps, kept_folder(ROOT), compare_longer=False)
     cost = measure_cost(task)
     return run_trainings(task.fitted_to(arguments.minutes, cost) if arguments.minutes else task, cost)
 

@@ -80,10 +80,10 @@ def measured(arguments: argparse.Namespace, read: "Params", plan: "Plan", images
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.learning_curve.run_trainings import Task, measure_cost, run_trainings, trainings_folder
+    from src.model.learning_curve.run_trainings import Task, kept_folder, measure_cost, run_trainings
 
     steps = arguments.steps or plan.train.steps
-    task = Task(read, plan, images.fractions, images.validated, steps, trainings_folder(Path.cwd()))
+    task = Task(read, plan, images.fractions, images.validated, steps, kept_folder(Path.cwd()))
     cost = measure_cost(task)
     if arguments.minutes:
         task = task.fitted_to(arguments.minutes, cost)

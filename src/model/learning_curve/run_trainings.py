@@ -1,6 +1,8 @@
 """Train on nested fractions of the training images. A finished training is kept, so an interrupted run goes on."""
 
 import gc
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +21,7 @@ from src.evaluation.metrics.confusion import Scores
 from src.learning_curve.curve import Curve, Point, counted_classes
 from src.learning_curve.fractions import Fraction
 from src.model.search.trainer import DeviceTrainer
-from src.model.training.checkpoints import ABANDONED, checkpoint_key, checkpoints_folder
+from src.model.training.checkpoints import ABANDONED, checkpoint_key
 from src.params import Params
 from src.plan.plan import Plan
 from src.progress import TimeProgress
@@ -28,6 +30,7 @@ from src.search.journal import Journal, Measurement, delete_abandoned
 from src.search.measured import scores_from_json, scores_to_json
 from src.search.space import Space
 from src.search.trial import Cost, NotPossible
+from src.trainings import trainings_folder
 
 Found = TypeVar("Found")
 TITLE = "learning curve"
@@ -114,9 +117,9 @@ class Run:
         return f"{len(self.fraction.images)} images, seed {self.seed}, {self.steps} steps"
 
 
-def trainings_folder(root: Path) -> Path:
+def kept_folder(root: Path) -> Path:
     """The folder of finished trainings of the repository at `root`."""
-    return checkpoints_folder(root).parent / "learning-curve"
+    return trainings_folder(root).parent / "learning-curve"
 
 
 def measure_cost(task: Task) -> Cost:
@@ -129,8 +132,7 @@ def measure_cost(task: Task) -> Cost:
         UserError: The device cannot carry the training.
     """
     seed, fractions = next(iter(task.fractions.items()))
-    path = task.folder / f"{_key(task, seed, fractions[-1], 0)}.json"
-    found = Journal(path, time.monotonic()).measure(
+    found = Journal(_keys(task)(seed, fractions[-1], 0), time.monotonic()).measure(
         {"cost": seed}, lambda: vars(_possible(lambda: _trainer(task, seed, fractions[-1], _nothing).prepare(RULES)))
     )
     return Cost(**found)
@@ -164,7 +166,6 @@ def _network(run: Run) -> tuple[int, float]:
 
 def _scores(task: Task, runs: Sequence[Run], shown: TimeProgress) -> Iterator[Scores]:
     """The scores of trainings of one network."""
-    gc.collect()  # frees the network before
     trainer = _trainer(task, runs[0].seed, runs[0].fraction, shown.tick)
     for run in runs:
         journal = Journal(run.journal, time.monotonic())
@@ -193,14 +194,16 @@ def _curve(task: Task, runs: Sequence[Run], scores: Sequence[Scores]) -> Curve:
 
 
 def _runs(task: Task) -> Iterator[Run]:
+    file = _keys(task)
     for seed, fractions in task.fractions.items():
         lengths = [(fraction, task.steps) for fraction in fractions]
         lengths += [(fractions[-1], LONGER * task.steps)] * task.compare_longer
         for fraction, steps in lengths:
-            yield Run(seed, fraction, steps, task.folder / f"{_key(task, seed, fraction, steps)}.json")
+            yield Run(seed, fraction, steps, file(seed, fraction, steps))
 
 
 def _train(trainer: DeviceTrainer, run: Run, task: Task) -> Measurement:
+    gc.collect()  # frees the network before
     trial = _possible(lambda: trainer.train(RULES, math.inf, run.steps, len(task.validated)))
     if trial.scores is None:
         share, lr = run.fraction.share, task.plan.train.lr
@@ -222,22 +225,29 @@ def _possible(work: Callable[[], Found]) -> Found:
         raise UserError(str(error)) from None
 
 
-def _key(task: Task, seed: int, fraction: Fraction, steps: int) -> str:
-    """Hash everything that the scores of a training depend on.
+def _keys(task: Task) -> Callable[[int, Fraction, int], Path]:
+    """Name the file of each training by a hash of everything that its scores depend on.
 
     The index of the store stands for its pixels, of which it holds means, class counts and thumbnails.
+
+    Returns:
+        A function (seed, fraction, steps) → the file.
     """
     initial = task.params.train.initial
     started = Path(initial) if initial != "none" else task.params.model.weights_file
-    devices = [device.device_type for device in tf.config.list_physical_devices()]
-    settings = {
+    shared = {
         "params": task.params.model_dump(exclude={"evaluate", "report", "split", "seed"}),
         "plan": task.plan.numbers,
-        "images": [list(fraction.images.indices), list(task.validated.indices)],
-        "run": [seed, steps, devices],
+        "validated": list(task.validated.indices),
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
-    store = fraction.images.store
-    return checkpoint_key(settings, [store.folder / INDEX, *([started] if started else [])])
+    key = checkpoint_key(shared, [task.validated.store.folder / INDEX, *([started] if started else [])])
+
+    def file(seed: int, fraction: Fraction, steps: int) -> Path:
+        own = json.dumps([key, list(fraction.images.indices), seed, steps])
+        return task.folder / f"{hashlib.sha256(own.encode()).hexdigest()[:32]}.json"
+
+    return file
 
 
 def _nothing() -> None:
