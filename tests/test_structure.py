@@ -23,7 +23,7 @@ COMMON = {
 }  # of src itself, shared by the packages
 BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
-    "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm"},
+    "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm", "filelock"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
@@ -35,7 +35,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
-    | {"src.learning_curve", "filelock"}
+    | {"src.learning_curve", "src.trainings", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
