@@ -63,10 +63,12 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
         planned: train.steps of the plan.
     """
     exponent, spread = found.exponent, found.spread
-    low, high = exponent.bounds or (exponent.value, exponent.value)
+    powers = f"{exponent.value:.2f}"
+    if exponent.bounds:
+        powers += f" ({exponent.bounds[0]:.2f} to {exponent.bounds[1]:.2f})"
     lines = [SCORED.format(images=len(curve.groups))]
     lines.append(
-        f"Fit: Dice(n) = limit - loss · n^-b, b {exponent.value:.2f} ({low:.2f} to {high:.2f}). The intervals contain "
+        f"Fit: Dice(n) = limit - loss · n^-b, b {powers}. The intervals contain "
         f"the choice of validation groups, seeds and draws (standard deviation {spread.deviation:.4f}), and of b."
     )
     if not found.grew:
