@@ -11,7 +11,6 @@ from src.evaluation.statistics import bootstrap
 from src.evaluation.statistics.bootstrap import (
     difference_interval,
     mean_interval,
-    resampled_means,
     standard_error,
     standard_error_of_difference,
 )
@@ -104,16 +103,6 @@ def test_difference_interval_equals_slow_loops(seed):
     assert standard_error_of_difference(first, second, group) == pytest.approx(
         loops([first, second], group, [1] * 7)[1]
     )
-
-
-def test_joint_resamples_draw_the_same_groups_for_all_tables(monkeypatch):
-    first, group = table(1)
-    second = np.random.default_rng(0).permutation(first) ** 2
-    weights = np.random.default_rng(3).multinomial(7, [1 / 7] * 7, size=50).tolist()
-    expected = [[loops([one], group, drawn)[0] for one in (first, second, first)] for drawn in weights]
-    np.testing.assert_allclose(resampled_means([first, second, first], group, 50, seed=3), expected)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 20)  # a few resamples at a time
-    np.testing.assert_allclose(resampled_means([second], group, 50, seed=3)[:, 0], np.array(expected)[:, 1])
 
 
 def test_the_interval_of_many_groups_is_students():

@@ -10,6 +10,7 @@ from src.errors import UserError
 from src.evaluation.comparison import comparison
 from src.evaluation.comparison.comparison import TWO_MODELS, compare
 from src.evaluation.comparison.limits import check_gates, read_gates, stop_on_failed
+from src.evaluation.comparison.ranking import LOWER
 from src.evaluation.comparison.verdict import BETTER, EQUAL, SAME
 from src.files import write_csv, write_yaml
 from src.report.text.comparison import code, comparison_markdown, comparison_text, printable
@@ -143,6 +144,10 @@ def test_the_command_on_two_folders(tmp_path):
         (["a,b", "c"], "are compared by --seeds"),
         (["a", "b", "--method", "x"], "no method 'x'"),
         (["a", "b", "--seeds"], "A must be two or more runs"),
+        (["a", "--all"], "--all ranks all experiments: give no names"),
+        (["--all", "--gate", "dice.mean=1"], "no --gate"),
+        (["a", "b", "--by", "dice.mean"], "--by chooses the score of --all"),
+        ([], "name two runs, A and B, or give --all"),
     ],
 )
 def test_compare_refuses_wrong_arguments(tmp_path, monkeypatch, given, words):
@@ -196,6 +201,11 @@ def test_revisions_experiments_and_the_workspace_are_compared(tmp_path, monkeypa
     assert (
         compare(*read_runs(["f2", "."], FILES))["dice"]["mean"]["verdict"] == EQUAL
     )  # the last one lies in the workspace
+    main(arguments().parse_args(["--all", "--json", "all.json", "--markdown", "all.md"]))
+    text, ranked = capsys.readouterr().out, json.loads((tmp_path / "all.json").read_text())
+    assert set(list(ranked["ranking"])[:2]) == {"f1", "f2"} and ranked["ranking"]["s1"]["verdict"] == LOWER
+    assert "cannot be read here" in ranked["left_out"]["HEAD"] and ranked["left_out"]["."].endswith("scores of f2")
+    assert LOWER in text and "f1" in (tmp_path / "all.md").read_text()
     runs, without = with_other_seeds("s2", FILES)
     assert [run.name for run in runs] == ["s2", "s1"] and without == ["HEAD"]
     with pytest.raises(UserError, match=r"no scores .*\n  nope: unknown Git revision 'nope'\n  HEAD: "):

@@ -13,14 +13,16 @@ from benchmarks.learning_curve import verdict
 from src.data.splits.divide import split
 from src.data.store.subsets import Subset, write_splits
 from src.errors import UserError
+from src.evaluation.statistics.bootstrap import group_sums
 from src.learning_curve.curve import COLUMNS, Curve, Point, counted_classes
 from src.learning_curve.estimate import Range, estimate, predict
 from src.learning_curve.fractions import nested_fractions
 from src.learning_curve.images import read_images
 from src.learning_curve.law import EXPONENTS, draw_laws
-from src.learning_curve.noise import ASSUMED, Spread
+from src.learning_curve.noise import ASSUMED, Spread, resampled_means
 from src.report.learning_curve.chart import draw_learning_curve
 from src.report.learning_curve.text import answer, curve_text
+from tests.test_bootstrap import loops, table
 from tests.test_splits import grouped_store
 
 SHARES = (0.25, 0.5, 1.0)
@@ -127,6 +129,15 @@ def test_the_noise_of_seeds_is_pooled_over_points_and_assumed_for_one():
     assert Spread.of(curve_of(Law(0.1, 0.5, 0.1, seeds=1))) == Spread(ASSUMED, 0)
     drawn = Spread(0.01, 6).draw(100_000, 1, 4, np.random.default_rng(0))
     assert drawn.std() == pytest.approx(0.005 * np.sqrt(6 / 4), rel=0.03)  # Student's t of 6 degrees of freedom
+
+
+def test_joint_resamples_draw_the_same_groups_for_all_tables():
+    first, group = table(1)
+    second = np.random.default_rng(0).permutation(first) ** 2
+    weights = np.random.default_rng(3).multinomial(7, [1 / 7] * 7, size=50).tolist()
+    expected = [[loops([one], group, drawn)[0] for one in (first, second, first)] for drawn in weights]
+    tables = group_sums([first, second, first], group, [1.0] * 3)
+    np.testing.assert_allclose(resampled_means(tables, 50, seed=3), expected)
 
 
 def test_more_noise_and_fewer_groups_make_wider_intervals():

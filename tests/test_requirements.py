@@ -1,4 +1,4 @@
-"""Requirements beside requirements.txt: those for GPUs have the same versions, those for encoders nothing heavy."""
+"""Requirements beside requirements.txt: the same versions for GPUs and sweeps, nothing heavy for encoders."""
 
 from src.pretrained.sources import REQUIREMENTS, SOURCES
 from tests.closure import ROOT
@@ -27,3 +27,13 @@ def test_pretrained_weights_are_one_optional_package_that_the_tests_have_too():
     assert package in lines("tests/requirements.txt") and package not in lines("requirements.txt")
     name = SOURCES["efficientnet_lite0"].place
     assert package.startswith(f"{name}==") and REQUIREMENTS == "requirements-encoders.txt"
+
+
+def test_a_sweep_adds_only_optuna_and_what_it_needs_in_the_versions_of_the_tests():
+    def pinned(name: str) -> set[str]:
+        return {line.partition(" ;")[0] for line in lines(name)}
+
+    optional, plain = pinned("requirements-sweep.txt"), pinned("requirements.txt")
+    assert optional <= plain | pinned("tests/requirements.txt")
+    more = {line.partition("==")[0] for line in optional - plain}
+    assert "optuna" in more and more <= {"optuna", "alembic", "colorlog", "mako", "sqlalchemy"}

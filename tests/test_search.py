@@ -9,7 +9,8 @@ from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.contest import FEWEST_STEPS
 from src.search.outcome import table
-from src.search.result import BEHIND, CHOSEN, LATE, NO_TIME, SLOW, TIED, WITHIN
+from src.search.result import BEHIND, CHOSEN, LATE, NO_TIME, SHORT, SLOW, TIED, WITHIN
+from src.search.start_set import JUDGED
 from tests.searching import Device, NotPossible, search_on, space_of
 from tests.test_plan import facts
 
@@ -88,16 +89,59 @@ def test_of_candidates_that_cannot_be_told_apart_the_cheaper_one_wins(tmp_path):
 
 
 def test_finalists_that_cannot_be_told_apart_are_trained_longer(tmp_path):
-    """The encoder is better from 300 steps on; the trainings of the last round have fewer."""
+    """The encoder is better from 3000 steps on; the trainings of the last round have fewer."""
 
     def dice(settings, steps):
-        return 0.5 + 0.1 * (settings == {"model.encoder": LITE0} and steps >= 300) - 0.2 * ("data.resize" in settings)
+        return 0.5 + 0.1 * (settings == {"model.encoder": LITE0} and steps >= 3000) - 0.2 * ("data.resize" in settings)
 
     space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
-    device = Device(space, dice, lambda plan: 0.1)
+    device = Device(space, dice, lambda plan: 0.01)
     result = search_on(device, tmp_path / "journal.json", 20)
     assert dict(result.chosen.settings) == {"model.encoder": LITE0} and not result.tied
-    assert sum(steps >= 300 for _, steps in device.trained) == 2
+    assert sum(steps >= 3000 for _, steps in device.trained) == 2
+
+
+ENCODERS = ["data.resize", "model.encoder"]  # searched
+
+
+def plain_is_better(settings, steps):
+    return 0.5 - 0.2 * ("model.encoder" in settings) - 0.2 * ("data.resize" in settings)
+
+
+def test_a_short_search_compares_trained_encoders_only_with_each_other(tmp_path):
+    device = Device(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.3)
+    result = search_on(device, tmp_path / "journal.json", 20)
+    assert dict(result.chosen.settings) == {"model.encoder": LITE0}
+    assert all("model.encoder" in dict(candidate.settings) for candidate, _ in device.trained)
+    verdicts = {row.candidate: row.verdict for row in result.rows}
+    assert verdicts[RULES] == SHORT
+
+
+def test_a_long_search_finds_that_the_plain_encoder_is_better(tmp_path):
+    device = Device(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.3)
+    result = search_on(device, tmp_path / "journal.json", 240)
+    assert result.chosen == RULES
+    assert max(steps for candidate, steps in device.trained if candidate != RULES) >= JUDGED
+
+
+def test_a_trained_encoder_that_had_too_few_steps_to_be_judged_is_preferred(tmp_path):
+    """With this time, the comparison starts, but the last round turns out to be too short."""
+    device = Device(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.3)
+    result = search_on(device, tmp_path / "journal.json", 40)
+    assert dict(result.chosen.settings) == {"model.encoder": LITE0}
+    assert {candidate for candidate, _ in device.trained} > {RULES}
+    assert {row.candidate: row.verdict for row in result.rows}[RULES] in (LATE, BEHIND, WITHIN)
+
+
+def test_other_rates_and_flips_are_tried_with_equal_steps_even_if_the_device_is_busy(tmp_path):
+    class Busy(Device):
+        def train(self, candidate, given, steps, images):
+            trial = super().train(candidate, given, steps, images)
+            return type(trial)(**{**vars(trial), "step": trial.step * (1 + 0.1 * (len(self.trained) % 3))})
+
+    device = Busy(space_of(searched=["train.lr", "augment.flip"]), learning(lambda settings: 0.5))
+    search_on(device, tmp_path / "journal.json")
+    assert len(device.trained) >= 4 and len({steps for _, steps in device.trained}) == 1
 
 
 @pytest.mark.parametrize(("late", "chosen"), [(0.7, True), (0.62, False)])
@@ -105,11 +149,11 @@ def test_a_slow_starter_that_will_probably_be_ahead_is_preferred(tmp_path, late,
     """It is behind in all rounds, and the gap becomes smaller in each. Only with the higher value is that enough."""
 
     def dice(settings, steps):
-        slow = late - 2 / steps**0.5 if settings == {"data.resize": 160} else 0.2
+        slow = late - 2 / (steps / 5) ** 0.5 if settings == {"data.resize": 160} else 0.2
         return slow if settings else 0.65
 
     space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
-    result = search_on(Device(space, dice, lambda plan: 0.1), tmp_path / "journal.json", 60)
+    result = search_on(Device(space, dice, lambda plan: 0.02), tmp_path / "journal.json", 60)
     rows = {row.candidate: row for row in result.rows}
     slow = RULES.changed("data.resize", 160)
     assert (result.chosen == slow) == chosen and rows[slow].trial.dice < rows[RULES].trial.dice
@@ -220,7 +264,7 @@ def test_nothing_is_built_when_the_time_is_used_up(tmp_path):
 
 def test_a_search_with_little_time_tries_the_first_candidates_only(tmp_path):
     space = space_of(encoders=[LITE0], searched=["data.resize", "model.encoder"])
-    device = Device(space, learning(lambda settings: 0.5), start=8)
+    device = Device(space, learning(lambda settings: 0.5), lambda plan: 0.01, start=8)
     result = search_on(device, tmp_path / "journal.json", 5)
     tried = {candidate for candidate, _ in device.trained}
     assert RULES in tried and 2 <= len(tried) < len(space.start())

@@ -1,6 +1,7 @@
 """Shortened trainings: by the user, after a number of steps, and when validation stops improving."""
 
 import re
+from argparse import Namespace
 from itertools import count
 
 import numpy as np
@@ -12,6 +13,7 @@ from src.model.training.checkpoints import Checkpoint
 from src.trainings import OWNER, RunningTraining, running_trainings
 from tests.test_resume import Killed, interrupted, kill  # noqa: F401
 from tests.test_train import float32, train_small  # noqa: F401
+from tools.finish import main as finish
 
 LONG = {"train.epochs": 4, "train.steps": 40}  # 10 steps each
 AFTER = 13  # steps; 2 more follow
@@ -121,6 +123,20 @@ def test_running_trainings_are_those_whose_lock_is_held(tmp_path):
         (running,) = running_trainings(tmp_path)
         assert running.folder == one.folder
     assert running_trainings(tmp_path) == []
+
+
+def test_tools_finish_asks_the_training_that_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, other = (Checkpoint(tmp_path / ".dvc/tmp/checkpoints" / name) for name in ("one", "other"))
+    with pytest.raises(UserError, match="no training is running"):
+        finish(Namespace(process=None))
+    with one.locked():
+        with pytest.raises(UserError, match=r"process 1 is not a training; running are:\n  process \d+ in "):
+            finish(Namespace(process=1))
+        finish(Namespace(process=None))
+        assert one.finish_requested() and not other.finish_requested()
+        with other.locked(), pytest.raises(UserError, match="several trainings are running; choose one by --process"):
+            finish(Namespace(process=None))
 
 
 def test_finish_after_the_last_step_is_refused(store):

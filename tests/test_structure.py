@@ -32,7 +32,9 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/learning_curve": BELOW | {"src.learning_curve", "src.evaluation", "scipy"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
-    "src/reproduction": COMMON | {"src.reproduction", "src.data", "src.evaluation", "dvc", "dvc_data", "packaging"},
+    "src/sweep": COMMON | {"src.sweep", "dvc", "optuna"},
+    "src/reproduction": COMMON
+    | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
     | {"src.learning_curve", "src.trainings", "filelock"}
@@ -64,6 +66,7 @@ HEAVY |= {
     "tf2onnx",
     "onnx",
     "onnxruntime",
+    "optuna",
     "ai_edge_litert",
 }
 

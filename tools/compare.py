@@ -2,7 +2,8 @@
 
 A and B are experiments, Git revisions, or folders: a project, or a folder with scores.csv and dataset.yaml. A paired
 bootstrap over groups of test images gives the interval of the difference. Images that only one of the runs tests are
-left out. If masks differ between the runs, nothing is compared.
+left out. If masks differ between the runs, nothing is compared. With --all, the current commit, its experiments and the
+workspace are ranked, and those that cannot be told from the best are marked.
 """
 
 import argparse
@@ -23,6 +24,7 @@ examples:
                                                          exit status 1 if a score fell by more, with confidence
   python -m tools.compare slower --seeds                 how much scores vary between all seeds of this setting
   python -m tools.compare a1,a2,a3 b1,b2,b3 --seeds      two settings, with the variation between seeds included
+  python -m tools.compare --all --by dice.cell           all experiments of this commit, ranked by one class
 """
 
 
@@ -32,6 +34,13 @@ def main(given: argparse.Namespace) -> None:
     from src.files import write_json, write_text
     from src.report.text.comparison import comparison_markdown, comparison_text
 
+    if given.all:
+        rank(given)
+        return
+    if given.by is not None:
+        raise UserError("--by chooses the score of --all; without it, all scores are compared")
+    if given.first is None:
+        raise UserError("name two runs, A and B, or give --all")
     if given.second is None and (given.gate or not given.seeds):
         raise UserError("name two runs, A and B; a single run is allowed with --seeds and without --gate only")
     names = [text for text in (given.first, given.second) if text is not None]
@@ -53,6 +62,24 @@ def main(given: argparse.Namespace) -> None:
     if given.markdown:
         write_text(given.markdown, comparison_markdown(compared))
     stop_on_failed(results)
+
+
+def rank(given: argparse.Namespace) -> None:
+    from src.errors import UserError
+    from src.evaluation.comparison.ranking import BY, rank_runs
+    from src.files import write_json, write_text
+    from src.report.text.ranking import ranking_markdown, ranking_text
+    from src.reproduction.history.all_runs import read_all_runs
+
+    if given.first is not None or given.seeds or given.gate:
+        raise UserError("--all ranks all experiments: give no names, no --seeds and no --gate with it")
+    found = read_all_runs(experiment_files())
+    ranked = rank_runs(found.runs, given.by or BY, given.method, found.left_out)
+    print(ranking_text(ranked))
+    if given.json:
+        write_json(given.json, ranked)
+    if given.markdown:
+        write_text(given.markdown, ranking_markdown(ranked))
 
 
 def read_sides(given: argparse.Namespace) -> tuple[list[list["Run"]], list[str]]:
@@ -86,8 +113,10 @@ def compare_sides(given: argparse.Namespace, sides: list[list["Run"]]) -> dict[s
 
 def arguments() -> argparse.ArgumentParser:
     compare = parser("compare", __doc__, EXAMPLES)
-    compare.add_argument("first", metavar="A", help="an experiment, a Git revision or a folder")
+    compare.add_argument("first", metavar="A", nargs="?", help="an experiment, a Git revision or a folder")
     compare.add_argument("second", metavar="B", nargs="?", help="another one, which may be better")
+    compare.add_argument("--all", action="store_true", help="rank the commit, its experiments and the workspace")
+    compare.add_argument("--by", metavar="KEY", help="score to rank by: dice.mean (default), iou.mean, dice.CLASS …")
     several = "A and B are lists of runs such as a,b,c; for a single run, all other seeds of its setting are added,"
     compare.add_argument("--seeds", action="store_true", help=f"{several} from HEAD and its experiments")
     compare.add_argument(

@@ -1,13 +1,14 @@
 """The noise of a learning curve: what its points would be with other validation groups, seeds and draws."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from src.evaluation.comparison.seeds import degrees_of_freedom
-from src.evaluation.statistics.bootstrap import resampled_means
+from src.data.store.subsets import FEWEST_GROUPS
+from src.evaluation.statistics.bootstrap import GroupSums, draws, fewest_groups, group_sums, mean_and_influence
 from src.learning_curve.curve import Curve
 
 RESAMPLES = 2000
@@ -82,13 +83,34 @@ def replicate(curve: Curve, rng: np.random.Generator) -> Replicates:
         curve: The curve.
         rng: The generator.
     """
-    tables, groups = [point.together for point in curve.columns], np.unique(curve.groups, return_inverse=True)[1]
     measured, spread = np.array([point.mean for point in curve.columns]), Spread.of(curve)
-    freedom = degrees_of_freedom(tables, groups)
+    tables = group_sums([point.together for point in curve.columns], np.array(curve.groups), [1.0] * len(measured))
+    freedom, enough = len(tables[0].sums) - 1, min(map(fewest_groups, tables)) >= FEWEST_GROUPS
     of_groups = np.tile(measured, (RESAMPLES, 1))
-    if freedom:
-        means = resampled_means(tables, groups, RESAMPLES, int(rng.integers(2**32)))
+    if enough:
+        means = resampled_means(tables, RESAMPLES, int(rng.integers(2**32)))
         wider = np.sqrt(1 + 1 / freedom) * stdtrit(freedom, 0.975) / ndtri(0.975)
         of_groups = measured + wider * (means - measured)
     noise = spread.draw(len(of_groups), len(measured), len(curve.seeds), rng)
-    return Replicates(measured, of_groups, of_groups + noise, freedom > 0, spread)
+    return Replicates(measured, of_groups, of_groups + noise, enough, spread)
+
+
+def resampled_means(tables: Sequence[GroupSums], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Compute the means of several tables of the same images in resamples of their groups (joint bootstrap).
+
+    Every resample draws the same groups for all tables, so what makes images hard for all of them is shared.
+
+    Args:
+        tables: From `group_sums`, with the sign 1.
+        resamples: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        float64 [at most resamples, tables]: means over images, then over classes. Resamples in which a table has no
+        score are left out.
+    """
+    total, classes = tables[0].sums.shape
+    parts = draws(total, resamples, seed, max(total, classes))
+    means = [np.stack([mean_and_influence(table, drawn)[0] for table in tables], axis=1) for drawn in parts]
+    found = np.concatenate(means)
+    return found[~np.isnan(found).any(axis=1)]

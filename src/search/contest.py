@@ -65,17 +65,18 @@ class Contest:
             return False
         return self.measured.prepare(candidate) is not None or self._refuse(candidate)
 
-    def train(self, candidate: Candidate, seconds: float) -> Trial | None:
+    def train(self, candidate: Candidate, seconds: float, steps: int | None = None) -> Trial | None:
         """Train a candidate and show its Dice; None if the device cannot carry it.
 
         Args:
             candidate: A candidate that is prepared.
             seconds: The time for its steps.
+            steps: The number of steps; None: as many as fit into the time.
 
         Raises:
             UserError: The device cannot carry what the rules choose.
         """
-        trial = self.measured.train(candidate, seconds, self.images)
+        trial = self.measured.train(candidate, seconds, self.images, steps)
         if trial:
             self.show(f"{candidate}: {outcome(trial)}")
         else:

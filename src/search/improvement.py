@@ -37,7 +37,7 @@ class Improvement:
                 self._grow(key)
             else:
                 for candidate in list(space.variants(self.contest.leader, key)):
-                    if self._challenge(candidate):
+                    if self._challenge(candidate, self._reference.steps):
                         break
             if self._untried:
                 self.contest.untried.append(key)
@@ -80,8 +80,12 @@ class Improvement:
         contest = self.contest
         return candidate not in contest.measured.refused and self._seconds(self._reference) <= contest.left
 
-    def _challenge(self, candidate: Candidate) -> bool:
-        """Compare a candidate with the leader in equal time; it becomes the leader if it is better beyond noise."""
+    def _challenge(self, candidate: Candidate, steps: int | None = None) -> bool:
+        """Compare a candidate with the leader in equal time; it becomes the leader if it is better beyond noise.
+
+        A candidate whose steps take as long as those of the leader gets as many steps, so that a device that is busy
+        meanwhile does not decide.
+        """
         contest, reference = self.contest, self._reference
         if candidate in contest.measured.trials or candidate in contest.measured.refused:
             return False
@@ -96,7 +100,7 @@ class Improvement:
         if contest.measured.steps(candidate, reference.given) < FEWEST_STEPS:
             contest.add(candidate, SLOW)
             return False
-        trial = contest.train(candidate, reference.given)
+        trial = contest.train(candidate, reference.given, steps)
         better = trial is not None and contest.difference(trial, reference).better
         if trial and better:
             contest.compared(reference, trial, BEHIND)

@@ -48,15 +48,16 @@ class Measured:
                 self.costs[candidate] = Cost(**found)
         return self.costs.get(candidate)
 
-    def train(self, candidate: Candidate, given: float, images: int) -> Trial | None:
+    def train(self, candidate: Candidate, given: float, images: int, steps: int | None = None) -> Trial | None:
         """Train a candidate that is prepared; None if the device cannot carry it.
 
         Args:
             candidate: The candidate.
             given: Seconds for its steps.
             images: The number of validation images to score.
+            steps: The number of steps; None: as many as fit into the time.
         """
-        steps = self.steps(candidate, given)
+        steps = steps or self.steps(candidate, given)
         question = {"train": candidate.settings, "given": given, "steps": steps, "images": images}
 
         def answer() -> Measurement:

@@ -12,6 +12,7 @@ CHOSEN, TIED = "chosen", "cannot be told apart"
 BEHIND, WITHIN, NOT_BETTER = "worse", "dropped: behind, but within noise", "not better beyond noise"
 LATE = "ahead now; the other one gains with time"
 DIVERGED, EMPTY = "the loss became infinite", "no scored image has foreground"
+SHORT = "not compared: trained encoders need longer trials to show what they can"
 SLOW, NO_TIME = "too slow: too few steps in this time", "no time to try it"
 
 

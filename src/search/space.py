@@ -149,6 +149,14 @@ class Space:
                 others.append(side)
         return [None, *others]
 
+    def has_trained_encoder(self, candidate: Candidate) -> bool:
+        """Tell whether the encoder of a candidate starts from trained weights.
+
+        Args:
+            candidate: The candidate.
+        """
+        return self.value(candidate, ENCODER) != PLAIN and self.params.model.weights != "none"
+
     def doubled(self, candidate: Candidate, key: str) -> Candidate | None:
         """Return the candidate with a number doubled, or None if that exceeds the data or the limits of the setting.
 

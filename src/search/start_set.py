@@ -7,12 +7,15 @@ from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.compare import overtakes, told_apart
 from src.search.contest import FEWEST_STEPS, SHORTEST, VARIANTS, Contest
-from src.search.halving import first_round, rounds
-from src.search.result import BEHIND, LATE, NO_TIME, TIED, WITHIN
+from src.search.halving import FINALISTS, first_round, rounds
+from src.search.result import BEHIND, LATE, NO_TIME, SHORT, TIED, WITHIN
 
 MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
 SHARE = 0.65  # of the search, if there is time for more
+# Steps from which a trained encoder is compared with the plain one. Its decoder is new, and its patches are larger, so
+# it is behind at first (docs/benchmarks.md, "Short trials and trained encoders").
+JUDGED = 500
 LONGER = 1.5  # factor by which trainings must become longer, so that they can tell more
 ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
 
@@ -39,21 +42,22 @@ class StartSet:
         if len(contenders) > 1:
             self._halve(contenders)
         else:
-            seconds = contest.left / (VARIANTS + 1) - contest.images * contest.measured.costs[RULES].image
-            contest.train(RULES, max(seconds, SHORTEST))
+            contest.leader = contenders[0]
+            seconds = contest.left / (VARIANTS + 1) - contest.images * contest.measured.costs[contest.leader].image
+            contest.train(contest.leader, max(seconds, SHORTEST))
 
     def _prepare(self) -> list[Candidate]:
         """Build as many candidates as there is time to compare."""
         contest = self.contest
-        ready, waiting = list[Candidate](), contest.space.start()
+        contest.prepare(RULES)
+        contest.images = self._affordable_images(max(SHORTEST, contest.budget.search / 20))
+        ready, waiting = list[Candidate](), self._comparable(contest.space.start())
         for candidate in list(waiting):
             if len(ready) > 1 and self._first_round([*ready, candidate]) < self._shortest(ready):
                 break
             waiting.remove(candidate)
             if contest.prepare(candidate):
                 ready.append(candidate)
-                if candidate == RULES:
-                    contest.images = self._affordable_images(max(SHORTEST, contest.budget.search / 20))
         while len(ready) > 1 and self._first_round(ready) < self._shortest(ready):
             steps = contest.measured.steps(ready[-1], self._first_round(ready))
             if len(ready) == 2 and steps >= FEWEST_STEPS // 5:  # fewer steps, rather than no comparison
@@ -63,6 +67,21 @@ class StartSet:
             contest.add(candidate, NO_TIME)
         contest.images = self._affordable_images(max(SHORTEST, self._first_round(ready)))
         return ready
+
+    def _comparable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Leave out the plain encoder if there is too little time to compare it with a trained one."""
+        contest = self.contest
+        trained = [candidate for candidate in candidates if contest.space.has_trained_encoder(candidate)]
+        if not trained or len(trained) == len(candidates):
+            return list(candidates)
+        if not contest.prepare(trained[0]):
+            return [candidate for candidate in candidates if candidate != trained[0]]
+        if contest.measured.steps(trained[0], SHARE * contest.left / FINALISTS) >= JUDGED:
+            return list(candidates)
+        for candidate in candidates:
+            if candidate not in trained:
+                contest.add(candidate, SHORT)
+        return trained
 
     def _affordable_images(self, seconds: float) -> int:
         """How many images can be scored after a training of so many seconds."""
@@ -103,17 +122,25 @@ class StartSet:
         return ranked
 
     def _promoted(self, ranked: list[Candidate], number: int) -> list[Candidate]:
-        """The first candidates; what the rules choose stays among them until it is worse beyond noise."""
+        """The first candidates; what the rules choose, and a trained encoder, stay until they are worse for sure."""
         contest = self.contest
         if number >= len(ranked):
             return ranked
         best, kept = contest.last(ranked[0]), ranked[:number]
         if RULES in ranked[number:] and not contest.difference(best, contest.last(RULES)).better:
             kept = [*kept[:-1], RULES]
+        if unjudged := self._unjudged(ranked, kept):
+            kept = [*kept[:-1], unjudged]
         for trial in map(contest.last, ranked):
             if trial.candidate not in kept:
                 contest.compared(trial, best, BEHIND if contest.difference(best, trial).better else WITHIN)
         return kept
+
+    def _unjudged(self, ranked: Sequence[Candidate], kept: Sequence[Candidate]) -> Candidate | None:
+        """The best candidate with a trained encoder, if it had too few steps to be judged and none of them is kept."""
+        trained = [candidate for candidate in ranked if self.contest.space.has_trained_encoder(candidate)]
+        few = trained and self.contest.last(trained[0]).steps < JUDGED
+        return trained[0] if few and not set(trained) & set(kept) else None
 
     def _choose(self, finalists: list[Candidate]) -> None:
         """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest.
@@ -135,9 +162,11 @@ class StartSet:
     def _tied(self, finalists: list[Candidate]) -> list[Candidate]:
         """The finalist that will probably be the best one, and those that cannot be told apart from it."""
         contest, trials, late = self.contest, self.contest.measured.trials, list[Candidate]()
-        best = finalists[0]
+        best = self._unjudged(finalists, finalists[:1]) or finalists[0]
+        if best != finalists[0]:
+            late.append(finalists[0])
         for other in finalists[1:]:
-            if overtakes(trials[best], trials[other], contest.budget.training):
+            if other != best and overtakes(trials[best], trials[other], contest.budget.training):
                 late.append(best)
                 best = other
         others = [each for each in finalists if each not in late and each != best]

@@ -130,10 +130,16 @@ def heading(sides: Sequence[Sequence[Run]], shared: SharedImages) -> Compared:
 def _changes(first: Parameters, second: Parameters) -> dict[str, dict[str, str]]:
     """Key → its value in both runs as text, for all keys that differ; empty if the parameters of one are not known."""
     keys = differing([first, second]) if first and second else []
-    return {key: {"first": _text(first, key), "second": _text(second, key)} for key in keys}
+    return {key: {"first": text_of(first, key), "second": text_of(second, key)} for key in keys}
 
 
-def _text(params: Parameters, key: str) -> str:
+def text_of(params: Parameters, key: str) -> str:
+    """Return the value of a parameter as text.
+
+    Args:
+        params: The parameters.
+        key: The parameter, which may be absent.
+    """
     value = params.get(key, "absent")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 

@@ -22,7 +22,6 @@ LEVEL = 0.95
 # The cap is this multiple of Student's quantile or, if larger, that quantile at half the degrees of freedom.
 MOST_STUDENTS = 1.25
 MOST_DRAWN = 2**20  # group weights held at a time; bounds the memory for any number of groups
-ALONE, DIFFERENCE = (1.0,), (-1.0, 1.0)  # signs of the tables
 NEGLIGIBLE = 1e-10  # fraction of the largest score; a standard error below it is a rounding error
 
 Bounds = tuple[float, float]  # the lower and the upper end of an interval
@@ -51,7 +50,7 @@ def mean_interval(
     Raises:
         ValueError: A mean lies outside of the limits.
     """
-    return _interval(_group_sums([scores], groups, ALONE), resamples, seed, Scale(*limits), LEVEL)
+    return _interval(group_sums([scores], groups, [1.0]), resamples, seed, Scale(*limits), LEVEL)
 
 
 def difference_interval(
@@ -85,28 +84,7 @@ def difference_interval(
     Raises:
         ValueError: A difference lies outside of the limits.
     """
-    return _interval(_group_sums([first, second], groups, DIFFERENCE), resamples, seed, Scale(*limits), level)
-
-
-def resampled_means(tables: Sequence[Scores], groups: Groups, resamples: int, seed: int) -> Scores:
-    """Compute the means of several tables of the same images in resamples of their groups (joint bootstrap).
-
-    Every resample draws the same groups for all tables, so what makes images hard for all of them is shared.
-
-    Args:
-        tables: float64 [images, classes] each; NaN where an image does not count for a class.
-        groups: The group of each image, [images] of numbers or names.
-        resamples: Number of resamples.
-        seed: Seed of the resampling.
-
-    Returns:
-        float64 [at most resamples, tables]: means over images, then over classes. Resamples in which a table has no
-        score are left out.
-    """
-    sums = _group_sums(tables, groups, [1.0] * len(tables))
-    draws = _draws(sums[0], resamples, seed)
-    means = np.concatenate([np.stack([_resampled([one], drawn)[0] for one in sums], axis=1) for drawn in draws])
-    return means[~np.isnan(means).any(axis=1)]
+    return _interval(group_sums([first, second], groups, [-1.0, 1.0]), resamples, seed, Scale(*limits), level)
 
 
 def standard_error(scores: Scores, groups: Groups) -> float:
@@ -122,7 +100,7 @@ def standard_error(scores: Scores, groups: Groups) -> float:
     Returns:
         The standard error; NaN for fewer than two groups.
     """
-    return _estimate(_group_sums([scores], groups, ALONE))[1]
+    return _estimate(group_sums([scores], groups, [1.0]))[1]
 
 
 def standard_error_of_difference(first: Scores, second: Scores, groups: Groups) -> float:
@@ -136,7 +114,7 @@ def standard_error_of_difference(first: Scores, second: Scores, groups: Groups) 
     Returns:
         The standard error; NaN for fewer than two groups.
     """
-    return _estimate(_group_sums([first, second], groups, DIFFERENCE))[1]
+    return _estimate(group_sums([first, second], groups, [-1.0, 1.0]))[1]
 
 
 @dataclass(frozen=True)
@@ -200,8 +178,14 @@ class Scale:
         return np.clip(values, self.low, self.high)
 
 
-def _group_sums(tables: Sequence[Scores], groups: Groups, signs: Sequence[float]) -> list[GroupSums]:
-    """Each table by group with its sign, without groups that count in no table."""
+def group_sums(tables: Sequence[Scores], groups: Groups, signs: Sequence[float]) -> list[GroupSums]:
+    """Add up tables of the same images by group. Groups that count in no table are left out.
+
+    Args:
+        tables: float64 [images, classes] each; NaN where an image does not count for a class.
+        groups: The group of each image, [images].
+        signs: For each table 1, or -1 if it is subtracted.
+    """
     names, group = np.unique(groups, return_inverse=True)
     counted = [_added(~np.isnan(table), group, len(names)) for table in tables]
     used = np.any([counts.any(axis=1) for counts in counted], axis=0)
@@ -218,32 +202,68 @@ def _added(values: Scores | NDArray[np.bool_], group: NDArray[np.intp], groups: 
 
 
 def _interval(tables: list[GroupSums], resamples: int, seed: int, scale: Scale, level: float) -> Bounds | None:
-    if min(map(_fewest_groups, tables)) < FEWEST_GROUPS:
+    if min(map(fewest_groups, tables)) < FEWEST_GROUPS:
         return None
     estimate, error = _estimate(tables)
-    rounding = NEGLIGIBLE * max(float(np.max(np.abs(table.sums) / np.maximum(table.counts, 1))) for table in tables)
+    rounding = rounding_error(tables)
     middle = scale.clip(np.array(estimate), rounding)
     if error <= rounding:
         # All groups are alike. They agree on a difference, but do not show how much the scores of other groups vary.
         return (float(middle), float(middle)) if len(tables) == 2 else None
     estimates, errors = _replicates(tables, resamples, seed)
-    ratios = _ratios(scale.clip(estimates, rounding), errors, middle, scale, rounding)
-    freedom = len(tables[0].sums) - 1
-    most = max(MOST_STUDENTS * stdtrit(freedom, (1 + level) / 2), stdtrit(freedom / 2, (1 + level) / 2))
-    multiplier = min(float(np.quantile(ratios, level, method="inverted_cdf")), float(most))
+    ratios = standardised(scale.clip(estimates, rounding), errors, middle, scale, rounding)
+    most = largest_multiplier(len(tables[0].sums) - 1, level)
+    return bounds(middle, error, min(float(np.quantile(ratios, level, method="inverted_cdf")), most), scale)
+
+
+def bounds(middle: Scores, error: float, multiplier: float, scale: Scale) -> Bounds:
+    """Return the interval around an estimate.
+
+    Args:
+        middle: The estimate, float64 [].
+        error: Its standard error.
+        multiplier: Half the width of the interval on the scale, in standard errors.
+        scale: The scale on which the interval is symmetric.
+    """
     ends = scale.transform(middle) + multiplier * error * scale.derivative(middle) * np.array([-1, 1])
     low, high = scale.inverse(ends)
     return float(low), float(high)
 
 
-def _fewest_groups(table: GroupSums) -> int:
-    """The number of groups that count for the class with the fewest; 0 if no class counts."""
+def largest_multiplier(freedom: int, level: float) -> float:
+    """Return the cap of the multiplier, see `MOST_STUDENTS`.
+
+    Args:
+        freedom: Degrees of freedom, the number of groups less one.
+        level: Confidence level, between 0 and 1.
+    """
+    return float(max(MOST_STUDENTS * stdtrit(freedom, (1 + level) / 2), stdtrit(freedom / 2, (1 + level) / 2)))
+
+
+def rounding_error(tables: Sequence[GroupSums]) -> float:
+    """Return the difference of scores below which it is a rounding error."""
+    return NEGLIGIBLE * max(float(np.max(np.abs(table.sums) / np.maximum(table.counts, 1))) for table in tables)
+
+
+def fewest_groups(table: GroupSums) -> int:
+    """Return the number of groups that count for the class with the fewest; 0 if no class counts."""
     groups = np.count_nonzero(table.counts, axis=0)
     return int(groups[groups > 0].min()) if groups.any() else 0
 
 
-def _ratios(estimates: Scores, errors: Scores, middle: Scores, scale: Scale, rounding: float) -> Scores:
-    """The distance of each estimate from `middle` on the scale, in its own standard errors; inf if it has no spread."""
+def standardised(estimates: Scores, errors: Scores, middle: Scores, scale: Scale, rounding: float) -> Scores:
+    """Return the distance of each resample's estimate from the estimate, on the scale and in standard errors.
+
+    Args:
+        estimates: float64 [resamples].
+        errors: The standard error of each, float64 [resamples].
+        middle: The estimate, float64 [].
+        scale: The scale.
+        rounding: Differences and errors up to it count as 0.
+
+    Returns:
+        float64 [resamples]; inf where the estimate differs and has no standard error, 0 where it is undefined.
+    """
     away, spread = np.abs(estimates - middle) > rounding, errors > rounding
     ratios, both = np.where(away, np.inf, 0.0), away & spread
     distances = np.abs(scale.transform(estimates[both]) - scale.transform(middle))
@@ -253,17 +273,28 @@ def _ratios(estimates: Scores, errors: Scores, middle: Scores, scale: Scale, rou
 
 def _replicates(tables: list[GroupSums], resamples: int, seed: int) -> tuple[Scores, Scores]:
     """Estimates and standard errors of the resamples in which every table has a score, at most [resamples] of each."""
-    found = [np.stack(_resampled(tables, drawn)) for drawn in _draws(tables[0], resamples, seed)]
+    total, classes = tables[0].sums.shape
+    found = [np.stack(_resampled(tables, drawn)) for drawn in draws(total, resamples, seed, max(total, classes))]
     estimates, errors = np.concatenate(found, axis=1)
     defined = ~np.isnan(estimates)
     return estimates[defined], errors[defined]
 
 
-def _draws(table: GroupSums, resamples: int, seed: int) -> Iterator[Scores]:
-    """How often each group was drawn in each resample, in parts of float64 [resamples, groups]."""
+def draws(total: int, resamples: int, seed: int, width: int) -> Iterator[Scores]:
+    """Draw groups with replacement.
+
+    Args:
+        total: Number of groups.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+        width: Numbers that the caller needs for a resample; it decides how many resamples are drawn at a time, and
+            has no effect on them.
+
+    Yields:
+        How often each group is drawn, float64 [some resamples, groups].
+    """
     rng = np.random.default_rng(seed)
-    total, classes = table.sums.shape
-    step = max(1, MOST_DRAWN // max(total, classes))
+    step = max(1, MOST_DRAWN // width)
     for start in range(0, resamples, step):
         yield rng.multinomial(total, np.full(total, 1 / total), size=min(step, resamples - start)).astype(float)
 
@@ -277,17 +308,45 @@ def _estimate(tables: list[GroupSums]) -> tuple[float, float]:
 def _resampled(tables: list[GroupSums], weights: Scores) -> tuple[Scores, Scores]:
     """The estimate and linearised standard error in each resample, [resamples]; NaN where a table has no score in it.
 
-    weights: how often each group was drawn, float64 [resamples, groups]. A class mean is a ratio of two sums, R = S /
-    N. A group with the sums s and n has the influence (s - R n) / N on it.
+    weights: how often each group was drawn, float64 [resamples, groups].
     """
-    total = weights.shape[1]
     estimates, influences = np.zeros(len(weights)), np.zeros(weights.shape)
     for table in tables:
-        counts, sums = weights @ table.counts, weights @ table.sums
-        each = np.divide(1, counts, out=np.zeros(counts.shape), where=counts > 0)  # 0: a class left out
-        with np.errstate(invalid="ignore"):
-            share = table.sign * each / (counts > 0).sum(axis=1, keepdims=True)
-        estimates += (share * sums).sum(axis=1)
-        influences += share @ table.sums.T - (share * sums * each) @ table.counts.T
+        mean, influence = mean_and_influence(table, weights)
+        estimates += mean
+        influences += influence
+    return estimates, root_of_squares(influences, weights)
+
+
+def mean_and_influence(table: GroupSums, weights: Scores) -> tuple[Scores, Scores]:
+    """Compute a table's mean in each resample, and the influence of each group on it, both times its sign.
+
+    A class mean is a ratio of two sums, R = S / N. A group with the sums s and n has the influence (s - R n) / N on it.
+
+    Args:
+        table: The table.
+        weights: How often each group was drawn, float64 [resamples, groups].
+
+    Returns:
+        float64 [resamples], NaN where no class counts; and float64 [resamples, groups].
+    """
+    counts, sums = weights @ table.counts, weights @ table.sums
+    each = np.divide(1, counts, out=np.zeros(counts.shape), where=counts > 0)  # 0: a class left out
+    with np.errstate(invalid="ignore"):
+        share = table.sign * each / (counts > 0).sum(axis=1, keepdims=True)
+    return (share * sums).sum(axis=1), share @ table.sums.T - (share * sums * each) @ table.counts.T
+
+
+def root_of_squares(influences: Scores, weights: Scores) -> Scores:
+    """Compute the linearised standard error from the influences of the groups.
+
+    Args:
+        influences: float64 [resamples, groups].
+        weights: How often each group was drawn, float64 [resamples, groups].
+
+    Returns:
+        float64 [resamples]; NaN for a single group.
+    """
+    total = weights.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return estimates, np.sqrt((weights * influences**2).sum(axis=1) * np.divide(total, total - 1))
+        return np.sqrt((weights * influences**2).sum(axis=1) * np.divide(total, total - 1))

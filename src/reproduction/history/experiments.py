@@ -49,7 +49,7 @@ def read_runs(names: Sequence[str], files: ExperimentFiles) -> list[Run]:
     runs, problems = [], []
     for name in names or _only_sweep(files):
         try:
-            runs.append(read_folder(name, files) if is_folder(name, files) else _read_revision(name, files))
+            runs.append(read_folder(name, files) if is_folder(name, files) else read_revision(name, files))
         except UNREADABLE as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -93,10 +93,24 @@ def read_folder(name: str, files: ExperimentFiles) -> Run:
     return Run(name, params, dataset, _rows(read_text(scores), name))
 
 
-def _read_revision(name: str, files: ExperimentFiles) -> Run:
-    params, place = _params(name, files), Path(files.dataset)
-    dataset = validate(Dataset, parse_yaml(dvc.api.read(str(files.dataset), rev=name), place), place)
-    return Run(name, params, dataset, _rows(dvc.api.read(str(files.scores), rev=name), name))
+def read_revision(name: str, files: ExperimentFiles, revision: str = "") -> Run:
+    """Read a run from a Git revision or an experiment, from DVC's cache or its remote storage.
+
+    Args:
+        name: The name of the run.
+        files: Where runs keep their files.
+        revision: The commit, if the name is not enough to find it.
+
+    Raises:
+        UserError: A file is not valid.
+        Exception: One of `UNREADABLE`: the revision is unknown, or its files are not available here.
+    """
+    with Repo.open(None, rev=revision or name) as repo:  # once for all three files: opening takes most of the time
+        params, described, scores = (
+            repo.dvcfs.read_text(str(path), encoding="utf-8") for path in (files.params, files.dataset, files.scores)
+        )
+    dataset = validate(Dataset, parse_yaml(described, Path(files.dataset)), Path(files.dataset))
+    return Run(name, flatten(parse_yaml(params, Path(files.params)) or {}), dataset, _rows(scores, name))
 
 
 def _rows(text: str, name: str) -> list[dict[str, str]]:
@@ -125,7 +139,7 @@ def with_other_seeds(name: str, files: ExperimentFiles) -> tuple[list[Run], list
         keys = [scoring_changes([run.params, params]) for run in runs]
         if all(found == [SEED] for found in keys):
             try:
-                runs.append(_read_revision(other, files))
+                runs.append(read_revision(other, files))
             except UNREADABLE:
                 without.append(other)
     return runs, without

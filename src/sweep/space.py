@@ -1,0 +1,122 @@
+"""The search space of a sweep: for each setting a range of numbers or a list of values."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from src.errors import UserError, listing
+from src.files import Content, flatten, parse_yaml
+from src.params import Params
+from src.section import validate
+
+# Settings that a sweep must not vary → why.
+EXCLUDED = {
+    "split.": "other validation images: the scores of trials would not be comparable",
+    "data.source": "another data set: the scores of trials would not be comparable",
+    "train.validation_images": "other validation images: the scores of trials would not be comparable",
+    "evaluate.": "no effect on validation scores",
+    "report.": "no effect on validation scores",
+}
+FORMS = "KEY=LOW..HIGH, KEY=log:LOW..HIGH (with two whole numbers: whole numbers) or KEY=A|B|C"
+
+
+class _Trial(Protocol):
+    """What is used of optuna.Trial."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float: ...
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str: ...
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One setting of the search space.
+
+    Attributes:
+        key: The name in params.yaml, such as train.lr.
+        choices: The values to choose from, as text; empty for a range.
+        low: Lower end of the range.
+        high: Upper end, which is included.
+        log: The logarithm is distributed evenly.
+        whole: The numbers are integers.
+    """
+
+    key: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+    def suggest(self, trial: _Trial) -> str:
+        """Return the value that a trial suggests, as text for `dvc exp run -S`."""
+        if self.choices:
+            return trial.suggest_categorical(self.key, self.choices)
+        if self.whole:
+            return str(trial.suggest_int(self.key, int(self.low), int(self.high), log=self.log))
+        return f"{trial.suggest_float(self.key, self.low, self.high, log=self.log):.6g}"
+
+    @property
+    def extremes(self) -> tuple[str, ...]:
+        """The values that are checked: all choices, or both ends."""
+        return self.choices or tuple(f"{end:.6g}" for end in (self.low, self.high))
+
+
+def parse_space(texts: Iterable[str], content: Mapping[str, Content]) -> list[Dimension]:
+    """Parse a search space, and check that every setting may take these values.
+
+    Args:
+        texts: KEY=RANGE or KEY=VALUES, one for each setting; see `FORMS`.
+        content: The content of params.yaml.
+
+    Raises:
+        UserError: The message lists everything that is wrong.
+    """
+    known, space, problems = flatten(content), dict[str, Dimension](), []
+    for text in texts:
+        key, _, values = text.partition("=")
+        reason = next((why for start, why in EXCLUDED.items() if key.startswith(start)), "")
+        reason = reason or ("named twice" if key in space else "" if key in known else "no such setting in params.yaml")
+        if reason:
+            problems.append(f"{text}: {reason}")
+        elif (dimension := _dimension(key, values)) is None:
+            problems.append(f"{text}: not of the form {FORMS}")
+        else:
+            space[key] = dimension
+            problems += [f"{text}: {why}" for value in dimension.extremes if (why := _refusal(content, key, value))]
+    if problems:
+        raise UserError(f"the search space cannot be used\n{listing(problems)}")
+    return list(space.values())
+
+
+def _dimension(key: str, values: str) -> Dimension | None:
+    """None for text that is not of one of the `FORMS`."""
+    log, ends = values.startswith("log:"), values.removeprefix("log:").split("..")
+    if len(ends) != 2:
+        choices = tuple(values.split("|"))
+        usable = all(choices) and len(set(choices)) == len(choices) and not log
+        return Dimension(key, choices) if usable else None
+    try:
+        low, high = map(float, ends)
+    except ValueError:
+        return None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high) or (log and low <= 0):
+        return None
+    return Dimension(key, (), low, high, log, all(re.fullmatch(r"-?\d+", end) for end in ends))
+
+
+def _refusal(content: Mapping[str, Content], key: str, value: str) -> str:
+    """Why params.yaml would be refused with this value; empty if it would not."""
+    place = Path("params.yaml")
+    try:
+        validate(Params, _changed(content, key.split("."), parse_yaml(value, place)), place)
+    except UserError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def _changed(content: Mapping[str, Content], keys: Sequence[str], value: Content) -> dict[str, Content]:
+    return {**content, keys[0]: _changed(content[keys[0]], keys[1:], value) if keys[1:] else value}
