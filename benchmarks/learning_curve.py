@@ -51,7 +51,8 @@ def curve_of(project: Path, arguments: argparse.Namespace) -> "Curve":
     from src import params
     from src.data.store.store import Store
     from src.learning_curve.images import read_images
-    from src.model.learning_curve.run_trainings import Task, kept_folder, measure_cost, run_trainings
+    from src.model.learning_curve.run_trainings import kept_folder, measure_cost, run_trainings
+    from src.model.learning_curve.task import Task
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
     from stages import PREPARED, SPLITS

@@ -15,7 +15,7 @@ from src.data.store.store import Store
 from src.errors import UserError
 from src.files import read_csv, write_yaml
 from src.learning_curve.images import read_images
-from src.model.learning_curve.run_trainings import Task
+from src.model.learning_curve.task import Task
 from src.model.training.checkpoints import ABANDONED
 from src.params import load
 from src.plan.facts import Facts

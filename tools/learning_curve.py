@@ -80,7 +80,8 @@ def measured(arguments: argparse.Namespace, read: "Params", plan: "Plan", images
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.learning_curve.run_trainings import Task, kept_folder, measure_cost, run_trainings
+    from src.model.learning_curve.run_trainings import kept_folder, measure_cost, run_trainings
+    from src.model.learning_curve.task import Task
 
     steps = arguments.steps or plan.train.steps
     task = Task(read, plan, images.fractions, images.validated, steps, kept_folder(Path.cwd()))

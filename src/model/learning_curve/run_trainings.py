@@ -5,8 +5,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -15,15 +15,13 @@ from typing import TypeVar
 import tensorflow as tf
 
 from src.data.store.store import INDEX
-from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores
 from src.learning_curve.curve import Curve, Point, counted_classes
 from src.learning_curve.fractions import Fraction
+from src.model.learning_curve.task import LONGER, Task
 from src.model.search.trainer import DeviceTrainer
 from src.model.training.checkpoints import ABANDONED, checkpoint_key
-from src.params import Params
-from src.plan.plan import Plan
 from src.progress import TimeProgress
 from src.search.candidate import RULES
 from src.search.journal import Journal, Measurement, delete_abandoned
@@ -34,67 +32,8 @@ from src.trainings import trainings_folder
 
 Found = TypeVar("Found")
 TITLE = "learning curve"
-FEWEST_STEPS = 50  # of a training
-LONGER = 2  # times the steps, in the trainings that more labels are compared with
 STOPPED = "stopped; finished trainings are kept, and the same command continues after them"
 INFINITE = "the loss became infinite in the training on {share:g} of the images, seed {seed}: lower train.lr ({lr:g})"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is trained.
-
-    Attributes:
-        params: The parameters.
-        plan: The plan of the full data, which all trainings share.
-        fractions: For each seed the fractions of the training images, ascending.
-        validated: The validation images; all of them are scored.
-        steps: The steps of each training.
-        folder: Where finished trainings are kept.
-        compare_longer: Whether all images are trained on with `LONGER` times the steps, too.
-    """
-
-    params: Params
-    plan: Plan
-    fractions: Mapping[int, Sequence[Fraction]]
-    validated: Subset
-    steps: int
-    folder: Path
-    compare_longer: bool = True
-
-    @property
-    def passes(self) -> int:
-        """Trainings of one seed, in trainings of `steps` steps."""
-        return len(next(iter(self.fractions.values()))) + LONGER * self.compare_longer
-
-    def seconds(self, cost: Cost, steps: int) -> float:
-        """Estimate how long all trainings take.
-
-        Args:
-            cost: What a step and a scored image cost.
-            steps: The steps of each training.
-        """
-        graphs, trainings = self.passes - LONGER * self.compare_longer, self.passes - self.compare_longer
-        scored = trainings * len(self.validated) * cost.image
-        return len(self.fractions) * (graphs * cost.start + scored + self.passes * steps * cost.step)
-
-    def fitted_to(self, minutes: float, cost: Cost) -> "Task":
-        """Return the task with the number of steps that fits into a time.
-
-        Args:
-            minutes: The time for all trainings.
-            cost: What a step and a scored image cost.
-
-        Raises:
-            UserError: Fewer than `FEWEST_STEPS` steps fit.
-        """
-        each = len(self.fractions) * self.passes * cost.step
-        steps = int((60 * minutes - self.seconds(cost, 0)) / each)
-        if steps < FEWEST_STEPS:
-            needed = math.ceil(self.seconds(cost, FEWEST_STEPS) / 60)
-            remedy = f"give {needed} or more, or fewer --fractions or --seeds"
-            raise UserError(f"--minutes {minutes:g}: too few for trainings of {FEWEST_STEPS} steps: {remedy}")
-        return replace(self, steps=steps)
 
 
 @dataclass(frozen=True)
