@@ -213,6 +213,7 @@ class Train(Section):
     strategy: Literal["auto", "single", "mirrored", "multi_worker"]
     loss: Loss
     supervision: Annotated[int, Field(ge=0, le=6)]
+    tensorboard: bool = False
     decisions: Decide
 
     @field_validator("initial")

@@ -64,11 +64,14 @@ def running_trainings(root: Path) -> list[RunningTraining]:
         root: the repository.
     """
     folders = sorted(path.parent for path in trainings_folder(root).glob(f"*/{OWNER}"))
-    found = [RunningTraining.read(folder) for folder in folders if _is_locked(folder)]
+    found = [RunningTraining.read(folder) for folder in folders if is_locked(folder)]
     return [training for training in found if training]
 
 
-def _is_locked(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder."""
+    if not (folder / LOCK).exists():
+        return False
     try:
         with filelock.FileLock(folder / LOCK, blocking=False):
             return False

@@ -15,6 +15,8 @@ PREDICTIONS = EVALUATION / "predictions.npz"
 MODEL = Path("models/unet.keras")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+HISTORY_TABLE = PLOTS / "history.csv"
+LOGS = Path("logs")  # files that people can look at; they are no outputs
 UP_TO_TRAINING = ("prepare", "split", "augment", "train")  # none of them starts if training would be refused
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from src.params import Params
-from stages import METRICS, MODEL, PLOTS, PREPARED, SPLITS, run
+from stages import HISTORY_TABLE, LOGS, METRICS, MODEL, PREPARED, SPLITS, run
 
 
 def main(params: Params) -> None:
@@ -19,6 +19,7 @@ def main(params: Params) -> None:
     import_tensorflow_quietly()
     from src.model.decisions.fit_decisions import fit_decisions
     from src.model.inference.predictor import Predictor
+    from src.model.live.live_files import LiveFiles, LivePaths
     from src.model.network.model_file import write_model
     from src.model.training.loop import train_unet
     from src.model.training.setup import prepare_training
@@ -32,18 +33,19 @@ def main(params: Params) -> None:
     validated = subsample(validated, plan.train.validation_images)
     checkpoints = trainings_folder(Path.cwd())
     training, patches = prepare_training(trained, validated, plan, seed=params.seed, checkpoints=checkpoints)
-    train_unet(training, patches, validated, plan.train)
-    predictor = Predictor(training.model, training.project)
-    tried, flip = params.train.decisions, plan.augment.flip
-    predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flip=flip)
-    if training.workers.chief:
-        write_model(MODEL, training.model, predictor.project)
-        write_csv(PLOTS / "history.csv", training.history, HISTORY)
-        metrics = training.metrics({"train": len(trained), "validation": len(validated)})
-        decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-        numbers = plan.numbers | {"train.steps": training.schedule(plan.train).steps}
-        write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": numbers})
-        training.checkpoint.discard()
+    with LiveFiles(LivePaths(LOGS, HISTORY_TABLE), training, validated, plan.train) as live:
+        train_unet(training, patches, validated, plan.train, live)
+        predictor = Predictor(training.model, training.project)
+        tried, flip = params.train.decisions, plan.augment.flip
+        predictor, verdicts = fit_decisions(predictor, validated, tried, params.seed, flip=flip)
+        if training.workers.chief:
+            write_model(MODEL, training.model, predictor.project)
+            write_csv(HISTORY_TABLE, training.history, HISTORY)
+            metrics = training.metrics({"train": len(trained), "validation": len(validated)})
+            decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
+            numbers = plan.numbers | {"train.steps": training.schedule(plan.train).steps}
+            write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": numbers})
+            training.checkpoint.discard()
 
 
 if __name__ == "__main__":

@@ -24,9 +24,13 @@ def small_params(**changes):
     return changed_params(**(chosen | {"train.steps": STEPS * chosen["train.epochs"]} | changes))
 
 
-def train_on(store, checkpoints: Path, params):
-    """A training as the stage does it, on the first eight images of the store; the last four measure it."""
+def train_on(store, checkpoints: Path, params, follow=None):
+    """A training as the stage does it, on the first eight images of the store; the last four measure it.
+
+    follow: makes the observer from the training, the validation images and the settings.
+    """
     from src.data.store.subsets import Subset
+    from src.model.live.observer import Observer
     from src.model.training.loop import train_unet
     from src.model.training.setup import prepare_training
     from tests.conftest import planned
@@ -34,7 +38,8 @@ def train_on(store, checkpoints: Path, params):
     trained, validated = Subset.ungrouped(store, range(8)), Subset.ungrouped(store, range(8, 12))
     plan = planned(params, trained, validated)
     training, patches = prepare_training(trained, validated, plan, seed=params.seed, checkpoints=checkpoints)
-    train_unet(training, patches, validated, plan.train)
+    with follow(training, validated, plan.train) if follow else Observer() as observer:
+        train_unet(training, patches, validated, plan.train, observer)
     return training
 
 

@@ -38,6 +38,7 @@ SMALLEST = {  # arguments of each that make it fast
     "coverage": "--sets 3",
     "curve_coverage": "--sets 1",
     "depthwise": "--side 32 --batch 1 --rounds 2",
+    "ensemble": f"--sets outlines --members 2 --settings {FEWEST}",
     "learning_curve": f"--sets outlines --steps 2 --seeds 0 --settings {FEWEST}",
     "large": "--side 600",
     "memory": "--rows 1",
@@ -88,6 +89,13 @@ def test_memory_sets_estimates_beside_measurements():
 def test_recipe_prints_the_score_of_every_trial_and_their_mean():
     one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
     assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1
+
+
+@pytest.mark.slow
+def test_ensemble_prints_gain_and_cost():
+    lines = [line.split(" | ") for line in ran("ensemble").splitlines() if line.startswith("outlines | ")]
+    assert [row[1].split()[0] for row in lines] == ["member", "member", "Fitted", "members", "gain", "cost"]
+    assert lines[-1][1].endswith("; 2 members")
 
 
 @pytest.mark.slow

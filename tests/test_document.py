@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.drawing.drawing import rgb
 from src.data.source.dataset import IGNORE, PALETTE, Dataset
 from src.evaluation.scoring.baseline_gain import gain_over_colour
 from src.report.figures.pictures import errors, picture
-from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION, rgb
+from src.report.figures.style import FALSE_ALARM, HIT, MISS, TRAINING, VALIDATION
 from src.report.page import charts, tables
 from src.report.page.document import report_page
 from src.report.page.vega import inline, policy_hash

@@ -114,7 +114,7 @@ def case(request, tmp_path_factory):
     classes, channels, changes = CASES[request.param]
     told, folder = project(classes, channels, **changes), tmp_path_factory.mktemp("exports")
     model = network(classes, channels)
-    made = Case(Predictor(model, told), Export.of(model, told), folder)
+    made = Case(Predictor(model, told), Export.of(Predictor(model, told)), folder)
     for name, kind in FORMATS.items():
         made.path(name).parent.mkdir(exist_ok=True)
         kind.write(made.export, made.path(name))
@@ -151,7 +151,7 @@ def encoder_case(request, tmp_path_factory):
     model = build_unet(PlannedModel(encoder=request.param, filters=4, depth=2), 3, 3)
     model(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
     told = project(3, 3, encoder=request.param, normalise="encoder")
-    return Case(Predictor(model, told), Export.of(model, told), tmp_path_factory.mktemp("encoder"))
+    return Case(Predictor(model, told), Export.of(Predictor(model, told)), tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -278,7 +278,7 @@ np.save("said.npy", model(image=np.asarray(Image.open("image.png"))[None])["prob
 def test_a_model_that_cannot_be_exported_is_refused():
     told = project(3, 3, shorter_side=32, normalise="image")
     with pytest.raises(UserError, match=r"cannot be exported: .* train with data.normalise: dataset"):
-        Export.of(network(3, 3), told)
+        Export.of(Predictor(network(3, 3), told))
 
 
 def answers(store, index):

@@ -14,6 +14,7 @@ from src.evaluation.metrics.confusion import confusion_matrix
 from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.decisions.fit_decisions import fit_decisions
 from src.model.decisions.postprocess_search import LOGIT_THRESHOLDS, TEMPERATURES, confusions_at, usable_thresholds
+from src.model.inference.member import Member
 from src.model.inference.predictor import Predictor, classes_from_logits
 from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet
@@ -26,16 +27,16 @@ WAYS = {"none": [()], "horizontal": [(), (1,)], "vertical": [(), (0,)], "both": 
 LEVEL, SLOPE = 80, 1.67  # where tests/conftest.py's discs begin, and the logit for each grey value beyond it
 
 
-class Made(Predictor):
-    """A predictor whose logits are a function of the image, so that the best decisions are known."""
+class Made(Member):
+    """A network whose logits are a function of the image, so that the best decisions are known."""
 
-    def __init__(self, model, project, logits=None):
+    def __init__(self, model, project, logits):
         super().__init__(model, project)
         self.made = logits
 
-    def _padded(self, pixels, normalisation):
+    def padded(self, pixels, normalisation, mirrored):
         grey = pixels.astype(np.float32).mean(axis=2)
-        ways = WAYS[self.project.decisions.mirror]
+        ways = [(), *(tuple(axis - 1 for axis in axes) for axes in mirrored)]  # without the axis of the batch
         return np.mean([np.flip(self.made(np.flip(grey, axes)), axes) for axes in ways], axis=0, dtype=np.float32)[
             ..., None
         ]
@@ -47,9 +48,15 @@ def store(tmp_path_factory):
     return prepared(write_data_set(folder / "set", count=24), folder)
 
 
+def made(logits):
+    """A predictor of two classes with these logits."""
+    model = build_unet(PlannedModel(filters=2, depth=2), 3, 2)
+    return Predictor.of_members([Made(model, project(mean=[0.0] * 3, std=[1.0] * 3), logits)])
+
+
 def decided(store, logits, capsys=None, groups=None, **tried):
     """The predictor and the verdicts for a network with these logits."""
-    network = Made(build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), logits)
+    network = made(logits)
     names = groups or [str(number) for number in range(24)]
     wanted = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | tried)
     predictor, verdicts = fit_decisions(network, Subset(store, range(24), names), wanted, seed=0)
@@ -151,9 +158,7 @@ def test_decisions_that_are_switched_off_are_not_tried(store):
 
 
 def test_mirroring_is_not_used_if_training_did_not_flip(store):
-    network = Made(
-        build_unet(PlannedModel(filters=2, depth=2), 3, 2), project(mean=[0.0] * 3, std=[1.0] * 3), lambda grey: grey
-    )
+    network = made(lambda grey: grey)
     tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
     for groups in ("abcdefghijklmnopqrstuvwx", "abcd" * 6):
         predictor, verdicts = fit_decisions(network, Subset(store, range(24), groups), tried, seed=0, flip="none")
@@ -197,11 +202,7 @@ def test_mirrored_logits_are_the_mean_over_the_image_and_its_mirror_images(mirro
 
 
 def test_mirroring_follows_the_directions_of_training(store):
-    network = Made(
-        build_unet(PlannedModel(filters=2, depth=2), 3, 2),
-        project(mean=[0.0] * 3, std=[1.0] * 3),
-        lambda grey: SLOPE * (grey - LEVEL),
-    )
+    network = made(lambda grey: SLOPE * (grey - LEVEL))
     tried = Decide.model_validate(dict.fromkeys(EVERYTHING, False) | {"mirror": True})
     for flip in ("horizontal", "vertical", "both"):
         groups = [str(number) for number in range(24)]

@@ -239,6 +239,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
     "sweep": ("train.lr=0.01 --trials 1", ".dvc/tmp/sweeps/sweep.journal"),  # the value in use: nothing is trained
     "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
+    "watch": ("--once", None),
 }
 
 

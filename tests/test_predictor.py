@@ -82,7 +82,7 @@ def test_tiles_do_not_change_the_logits(model, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (150, 203, 1), dtype=np.uint8)
     whole = Predictor(model, project()).logits(image)
     np.testing.assert_allclose(Predictor(model, project(), tile=64).logits(image), whole, atol=1e-4)
-    monkeypatch.setattr(infer, "HALO", 0)
+    monkeypatch.setattr("src.model.inference.member.HALO", 0)
     assert (
         np.abs(Predictor(model, project(), tile=64).logits(image) - whole).max() > 1e-2
     )  # so the halo is what does it
@@ -112,7 +112,7 @@ def test_predictors_with_other_decisions_share_one_graph(model):
     second = first.with_decisions(mirror="both", threshold=0.3)
     third = second.with_default_decisions()
     found = [predictor(image) for predictor in (first, second, third)]
-    assert first._graph.experimental_get_tracing_count() == 1
+    assert first.members[0].graph.experimental_get_tracing_count() == 1
     assert first.project.decisions == Decisions() != second.project.decisions
     fresh = [Predictor(model, predictor.project)(image) for predictor in (first, second, third)]
     np.testing.assert_array_equal(found, fresh)

@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.data.drawing.drawing import blended, painted, rgb, shown
 from src.data.source.dataset import IGNORE, Dataset
 from src.data.store.subsets import Subset
 from src.evaluation.scoring.measure import measure_all
 from src.evaluation.scoring.scores import Scoring, summary
 from src.report.figures.curves import draw_curves
 from src.report.figures.figures import draw_figures, edges
-from src.report.figures.panels import blended, errors_over, plain, ranked, shown
-from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb
+from src.report.figures.panels import errors_over, plain, ranked
+from src.report.figures.style import FALSE_ALARM, HIT, MISS
 from src.report.text.scored import scored_text
 from src.report.text.summary import Wording, averages, score_warnings, terminal_summary
 from tests.conftest import changed_params

@@ -112,9 +112,20 @@ def test_a_short_search_compares_trained_encoders_only_with_each_other(tmp_path)
     device = Device(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.3)
     result = search_on(device, tmp_path / "journal.json", 20)
     assert dict(result.chosen.settings) == {"model.encoder": LITE0}
-    assert all("model.encoder" in dict(candidate.settings) for candidate, _ in device.trained)
-    verdicts = {row.candidate: row.verdict for row in result.rows}
-    assert verdicts[RULES] == SHORT
+    tried = {candidate for candidate, _ in device.trained}
+    encoder = RULES.changed("model.encoder", LITE0)
+    assert len(tried) >= 2 and all("model.encoder" in dict(candidate.settings) for candidate in tried)
+    assert {device.space.pixels(candidate) for candidate in tried} == {device.space.pixels(encoder)}
+    left_out = {row.candidate for row in result.rows if row.verdict == SHORT}
+    smaller = {each for each in device.space.start() if device.space.pixels(each) < device.space.pixels(encoder)}
+    assert left_out == {RULES, *smaller} | {each for each in device.space.start() if "model.encoder" not in str(each)}
+    assert any("model.encoder" in str(candidate) for candidate in left_out)
+
+
+def test_trained_encoders_that_cannot_be_told_apart_see_what_the_rules_choose(tmp_path):
+    device = Device(space_of(encoders=[LITE0], searched=ENCODERS), lambda settings, steps: 0.5, lambda plan: 0.3)
+    result = search_on(device, tmp_path / "journal.json", 20)
+    assert dict(result.chosen.settings) == {"model.encoder": LITE0} and result.tied
 
 
 def test_a_long_search_finds_that_the_plain_encoder_is_better(tmp_path):

@@ -23,13 +23,14 @@ COMMON = {
 }  # of src itself, shared by the packages
 BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
-    "src": COMMON | {"pydantic", "ruamel", "yaml", "tqdm", "filelock"},
+    "src": COMMON | {"src.trainings", "pydantic", "ruamel", "yaml", "tqdm", "filelock"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
     "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/learning_curve": BELOW | {"src.learning_curve", "src.evaluation", "scipy"},
+    "src/watch": COMMON | {"src.watch", "src.training_progress", "src.trainings"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
     "src/sweep": COMMON | {"src.sweep", "dvc", "optuna"},
@@ -37,7 +38,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
-    | {"src.learning_curve", "src.trainings", "filelock"}
+    | {"src.learning_curve", "src.trainings", "src.training_progress", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",

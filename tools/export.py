@@ -12,9 +12,13 @@ any probability is not written. The comparison is printed, and written as export
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages import MODEL
 from tools import parser, run
+
+if TYPE_CHECKING:
+    from src.data.store.subsets import Subset
 
 TABLE = "export.md"
 FORMATS = ("savedmodel", "onnx", "litert")
@@ -67,10 +71,22 @@ def main(given: argparse.Namespace) -> int:
     if not (test := read_subset(SPLITS, store, "test")):
         raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
     report = write_exports(given.model, given.format, given.out, test)
-    text = exported_markdown(str(given.model), report.agreements, [*report.notes, *report.problems])
+    notes = [*report.notes, *notes_of_ensemble(given.model, test)]
+    text = exported_markdown(str(given.model), report.agreements, [*notes, *report.problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")
     return 1 if report.problems else 0
+
+
+def notes_of_ensemble(path: Path, images: "Subset") -> list[str]:
+    """A note on test images that models of an ensemble have seen: Dice is too high on these."""
+    from src.archive.ensemble import read_ensemble
+    from src.data.labelled.seen_images import seen_images
+
+    found = read_ensemble(path)
+    seen = seen_images(images, found.ensemble.seen) if found else []
+    what = f"{len(seen)} of these images were used to train or validate models of the ensemble"
+    return [f"{what}: Dice only shows that the formats agree."] if seen else []
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -97,6 +97,24 @@ def score_masks(folder: Path, labelled: "LabelledFolder", read: "Params", work: 
     return Scored(score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes)
 
 
+def notes_of_ensemble(path: Path, labelled: "LabelledFolder") -> list[str]:
+    """Refuse images that a model of an ensemble has seen; notes say what is not known. Empty for a single model."""
+    from src.archive.ensemble import read_ensemble
+    from src.data.labelled.seen_images import seen_images
+    from src.errors import UserError, listing, printable, some
+
+    if (found := read_ensemble(path)) is None:
+        return []
+    if seen := seen_images(labelled.images, found.ensemble.seen):
+        reason = "would be too high on images that its models were trained or validated on"
+        remedy = "score other images: name them with --only FILE, or take another folder"
+        raise UserError(f"{path}: its scores {reason}; {remedy}\n{listing(map(printable, seen))}")
+    if unknown := found.ensemble.unrecorded:
+        models = some(map(printable, unknown), show=str)
+        return [f"warning: it is not known which images were used to train {models}: they must not be among these"]
+    return ["no model of the ensemble was trained or validated on these images"]
+
+
 def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Params") -> Scored:
     from src.data.labelled.class_match import match_classes
     from src.data.labelled.remap_classes import remap_classes
@@ -104,6 +122,7 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     from src.data.store.subsets import Subset
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
+    seen = notes_of_ensemble(path, labelled)
     import_tensorflow_quietly()
     from src.evaluation.scoring.methods import NETWORK
     from src.model.inference.predictor import load_predictor
@@ -115,12 +134,12 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     store = remap_classes(labelled.store, match.indices, project.classes, project.background, project.colors)
     images = Subset(store, labelled.images.indices, labelled.images.groups)
     results, calibration = score_subset(network, images, NETWORK, tolerance=read.evaluate.tolerance)
-    notes = [f"scored: {path}"]
+    notes = [f"scored: {path}", *seen]
     if match.how != "name":
         how = "stored value" if match.how == "value" else "order"
         words = match.describe(list(dataset.classes), project.dataset)
         notes.append(f"classes are matched by {how}, because no {NAME} names them: {words}")
-    if Path(read.data.source).resolve() == folder.resolve():
+    if not seen and Path(read.data.source).resolve() == folder.resolve():
         notes.append(
             "this is data.source: the model was trained and validated on some of these images (data/splits.csv)"
         )

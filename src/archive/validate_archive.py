@@ -5,13 +5,14 @@ import math
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from src.archive.earlier_versions import EarlierVersion, in_present_keys
-from src.archive.members import CONFIG, METADATA, PROJECT, WEIGHTS, read_members
+from src.archive.members import CONFIG, ENSEMBLE, METADATA, PROJECT, WEIGHTS, read_members
 from src.archive.network import Json, Network, read_network
 from src.archive.project import Project
 from src.archive.weights import Shape, stored_shapes
@@ -46,28 +47,52 @@ def validate_archive(path: Path) -> Archive:
     Nothing in the file is run. No array is made, whatever size the config or the HDF5 file names.
 
     Raises:
-        UserError: the file is not one that this project saves, or one of an earlier version; the message says what
-            differs.
+        UserError: the file is not one that this project saves, or one of an earlier version, or an ensemble; the
+            message says what differs.
     """
-    try:
+    with refusals(str(path)):
         members = read_members(path)
-        _json(members, METADATA)
-        config = _json(members, CONFIG)
-        project = validate(Project, in_present_keys(_json(members, PROJECT)), Path(PROJECT))
-        network = read_network(config, project.encoder)
-        _compare_project(project, network)
-        stored = _compare_weights(network, members[WEIGHTS])
+        if ENSEMBLE in members:
+            raise ValueError("it is an ensemble of models, and a single model is needed here")
+        return archive_of(members)
+
+
+@contextmanager
+def refusals(place: str) -> Iterator[None]:
+    """Turn everything that foreign content raises into a `UserError` that starts with the place of the content."""
+    try:
+        yield
     except EarlierVersion as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{place}: {error}") from None
     except (UserError, *REFUSED) as error:
         kind = f"{type(error).__name__}: " if isinstance(error, LookupError | AttributeError | TypeError) else ""
         lines = f"{kind}{error}".split("\n")
         message = "\n".join(map(printable, lines))  # foreign text could control the terminal
-        raise UserError(f"{path}: {NOT_OURS}: {message}") from None
-    return Archive(project, network, stored)
+        raise UserError(f"{place}: {NOT_OURS}: {message}") from None
 
 
-def _json(members: dict[str, bytes], name: str) -> Json:
+def archive_of(members: Mapping[str, bytes]) -> Archive:
+    """Check the members of a model file; raises what `refusals` turns into a message.
+
+    Args:
+        members: Name → content, as `read_members` returns them.
+    """
+    read_json(members, METADATA)
+    config = read_json(members, CONFIG)
+    project = validate(Project, in_present_keys(read_json(members, PROJECT)), Path(PROJECT))
+    network = read_network(config, project.encoder)
+    _compare_project(project, network)
+    return Archive(project, network, _compare_weights(network, members[WEIGHTS]))
+
+
+def read_json(members: Mapping[str, bytes], name: str) -> Json:
+    """Parse a member that must be a JSON object; `ValueError` if it is something else.
+
+    Args:
+        members: Name → content.
+        name: Of the member to parse.
+    """
+
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not a number that JSON allows")
 

@@ -157,6 +157,15 @@ class Space:
         """
         return self.value(candidate, ENCODER) != PLAIN and self.params.model.weights != "none"
 
+    def pixels(self, candidate: Candidate) -> int:
+        """Return the number of pixels in the patches of a step.
+
+        Args:
+            candidate: The candidate.
+        """
+        plan = self.plan(candidate)
+        return plan.train.batch * plan.data.crop**2
+
     def doubled(self, candidate: Candidate, key: str) -> Candidate | None:
         """Return the candidate with a number doubled, or None if that exceeds the data or the limits of the setting.
 
@@ -171,7 +180,7 @@ class Space:
         grown = self.plan(wanted)
         within = grown.model.filters <= LARGEST_FILTERS and grown.data.crop <= LARGEST_CROP
         shown = key != CROP or grown.data.crop <= max(plan.facts.side, plan.data.crop)
-        filled = grown.train.batch * grown.data.crop**2 <= max(plan.facts.pixels, plan.train.batch * plan.data.crop**2)
+        filled = self.pixels(wanted) <= max(plan.facts.pixels, self.pixels(candidate))
         return wanted if within and shown and filled else None
 
     def variants(self, candidate: Candidate, key: str) -> Iterator[Candidate]:

@@ -14,7 +14,7 @@ MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
 SHARE = 0.65  # of the search, if there is time for more
 # Steps from which a trained encoder is compared with the plain one. Its decoder is new, and its patches are larger, so
-# it is behind at first (docs/benchmarks.md, "Short trials and trained encoders").
+# it is behind at first (docs/benchmarks.md, "Short trials and pretrained encoders").
 JUDGED = 500
 LONGER = 1.5  # factor by which trainings must become longer, so that they can tell more
 ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
@@ -30,6 +30,7 @@ class StartSet:
     def __init__(self, contest: Contest) -> None:
         """Work on a search."""
         self.contest = contest
+        self._first = RULES  # of what is compared: what the rules choose, perhaps with a trained encoder
 
     def run(self) -> None:
         """Set the leader of the search.
@@ -38,6 +39,7 @@ class StartSet:
             UserError: The device cannot carry what the rules choose, or none of the best candidates.
         """
         contest, contenders = self.contest, self._prepare()
+        self._first = contenders[0]
         contest.groups = contest.measured.trainer.groups(contest.images)
         if len(contenders) > 1:
             self._halve(contenders)
@@ -69,19 +71,23 @@ class StartSet:
         return ready
 
     def _comparable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Leave out the plain encoder if there is too little time to compare it with a trained one."""
-        contest = self.contest
-        trained = [candidate for candidate in candidates if contest.space.has_trained_encoder(candidate)]
+        """Leave out what a trained encoder cannot be compared with in the time that there is.
+
+        These are the plain encoder, and smaller patches: they make more steps in that time, and lead early.
+        """
+        contest, space = self.contest, self.contest.space
+        trained = [candidate for candidate in candidates if space.has_trained_encoder(candidate)]
         if not trained or len(trained) == len(candidates):
             return list(candidates)
         if not contest.prepare(trained[0]):
             return [candidate for candidate in candidates if candidate != trained[0]]
         if contest.measured.steps(trained[0], SHARE * contest.left / FINALISTS) >= JUDGED:
             return list(candidates)
+        fair = [candidate for candidate in trained if space.pixels(candidate) >= space.pixels(trained[0])]
         for candidate in candidates:
-            if candidate not in trained:
+            if candidate not in fair:
                 contest.add(candidate, SHORT)
-        return trained
+        return fair
 
     def _affordable_images(self, seconds: float) -> int:
         """How many images can be scored after a training of so many seconds."""
@@ -127,8 +133,8 @@ class StartSet:
         if number >= len(ranked):
             return ranked
         best, kept = contest.last(ranked[0]), ranked[:number]
-        if RULES in ranked[number:] and not contest.difference(best, contest.last(RULES)).better:
-            kept = [*kept[:-1], RULES]
+        if self._first in ranked[number:] and not contest.difference(best, contest.last(self._first)).better:
+            kept = [*kept[:-1], self._first]
         if unjudged := self._unjudged(ranked, kept):
             kept = [*kept[:-1], unjudged]
         for trial in map(contest.last, ranked):
@@ -180,8 +186,8 @@ class StartSet:
         return seconds if seconds >= LONGER * last else None
 
     def _cheapest(self, tied: list[Candidate]) -> Candidate:
-        if RULES in tied:
-            return RULES
+        if self._first in tied:
+            return self._first
         images = {candidate: self.contest.measured.latest(candidate).image for candidate in tied}
         cheap = [candidate for candidate in tied if images[candidate] <= ALIKE * min(images.values())]
         return cheap[0]  # they are sorted by their Dice

@@ -11,10 +11,11 @@ from src.files import atomic
 from src.model.export.agreement import SIDE, Agreement, AgreementCheck
 from src.model.export.exported_model import Export
 from src.model.export.formats import FORMATS, Format
+from src.model.inference.member import Member
 from src.model.inference.predictor import Predictor
 from src.model.network.device import set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
-from src.model.network.model_file import read_model
+from src.model.network.model_file import read_models
 from src.plan.tiles import TILE
 
 
@@ -37,7 +38,7 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
     """Export a model and check each export. A format that fails does not stop the others.
 
     Args:
-        path: the model file.
+        path: the file of a model or an ensemble.
         formats: names from `FORMATS`.
         out: folder of the exports.
         images: test images to compare on.
@@ -46,18 +47,22 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
         UserError: the model cannot be exported, or the images have other classes.
     """
     set_arithmetic("float32")
-    model, project = read_model(path)
-    folded = fold_normalisation(model, "float32", project.encoder)
+    models = read_models(path)
+    project = models[0][1]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
         # An export sees images as a whole, and so must the Keras model: blended tiles of an encoder differ a little.
         tile = max(TILE, project.shorter_side)
-        check = AgreementCheck(Predictor(folded, project, tile), images, Path(work))
-        export = Export.of(folded, project)
+        folded = [Member(fold_normalisation(model, "float32", own.encoder), own) for model, own in models]
+        predictor = Predictor.of_members(folded, tile)
+        check = AgreementCheck(predictor, images, Path(work))
+        export = Export.of(predictor)
         print(f"{path}: predicts {len(images)} test images in float32", flush=True)
         agreements, problems = [check.check_reference(path)], []
-        if (precision := compute_precision(model)) != "float32":
-            agreements.append(check.check_saved(Predictor(model, project, tile), precision, path))
+        precisions = list(dict.fromkeys(compute_precision(model) for model, _ in models))
+        if precisions != ["float32"]:
+            saved = Predictor.of_members([Member(model, own) for model, own in models], tile)
+            agreements.append(check.check_saved(saved, " and ".join(precisions), path))
         for kind in (FORMATS[name] for name in dict.fromkeys(formats)):
             target = out / kind.place.format(name=path.stem)
             print(f"{kind.title}: writes {target} and compares it", flush=True)

@@ -12,9 +12,12 @@ from src.archive.network import Json
 from src.archive.project import Project
 from src.data.crops.normalise import FLAT, Normalisation
 from src.errors import UserError
+from src.model.inference.member import Member
+from src.model.inference.predictor import TINIEST, Predictor
 from src.model.network.tensor import Tensor
 
 IMAGE, PROBABILITIES = "image", "probabilities"  # names of input and output in every format
+OF_MEMBER = {"mean", "std", "normalise", "encoder", "depth"}  # fields that members of an ensemble need not share
 
 
 @dataclass(frozen=True)
@@ -30,36 +33,26 @@ class Export:
     metadata: Json
 
     @classmethod
-    def of(cls, model: keras.Model, project: Project) -> "Export":
-        """Prepare a network.
+    def of(cls, predictor: Predictor) -> "Export":
+        """Prepare a network, or an ensemble.
 
         Args:
-            model: a network that computes in float32.
-            project: the meaning of its inputs and outputs.
+            predictor: its networks compute in float32.
 
         Raises:
             UserError: normalisation needs the image before it is scaled, which an export does not see.
         """
-        if project.shorter_side and project.normalise == "image":
+        project = predictor.project
+        if project.shorter_side and any(member.project.normalise == "image" for member in predictor.members):
             reason = "it is normalised by each image as it was before data.resize, which an export does not see"
             raise UserError(f"this model cannot be exported: {reason}; train with data.normalise: dataset")
-        channels, classes = model.inputs[0].shape[-1], len(project.classes)
-        return cls(
-            _frozen(_graph(model, project), _input(project, channels)), describe_export(project, channels, classes)
-        )
+        image = tf.TensorSpec((None, None, None, predictor.channels), tf.as_dtype(project.dtype), name=IMAGE)
+        return cls(_frozen(_graph(predictor), image), describe_export(predictor))
 
 
-def describe_export(project: Project, channels: int, classes: int) -> Json:
-    """Collect the metadata of an export: everything that a program needs to use it.
-
-    Args:
-        project: of the model.
-        channels: of the images.
-        classes: how many there are.
-
-    Returns:
-        Plain values for JSON.
-    """
+def describe_export(predictor: Predictor) -> Json:
+    """Collect the metadata of an export: everything that a program needs to use it, as plain values for JSON."""
+    project = predictor.project
     side = project.shorter_side
     scaled = f"scaled so that the shorter side has {side} pixels and the aspect ratio is kept, see `left_to_do`"
     before = " at a temperature of 1" if side else ""
@@ -67,19 +60,28 @@ def describe_export(project: Project, channels: int, classes: int) -> Json:
         "input": {
             "name": IMAGE,
             "dtype": project.dtype,
-            "shape": ["n", "height", "width", channels],
+            "shape": ["n", "height", "width", predictor.channels],
             "meaning": f"pixels as stored, {scaled if side else 'of any size'}",
         },
         "output": {
             "name": PROBABILITIES,
             "dtype": "float32",
-            "shape": ["n", "height", "width", classes],
+            "shape": ["n", "height", "width", len(project.classes)],
             "meaning": f"probability of each class of `classes`, in their order{before}",
         },
         "left_to_do": _left_to_do(project),
-        **project.model_dump(exclude={"plan", "decisions"}),
+        **_networks(predictor),
         **project.decisions.model_dump(),
     }
+
+
+def _networks(predictor: Predictor) -> Json:
+    """The project without decisions; of an ensemble, what its members do not share is listed for each."""
+    project, rest = predictor.project, {"plan", "decisions"}
+    if len(predictor.members) == 1:
+        return project.model_dump(exclude=rest)
+    members = [member.project.model_dump(include=OF_MEMBER) for member in predictor.members]
+    return {**project.model_dump(exclude=rest | OF_MEMBER), "members": members}
 
 
 def _left_to_do(project: Project) -> list[str]:
@@ -113,25 +115,30 @@ def _scaling(project: Project) -> list[str]:
     return steps
 
 
-def _input(project: Project, channels: int) -> tf.TensorSpec:
-    return tf.TensorSpec((None, None, None, channels), tf.as_dtype(project.dtype), name=IMAGE)
-
-
-def _graph(model: keras.Model, project: Project) -> Callable[[Tensor], Tensor]:
+def _graph(predictor: Predictor) -> Callable[[Tensor], Tensor]:
     """A function from pixels [n, height, width, channels] to probabilities [n, height, width, classes].
 
     It computes the same as `Predictor`. With data.resize the temperature is left out, since it is used after the
     probabilities were resampled.
     """
-    temperature = 1.0 if project.shorter_side else project.decisions.temperature
+    members, decisions = predictor.members, predictor.project.decisions
+    temperature = np.float32(1.0 if predictor.project.shorter_side else decisions.temperature)
 
     def probabilities(image: Tensor) -> Tensor:
-        height, width = tf.shape(image)[1], tf.shape(image)[2]
-        padded = _padded(_normalised(image, project), 2**project.depth)
-        logits = _averaged(model, padded, project.decisions.mirrored_axes)
-        return _probabilities(logits[:, :height, :width] / np.float32(temperature))
+        logits = [_logits(member, image, decisions.mirrored_axes) for member in members]
+        if len(members) == 1:
+            return _probabilities(logits[0] / temperature)
+        mean = tf.add_n([_probabilities(part) for part in logits]) / len(members)
+        return mean if temperature == 1 else tf.nn.softmax(tf.math.log(tf.maximum(mean, TINIEST)) / temperature)
 
     return probabilities
+
+
+def _logits(member: Member, image: Tensor, copies: Sequence[Sequence[int]]) -> Tensor:
+    """Logits [n, height, width, outputs] of one network; copies: see `_averaged`."""
+    height, width = tf.shape(image)[1], tf.shape(image)[2]
+    padded = _padded(_normalised(image, member.project), member.multiple)
+    return _averaged(member.model, padded, copies)[:, :height, :width]
 
 
 def _scaled(image: Tensor) -> Tensor:

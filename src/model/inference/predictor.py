@@ -2,12 +2,12 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.archive.project import Decisions, Project
@@ -18,13 +18,13 @@ from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.remove_small_components import remove_small_components
+from src.model.inference.member import Member
 from src.model.inference.tiling import Logits, Window, blend_tiles
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
-from src.model.network.model_file import read_model
-from src.model.network.tensor import Tensor
+from src.model.network.model_file import read_models
 from src.params import Precision
-from src.plan.tiles import BLENDED, HALO, TILE
+from src.plan.tiles import TILE
 
 TINIEST = np.finfo(np.float32).tiny  # smaller probabilities count as this one, whose logarithm is finite
 Image = Pixels  # [height, width, channels]
@@ -32,9 +32,7 @@ Labels = NDArray[np.uint8]  # class indices [height, width]
 
 
 def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
-    """Load a model file for prediction.
-
-    The arithmetic is the fastest on this machine, but float32 if the model was trained in float32.
+    """Load a model file, or that of an ensemble, for prediction; see `predictor_of`.
 
     Args:
         path: such as models/unet.keras.
@@ -43,10 +41,23 @@ def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
     Raises:
         UserError: the file is not a model of this project.
     """
-    model, project = read_model(Path(path))
-    precision: Precision = "float32" if compute_precision(model) == "float32" else fastest_precision()
+    return predictor_of(read_models(Path(path)), tile)
+
+
+def predictor_of(models: Sequence[tuple[keras.Model, Project]], tile: int = TILE) -> "Predictor":
+    """Prepare predictions of one model, or of an ensemble.
+
+    The arithmetic is the fastest on this machine, but float32 if a model was trained in float32.
+
+    Args:
+        models: networks of `read_model`, each with the meaning of its inputs and outputs; see `Predictor.of_members`.
+        tile: see `Predictor`.
+    """
+    in_float32 = any(compute_precision(model) == "float32" for model, _ in models)
+    precision: Precision = "float32" if in_float32 else fastest_precision()
     set_arithmetic(precision)
-    return Predictor(fold_normalisation(model, precision, project.encoder), project, tile)
+    members = [Member(fold_normalisation(model, precision, own.encoder), own) for model, own in models]
+    return Predictor.of_members(members, tile)
 
 
 class Predictor:
@@ -55,16 +66,16 @@ class Predictor:
     One graph serves images of all sizes. It is shared with all copies that have other decisions.
 
     Attributes:
-        model: the network.
-        project: the meaning of its inputs and outputs, and the decisions.
+        members: the network, or those of an ensemble, whose probabilities are averaged.
+        project: the meaning of their inputs and outputs, and the decisions.
         tile: side in pixels of the tiles in which large images are predicted.
         channels: of the images.
         outputs: logits of each pixel.
-        multiple: height and width of what the network sees are multiples of this.
+        multiple: tiles start at multiples of this, in pixels.
     """
 
     def __init__(self, model: keras.Model, project: Project, tile: int = TILE) -> None:
-        """Prepare predictions.
+        """Prepare predictions of one network.
 
         Args:
             model: a network of `build_unet`, with or without normalisation layers.
@@ -72,16 +83,29 @@ class Predictor:
             tile: side of a tile in pixels; it changes speed and memory. It does not change the result of the plain
                 encoder. The other encoders see further than a tile shows, so that values differ a little.
         """
-        self.model, self.project, self.tile = model, project, tile
+        self.members, self.project, self.tile = [Member(model, project)], project, tile
         self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
-        self.multiple = 2**project.depth
-        signature = [tf.TensorSpec((1, None, None, self.channels), tf.float32)]
-        self._graph: Callable[[Tensor], Tensor] = tf.function(
-            lambda image: model(image, training=False),
-            input_signature=signature,
-            jit_compile=False,  # XLA would compile anew for every size of image
-            autograph=False,  # the network has no Python loops to convert, and looking for them takes a second
-        )
+        self.multiple = self.members[0].multiple
+
+    @classmethod
+    def of_members(cls, members: Sequence[Member], tile: int = TILE) -> Self:
+        """Prepare predictions of an ensemble: the probability of a class is the mean over the members.
+
+        Args:
+            members: one or more, for the same images and classes. The decisions, and what applies to the whole, are
+                those of the first member's project.
+            tile: as above.
+        """
+        first = members[0]
+        predictor = cls(first.model, first.project, tile)
+        predictor.members = list(members)
+        predictor.multiple = max(member.multiple for member in members)
+        return predictor
+
+    @property
+    def model(self) -> keras.Model:
+        """The network; the first one of an ensemble."""
+        return self.members[0].model
 
     def with_decisions(self, **changes: float | str) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
@@ -159,26 +183,18 @@ class Predictor:
             UserError: the image is not of the kind that the model was trained on, or its shape does not allow scaling.
         """
         self._check(image)
-        normalisation = self._normalisation(image)
+        normalisations = [member.normalisation(image) for member in self.members]
         scaled = scale_image(image, self.project.shorter_side)
         if scaled is image:
-            yield from self._tiles(image, normalisation)
+            yield from self._tiles(image, normalisations)
             return
         predicted = np.empty((*scaled.shape[:2], len(self.project.classes)), np.float32)
-        for window, part in self._tiles(scaled, normalisation):
+        for window, part in self._tiles(scaled, normalisations):
             predicted[window] = probabilities(part)
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
             resampled = resample_rows(predicted, rows, height, width)
             yield (rows, slice(None)), logits_of_probabilities(resampled, self.outputs)
-
-    def _normalisation(self, image: Image) -> Normalisation:
-        project = self.project
-        if project.normalise == "encoder":
-            return Normalisation.of_encoder(project.encoder, image.dtype, self.channels)
-        if project.normalise == "image":
-            return Normalisation.of_image(image)
-        return Normalisation(project.mean, project.std)
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:
@@ -190,33 +206,40 @@ class Predictor:
         if not has_usable_values(image):
             raise UserError("the image holds NaN, infinite or absurdly large values, perhaps where there is no data")
 
-    def _tiles(self, image: Image, normalisation: Normalisation) -> Iterator[tuple[Window, Logits]]:
-        blended = 0 if self.project.encoder == "plain" else BLENDED * self.multiple
-        halo = HALO * self.multiple - blended
+    def _tiles(self, image: Image, normalisations: Sequence[Normalisation]) -> Iterator[tuple[Window, Logits]]:
+        """Predict tiles that fit all members; normalisations: of the image, one for each member."""
+        blended, mirrored = max(member.blended for member in self.members), self.project.decisions.mirrored_axes[1:]
         tile = max(self.tile // self.multiple * self.multiple, 4 * blended)
 
         def predict(window: Window) -> Logits:
-            (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
-            y, x = max(top - halo, 0), max(left - halo, 0)
-            part = self._padded(image[y : bottom + halo, x : right + halo], normalisation)
+            pairs = zip(self.members, normalisations, strict=True)
+            logits = average_logits(member.predict(image, window, own, mirrored) for member, own in pairs)
             release(image)
-            return part[top - y : bottom - y, left - x : right - x]
+            return logits
 
         height, width = image.shape[:2]
         yield from blend_tiles(height, width, tile, 2 * blended, predict)
 
-    def _padded(self, pixels: Image, normalisation: Normalisation) -> Logits:
-        """Predict pixels that are mirrored at bottom and right up to a size that the network can halve."""
-        padded = normalisation(pixels)
-        height, width = padded.shape[:2]
-        if height % self.multiple or width % self.multiple:
-            padded = np.pad(padded, [(0, -height % self.multiple), (0, -width % self.multiple), (0, 0)], "reflect")
-        logits = self._graph(padded[None])
-        mirrored = self.project.decisions.mirrored_axes[1:]
-        for axes in mirrored:
-            logits += tf.reverse(self._graph(np.flip(padded[None], axes)), axes)
-        logits /= 1 + len(mirrored)
-        return np.asarray(logits[0, :height, :width], np.float32)
+
+def average_logits(parts: Iterable[Logits]) -> Logits:
+    """Average the probabilities of several networks.
+
+    Args:
+        parts: the logits of each network, float32 [height, width, n]; at least one.
+
+    Returns:
+        The logits of the mean probabilities at a temperature of 1, float32 [height, width, n]. Those of a single
+        network are returned as they are.
+    """
+    remaining = iter(parts)
+    first, second = next(remaining), next(remaining, None)
+    if second is None:
+        return first
+    total, count = probabilities(first) + probabilities(second), 2
+    for part in remaining:  # one at a time: only the sum is kept
+        total += probabilities(part)
+        count += 1
+    return logits_of_probabilities(total / np.float32(count), first.shape[-1])
 
 
 def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:

@@ -2,22 +2,22 @@
 
 import json
 import re
+import tempfile
 import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from src.archive.members import PROJECT
-from src.archive.network import Json
+from src.archive.ensemble import read_ensemble
+from src.archive.members import PROJECT, json_member, model_member, write_members
 from src.archive.project import Project
-from src.archive.validate_archive import NOT_OURS, validate_archive
+from src.archive.validate_archive import NOT_OURS, Archive, validate_archive
 from src.errors import UserError
 from src.files import atomic
 from src.model.network.device import global_precision
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
-
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can hold
 
 
 def write_model(path: Path, model: keras.Model, project: Project) -> None:
@@ -34,16 +34,14 @@ def write_model(path: Path, model: keras.Model, project: Project) -> None:
             members = {name: archive.read(name) for name in archive.namelist()}
         metadata = json.loads(members["metadata.json"])
         metadata.pop("date_saved", None)
-        members["metadata.json"] = _json(metadata)
+        members["metadata.json"] = json_member(metadata)
         members["config.json"] = _renumber_shared_objects(members["config.json"])
-        members[PROJECT] = _json(project.model_dump())
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(members):
-                archive.writestr(zipfile.ZipInfo(name, DATE), members[name])
+        members[PROJECT] = json_member(project.model_dump())
+        write_members(temporary, members)
 
 
 def read_model(path: Path) -> tuple[keras.Model, Project]:
-    """Read a model file, which may come from anywhere.
+    """Read the file of a single model, which may come from anywhere.
 
     src/archive/validate_archive.py checks all of it first. Then the U-Net is built from the numbers in the file, and
     Keras loads the weights into it. Keras never builds a network from the file's config.
@@ -52,22 +50,57 @@ def read_model(path: Path) -> tuple[keras.Model, Project]:
         The network in the precision of its training, and the meaning of its inputs and outputs.
 
     Raises:
+        UserError: there is no such file, it is an ensemble, or this project did not save it.
+    """
+    _require(path)
+    archive = validate_archive(path)
+    return _load(archive, path, str(path)), archive.project
+
+
+def read_models(path: Path) -> list[tuple[keras.Model, Project]]:
+    """Read a model file, or that of an ensemble, which may come from anywhere; see `read_model`.
+
+    Returns:
+        The networks, one or those of the ensemble, each with the meaning of its inputs and outputs. The decisions of an
+        ensemble take the place of its models' own.
+
+    Raises:
         UserError: there is no such file, or this project did not save it.
     """
+    _require(path)
+    if (found := read_ensemble(path)) is None:
+        return [read_model(path)]
+    models = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"  # Keras loads weights from files only
+        for number, (archive, content) in enumerate(zip(found.archives, found.contents, strict=True)):
+            file.write_bytes(content)
+            model = _load(archive, file, f"{path}: {model_member(number)}")
+            project = archive.project.model_copy(update={"decisions": found.ensemble.decisions})
+            models.append((model, project))
+    return models
+
+
+def _require(path: Path) -> None:
     if not path.exists():
         raise UserError(f"{path}: {NOT_OURS}: no such file; dvc repro makes it")
-    archive = validate_archive(path)
-    project, network = archive.project, archive.network
+
+
+def _load(archive: Archive, path: Path, place: str) -> keras.Model:
+    """Build the network of a file that was checked, and load its weights; the message of an error names `place`."""
+    network = archive.network
     with global_precision(network.precision):
         size = PlannedModel(encoder=network.encoder, filters=network.filters, depth=network.depth)
-        model = build_unet(size, network.channels, len(project.classes))
+        model = build_unet(size, network.channels, len(archive.project.classes))
     if sorted(tuple(weight.shape) for weight in model.weights) != list(archive.stored):
-        raise UserError(f"{path}: {NOT_OURS}: model.weights.h5 holds other arrays than {network.encoder} has")
+        raise UserError(f"{place}: {NOT_OURS}: model.weights.h5 holds other arrays than {network.encoder} has")
     try:
         model.load_weights(path)
     except (OSError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: {NOT_OURS}: {error}") from None
-    return model, project
+        raise UserError(f"{place}: {NOT_OURS}: {error}") from None
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise UserError(f"{place}: {NOT_OURS}: model.weights.h5 holds NaN or infinite values")
+    return model
 
 
 def _renumber_shared_objects(config: bytes) -> bytes:
@@ -78,7 +111,3 @@ def _renumber_shared_objects(config: bytes) -> bytes:
         return b'"shared_object_id": %d' % numbers.setdefault(match[1], len(numbers) + 1)
 
     return re.sub(rb'"shared_object_id": (\d+)', number, config)
-
-
-def _json(content: Json) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

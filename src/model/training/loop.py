@@ -15,6 +15,7 @@ from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.inference.predictor import Predictor
+from src.model.live.observer import NOBODY, Observer
 from src.model.network.device import is_out_of_memory
 from src.model.training.checkpoints import catch_stop_signals
 from src.model.training.diagnostics import not_finite_message, training_warnings
@@ -28,7 +29,13 @@ from src.params import PlannedTrain
 from src.progress import progress
 
 
-def train_unet(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+def train_unet(
+    training: Training,
+    patches: Patches,
+    validated: Subset,
+    params: PlannedTrain,
+    observer: Observer = NOBODY,
+) -> None:
     """Train from the checkpoint if there is one, up to the weights of the best epoch; see `run_epochs`.
 
     The checkpoint stays: call `training.checkpoint.discard()` when the result is written.
@@ -38,6 +45,7 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
         patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
+        observer: follows the training.
 
     Raises:
         UserError: the training stopped before its end; the message says why.
@@ -45,7 +53,8 @@ def train_unet(training: Training, patches: Patches, validated: Subset, params: 
     with training.checkpoint.locked() if training.workers.chief else nullcontext():
         try:
             resume(training)
-            run_epochs(training, patches, validated, params)
+            observer.started()
+            run_epochs(training, patches, validated, params, observer)
         except tf.errors.OpError as error:
             raise _explain(error, training.workers) from error
     if training.timed_steps:
@@ -80,7 +89,9 @@ def resume(training: Training) -> None:
         print(f"continuing from the checkpoint after step {training.step}", flush=True)
 
 
-def run_epochs(training: Training, patches: Patches, validated: Subset, params: PlannedTrain) -> None:
+def run_epochs(
+    training: Training, patches: Patches, validated: Subset, params: PlannedTrain, observer: Observer
+) -> None:
     """Train all epochs that are left, and give the model the weights of the best one.
 
     Each epoch ends with a validation on whole images. The training loss of an epoch is the mean over its steps; the
@@ -92,6 +103,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
         patches: training patches.
         validated: images that each epoch is measured on.
         params: settings of the training.
+        observer: follows the training.
 
     Raises:
         UserError: the training stopped before its end; the message says why.
@@ -102,12 +114,18 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
     batches = patches.batches(remaining_batches(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), catch_stop_signals() as stop_requested:
         checkpoint = partial(save_or_stop, training, stop_requested)
+
+        def after_step() -> None:
+            observer.step_done()
+            checkpoint()
+
         warnings = _Warnings()
         while (epoch := len(training.history) + 1) <= (schedule := training.schedule(params)).epochs:
-            rate = train_epoch(training, step, batches, params, checkpoint)
+            rate = train_epoch(training, step, batches, params, after_step)
             schedule = training.schedule(params)
             images = progress(validated.indices, len(validated), f"validation {epoch}/{schedule.epochs}")
-            loss, tally = measure_images(predictor, patches.store, _call_before_each(checkpoint, images), training.loss)
+            images = _call_before_each(checkpoint, images)
+            loss, tally = measure_images(predictor, patches.store, images, training.loss, observer.predicted)
             steps = schedule.steps_of_epoch(epoch)
             if not math.isfinite(loss):
                 raise UserError(not_finite_message(loss, epoch, len(steps), params, "validation loss"))
@@ -116,6 +134,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
             row |= epoch_measures(float(np.mean(training.losses)), trained, dataset)
             row |= {f"val_{name}": value for name, value in epoch_measures(loss, tally, dataset).items()}
             mark = " ← best" if training.finish_epoch(row) else ""
+            observer.epoch_done()
             shown = "  ".join(f"{name} {row[name]:.4f}" for name in ("loss", "val_loss", "dice", "val_dice"))
             print(f"epoch {epoch}/{schedule.epochs}  {shown}  {rate}{mark}", flush=True)
             actual = params.model_copy(update={"epochs": schedule.epochs})
@@ -126,6 +145,7 @@ def run_epochs(training: Training, patches: Patches, validated: Subset, params: 
                 checkpoint()
     training.project = describe_shortened(training.project, training.schedule(params))
     training.model.set_weights(training.best_weights)
+    observer.trained()
 
 
 def train_epoch(

@@ -85,7 +85,7 @@ def _checkpoint_settings(trained: Subset, validated: Subset, plan: Plan) -> dict
 
 
 def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dict[str, object]:
-    stated = plan.train.model_dump(exclude={"memory_gib"})  # a limit, which changes no result
+    stated = plan.train.model_dump(exclude={"memory_gib", "tensorboard"})  # they change no result
     return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
 
 

@@ -1,6 +1,6 @@
 """Measure the network on whole validation images, and compute the measures of an epoch."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -9,14 +9,21 @@ from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
 from src.evaluation.metrics.running_scores import RunningScores
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.inference.predictor import Labels, Predictor, classes_from_logits
+from src.model.inference.tiling import Window
 from src.model.network.losses import LossSums, loss_sums, total_loss
 from src.model.training.state import Row
 from src.plan.class_weights import LossWeights
 
+Use = Callable[[int, Window, Labels], None]
+
 
 def measure_images(
-    predictor: Predictor, store: Store, indices: Iterable[int], weights: LossWeights
+    predictor: Predictor,
+    store: Store,
+    indices: Iterable[int],
+    weights: LossWeights,
+    use: Use = lambda *_: None,
 ) -> tuple[float, RunningScores]:
     """Predict whole images at their own resolution.
 
@@ -25,6 +32,7 @@ def measure_images(
         store: holds the images.
         indices: of the images; at least one.
         weights: of the parts of the loss and of the classes.
+        use: called with each prediction: the position of its image, the window, and its class indices.
 
     Returns:
         The loss over all pixels together, and the running scores of the images.
@@ -34,8 +42,9 @@ def measure_images(
     for index in indices:
         mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
-            truth = mask[window]
-            count += confusion_matrix(truth, classes_from_logits(logits), classes)
+            truth, predicted = mask[window], classes_from_logits(logits)
+            count += confusion_matrix(truth, predicted, classes)
+            use(index, window, predicted)
             parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights.classes))
         tally.add(count[None])
         store.release()

@@ -25,7 +25,7 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
         "# Model card",
         _description(sources),
         "## Intended use",
-        _use(sources, use),
+        intended_use(sources.project, sources.files.model.as_posix(), use),
         "## Data",
         data_section(sources.store, sources.splits, sources.params.get("data.source", "")),
         "### What the checks found",
@@ -45,7 +45,7 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
         "## Where it fails",
         failures_section(sources),
         "## Licence",
-        _licence(licence),
+        licence_section(licence),
         "## How to repeat it",
         _repeat(sources),
     ]
@@ -73,21 +73,30 @@ def _commit(sources: CardSources) -> str:
     return f"at Git revision `{sources.commit}`"
 
 
-def _use(sources: CardSources, use: str | None) -> str:
-    project = sources.project
+def intended_use(project: Project, model: str, use: str | None, *, of_run: bool = True) -> str:
+    """State what a model is meant for, and for what it is not.
+
+    Args:
+        project: The metadata of the model.
+        model: Path of its file.
+        use: The purpose in Markdown; to be filled in if it is missing.
+        of_run: Whether the card also describes the data and the scores of a run.
+    """
+    data = " (see Data)" if of_run else ""
     images = f"{len(project.mean)} channel(s) of type {project.dtype}"
     lines = [
-        f"For images like those it was trained on (see Data): {images}, the same kind of objects, acquired and "
+        f"For images like those it was trained on{data}: {images}, the same kind of objects, acquired and "
         "prepared in the same way. Images with other channels or number types are refused; there is no other warning "
         "of an image that is unlike them.",
         "Every pixel gets one of the classes above, even if it shows something else: there is no class “unknown”.",
         "Not for images of another source before it was scored on a labelled sample of them: "
-        f"`python -m tools.score --model {sources.files.model.as_posix()} --data FOLDER`.",
+        f"`python -m tools.score --model {model} --data FOLDER`.",
         "Not a medical device, and not certified for anything. Not for decisions about anyone's health, safety or "
         "rights without a qualified person who looks at the image itself.",
-        "The scores are those of the test images below and no promise for other images. Where they are low, or their "
-        "intervals wide, look at each result.",
     ]
+    if of_run:
+        scores = "The scores are those of the test images below and no promise for other images."
+        lines.append(f"{scores} Where they are low, or their intervals wide, look at each result.")
     purpose = use or f"{TO_FILL_IN} (`--use TEXT`): what it is meant for, and who is responsible for that."
     return "\n\n".join([purpose, "\n".join(f"- {line}" for line in lines)])
 
@@ -127,7 +136,8 @@ def _start(sources: CardSources) -> str:
     return f"{origin} in the encoder and random weights in the decoder"
 
 
-def _licence(licence: str | None) -> str:
+def licence_section(licence: str | None) -> str:
+    """State the licences of a model and of the code; that of the model is to be filled in if it is missing."""
     model = licence or (
         f"{TO_FILL_IN} (`--licence TEXT`): the licence of this model. It depends on what the owners of the images and "
         "masks allow, which a program cannot know."

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from src.data.crops.sampling import Patches
+from src.data.drawing.drawing import blended, shown
 from src.files import atomic
-from src.report.figures.panels import blended, class_patches, grid, shown
+from src.report.figures.panels import class_patches, grid
 
 PICTURES, ROWS = 4, 3  # pictures, and patches in each
 

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from src.data.checks.dataset_checks import CheckResult
+from src.data.drawing.drawing import Drawing, blended, shown
 from src.data.source.dataset import Dataset
-from src.report.figures.panels import Drawing, blended, class_patches, plain, shown
+from src.report.figures.panels import class_patches, plain
 from src.report.figures.style import save
 
 COLUMNS = 8

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.drawing.drawing import Image, blended, shown
 from src.data.predictions.prediction_files import write_png
 from src.data.source.dataset import Dataset
-from src.report.figures.panels import Image, blended, shown
 
 LONGEST = 2048  # pixels of the longer side: of larger images, every second, third … row and column is drawn
 

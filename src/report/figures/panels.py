@@ -10,15 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from src.data.drawing.drawing import Drawing, Image, painted, rgb, shown
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.files import atomic
-from src.report.figures.style import FALSE_ALARM, HIT, MISS, painted, rgb, save
+from src.report.figures.style import FALSE_ALARM, HIT, MISS, save
 
 LONGEST = 768  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
 MOST_OVERLAYS = 3  # classes whose errors are drawn: those with the lowest Dice
-Drawing = NDArray[np.uint8]
-Image = NDArray[np.uint8 | np.uint16 | np.float32]  # [height, width, channels]
 
 
 @dataclass(frozen=True)
@@ -36,42 +35,6 @@ class Comparison:
     truth: Drawing
     prediction: Drawing
     scores: Mapping[str, float]
-
-
-def shown(image: Image, *, stretched: bool = False) -> Drawing:
-    """Convert an image to red, green and blue for display. One or two channels become grey, of more the first three.
-
-    Args:
-        image: [height, width, channels].
-        stretched: Scale the 1st to the 99th percentile to 0 to 255; images that are not uint8 always are.
-
-    Returns:
-        uint8 [height, width, 3].
-    """
-    three = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else np.asarray(image[..., :3])
-    if stretched or image.dtype != np.uint8:
-        low, high = np.percentile(three, [1, 99])
-        three = 255 * (three.astype(np.float32) - low) / max(high - low, np.finfo(np.float32).tiny)
-    return three.clip(0, 255).astype(np.uint8)
-
-
-def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength: float = 0.45) -> Drawing:
-    """Lay a mask's colours over an image. Background and ignored pixels stay as they are.
-
-    Args:
-        image: uint8 [height, width, 3].
-        mask: Class indices, uint8 [height, width].
-        dataset: The classes and their colours.
-        strength: Opacity of the colours, 0 to 1.
-
-    Returns:
-        uint8 [height, width, 3].
-    """
-    paint = (mask < len(dataset.names)) & (
-        mask != (-1 if dataset.background_index is None else dataset.background_index)
-    )
-    mixed = (1 - strength) * image + strength * painted(mask, dataset)
-    return np.where(paint[..., None], mixed, image).astype(np.uint8)
 
 
 def errors_over(

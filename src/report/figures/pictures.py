@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from src.data.drawing.drawing import IGNORED, Image, rgb, shown
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.report.figures.panels import MOST_OVERLAYS, Image, shown
-from src.report.figures.style import FALSE_ALARM, HIT, IGNORED, MISS, rgb
+from src.report.figures.panels import MOST_OVERLAYS
+from src.report.figures.style import FALSE_ALARM, HIT, MISS
 
 LONGEST = 512  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
 MOST_BYTES = 8_000_000  # characters of all pictures together: a page of this size can still be mailed

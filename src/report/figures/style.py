@@ -4,12 +4,8 @@ import warnings
 from pathlib import Path
 
 import matplotlib
-import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from src.data.source.dataset import Dataset
 from src.files import atomic
 
 matplotlib.use("Agg")  # draws to files and needs no display
@@ -18,27 +14,6 @@ matplotlib.rcParams.update({"grid.alpha": 0.3, "savefig.dpi": 110, "axes.formatt
 
 HIT, MISS, FALSE_ALARM = "#009E73", "#F0E442", "#CC79A7"
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
-IGNORED = "#FFFFFF"
-
-
-def rgb(colour: str) -> NDArray[np.uint8]:
-    """Convert "#RRGGBB" to red, green and blue, uint8 [3]."""
-    return (np.array(to_rgb(colour)) * 255).round().astype(np.uint8)
-
-
-def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
-    """Colour a mask.
-
-    Args:
-        mask: Class indices, uint8 [height, width]; larger values are ignored pixels.
-        dataset: The classes and their colours.
-
-    Returns:
-        uint8 [height, width, 3]; ignored pixels are white.
-    """
-    lookup = np.tile(rgb(IGNORED), (256, 1))
-    lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
-    return np.asarray(lookup[mask], np.uint8)
 
 
 def save(figure: Figure, path: Path) -> None:

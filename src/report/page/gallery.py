@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from src.data.drawing.drawing import IGNORED
 from src.report.figures.panels import ranked
 from src.report.figures.pictures import Picture, gallery_pictures
-from src.report.figures.style import FALSE_ALARM, HIT, IGNORED, MISS
+from src.report.figures.style import FALSE_ALARM, HIT, MISS
 from src.report.page.sources import PageSources
 
 MOST_ROWS = 5000  # images; of a larger test set, those with the lowest mean Dice

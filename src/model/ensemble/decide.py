@@ -1,0 +1,45 @@
+"""Make the decisions of an ensemble: on validation images that no model was trained on, or the defaults."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from src.archive.project import Decisions
+from src.data.store.subsample import subsample
+from src.model.decisions.fit_decisions import fit_decisions
+from src.model.ensemble.sources import Source, common_mirror, unseen_validation
+from src.model.inference.predictor import predictor_of
+from src.model.network.model_file import read_model
+from src.params import Decide
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Decisions, and how they were made, in a sentence."""
+
+    decisions: Decisions
+    how: str
+
+
+def decide(sources: Sequence[Source], tried: Decide, seed: int) -> Decided:
+    """Fit the decisions anew, or take the defaults if no validation images are left for that.
+
+    Args:
+        sources: The models.
+        tried: The decisions to try.
+        seed: Of the sampled pixels and of the bootstrap.
+    """
+    mirror = common_mirror([source.project for source in sources])
+    validated, reason = unseen_validation(sources)
+    if validated is None:
+        default = Decisions(mirror=mirror)
+        values = f"temperature {default.temperature:g}, threshold {default.threshold:g}, no post-processing"
+        copies = "no mirrored copies" if mirror == "none" else f"mirror {mirror}"
+        why = "the directions that all models use by themselves"
+        return Decided(default, f"Not fitted, because {reason}: {values}; {copies} ({why}).")
+    limit = sources[0].project.plan.get("train.validation_images")
+    validated = subsample(validated, int(limit.value)) if limit else validated
+    predictor = predictor_of([read_model(source.path) for source in sources]).with_default_decisions()
+    predictor, _ = fit_decisions(predictor, validated, tried, seed, flip=mirror)
+    images = f"{len(validated)} validation images in {len(set(validated.groups))} groups"
+    how = f"Fitted on {images} of {sources[0].name}, which no model was trained on and none tests."
+    return Decided(predictor.project.decisions, how)

@@ -1,0 +1,154 @@
+"""The models of an ensemble before they are joined, and the images that they know."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Self
+
+from src.archive.ensemble import MOST_IMAGES, Ensemble, EnsembleModel, differences, read_ensemble
+from src.archive.project import MIRRORED_AXES, Decisions, Project
+from src.archive.validate_archive import validate_archive
+from src.data.labelled.seen_images import store_digests
+from src.data.store.store import Store
+from src.data.store.subsets import FEWEST_GROUPS, Subset, read_subset
+from src.errors import UserError, listing, some
+from src.files import read_csv
+from src.params import Flip
+
+SEEN = ("train", "validation")  # subsets that a training uses
+
+
+@dataclass(frozen=True)
+class KnownImages:
+    """The images of the run that trained a model.
+
+    Attributes:
+        store: The prepared data set.
+        splits: The table that assigns each image to a subset, data/splits.csv.
+        digest_of: Id of each image → its digest.
+    """
+
+    store: Store
+    splits: Path
+    digest_of: Mapping[str, str]
+
+    @classmethod
+    def read(cls, prepared: Path, splits: Path, known: Sequence[Self]) -> Self:
+        """Read the images of a run.
+
+        Args:
+            prepared: The folder of the prepared data set.
+            splits: The table of subsets.
+            known: Images of other runs; one with the same prepared data set is not read again.
+
+        Raises:
+            UserError: The files do not belong together, or another version of the project wrote them.
+        """
+        equal = next((other for other in known if other.store.folder == prepared), None)
+        try:
+            store = equal.store if equal else Store(prepared)
+        except (TypeError, LookupError) as error:
+            reason = f"its prepared data set is one of another version ({type(error).__name__}: {error})"
+            raise UserError(f"{reason}; name its model file instead") from None
+        if missing := {row["id"] for row in read_csv(splits)} - store.position.keys():
+            raise UserError(f"its split names images that its prepared data set lacks: {some(sorted(missing))}")
+        return cls(store, splits, equal.digest_of if equal else store_digests(store))
+
+    def digests(self, *subsets: str) -> set[str]:
+        """The digests of the images of some subsets: train, validation, test."""
+        return {self.digest_of[row["id"]] for row in read_csv(self.splits) if row["subset"] in subsets}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that is to become part of an ensemble.
+
+    Attributes:
+        name: The experiment or the file that it is taken from.
+        path: The model file.
+        project: What the file says of the model.
+        images: The images of its run; None if they are unknown.
+    """
+
+    name: str
+    path: Path
+    project: Project
+    images: KnownImages | None
+
+
+def read_source(name: str, path: Path, images: KnownImages | None) -> Source:
+    """Check the file of a model.
+
+    Args:
+        name: The experiment or the file that it is taken from.
+        path: The model file.
+        images: The images of its run; None if they are unknown.
+
+    Raises:
+        UserError: It is not a model of this project, or an ensemble itself.
+    """
+    if read_ensemble(path):
+        raise UserError(f"{path}: is an ensemble itself; name its models instead")
+    return Source(name, path, validate_archive(path).project, images)
+
+
+def require_one_ensemble(sources: Sequence[Source]) -> None:
+    """Check that models can be joined.
+
+    Raises:
+        UserError: They cannot. The message lists every difference.
+    """
+    names = [source.name for source in sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"a model is named twice: {some(twice)}; an ensemble needs different models")
+    known, equal = dict[str, str](), []
+    for source in sources:
+        digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
+        equal += [f"{source.name}: the same file as {known[digest]}"] if digest in known else []
+        known.setdefault(digest, source.name)
+    if equal:
+        raise UserError(f"an ensemble needs different models\n{listing(equal)}")
+    if found := list(differences({source.name: source.project for source in sources})):
+        raise UserError(f"these models do not fit together\n{listing(found)}")
+
+
+def unseen_validation(sources: Sequence[Source]) -> tuple[Subset | None, str]:
+    """Select the validation images of the first model that no model was trained on and none tests.
+
+    Returns:
+        The images, and ""; or None if there are too few, and the reason.
+    """
+    if unknown := [source.name for source in sources if source.images is None]:
+        return None, f"it is not known which images were used to train {some(unknown, show=str)}"
+    (first, *_) = known = [source.images for source in sources if source.images]
+    used = set().union(*(images.digests("train", "test") for images in known))
+    validated = read_subset(first.splits, first.store, "validation")
+    pairs = zip(validated.indices, validated.records, strict=True)
+    unseen = validated.only([index for index, record in pairs if first.digest_of[record.id] not in used])
+    if (groups := len(set(unseen.groups))) < FEWEST_GROUPS:
+        what = "of validation images that no model was trained on and none tests"
+        return None, f"there are {groups} groups {what}, and {FEWEST_GROUPS} are needed"
+    return unseen, ""
+
+
+def common_mirror(projects: Sequence[Project]) -> Flip:
+    """The directions of mirrored copies that all models use, by their own decisions on validation images."""
+    ways = {flip: frozenset(axes) for flip, axes in MIRRORED_AXES.items()}
+    common = reduce(frozenset.__and__, (ways[project.decisions.mirror] for project in projects))
+    return next(flip for flip, axes in ways.items() if axes == common)
+
+
+def describe_ensemble(sources: Sequence[Source], decisions: Decisions, decided: str) -> Ensemble:
+    """The content of ensemble.json. Images are not recorded if there are too many.
+
+    Args:
+        sources: The models.
+        decisions: How the averaged probabilities become classes.
+        decided: How the decisions were made, in a sentence.
+    """
+    seen = sorted(set().union(*(source.images.digests(*SEEN) for source in sources if source.images)))
+    fits = len(seen) <= MOST_IMAGES
+    models = [EnsembleModel(name=source.name, recorded=fits and source.images is not None) for source in sources]
+    return Ensemble(models=models, decisions=decisions, decided=decided, seen=seen if fits else [])

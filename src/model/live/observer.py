@@ -1,0 +1,42 @@
+"""What follows a training: the loop calls it at a few places."""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from src.model.inference.tiling import Window
+
+
+class Observer:
+    """Follows a training. This one does nothing; `LiveFiles` writes files that people can look at."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Note the end of the training; error: why it stopped, None if it is done."""
+
+    def started(self) -> None:
+        """Note that the training begins, or continues from a checkpoint."""
+
+    def step_done(self) -> None:
+        """Note that a step of training is done."""
+
+    def predicted(self, index: int, window: Window, classes: NDArray[np.uint8]) -> None:
+        """Look at a prediction of the validation.
+
+        Args:
+            index: position of the image in the store.
+            window: of the image.
+            classes: class indices of the window, uint8 [rows, columns].
+        """
+
+    def epoch_done(self) -> None:
+        """Note that an epoch and its validation are in the history."""
+
+    def trained(self) -> None:
+        """Note that all epochs are done; what is left are decisions and results."""
+
+
+NOBODY = Observer()
