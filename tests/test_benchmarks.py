@@ -79,6 +79,7 @@ def test_large_measures_every_step():
     assert [line.split()[0] for line in lines if "peak_gib" in line] == ["prepare", "crops", "score", "predict"]
 
 
+@pytest.mark.slow
 def test_memory_sets_estimates_beside_measurements():
     header, *rows = (line.split("\t") for line in ran("memory").splitlines())
     assert header[-3:] == ["measured", "estimated", "ratio"] and len(rows) == 2
@@ -111,6 +112,7 @@ def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
     assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
 
 
+@pytest.mark.slow
 def test_training_measures_ours_beside_stock_keras():
     printed, (found,) = with_json("training")
     assert "times as fast as stock Keras in training" in printed and "On real, augmented crops" in printed
@@ -119,6 +121,7 @@ def test_training_measures_ours_beside_stock_keras():
     assert all(len(rates) == 2 and min(min(one.values()) for one in rates) > 0 for rates in rounds.values())
 
 
+@pytest.mark.slow
 def test_our_contestant_takes_an_encoder(tmp_path):
     place = prepared(write_data_set(tmp_path / "set"), tmp_path).folder
     setting = replace(TINY, store=str(place), encoder="mobilenet_v2", depth=2)
@@ -126,6 +129,7 @@ def test_our_contestant_takes_an_encoder(tmp_path):
         assert worker.facts["parameters"] > 0 and all(value > 0 for value in worker.round().values())
 
 
+@pytest.mark.slow
 def test_depthwise_times_both_gradients_of_every_layer():
     printed, found = with_json("depthwise")
     assert len(found["layers"]) == 12 and sum(one["count"] for one in found["layers"]) == 16
@@ -171,6 +175,7 @@ def test_recipe_keeps_the_official_lists_of_a_data_set(tmp_path, monkeypatch):
     assert read_yaml(tmp_path / "nuclei/dataset.yaml") == {"test": "test.txt"}
 
 
+@pytest.mark.slow
 def test_training_shows_where_a_step_spends_its_time():
     assert "all operations" in ran("training", "--profile")
 
@@ -199,6 +204,7 @@ def test_every_contestant_plays_a_round(name, tmp_path):
         assert worker.facts["parameters"] > 0 and all(value > 0 for value in worker.round().values())
 
 
+@pytest.mark.slow
 def test_preparing_measures_both_sides(tmp_path):
     found = json.loads(ran("preparing", f"--work {tmp_path}"))
     ratio = found["prepare_pairs_per_second"] / found["decode_pairs_per_second"]
@@ -241,6 +247,7 @@ def test_percentile_of_pairs_is_that_of_their_differences():
     assert found == pytest.approx(np.quantile(drawn @ (pairs[:, 1] - pairs[:, 0]) / 30, [0.025, 0.975]))
 
 
+@pytest.mark.slow
 def test_scoring_measures_both_kinds_of_image():
     printed, found = with_json("scoring")
     assert "300 × 300 pixels, 5 classes" in printed and "smooth      noise" in printed and "boundaries, s" in printed
@@ -249,6 +256,7 @@ def test_scoring_measures_both_kinds_of_image():
         assert figures["scipy_over_ours"] == ratio and figures["memory_mib"] >= figures["before_mib"] > 0
 
 
+@pytest.mark.slow
 def test_predicting_measures_the_network_and_all_of_it():
     printed, found = with_json("predicting")
     rounds = found["rounds"]["ours"]
