@@ -115,11 +115,9 @@ def ends(found: Range | None) -> tuple[float, float]:
 
 def main(arguments: argparse.Namespace) -> None:
     error = 100 * np.sqrt(0.95 * 0.05 / arguments.sets)
-    print(
-        f"Share of {arguments.sets:,} simulated curves whose 95 % interval holds the truth, in % (± {error:.1f}): the"
-    )
-    print("gain from twice the labels / the score with twice the labels / the advantage over twice the steps. Then the")
-    print("mean width of the interval of the gain, and the mean error of the estimated gain.\n")
+    print(f"Share of {arguments.sets:,} simulated curves whose 95 % interval holds the truth, in % (± {error:.1f}):")
+    print("the gain from twice the labels / the score with twice the labels / the advantage over twice the steps. Then")
+    print("the mean width of the interval of the gain, and the mean error of the estimated gain.\n")
     print(f"{'1 - Dice':52}{'gain':>8}" + "".join(f"{f'{len(shares)} fractions':>42}" for shares in SHARES))
     for number, law in enumerate(LAWS):
         cells = [covered(law, shares, arguments.sets, np.random.default_rng(number)) for shares in SHARES]

@@ -64,7 +64,7 @@ def refuse_initial(read: "Params") -> None:
 
     if read.train.initial != "none":
         raise UserError(
-            f"train.initial: {read.train.initial} may have been trained on images that the smaller fractions leave out, "
+            f"train.initial: {read.train.initial} may have been trained on images that smaller fractions leave out, "
             "so the curve would be too flat: set train.initial: none (ImageNet weights of model.encoder may stay)"
         )
 

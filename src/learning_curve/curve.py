@@ -67,12 +67,12 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Mean of `means`. The scores of an image are not averaged first: it may count in some of the trainings only."""
+        """Mean of `means`. Scores are not averaged image by image, since an image may count in some trainings only."""
         return float(self.means.mean())
 
     @property
     def images(self) -> float:
-        """The number of training images: the geometric mean over the seeds, since a power law is linear in logarithms."""
+        """The geometric mean of the numbers of training images, since a power law is one of logarithms."""
         return float(np.exp(np.mean(np.log(self.counts))))
 
 
