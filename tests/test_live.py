@@ -234,8 +234,9 @@ def test_of_several_machines_only_the_first_one_writes(store, tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def live_files(project: Path) -> dict[Path, bytes]:
+    paths = [path for name in ("logs", "plots") for path in (project / name).rglob("*")]
+    return {path: path.read_bytes() for path in paths if path.is_file()}
 
 
 def test_a_second_training_in_a_folder_changes_no_file_of_the_first(store, tmp_path, capsys, monkeypatch):
@@ -245,14 +246,14 @@ def test_a_second_training_in_a_folder_changes_no_file_of_the_first(store, tmp_p
         for path in ("logs/overlays/epoch-001.jpg", "logs/tensorboard/events.out.tfevents.1"):
             (tmp_path / path).parent.mkdir()
             (tmp_path / path).write_bytes(b"of the first training")
-        before = files_in(tmp_path)
+        before = live_files(tmp_path)
         with stub_files(tmp_path, store, "second", done=1) as second:
             second.started()
             second.step_done()
             second.predicted(0, (slice(None), slice(None)), store.mask(0))
             second.epoch_done()
             second.trained()
-        assert files_in(tmp_path) == before and len(before) == 5  # with the lock and progress.json
+        assert live_files(tmp_path) == before and len(before) == 5  # history, progress, picture, event file, lock
     assert "another training writes there" in capsys.readouterr().out
 
 
