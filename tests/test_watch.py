@@ -225,7 +225,7 @@ def test_without_the_history_of_this_training_only_the_curves_are_left_out(tmp_p
 
 def test_values_that_are_not_finite_are_left_out_of_the_curves(tmp_path):
     write(tmp_path)
-    (tmp_path / "plots/history.csv").write_text(HISTORY.replace("2,0.75", "2,nan,0.9\n3,0.75"))
+    (tmp_path / "plots/history.csv").write_text(HISTORY.replace("2,0.75", "2,nan,0.9\n3,-1e308,0.9\n4,0.75"))
     assert "loss        0.5000  █▁  from 1.5000\n" in shown(tmp_path)
 
 
@@ -239,6 +239,7 @@ def test_control_characters_of_files_and_folders_do_not_reach_the_terminal(tmp_p
 def test_a_sparkline_goes_from_the_lowest_to_the_highest_value():
     assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
     assert sparkline([2, 2]) == "▁▁" and sparkline([]) == "" and sparkline([3]) == "▁"
+    assert sparkline([0, 5e-324]) == "▁█"
     assert sparkline([0, 0, 7, 7, 0, 0], width=3) == "▁█▁"
     assert len(sparkline(range(1000), width=40)) == 40
 

@@ -118,8 +118,8 @@ def sparkline(values: Sequence[float], width: int = CHART) -> str:
     edges = [part * len(values) // parts for part in range(parts + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
     low, high = min(means), max(means)
-    scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
-    return "".join(LEVELS[round((mean - low) * scale)] for mean in means)
+    shares = [(mean - low) / (high - low) if high > low else 0.0 for mean in means]
+    return "".join(LEVELS[round(share * (len(LEVELS) - 1))] for share in shares)
 
 
 def duration(time: timedelta) -> str:

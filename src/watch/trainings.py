@@ -1,7 +1,6 @@
 """Find the trainings of a project: in its own folder, and in the copies that experiments run in."""
 
 import csv
-import math
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
@@ -12,6 +11,7 @@ from src.trainings import is_locked
 
 COPIES = Path(".dvc/tmp/exps")  # dvc exp run --queue and --temp make their copies below this folder
 DEEPEST = 3  # folders between COPIES and the root of a copy; 3: the project is a folder of its Git repository
+LARGEST = 1e100  # of a value in a curve; the sum of larger numbers may be infinite
 Status = Literal["running", "done", "stopped", "died"]
 
 
@@ -87,9 +87,9 @@ class _Row:
 
 
 def _rows(history: Path) -> list[_Row]:
-    """The rows of the history whose values are finite; none before the first epoch, or if the file is damaged."""
+    """The rows of the history with finite values; none before the first epoch, or if the file is damaged."""
     try:
         rows = [_Row(float(row["loss"]), float(row["val_dice"])) for row in read_csv(history)]
     except (OSError, ValueError, KeyError, TypeError, csv.Error):  # TypeError: a row with too few cells
         return []
-    return [row for row in rows if math.isfinite(row.loss) and math.isfinite(row.dice)]
+    return [row for row in rows if abs(row.loss) < LARGEST and abs(row.dice) < LARGEST]  # false for NaN, too
