@@ -104,18 +104,23 @@ def rank_runs(
     others = {**left_out, **found.left_out}
     if not found.runs:
         raise UserError(f"no run can be ranked\n{listing(f'{name}: {why}' for name, why in others.items())}")
+    found = _with_score(found, by, method)
+    others |= found.left_out
     shared = shared_images(found.runs, method)
-    defined = np.isfinite(_means(_tables(shared, by))).tolist()
-    if not any(defined):
-        raise UserError(f"{by}: the class is in none of the test images; choose another score by --by")
-    if not all(defined):
-        others |= {run.name: UNDEFINED.format(by=by) for run, used in zip(found.runs, defined, strict=True) if not used}
-        ranked = [run for run, used in zip(found.runs, defined, strict=True) if used]
-        found, shared = Comparable(ranked, others), shared_images(ranked, method)
     ranking = _ranking(found.runs, shared, by)
     sizes = {"images": len(shared.groups), "groups": len(set(shared.groups.tolist()))}
     notes = _notes(shared, ranking)
     return round_scores({"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": notes})
+
+
+def _with_score(found: Comparable, by: str, method: str | None) -> Comparable:
+    """Leave out the runs whose score is undefined: neither the truth nor the prediction holds the class."""
+    defined = np.isfinite(_means(_tables(shared_images(found.runs, method), by))).tolist()
+    if not any(defined):
+        raise UserError(f"{by}: the class is in none of the test images; choose another score by --by")
+    pairs = list(zip(found.runs, defined, strict=True))
+    without = {run.name: UNDEFINED.format(by=by) for run, used in pairs if not used}
+    return Comparable([run for run, used in pairs if used], found.left_out | without)
 
 
 def _ranking(runs: Sequence[Run], shared: SharedImages, by: str) -> dict[str, Compared]:
@@ -143,7 +148,8 @@ def _ranking(runs: Sequence[Run], shared: SharedImages, by: str) -> dict[str, Co
 
 def _tables(shared: SharedImages, by: str) -> list[Scores]:
     """The scores of each run, float64 [images, classes of the score]."""
-    classes = {name: [label] for label, name in enumerate(shared.dataset.names)} | {"mean": shared.foreground}
+    names = {name: [label] for label, name in enumerate(shared.dataset.names) if name != "mean"}
+    classes = {"mean": shared.foreground, **names}  # a class called mean has no score of its own here
     measure, _, part = by.partition(".")
     if measure not in MEASURES or part not in classes:
         keys = [f"{known}.{name}" for known in MEASURES for name in classes]
