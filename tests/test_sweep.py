@@ -108,14 +108,20 @@ def test_a_wrong_space_is_refused_with_every_error():
         "train.tensorboard=true|false": "no effect",
         "data.masks.threshold=0..9": "other images or masks",
         "data.on_error=fail|skip": "other images or masks",
-        "train.batch=4|8": "set train.validation_images: N",
-        "model.encoder=plain|${encoder}": "model.encoder",
+        "model.weights=imagenet|models/initial/${x}.h5": "DVC takes ${ for a reference",
     }
     with pytest.raises(UserError) as error:
-        parse_space([*wrong, "seed=1|2", "seed=3|4"], CONTENT)
+        parse_space([*wrong, "seed=1|2", "seed=3|4"], changed("validation_images", 9))
     lines = str(error.value).splitlines()[1:]
     assert len(lines) == len(wrong) + 1 and "seed=3|4: named twice" in lines[-1]
     assert all(text in line and why in line for (text, why), line in zip(wrong.items(), lines, strict=False))
+
+
+@pytest.mark.parametrize("text", ["train.batch=4|8", "train.steps=100..200", "data.crop=64|128", "train.epochs=2..4"])
+def test_the_number_of_validation_images_must_not_depend_on_the_trial(text):
+    with pytest.raises(UserError, match=r"train\.validation_images: auto, .* set train\.validation_images: N"):
+        parse_space([text], changed("validation_images", "auto"))
+    assert parse_space([text], changed("validation_images", 9))
 
 
 def test_whole_numbers_may_be_large():
@@ -283,15 +289,25 @@ pathlib.Path("metrics/train.json").write_text(json.dumps({"validation": {"dice":
 """
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    call = dvc_project(tmp_path, STAGE, "train: {lr: 0.1, initial: none}\n")
-    with (tmp_path / "dvc.yaml").open("a") as file:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    call = dvc_project(folder, STAGE, "train: {lr: 0.1, initial: none}\n")
+    with (folder / "dvc.yaml").open("a") as file:
         file.write("    metrics: [{metrics/train.json: {cache: false}}]\n")
     call("git", "commit", "-q", "-a", "-m", "metrics")
-    monkeypatch.chdir(tmp_path)
+    call("git", "tag", "start")
+    return folder, call
+
+
+@pytest.fixture
+def project(committed, monkeypatch):
+    """The project is the current directory; returns what runs a command in it."""
+    folder, call = committed
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("PATH", f"{sys.exec_prefix}/bin:/usr/bin:/bin")
-    return call
+    yield call
+    call("git", "reset", "-q", "--hard", "start")
 
 
 def test_a_trial_is_an_experiment_whose_validation_dice_is_read(project):

@@ -40,7 +40,7 @@ FORMS = "KEY=LOW..HIGH, KEY=log:LOW..HIGH (with two whole numbers: whole numbers
 
 
 class _Trial(Protocol):
-    """What is used of optuna.Trial."""
+    """The methods of optuna.Trial that a dimension calls."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
     def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float: ...
