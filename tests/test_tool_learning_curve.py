@@ -249,4 +249,4 @@ def test_the_scores_of_a_training_do_not_depend_on_those_before_it(project):  # 
     alone = replace(task, fractions={3: images.fractions[3][1:]}, folder=project / "two")
     last = run_trainings.run_trainings(alone, Cost(0, 0, 0)).points[0]
     assert np.array_equal(whole.points[1].scores[0], last.scores[0], equal_nan=True)
-    assert last.scores[0].shape == (len(images.validated), 1) and last.images == len(images.trained)
+    assert last.scores[0].shape == (len(images.validated), 1) and last.counts == [len(images.trained)]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-EXPONENTS = np.geomspace(0.03, 2.0, 120)  # a priori each is as likely as the others: even on a logarithmic scale
+EXPONENTS = np.geomspace(0.03, 2.0, 120)  # equally likely a priori: log-uniform
 
 
 @dataclass(frozen=True)

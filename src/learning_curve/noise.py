@@ -72,7 +72,16 @@ class Spreads:
         return cls(parts, Spread.of(whole) if whole else parts)
 
     def draw(self, curve: Curve, rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw the noise of each point's mean, float64 [rows, points]."""
+        """Draw the noise of each point's mean.
+
+        Args:
+            curve: The curve.
+            rows: Number of draws.
+            rng: The generator.
+
+        Returns:
+            float64 [rows, points], in the order of `Curve.columns`.
+        """
         below = sum(point.share < 1 for point in curve.columns)
         counts = ((self.parts, below), (self.whole, len(curve.columns) - below))
         return np.hstack([spread.draw(rows, points, len(curve.seeds), rng) for spread, points in counts])
