@@ -55,7 +55,7 @@ def require_usable(members: list[str], out: Path) -> None:
     """Check the number of members, the sizes of model files and the output before anything is read."""
     from src.archive.members import MOST_MODELS
     from src.errors import UserError, quoted, some
-    from src.model.ensemble.sources import require_small
+    from src.model.ensemble.limits import require_small
     from stages import MODEL
 
     if not 2 <= len(members) <= MOST_MODELS:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from src.archive.project import Decisions
 from src.data.store.subsample import subsample
 from src.model.decisions.fit_decisions import fit_decisions
-from src.model.ensemble.names import stored_names
-from src.model.ensemble.sources import Source, common_mirror, unseen_validation
+from src.model.ensemble.sources import Source, common_mirror, names_of, unseen_validation
 from src.model.inference.predictor import predictor_of
 from src.model.network.model_file import read_model
 from src.params import Decide, Flip
@@ -40,7 +39,7 @@ def decide(sources: Sequence[Source], tried: Decide, seed: int) -> Decided:
     predictor = predictor_of([read_model(source.path) for source in sources]).with_default_decisions()
     predictor, _ = fit_decisions(predictor, validated, tried, seed, flip=mirror)
     images = f"{len(validated)} validation images in {len(set(validated.groups))} groups"
-    how = f"Fitted on {images} of {stored_names(sources)[0]}, which no member was trained on and none tests."
+    how = f"Fitted on {images} of {names_of(sources)[0]}, which no member was trained on and none tests."
     return Decided(predictor.project.decisions, how)
 
 

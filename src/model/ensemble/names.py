@@ -1,32 +1,25 @@
 """The names under which an ensemble lists its members. Anyone who gets the file or its card can read them."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from src.errors import LONGEST, printable
 
-if TYPE_CHECKING:
-    from src.model.ensemble.sources import Source
 
-
-def stored_names(sources: "Sequence[Source]") -> list[str]:
-    """Name the members: an experiment by its name, a model file by its name without its folders.
+def stored_names(labels: Sequence[str]) -> list[str]:
+    """Make the names of members fit into ensemble.json, and make them differ.
 
     Long names are cut off, because ensemble.json limits them. A name that occurs again gets a number, as in
     "unet.keras (2)". Characters that cannot be displayed are escaped.
 
     Args:
-        sources: The members.
+        labels: The experiment or the file name of each member.
 
     Returns:
         A name for each member; no two are equal.
     """
     names = list[str]()
-    for source in sources:
-        of_file = source.path == Path(source.name)
-        own = printable(source.path.name if of_file else source.name)
-        own = own if len(own) <= LONGEST else f"{own[:LONGEST]} …"
+    for label in map(printable, labels):
+        own = label if len(label) <= LONGEST else f"{label[:LONGEST]} …"
         name, number = own, 1
         while name in names:
             number += 1

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 from src.archive.ensemble import MOST_IMAGES, Ensemble, EnsembleModel, differences, read_ensemble
-from src.archive.members import MOST, MOST_TEXT
 from src.archive.project import MIRRORED_AXES, Decisions, Project
 from src.archive.validate_archive import validate_archive
 from src.data.labelled.seen_images import store_digests
@@ -16,6 +15,7 @@ from src.data.store.store import Store
 from src.data.store.subsets import FEWEST_GROUPS, Subset, read_subset
 from src.errors import UserError, listing, some
 from src.files import read_csv
+from src.model.ensemble.limits import require_small
 from src.model.ensemble.names import stored_names
 from src.params import Flip
 
@@ -103,6 +103,12 @@ def read_source(name: str, path: Path, images: KnownImages | None) -> Source:
     return Source(name, path, validate_archive(path).project, images)
 
 
+def names_of(sources: Sequence[Source]) -> list[str]:
+    """The names of the members in ensemble.json; a model file is named without its folders."""
+    labels = [one.path.name if one.path == Path(one.name) else one.name for one in sources]
+    return stored_names(labels)
+
+
 def require_one_ensemble(sources: Sequence[Source]) -> None:
     """Check that members can be joined into one file.
 
@@ -124,22 +130,6 @@ def require_one_ensemble(sources: Sequence[Source]) -> None:
         raise UserError(f"these members do not fit together\n{listing(found)}")
 
 
-def require_small(files: Mapping[str, Path]) -> None:
-    """Check that model files fit into one file together with ensemble.json.
-
-    Args:
-        files: Name of a member → its model file.
-
-    Raises:
-        UserError: They do not fit. The message lists their sizes.
-    """
-    sizes = {name: path.stat().st_size for name, path in files.items()}
-    if (together := sum(sizes.values())) > MOST - MOST_TEXT:
-        problem = f"these members have {together:,} bytes together, but one file can hold {MOST - MOST_TEXT:,}"
-        lines = [f"{name}: {size:,} bytes" for name, size in sizes.items()]
-        raise UserError(f"{problem}; join fewer or smaller members\n{listing(lines)}")
-
-
 def unseen_validation(sources: Sequence[Source]) -> tuple[Subset | None, str]:
     """Select the validation images of the first member that no member was trained on and none tests.
 
@@ -149,7 +139,7 @@ def unseen_validation(sources: Sequence[Source]) -> tuple[Subset | None, str]:
     Returns:
         The images, and ""; or None if there are too few, and the reason.
     """
-    if unknown := [name for name, source in zip(stored_names(sources), sources, strict=True) if source.images is None]:
+    if unknown := [name for name, source in zip(names_of(sources), sources, strict=True) if source.images is None]:
         return None, f"it is not known which images were used to train {some(unknown, show=str)}"
     (first, *_) = known = [source.images for source in sources if source.images]
     used = with_groups(set().union(*(images.digests("train", "test") for images in known)), known)
@@ -192,6 +182,6 @@ def describe_ensemble(sources: Sequence[Source], decisions: Decisions, decided: 
     """
     seen = sorted(set().union(*(source.images.digests(*SEEN) for source in sources if source.images)))
     fits = len(seen) <= MOST_IMAGES
-    names = zip(stored_names(sources), sources, strict=True)
+    names = zip(names_of(sources), sources, strict=True)
     models = [EnsembleModel(name=name, recorded=fits and source.images is not None) for name, source in names]
     return Ensemble(models=models, decisions=decisions, decided=decided, seen=seen if fits else [])
