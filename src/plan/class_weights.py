@@ -75,7 +75,9 @@ def given_weights(weights: Mapping[str, float], names: Sequence[str]) -> tuple[f
         UserError: The names are not those of the classes; the message lists all that are unknown or missing.
     """
     unknown, missing = [name for name in weights if name not in names], [name for name in names if name not in weights]
-    wrong = [f"{word}: {some(found, MOST_SHOWN)}" for word, found in (("unknown", unknown), ("missing", missing)) if found]
+    wrong = [
+        f"{word}: {some(found, MOST_SHOWN)}" for word, found in (("unknown", unknown), ("missing", missing)) if found
+    ]
     if wrong:
         rule = f"must give each class of the data set a weight: {some(names, MOST_SHOWN)}"
         raise UserError(f"the plan: train.loss.class_weights {rule} ({'; '.join(wrong)})")

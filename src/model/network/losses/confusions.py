@@ -6,7 +6,7 @@ from src.model.network.tensor import Tensor
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
-    """Class indices int32 [...] from logits [..., n] (see `loss_sums` in sums.py); the first class if there is a tie."""
+    """Class indices int32 [...] from logits [..., n], see `loss_sums`; the first class if there is a tie."""
     if logits.shape[-1] == 1:
         return tf.cast(logits[..., 0] > 0, tf.int32)
     return tf.argmax(logits, axis=-1, output_type=tf.int32)
