@@ -8,7 +8,7 @@ import filelock
 from src.files import write_text
 
 LOCK, OWNER, REQUEST = "lock", "process.txt", "finish"  # files in the folder of a training
-WAIT = 2.0  # seconds; a training may wait so long for its lock, since `running_trainings` holds it for an instant
+WAIT = 2.0  # seconds; longest wait for the lock of a training, since `running_trainings` holds it for an instant
 
 
 def trainings_folder(root: Path) -> Path:
@@ -50,7 +50,7 @@ class RunningTraining:
         write_text(self.folder / OWNER, f"{self.process}\n{self.project}\n")
 
     def request_finish(self) -> None:
-        """Ask the process to shorten its training (src/model/training/schedule.py); it does so after its next step."""
+        """Ask the process to shorten its training (src/model/training/shorten.py)."""
         write_text(self.folder / REQUEST, "")
 
     def __str__(self) -> str:

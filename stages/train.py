@@ -43,7 +43,8 @@ def main(params: Params) -> None:
             write_csv(HISTORY_TABLE, training.history, HISTORY)
             metrics = training.metrics({"train": len(trained), "validation": len(validated)})
             decided = {name: verdict.numbers() for name, verdict in verdicts.items()}
-            numbers = plan.numbers | {"train.steps": training.schedule(plan.train).steps}
+            schedule = training.schedule(plan.train)
+            numbers = plan.numbers | {"train.steps": schedule.steps, "train.epochs": schedule.epochs}
             write_json(METRICS / "train.json", round_scores(metrics | {"decisions": decided}) | {"plan": numbers})
             training.checkpoint.discard()
 

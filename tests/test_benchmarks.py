@@ -20,6 +20,7 @@ import pytest
 
 from benchmarks import outlines, regret
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
+from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
@@ -35,8 +36,10 @@ TINY = Setting(filters=2, depth=1, side=32, batch=1, steps=1)
 FEWEST = "train.steps=2 train.epochs=1 train.batch=2 model.filters=2 model.depth=1 data.crop=32 data.resize=32"
 SMALLEST = {  # arguments of each that make it fast
     "coverage": "--sets 3",
+    "curve_coverage": "--sets 1",
     "depthwise": "--side 32 --batch 1 --rounds 2",
     "ensemble": f"--sets outlines --members 2 --settings {FEWEST}",
+    "learning_curve": f"--sets outlines --steps 2 --seeds 0 --settings {FEWEST}",
     "large": "--side 600",
     "memory": "--rows 1",
     "peer": f"--peer {ROOT}/tests/blank_peer.py --sets outlines --minutes 0.05 --settings {FEWEST}",
@@ -76,6 +79,7 @@ def test_large_measures_every_step():
     assert [line.split()[0] for line in lines if "peak_gib" in line] == ["prepare", "crops", "score", "predict"]
 
 
+@pytest.mark.slow
 def test_memory_sets_estimates_beside_measurements():
     header, *rows = (line.split("\t") for line in ran("memory").splitlines())
     assert header[-3:] == ["measured", "estimated", "ratio"] and len(rows) == 2
@@ -108,6 +112,7 @@ def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
     assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
 
 
+@pytest.mark.slow
 def test_training_measures_ours_beside_stock_keras():
     printed, (found,) = with_json("training")
     assert "times as fast as stock Keras in training" in printed and "On real, augmented crops" in printed
@@ -116,6 +121,7 @@ def test_training_measures_ours_beside_stock_keras():
     assert all(len(rates) == 2 and min(min(one.values()) for one in rates) > 0 for rates in rounds.values())
 
 
+@pytest.mark.slow
 def test_our_contestant_takes_an_encoder(tmp_path):
     place = prepared(write_data_set(tmp_path / "set"), tmp_path).folder
     setting = replace(TINY, store=str(place), encoder="mobilenet_v2", depth=2)
@@ -123,6 +129,7 @@ def test_our_contestant_takes_an_encoder(tmp_path):
         assert worker.facts["parameters"] > 0 and all(value > 0 for value in worker.round().values())
 
 
+@pytest.mark.slow
 def test_depthwise_times_both_gradients_of_every_layer():
     printed, found = with_json("depthwise")
     assert len(found["layers"]) == 12 and sum(one["count"] for one in found["layers"]) == 16
@@ -168,6 +175,7 @@ def test_recipe_keeps_the_official_lists_of_a_data_set(tmp_path, monkeypatch):
     assert read_yaml(tmp_path / "nuclei/dataset.yaml") == {"test": "test.txt"}
 
 
+@pytest.mark.slow
 def test_training_shows_where_a_step_spends_its_time():
     assert "all operations" in ran("training", "--profile")
 
@@ -196,6 +204,7 @@ def test_every_contestant_plays_a_round(name, tmp_path):
         assert worker.facts["parameters"] > 0 and all(value > 0 for value in worker.round().values())
 
 
+@pytest.mark.slow
 def test_preparing_measures_both_sides(tmp_path):
     found = json.loads(ran("preparing", f"--work {tmp_path}"))
     ratio = found["prepare_pairs_per_second"] / found["decode_pairs_per_second"]
@@ -208,6 +217,18 @@ def test_coverage_tells_every_population():
     assert lines[3].split() == ["groups", *map(str, SIZES), *map(str, SIZES)]
     assert [line[:40].strip() for line in lines[4:]] == [population.name for population in POPULATIONS]
     assert all(len(line[40:].split("/")) == 1 + 2 * len(SIZES) for line in lines[4:])
+
+
+def test_curve_coverage_tells_every_law():
+    lines = ran("curve_coverage").splitlines()
+    assert len(lines) == 4 + len(LAWS) and all(len(line.split(" / ")) == 4 for line in lines[4:])
+
+
+@pytest.mark.slow
+def test_learning_curve_predicts_the_last_point_from_the_others():
+    lines = [line.split(" | ") for line in ran("learning_curve").splitlines()]
+    assert [line[0] for line in lines[:5]] == ["outlines"] * 5 and len(lines) == 6
+    assert [line[2] for line in lines[:4]] == ["2 steps"] * 4 and "predicted" in lines[4][1]
 
 
 def test_coverage_counts_what_holds_the_truth():
@@ -226,6 +247,7 @@ def test_percentile_of_pairs_is_that_of_their_differences():
     assert found == pytest.approx(np.quantile(drawn @ (pairs[:, 1] - pairs[:, 0]) / 30, [0.025, 0.975]))
 
 
+@pytest.mark.slow
 def test_scoring_measures_both_kinds_of_image():
     printed, found = with_json("scoring")
     assert "300 × 300 pixels, 5 classes" in printed and "smooth      noise" in printed and "boundaries, s" in printed
@@ -234,6 +256,7 @@ def test_scoring_measures_both_kinds_of_image():
         assert figures["scipy_over_ours"] == ratio and figures["memory_mib"] >= figures["before_mib"] > 0
 
 
+@pytest.mark.slow
 def test_predicting_measures_the_network_and_all_of_it():
     printed, found = with_json("predicting")
     rounds = found["rounds"]["ours"]

@@ -64,7 +64,10 @@ def stored_masks(folder):
     return np.fromfile(folder / "data/prepared/masks.bin", np.uint8)
 
 
-@pytest.mark.parametrize("parts", [["images"], ["masks"], ["images", "masks"]])
+SLOW = [pytest.param(parts, marks=pytest.mark.slow) for parts in (["images"], ["masks"])]
+
+
+@pytest.mark.parametrize("parts", [*SLOW, ["images", "masks"]])
 def test_linked_folders_are_refused_and_the_suggested_solution_works(project, parts):
     source = project / "data/set"
     for part in parts:

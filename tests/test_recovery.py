@@ -172,6 +172,7 @@ def test_a_killed_experiment(project, tmp_path):
     assert project.call("git", "branch", "--show-current") == "main\n"
 
 
+@pytest.mark.slow
 def test_a_queue_after_a_crash(project):
     project.call("dvc", "exp", "run", "--queue", "-n", "dead", "-S", "wait=600")
     project.call("dvc", "exp", "run", "--queue", "-n", "waiting", "-S", "lr=4")

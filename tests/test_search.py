@@ -9,7 +9,7 @@ from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.contest import FEWEST_STEPS
 from src.search.outcome import table
-from src.search.result import BEHIND, CHOSEN, LATE, NO_TIME, SHORT, SLOW, TIED, WITHIN
+from src.search.result import BEHIND, CHOSEN, DIVERGED, LATE, NO_TIME, SHORT, SLOW, TIED, UNJUDGED, WITHIN
 from src.search.start_set import JUDGED
 from tests.searching import Device, NotPossible, search_on, space_of
 from tests.test_plan import facts
@@ -135,13 +135,53 @@ def test_a_long_search_finds_that_the_plain_encoder_is_better(tmp_path):
     assert max(steps for candidate, steps in device.trained if candidate != RULES) >= JUDGED
 
 
-def test_a_trained_encoder_that_had_too_few_steps_to_be_judged_is_preferred(tmp_path):
-    """With this time, the comparison starts, but the last round turns out to be too short."""
+@pytest.mark.parametrize(("minutes", "chosen"), [(40, {"model.encoder": LITE0}), (75, {})])
+def test_a_trained_encoder_is_preferred_unless_longer_trials_judge_it(tmp_path, minutes, chosen):
+    """In both cases the last round has fewer than 500 steps. Only in the second one there is time for longer trials."""
     device = Device(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.3)
-    result = search_on(device, tmp_path / "journal.json", 40)
-    assert dict(result.chosen.settings) == {"model.encoder": LITE0}
-    assert {candidate for candidate, _ in device.trained} > {RULES}
-    assert {row.candidate: row.verdict for row in result.rows}[RULES] in (LATE, BEHIND, WITHIN)
+    result = search_on(device, tmp_path / "journal.json", minutes)
+    assert dict(result.chosen.settings) == chosen
+    judged = [steps for candidate, steps in device.trained if candidate != RULES and steps >= JUDGED]
+    assert bool(judged) == (not chosen)
+    assert ({row.candidate: row.verdict for row in result.rows}[RULES] == UNJUDGED) == bool(chosen)
+
+
+class Diverging(Device):
+    """A device on which candidates with an encoder diverge after 12 steps."""
+
+    def train(self, candidate, given, steps, images):
+        trial = super().train(candidate, given, steps, images)
+        failed = {"steps": 12, "scores": None} if "model.encoder" in dict(candidate.settings) else {}
+        return type(trial)(**(vars(trial) | failed))
+
+
+@pytest.mark.parametrize("minutes", [40, 240])
+def test_a_trained_encoder_that_diverges_does_not_win(tmp_path, minutes):
+    device = Diverging(space_of(encoders=[LITE0], searched=ENCODERS), plain_is_better, lambda plan: 0.1)
+    assert search_on(device, tmp_path / "journal.json", minutes).chosen == RULES
+
+
+def test_variants_of_a_leader_that_diverged_get_all_steps(tmp_path):
+    class AtFirst(Device):
+        def train(self, candidate, given, steps, images):
+            trial = super().train(candidate, given, steps, images)
+            return type(trial)(**(vars(trial) | ({} if candidate.settings else {"steps": 12, "scores": None})))
+
+    device = AtFirst(space_of(searched=["train.lr"]), learning(lambda settings: 0.5))
+    result = search_on(device, tmp_path / "journal.json")
+    assert "train.lr" in dict(result.chosen.settings) and result.rows[0].trial.steps > 100
+    assert {row.candidate: row.verdict for row in result.rows}[RULES] in (BEHIND, DIVERGED)
+
+
+def test_an_encoder_alone_that_the_device_cannot_train_gives_way_to_the_rules(tmp_path):
+    class Small(Device):
+        def train(self, candidate, *arguments):
+            if candidate.settings:
+                raise NotPossible("the device ran out of memory")
+            return super().train(candidate, *arguments)
+
+    device = Small(space_of(encoders=[LITE0], searched=["model.encoder"]), plain_is_better, lambda plan: 0.3)
+    assert search_on(device, tmp_path / "journal.json").chosen == RULES
 
 
 def test_other_rates_and_flips_are_tried_with_equal_steps_even_if_the_device_is_busy(tmp_path):

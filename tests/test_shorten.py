@@ -10,7 +10,9 @@ import pytest
 import src.model.training.loop as loop
 from src.errors import UserError
 from src.model.training.checkpoints import Checkpoint
+from src.model.training.shorten import check_shortening, shorten_between_epochs
 from src.trainings import OWNER, RunningTraining, running_trainings
+from tests.small_training import small_params
 from tests.test_resume import Killed, interrupted, kill  # noqa: F401
 from tests.test_train import float32, train_small  # noqa: F401
 from tools.finish import main as finish
@@ -56,8 +58,9 @@ def test_a_training_that_is_asked_to_finish_is_shortened(finished):
     assert finished.history[-1]["lr"] < 0.6 * finished.history[0]["lr"]
     metrics = finished.metrics({})
     assert (metrics["shortened_after"], metrics["shortened_by"]) == (AFTER, "tools.finish")
-    planned = finished.project.plan["train.steps"]
-    assert planned.value == 15 and planned.why == "40 were planned; shortened after step 13"
+    planned = {key: finished.project.plan[key] for key in ("train.steps", "train.epochs")}
+    assert {key: setting.value for key, setting in planned.items()} == {"train.steps": 15, "train.epochs": 2}
+    assert planned["train.steps"].why == "40 were planned; shortened after step 13"
     assert not finished.checkpoint.finish_requested()
 
 
@@ -75,7 +78,7 @@ def test_a_shortened_training_that_is_killed_ends_with_the_same_bits(store, fini
         train_small(store, **LONG, **{"train.finish_after": AFTER})
     interrupted(1000, kill)
     again = train_small(store, **LONG, **{"train.finish_after": AFTER})
-    assert again.history == finished.history
+    assert again.history == finished.history and again.timed_steps < finished.step
     for weight, expected in zip(again.best_weights, finished.best_weights, strict=True):
         np.testing.assert_array_equal(weight, expected)
 
@@ -103,16 +106,62 @@ def test_a_training_that_is_nearly_done_is_not_shortened(store, interrupted, cap
     interrupted(37, lambda: request_finish(store))
     training = train_small(store, **LONG)
     assert training.step == 40 and "shortened_after" not in training.metrics({})
-    assert capsys.readouterr().out.count("not shortened by tools.finish") == 1
+    assert capsys.readouterr().out.count("not shortened by tools.finish: the planned end") == 1
 
 
-def test_a_request_of_an_earlier_process_is_forgotten(tmp_path):
+def test_a_request_that_comes_too_late_is_answered(store, monkeypatch, capsys):
+    measure = loop.measure_images
+
+    def late(*arguments):
+        request_finish(store)
+        return measure(*arguments)
+
+    monkeypatch.setattr(loop, "measure_images", late)
+    training = train_small(store, **{"train.epochs": 1, "train.steps": 4})
+    assert not training.checkpoint.finish_requested()
+    assert "not shortened by tools.finish: the training is at its end" in capsys.readouterr().out
+
+
+def test_a_request_of_a_process_that_was_killed_holds_for_the_training_that_continues(tmp_path):
     checkpoint = Checkpoint(tmp_path / "one")
     with checkpoint.locked():
         RunningTraining.read(checkpoint.folder).request_finish()
-        assert checkpoint.finish_requested()
     with checkpoint.locked():
-        assert not checkpoint.finish_requested()
+        assert not checkpoint.finish_requested()  # there is no state: the training starts again
+        RunningTraining.read(checkpoint.folder).request_finish()
+        checkpoint.save(lambda: b"a state")
+    with checkpoint.locked():
+        assert checkpoint.finish_requested()
+    checkpoint.discard()
+    assert not checkpoint.finish_requested()
+
+
+def test_the_first_machine_decides_on_patience():
+    """The best epoch of another machine differs, because its scores differ in the last digit."""
+
+    class Machine:
+        def __init__(self, chief, best, sent):
+            self.workers, self.best, self.sent = self, {"epoch": best}, sent
+            self.chief, self.history, self.step = chief, [{}] * 5, 50
+            self.shortened_after, self.shortened_by = 0, ""
+            self.checkpoint = self
+
+        def from_chief(self, content):
+            if self.chief:
+                self.sent.append(content)
+            return self.sent[-1]
+
+        finish_requested = lambda self: False  # noqa: E731
+        save = forget_request = lambda self, *_: None
+
+        def to_bytes(self):
+            return b""
+
+    params, sent = small_params(**{"train.epochs": 10, "train.steps": 100, "train.patience": 3}).train, []
+    machines = [Machine(True, 2, sent), Machine(False, 5, sent)]
+    for machine in machines:
+        shorten_between_epochs(machine, params)
+    assert [machine.shortened_after for machine in machines] == [50, 50] and sent == [b"train.patience"]
 
 
 def test_running_trainings_are_those_whose_lock_is_held(tmp_path):
@@ -139,6 +188,16 @@ def test_tools_finish_asks_the_training_that_runs(tmp_path, monkeypatch):
             finish(Namespace(process=None))
 
 
-def test_finish_after_the_last_step_is_refused(store):
-    with pytest.raises(UserError, match=re.escape("train.finish_after (40) must be less than train.steps (40)")):
-        train_small(store, **LONG, **{"train.finish_after": 40})
+@pytest.mark.parametrize(("steps", "refused"), [(35, False), (36, True), (40, True), (99, True)])
+def test_finish_after_without_effect_is_refused(steps, refused):
+    params = small_params(**LONG, **{"train.finish_after": steps}).train
+    if not refused:
+        check_shortening(params)
+        return
+    with pytest.raises(UserError, match=re.escape(f"train.finish_after ({steps}) has no effect: with train.steps 40")):
+        check_shortening(params)
+
+
+def test_patience_without_effect_is_refused(store):
+    with pytest.raises(UserError, match=r"train.patience \(4\) has no effect with train.epochs 4: lower it"):
+        train_small(store, **LONG, **{"train.patience": 4})

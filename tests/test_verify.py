@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from src.report.text.verified import verified_markdown
-from src.reproduction.verify.claims import shortened_by_request
+from src.reproduction.verify.claims import shortened_otherwise
 from src.reproduction.verify.compared import OutRow, compare_outs, compare_scores, first_differing_stages
 from src.reproduction.verify.environment import other_libraries
 from src.reproduction.verify.tolerances import TOLERANCE
@@ -400,13 +400,17 @@ def test_most_committed_metrics_are_judged():
         assert all(row.ok for row in rows) and sum(row.limit is not None for row in rows) >= least
 
 
-def test_a_training_that_was_shortened_by_request_is_not_verified(tmp_path):
+def test_a_training_that_a_second_run_would_not_shorten_is_not_verified(tmp_path):
     (tmp_path / "metrics").mkdir()
-    for by, problems in (("tools.finish", 1), ("train.patience", 0), (None, 0)):
+    found = {}
+    for by in ("tools.finish", "train.patience", "train.finish_after", None):
         content = {"shortened_after": 13, "shortened_by": by} if by else {}
         (tmp_path / "metrics/train.json").write_text(json.dumps(content))
-        found = shortened_by_request(tmp_path)
-        assert len(found) == problems and all("set train.finish_after: 13" in line for line in found)
+        for other_hardware in (False, True):
+            found[by, other_hardware] = shortened_otherwise(tmp_path, other_hardware)
+    wrong = {case for case, problems in found.items() if problems}
+    assert wrong == {("tools.finish", False), ("tools.finish", True), ("train.patience", True)}
+    assert all("set train.finish_after: 13" in found[case][0] for case in wrong)
 
 
 def test_names_are_escaped_in_markdown():

@@ -1,8 +1,9 @@
-"""Finish a running training early and well: shorten its schedule instead of stopping it.
+"""Finish a running training early, with all its outputs: shorten its schedule instead of stopping it.
 
 After its next step, the learning rate falls to 0 in a tenth as many steps as were done so far. Then follow validation,
-decisions and all outputs, as after a training of full length. With several machines, this begins after the epoch.
-metrics/train.json states the step as shortened_after; train.finish_after in params.yaml repeats such a training.
+decisions and all outputs, as after a training of full length. With several machines, run this on the first one; it
+takes effect after the epoch. metrics/train.json holds the step in shortened_after. train.finish_after in params.yaml
+repeats such a training.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def main(given: argparse.Namespace) -> None:
     if len(chosen) > 1:
         raise UserError(f"several trainings are running; choose one by --process:\n{listing(map(str, chosen))}")
     chosen[0].request_finish()
-    print(f"{chosen[0]} will shorten its training after its next step, and print that it does")
+    print(f"asked {chosen[0]} to shorten its training; it answers in its own output")
 
 
 if __name__ == "__main__":

@@ -178,8 +178,6 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
             "the plan: at model.depth a batch comes down to one pixel, which normalises to 0: raise data.crop"
         )
     steps = choose("train.steps", train.steps, lambda: training_rules.steps(facts, crop, batch, train.epochs))
-    if train.finish_after >= steps:
-        raise UserError(f"train.finish_after ({train.finish_after}) must be less than train.steps ({steps}); 0: never")
     pixels = steps * batch * crop**2
     images = choose(
         "train.validation_images",

@@ -36,8 +36,9 @@ class Improvement:
             if key in GROWING:
                 self._grow(key)
             else:
+                steps = self._reference.steps if self._reference.scores is not None else None
                 for candidate in list(space.variants(self.contest.leader, key)):
-                    if self._challenge(candidate, self._reference.steps):
+                    if self._challenge(candidate, steps):
                         break
             if self._untried:
                 self.contest.untried.append(key)

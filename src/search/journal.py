@@ -6,7 +6,8 @@ asks for the same measurements in the same order, and is answered from the journ
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from src.files import Content, write_json
@@ -67,6 +68,20 @@ class Journal:
     def discard(self) -> None:
         """Delete the file: the search has ended."""
         self.path.unlink(missing_ok=True)
+
+
+def delete_abandoned(folder: Path, seconds: float, kept: Collection[Path] = ()) -> None:
+    """Delete journals that nobody continued, and what is left of files that were being written.
+
+    Args:
+        folder: The folder of the journals.
+        seconds: The age from which a file is deleted.
+        kept: Files that stay.
+    """
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another process deletes it at the same time
+            if path not in kept and time.time() - path.stat().st_mtime > seconds:
+                path.unlink()
 
 
 def _read(path: Path) -> list[Measurement]:

@@ -65,7 +65,7 @@ class Measured:
                 trial = self.trainer.train(candidate, given, steps, images)
             except NotPossible as error:
                 return {"refused": str(error)}
-            scores = None if trial.scores is None else [[_number(value) for value in row] for row in trial.scores]
+            scores = None if trial.scores is None else scores_to_json(trial.scores)
             return {"steps": trial.steps, "step": trial.step, "image": trial.image, "scores": scores}
 
         found = self.journal.measure(question, answer)
@@ -91,9 +91,15 @@ class Measured:
         return Cost(cost.start, trials[-1].step, trials[-1].image) if trials else cost
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 6)
+def scores_to_json(scores: Scores) -> list[list[float | None]]:
+    """Return scores as lists of six decimals; NaN becomes None."""
+    return [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in scores]
+
+
+def scores_from_json(rows: Sequence[Sequence[float | None]]) -> Scores:
+    """Return the scores that `scores_to_json` wrote, float64 [images, classes]."""
+    return np.array(rows, float)  # None becomes NaN
 
 
 def _scores(rows: Sequence[Sequence[float | None]] | None) -> Scores | None:
-    return None if rows is None else np.array(rows, float)  # None becomes NaN
+    return None if rows is None else scores_from_json(rows)

@@ -12,7 +12,8 @@ CHOSEN, TIED = "chosen", "cannot be told apart"
 BEHIND, WITHIN, NOT_BETTER = "worse", "dropped: behind, but within noise", "not better beyond noise"
 LATE = "ahead now; the other one gains with time"
 DIVERGED, EMPTY = "the loss became infinite", "no scored image has foreground"
-SHORT = "not compared: trained encoders need longer trials to show what they can"
+SHORT = "not compared: too little time for enough steps with a trained encoder"
+UNJUDGED = "ahead, but the trained encoder had too few steps to be judged"
 SLOW, NO_TIME = "too slow: too few steps in this time", "no time to try it"
 
 

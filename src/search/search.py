@@ -13,6 +13,7 @@ from src.search.improvement import Improvement
 from src.search.result import CHOSEN, DIVERGED, Result, Row
 from src.search.space import RATE
 from src.search.start_set import StartSet
+from src.search.trial import Trial
 
 
 def search(contest: Contest) -> Result:
@@ -23,22 +24,28 @@ def search(contest: Contest) -> Result:
     """
     StartSet(contest).run()
     Improvement(contest).run()
-    if contest.last(contest.leader).scores is None:
-        contest.leader = _best_of_all(contest)
-    leader = contest.leader
-    chosen = Row(leader, contest.last(leader), None, CHOSEN)
+    chosen = _last_ended(contest, contest.leader) or _best_of_all(contest)
+    if chosen.candidate != contest.leader:
+        contest.compared(contest.last(contest.leader), chosen, DIVERGED)
+        contest.leader, contest.tied = chosen.candidate, []
     enough = len(set(contest.groups)) >= FEWEST_GROUPS
-    cost = contest.measured.latest(leader)
-    others = [row for row in contest.rows if row.candidate != leader]
-    return Result(leader, cost, [chosen, *others], contest.tied, contest.images, enough, contest.untried)
+    cost = contest.measured.latest(contest.leader)
+    others = [row for row in contest.rows if row.candidate != contest.leader]
+    rows = [Row(contest.leader, chosen, None, CHOSEN), *others]
+    return Result(contest.leader, cost, rows, contest.tied, contest.images, enough, contest.untried)
 
 
-def _best_of_all(contest: Contest) -> Candidate:
-    """The best candidate whose last training came to its end, when those of the last round failed."""
-    ended = [candidate for candidate in contest.measured.trials if contest.last(candidate).scores is not None]
+def _last_ended(contest: Contest, candidate: Candidate) -> Trial | None:
+    """The last training of a candidate that came to its end."""
+    return next((trial for trial in reversed(contest.measured.trials[candidate]) if trial.scores is not None), None)
+
+
+def _best_of_all(contest: Contest) -> Trial:
+    """The best of the last trainings that came to their ends, when all of the leader's failed."""
+    ended = [trial for candidate in contest.measured.trials if (trial := _last_ended(contest, candidate))]
     if not ended:
         raise UserError(_all_diverged(contest))
-    return max(ended, key=lambda candidate: contest.last(candidate).dice)
+    return max(ended, key=lambda trial: trial.dice)
 
 
 def _all_diverged(contest: Contest) -> str:

@@ -1,6 +1,7 @@
 """The first phase of a search: sizes of images and encoders, by successive halving."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError
@@ -8,15 +9,15 @@ from src.search.candidate import RULES, Candidate
 from src.search.compare import overtakes, told_apart
 from src.search.contest import FEWEST_STEPS, SHORTEST, VARIANTS, Contest
 from src.search.halving import FINALISTS, first_round, rounds
-from src.search.result import BEHIND, LATE, NO_TIME, SHORT, TIED, WITHIN
+from src.search.result import BEHIND, LATE, NO_TIME, SHORT, TIED, UNJUDGED, WITHIN
 
 MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
 SHARE = 0.65  # of the search, if there is time for more
-# Steps from which a trained encoder is compared with the plain one. Its decoder is new, and its patches are larger, so
-# it is behind at first (docs/benchmarks.md, "Short trials and pretrained encoders").
+# Steps from which a trained encoder is compared with the plain one. With several classes it can be behind before that
+# and far ahead in the end (docs/benchmarks.md, "Short trials and pretrained encoders").
 JUDGED = 500
-LONGER = 1.5  # factor by which trainings must become longer, so that they can tell more
+LONGER = 1.5  # smallest factor by which a repeated training must be longer
 ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
 
 
@@ -43,10 +44,15 @@ class StartSet:
         contest.groups = contest.measured.trainer.groups(contest.images)
         if len(contenders) > 1:
             self._halve(contenders)
-        else:
-            contest.leader = contenders[0]
-            seconds = contest.left / (VARIANTS + 1) - contest.images * contest.measured.costs[contest.leader].image
-            contest.train(contest.leader, max(seconds, SHORTEST))
+        elif not self._train_alone(contenders[0]):
+            self._train_alone(RULES)
+
+    def _train_alone(self, candidate: Candidate) -> bool:
+        """Train the only candidate; tell whether the device can carry it."""
+        contest = self.contest
+        contest.leader = candidate
+        seconds = contest.left / (VARIANTS + 1) - contest.images * contest.measured.costs[candidate].image
+        return contest.train(candidate, max(seconds, SHORTEST)) is not None
 
     def _prepare(self) -> list[Candidate]:
         """Build as many candidates as there is time to compare."""
@@ -77,14 +83,15 @@ class StartSet:
         """
         contest, space = self.contest, self.contest.space
         trained = [candidate for candidate in candidates if space.has_trained_encoder(candidate)]
-        if not trained or len(trained) == len(candidates):
+        if not trained or len(trained) == len(candidates) or contest.left <= 0:
             return list(candidates)
-        if not contest.prepare(trained[0]):
-            return [candidate for candidate in candidates if candidate != trained[0]]
-        if contest.measured.steps(trained[0], SHARE * contest.left / FINALISTS) >= JUDGED:
-            return list(candidates)
-        fair = [candidate for candidate in trained if space.pixels(candidate) >= space.pixels(trained[0])]
-        for candidate in candidates:
+        impossible = list(takewhile(lambda each: not contest.prepare(each), trained))
+        others = [each for each in candidates if each not in impossible]
+        first = next((each for each in others if each in trained), None)
+        if first is None or contest.measured.steps(first, SHARE * contest.left / FINALISTS) >= JUDGED:
+            return others
+        fair = [each for each in others if each in trained and space.pixels(each) >= space.pixels(first)]
+        for candidate in others:
             if candidate not in fair:
                 contest.add(candidate, SHORT)
         return fair
@@ -104,7 +111,7 @@ class StartSet:
         scoring = contest.images * max(contest.measured.latest(each).image for each in known)
         seconds = first_round(len(candidates), contest.left - building, scoring)
         shared = first_round(len(candidates), SHARE * contest.left - building, scoring)
-        return shared if shared >= self._shortest(known) else seconds
+        return shared if shared >= self._shortest(filter(known.__contains__, candidates)) else seconds
 
     def _shortest(self, candidates: Iterable[Candidate]) -> float:
         return max(SHORTEST, FEWEST_STEPS * max(self.contest.measured.costs[each].step for each in candidates))
@@ -123,56 +130,68 @@ class StartSet:
         """Train candidates, and sort those that the device can carry by their Dice."""
         trials = [self.contest.train(candidate, seconds) for candidate in contenders]
         ranked = [trial.candidate for trial in sorted(filter(None, trials), key=lambda trial: -trial.dice)]
+        if not ranked and RULES not in self.contest.measured.refused and self.contest.train(RULES, seconds):
+            ranked = [RULES]  # it was left out before
         if not ranked:
             raise UserError(list(self.contest.measured.refused.values())[-1])
         return ranked
 
     def _promoted(self, ranked: list[Candidate], number: int) -> list[Candidate]:
-        """The first candidates; what the rules choose, and a trained encoder, stay until they are worse for sure."""
+        """The first candidates; of the others, the one that must stay takes the last place.
+
+        An encoder stays until it is judged. Else what the rules choose stays unless it is worse beyond noise.
+        """
         contest = self.contest
         if number >= len(ranked):
             return ranked
-        best, kept = contest.last(ranked[0]), ranked[:number]
-        if self._first in ranked[number:] and not contest.difference(best, contest.last(self._first)).better:
-            kept = [*kept[:-1], self._first]
-        if unjudged := self._unjudged(ranked, kept):
-            kept = [*kept[:-1], unjudged]
+        best, kept, dropped = contest.last(ranked[0]), ranked[:number], ranked[number:]
+        first = None if contest.difference(best, contest.last(self._first)).better else self._first
+        staying = [each for each in (self._unjudged(ranked), first) if each in dropped]
+        kept = [*kept[:-1], staying[0]] if staying else kept
         for trial in map(contest.last, ranked):
             if trial.candidate not in kept:
                 contest.compared(trial, best, BEHIND if contest.difference(best, trial).better else WITHIN)
         return kept
 
-    def _unjudged(self, ranked: Sequence[Candidate], kept: Sequence[Candidate]) -> Candidate | None:
-        """The best candidate with a trained encoder, if it had too few steps to be judged and none of them is kept."""
+    def _unjudged(self, ranked: Sequence[Candidate]) -> Candidate | None:
+        """The best candidate with a trained encoder, if it had too few steps to be compared with the plain one."""
         trained = [candidate for candidate in ranked if self.contest.space.has_trained_encoder(candidate)]
-        few = trained and self.contest.last(trained[0]).steps < JUDGED
-        return trained[0] if few and not set(trained) & set(kept) else None
+        if not trained or len(trained) == len(ranked):
+            return None
+        last = self.contest.last(trained[0])
+        return trained[0] if last.scores is not None and last.steps < JUDGED else None
 
     def _choose(self, finalists: list[Candidate]) -> None:
         """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest.
 
         While they cannot be told apart, they are trained longer if there is time. What follows changes rates and flips,
-        which matter less than encoders and sizes.
+        which matter less than encoders and sizes. If a trained encoder cannot be judged in the end, it is preferred.
         """
         contest = self.contest
-        while len(tied := self._tied(finalists)) > 1 and (seconds := self._longer(tied)):
-            finalists = self._trained(tied, seconds)
-        contest.leader = tied[0] if len(tied) == 1 else self._cheapest(tied)
-        contest.tied = [candidate for candidate in tied if candidate != contest.leader]
+        while len(opened := self._open(finalists)) > 1 and (seconds := self._longer(opened)):
+            finalists = self._trained(opened, seconds)
+        unjudged, tied = self._unjudged(finalists), self._tied(finalists)
+        contest.leader = unjudged or (tied[0] if len(tied) == 1 else self._cheapest(tied))
+        contest.tied = [] if unjudged else [candidate for candidate in tied if candidate != contest.leader]
         for candidate in finalists:
             if candidate != contest.leader:
                 ahead = contest.last(candidate).dice > contest.last(contest.leader).dice
-                words = TIED if candidate in tied else LATE if ahead else BEHIND
+                words = (UNJUDGED if unjudged else LATE) if ahead else BEHIND
+                words = TIED if candidate in contest.tied else words
                 contest.compared(contest.last(candidate), contest.last(contest.leader), words)
+
+    def _open(self, finalists: list[Candidate]) -> list[Candidate]:
+        """The finalists between which the trials do not decide yet; none if the best one failed."""
+        if self.contest.last(finalists[0]).scores is None:
+            return []
+        return finalists if self._unjudged(finalists) else self._tied(finalists)
 
     def _tied(self, finalists: list[Candidate]) -> list[Candidate]:
         """The finalist that will probably be the best one, and those that cannot be told apart from it."""
         contest, trials, late = self.contest, self.contest.measured.trials, list[Candidate]()
-        best = self._unjudged(finalists, finalists[:1]) or finalists[0]
-        if best != finalists[0]:
-            late.append(finalists[0])
+        best = finalists[0]
         for other in finalists[1:]:
-            if other != best and overtakes(trials[best], trials[other], contest.budget.training):
+            if overtakes(trials[best], trials[other], contest.budget.training):
                 late.append(best)
                 best = other
         others = [each for each in finalists if each not in late and each != best]

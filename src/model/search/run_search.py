@@ -1,7 +1,5 @@
 """Search for settings on this device, with a journal from which an interrupted search goes on."""
 
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from src.model.search.trainer import DeviceTrainer
 from src.model.training.checkpoints import ABANDONED, checkpoint_key
 from src.progress import TimeProgress
 from src.search.contest import Contest
-from src.search.journal import Journal
+from src.search.journal import Journal, delete_abandoned
 from src.search.measured import Measured
 from src.search.outcome import WRITTEN
 from src.search.result import Budget, Result
@@ -83,7 +81,7 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
     seconds = 60 * request.minutes
     budget = Budget(SHARE * seconds, (1 - SHARE) * seconds)
     path = request.folder / f"{_key(space, trained, validated, request.minutes)}.json"
-    _delete_abandoned(path)
+    delete_abandoned(request.folder, ABANDONED, (path, request.folder / WRITTEN))
     journal = Journal(path, request.started)
     try:
         with TimeProgress("trying settings", budget.search, lambda: journal.now) as shown:
@@ -96,14 +94,6 @@ def run_search(space: Space, trained: Subset, validated: Subset, request: Reques
     cost = result.cost
     timing = Timing(cost.start, cost.step, cost.image)
     return Found(result, timing, (seconds - journal.now) / 60, journal)
-
-
-def _delete_abandoned(journal: Path) -> None:
-    """Delete the journals of searches that nobody continued, and what is left of files that were being written."""
-    for path in journal.parent.glob("*"):
-        with suppress(FileNotFoundError):  # another search deletes it at the same time
-            if path not in (journal, journal.parent / WRITTEN) and time.time() - path.stat().st_mtime > ABANDONED:
-                path.unlink()
 
 
 def _weights_files(space: Space) -> list[Path]:

@@ -85,8 +85,9 @@ class Checkpoint:
                 "repeat the command"
             ) from None
         with lock:
+            if not self.path.exists():  # else it is for the training that continues here
+                self.forget_request()
             RunningTraining(self.folder, os.getpid(), Path.cwd()).write()
-            self.forget_request()  # a process that was killed may have left one
             os.utime(self.folder)  # marks it as in use
             self._delete_abandoned()
             yield
@@ -153,6 +154,7 @@ class Checkpoint:
     def discard(self) -> None:
         """Delete the state: the training has ended."""
         self.path.unlink(missing_ok=True)
+        self.forget_request()
 
 
 @contextmanager

@@ -20,7 +20,13 @@ from src.model.network.device import is_out_of_memory
 from src.model.training.checkpoints import catch_stop_signals
 from src.model.training.diagnostics import not_finite_message, training_warnings
 from src.model.training.schedule import remaining_batches
-from src.model.training.shorten import describe_shortened, shorten_between_epochs, shorten_within_epoch
+from src.model.training.shorten import (
+    check_shortening,
+    describe_shortened,
+    refuse_request,
+    shorten_between_epochs,
+    shorten_within_epoch,
+)
 from src.model.training.state import Training
 from src.model.training.step import Images, Masks, Step, training_step
 from src.model.training.validation import epoch_measures, measure_images
@@ -48,8 +54,9 @@ def train_unet(
         observer: follows the training.
 
     Raises:
-        UserError: the training stopped before its end; the message says why.
+        UserError: the training stopped before its end, or settings would have no effect; the message says why.
     """
+    check_shortening(params)
     with training.checkpoint.locked() if training.workers.chief else nullcontext():
         try:
             resume(training)
@@ -143,6 +150,7 @@ def run_epochs(
             if epoch < schedule.epochs:
                 shorten_between_epochs(training, params)
                 checkpoint()
+    refuse_request(training)
     training.project = describe_shortened(training.project, training.schedule(params))
     training.model.set_weights(training.best_weights)
     observer.trained()

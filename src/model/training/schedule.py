@@ -16,8 +16,8 @@ FINISH = 0.1
 class Schedule:
     """The steps, epochs and learning rates of a training. Steps count from 0 over all epochs, epochs from 1.
 
-    A training is shortened after some of its steps: the learning rate falls linearly to 0 in `FINISH` as many further
-    steps, all of them in the epoch that the first of them belongs to, which becomes the last one. The batches stay
+    A training is shortened after some of its steps: the learning rate falls linearly to 0 in `FINISH` times as many
+    further steps. They all belong to the epoch of the first of them, which becomes the last epoch. The batches stay
     those that were planned for these steps.
 
     Attributes:

@@ -59,11 +59,14 @@ def check_revision(project: Path, committed: Sequence[str]) -> tuple[list[str], 
         raise UserError(f"DVC cannot read the revision: {error}") from None
 
 
-def shortened_by_request(project: Path) -> list[str]:
-    """State that tools.finish shortened the training, if so: running the stage again would train longer.
+def shortened_otherwise(project: Path, other_hardware: bool) -> list[str]:
+    """State what shortened the training if a second run would not do the same.
+
+    tools.finish is not repeated. train.patience depends on validation scores, which differ on other hardware.
 
     Args:
         project: The copy of the revision.
+        other_hardware: Whether the revision was made on other hardware.
 
     Returns:
         What is wrong, in words; empty if nothing is.
@@ -72,10 +75,13 @@ def shortened_by_request(project: Path) -> list[str]:
         train = read_json(project / TRAIN)
     except (OSError, ValueError):
         return []
-    if not isinstance(train, dict) or train.get("shortened_by") != "tools.finish":
+    by = train.get("shortened_by") if isinstance(train, dict) else None
+    if by != "tools.finish" and not (by == "train.patience" and other_hardware):
         return []
-    remedy = f"set train.finish_after: {train.get('shortened_after')}, which gives the same weights; dvc repro, commit"
-    return [f"{TRAIN}: tools.finish shortened the training, so its parameters alone do not repeat it → {remedy}"]
+    remedy = (
+        f"set train.finish_after: {train.get('shortened_after')}, which gives the same weights; run dvc repro, commit"
+    )
+    return [f"{TRAIN}: the training was shortened by {by}, which a second run does not repeat exactly → {remedy}"]
 
 
 def _fetch(repo: Repo, pipeline: Sequence[PipelineStage]) -> list[MissingData]:

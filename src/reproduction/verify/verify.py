@@ -7,7 +7,7 @@ from pathlib import Path
 from src.errors import UserError
 from src.files import read_json
 from src.reproduction.history.lock import read_lock
-from src.reproduction.verify.claims import check_revision, shortened_by_request
+from src.reproduction.verify.claims import check_revision, shortened_otherwise
 from src.reproduction.verify.compared import OutRow, ScoreRow, compare_outs, compare_scores, first_differing_stages
 from src.reproduction.verify.copy import commit_of, has_uncommitted_changes, isolated_copy, reproduce
 from src.reproduction.verify.environment import other_libraries
@@ -54,7 +54,7 @@ def verify(revision: str, other_hardware: bool, tolerance: float) -> Verified:
     with isolated_copy(verified.commit) as project:
         files = SCORES if other_hardware else ()
         stages, problems = check_revision(project, files)
-        problems += shortened_by_request(project)
+        problems += shortened_otherwise(project, other_hardware)
         if problems:
             return replace(verified, failures=problems)
         if libraries := other_libraries(project / "requirements.txt"):

@@ -1,0 +1,1 @@
+"""Train on fractions of the training images on this device."""
