@@ -1,7 +1,7 @@
 """What each term of the loss costs: seconds of a training step with it, relative to the default loss of the same run.
 
-The steps of all losses take turns on one batch in memory. What a term gains in Dice is measured by benchmarks.recipe;
-see the examples.
+The steps of all losses take turns on one batch in memory. What a term gains in Dice is measured by benchmarks.recipe,
+with the commands in benchmarks/recipe.md.
 """
 
 import argparse
@@ -23,15 +23,6 @@ LEVELS = 2  # of deep supervision
 EXAMPLES = """examples:
   python -m benchmarks.losses
   python -m benchmarks.losses --classes 11 --batch 4 --side 192
-
-  the Dice of each term in place of the term that it resembles, or added, on four data sets and three seeds:
-  python -m benchmarks.recipe --validation --sets vessels nuclei blue-marble street --seeds 0 1 2 \\
-      --trial default \\
-      --trial "label smoothing 0.1" train.loss.label_smoothing=0.1 \\
-      --trial "focal for cross-entropy" train.loss.cross_entropy=0 train.loss.focal=1 \\
-      --trial "Tversky for Dice" train.loss.dice=0 train.loss.tversky=1 \\
-      --trial "focal Tversky for Dice" train.loss.dice=0 train.loss.tversky=1 train.loss.tversky_gamma=1.333 \\
-      --trial "boundary added" train.loss.boundary=1
 """
 
 
