@@ -2,7 +2,8 @@
 
 On each data set, networks are trained on 1/8, 1/4, 1/2 and all of the training images, as tools.learning_curve does.
 From the first three points the score of all images is predicted with its 95 % interval, which contains the noise of
-new seeds. The interval holds the measured score or not. Printed beside it is the naive prediction: no gain. Finished
+new seeds. The output says whether the interval holds the measured score, and prints the naive
+prediction of no gain, too. Finished
 trainings are kept in .dvc/tmp/learning-curve, so the same command continues an interrupted run.
 """
 
@@ -30,16 +31,21 @@ def main(arguments: argparse.Namespace) -> None:
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    held = 0
+    curves = dict[str, "Curve"]()
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as work:
             project = make_project(Path(work), name, dict(arguments.settings), False)
             curve = curve_of(project, arguments)
+        curves[name] = curve
         for point in curve.points:
             seeds = ", ".join(f"{mean:.4f}" for mean in point.means)
             print(
-                f"{name} | {point.images} images | {point.steps} steps | {point.mean:.4f} | seeds {seeds}", flush=True
+                f"{name} | {point.images:.0f} images | {point.steps} steps | {point.mean:.4f} | seeds {seeds}",
+                flush=True,
             )
+    held = 0
+    # After all trainings: their files are named by a hash of the imported code, which must not hold the prediction's.
+    for name, curve in curves.items():
         words, holds = verdict(curve)
         held += holds
         print(f"{name} | {words}", flush=True)

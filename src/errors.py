@@ -14,6 +14,13 @@ class UserError(Exception):
     """
 
 
+class Interrupted(UserError):
+    """The work stopped before its end, for a reason that the same command does not meet again: it continues.
+
+    Raised after a stop by the user or a full disk, for example, and not if the settings have to change.
+    """
+
+
 def describe_os_error(error: OSError) -> str:
     """Describe a failed file operation, such as a full disk or a folder without write permission."""
     remedy = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""

@@ -69,11 +69,16 @@ def running_trainings(root: Path) -> list[RunningTraining]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a process holds the lock of a folder."""
-    if not (folder / LOCK).exists():
-        return False
+    """Return whether a process holds the lock of a folder.
+
+    False, too, if this cannot be found out: the folder belongs to another user, or its file system has no locks.
+    """
     try:
+        if not (folder / LOCK).exists():
+            return False
         with filelock.FileLock(folder / LOCK, blocking=False):
             return False
     except filelock.Timeout:
         return True
+    except (OSError, NotImplementedError):
+        return False

@@ -77,6 +77,14 @@ def test_tiles_do_not_change_the_probabilities_of_plain_members():
     np.testing.assert_allclose(predictor.probabilities(image), expected, atol=1e-5)
 
 
+def test_tiles_start_where_every_member_can_halve_them():
+    """An encoder of little depth blends tiles; a plain member of more depth needs them at multiples of 16."""
+    members = [member(1, depth=1, encoder="efficientnet_lite0"), member(2, depth=4)]
+    image, predictor = drawn(members, 41, 200), joined(members, tile=64)
+    starts = [window[1].start for window, _ in predictor.tiles(image)]
+    assert predictor.multiple == 16 and len(starts) > 1 and all(start % 16 == 0 for start in starts)
+
+
 def test_the_mean_of_confident_logits_is_exact_and_finite():
     """Held against float64; log-odds and logarithms of the mean probabilities."""
     ends = np.array([-200.0, -80.0, -30.0, 0.0, 30.0, 80.0], np.float32)[:, None, None]

@@ -74,7 +74,7 @@ def test_seeds_are_joined_and_their_decisions_fitted_on_common_validation_images
     found, store = read_ensemble(tmp_path / "e.keras"), Store(Path("data/prepared"))
     assert [(model.name, model.recorded) for model in found.ensemble.models] == [("seed0", True), ("seed1", True)]
     assert found.digests == [hashlib.md5(Path(f"{name}.keras").read_bytes()).hexdigest() for name in ("seed0", "seed1")]
-    assert "Fitted on 6 validation images in 6 groups of seed0, which no model was trained" in found.ensemble.decided
+    assert "Fitted on 6 validation images in 6 groups of seed0, which no member was trained" in found.ensemble.decided
     assert found.ensemble.seen == sorted(image_digest(store.image(place)) for place in range(14))
     assert load_predictor(tmp_path / "e.keras").project.decisions == found.ensemble.decisions
     text = capsys.readouterr().out
@@ -86,7 +86,9 @@ def test_decisions_are_the_defaults_if_every_validation_image_was_trained_on(at,
     at(ensemble, "seed0", "fold", "--out", tmp_path / "e.keras")
     found = read_ensemble(tmp_path / "e.keras").ensemble
     assert found.decisions == Decisions(mirror="horizontal") and len(found.seen) == 14
-    expected = "Not fitted, because there are 0 groups of validation images that no model was trained on and none tests"
+    expected = (
+        "Not fitted, because there are 0 groups of validation images that no member was trained on and none tests"
+    )
     assert found.decided.startswith(expected) and "mirror horizontal" in found.decided
     assert found.decided in capsys.readouterr().out
 
@@ -99,6 +101,10 @@ def test_of_model_files_the_images_are_not_known(at, tmp_path, capsys):
     capsys.readouterr()
     at(score, "--model", tmp_path / "e.keras", "--data", "set", "--only", only(tmp_path), "--out", tmp_path / "out")
     assert "warning: it is not known which images were used to train seed0.keras, fold.ke" in capsys.readouterr().out
+    images = Subset.ungrouped(Store(Path("data/prepared")), range(12, 18))
+    first, second = export.notes_of_ensemble(tmp_path / "e.keras", images)
+    assert first.startswith("2 of these images were used to train or validate members")
+    assert second.startswith("Warning: it is not known which images were used to train seed0.keras, fold.keras.")
 
 
 def only(folder):
@@ -119,7 +125,7 @@ def test_scores_on_unseen_images_are_those_of_the_ensemble(at, tmp_path, capsys)
     at(ensemble, "seed0", "fold", "--out", tmp_path / "e.keras")
     capsys.readouterr()
     at(score, "--model", tmp_path / "e.keras", "--data", "set", "--only", only(tmp_path), "--out", tmp_path / "out")
-    assert "no model of the ensemble was trained or validated on these images" in capsys.readouterr().out
+    assert "no member of the ensemble was trained or validated on these images" in capsys.readouterr().out
     predictor, store = load_predictor(tmp_path / "e.keras"), Store(Path("data/prepared"))
     places = range(14, 18)
     right = sum((predictor(store.image(place)) == store.mask(place)).sum() for place in places)
@@ -177,7 +183,7 @@ def test_models_that_do_not_fit_together_are_refused(at, tmp_path):
         at(ensemble, "seed0.keras", tmp_path / "other.keras", "--out", out)
     assert "other.keras: classes ['background', 'cell', 'debris']" in str(error.value)
     assert "other.keras: data.resize 32; seed0.keras: 0" in str(error.value)
-    with pytest.raises(UserError, match=r"needs different models\n  .*copy\.keras: the same file as seed0"):
+    with pytest.raises(UserError, match=r"needs different members\n  .*copy\.keras: the same file as seed0"):
         at(ensemble, "seed0", tmp_path / "copy.keras", "--out", out)
     with pytest.raises(UserError, match="named twice: 'seed0'"):
         at(ensemble, "seed0", "seed0", "--out", out)

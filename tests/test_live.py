@@ -1,12 +1,14 @@
-"""What a training writes while it runs: the history, progress.json, pictures and event files."""
+"""Files that a training writes while it runs: the history, progress.json, pictures and event files."""
 
 import csv
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -15,15 +17,16 @@ from tensorflow.core.util.event_pb2 import Event
 
 from src.data.drawing.drawing import blended, shown
 from src.data.store.subsets import Subset
-from src.errors import UserError
+from src.errors import Interrupted, UserError
 from src.files import write_csv
 from src.model.live import pictures
 from src.model.live.live_files import LiveFiles, LivePaths
 from src.model.live.pictures import ValidationPictures
 from src.model.live.speed import Speed
 from src.model.training.state import HISTORY
-from src.training_progress import TrainingProgress, running
+from src.training_progress import TrainingProgress
 from src.trainings import is_locked
+from src.watch.trainings import find_trainings
 from tests.conftest import prepared, write_data_set
 from tests.small_training import STEPS, small_params, train_on
 
@@ -46,7 +49,7 @@ class Recorder(LiveFiles):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A training that nobody follows, and the same training with all files."""
+    """A training without an observer, and the same training with all files."""
     folder, recorders = tmp_path_factory.mktemp("live"), []
     store = prepared(write_data_set(folder / "set", classes=3), folder)
 
@@ -67,11 +70,11 @@ def made(tmp_path_factory):
     return SimpleNamespace(folder=folder, plain=plain, written=written, training=training, after=recorders[0].after)
 
 
-def test_a_training_that_nobody_follows_writes_only_its_checkpoint(made):
+def test_a_training_without_an_observer_writes_only_its_checkpoint(made):
     assert made.written == {made.folder / "checkpoints"}
 
 
-def test_what_people_look_at_changes_no_result(made):
+def test_live_files_change_no_result(made):
     assert made.training.to_bytes() == made.plain.to_bytes()
     assert made.training.checkpoint.folder == made.plain.checkpoint.folder  # so one continues the other
 
@@ -85,7 +88,7 @@ def test_the_history_is_written_after_each_epoch(made, tmp_path):
     assert all(part == list(csv.DictReader(whole.splitlines()))[: len(part)] for part in rows)
 
 
-def test_the_progress_file_says_how_far_the_training_is(made):
+def test_the_progress_file_holds_step_scores_best_epoch_and_speed(made):
     found = [progress for _, progress in made.after]
     assert [progress.epoch for progress in found] == [2, 3, 3] and {progress.epochs for progress in found} == {EPOCHS}
     assert [progress.step for progress in found] == [STEPS, 2 * STEPS, 3 * STEPS]
@@ -128,7 +131,7 @@ def test_event_files_hold_each_epoch_once_as_tensorboard_expects_it(made):
     assert values == {}
 
 
-def test_a_picture_shows_masks_above_predictions_as_they_were_put_together(store, tmp_path, monkeypatch):
+def test_a_picture_shows_masks_above_predictions_assembled_from_windows(store, tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "SIDE", 25)  # every third row and column of these images
     monkeypatch.setattr(pictures, "SMALLEST", 1)
     index, rng = 1, np.random.default_rng(0)
@@ -222,7 +225,7 @@ def test_files_that_cannot_be_written_do_not_stop_a_training(store, tmp_path, ca
         live.started()
         live.step_done()
         live.trained()
-    assert capsys.readouterr().out.count("the training continues") == 1
+    assert capsys.readouterr().out.count("tools.watch may show old values; training continues") == 1
 
 
 def test_of_several_machines_only_the_first_one_writes(store, tmp_path):
@@ -231,12 +234,78 @@ def test_of_several_machines_only_the_first_one_writes(store, tmp_path):
     assert not (tmp_path / "logs").exists()
 
 
-def test_two_trainings_never_write_to_one_folder(store, tmp_path, capsys, monkeypatch):
+def live_files(project: Path) -> dict[Path, bytes]:
+    paths = [path for name in ("logs", "plots") for path in (project / name).rglob("*")]
+    return {path: path.read_bytes() for path in paths if path.is_file()}
+
+
+def test_a_second_training_in_a_folder_changes_no_file_of_the_first(store, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("src.training_progress.WAIT", 0.01)
-    with running(tmp_path / "logs"), stub_files(tmp_path, store) as live:
-        live.started()
+    with stub_files(tmp_path, store, "first", done=2) as first:
+        first.started()
+        for path in ("logs/overlays/epoch-001.jpg", "logs/tensorboard/events.out.tfevents.1"):
+            (tmp_path / path).parent.mkdir()
+            (tmp_path / path).write_bytes(b"of the first training")
+        before = live_files(tmp_path)
+        with stub_files(tmp_path, store, "second", done=1) as second:
+            second.started()
+            second.step_done()
+            second.predicted(0, (slice(None), slice(None)), store.mask(0))
+            second.epoch_done()
+            second.trained()
+        assert live_files(tmp_path) == before and len(before) == 5  # history, progress, picture, event file, lock
     assert "another training writes there" in capsys.readouterr().out
-    assert TrainingProgress.read(tmp_path / "logs") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "can_continue"),
+    [
+        (Interrupted("stopped in epoch 2, after step 5"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (KeyboardInterrupt(), True),
+        (UserError("epoch 2, step 5: the loss is nan"), False),
+        (ValueError("an error of the program"), False),
+    ],
+)
+def test_the_progress_file_tells_if_a_stopped_training_can_continue(store, tmp_path, error, can_continue):
+    with suppress(type(error)), stub_files(tmp_path, store, done=1):
+        raise error
+    progress = TrainingProgress.read(tmp_path / "logs")
+    assert progress.state == "stopped" and progress.can_continue == can_continue
+    assert progress.message == (str(error) or "KeyboardInterrupt")
+
+
+def test_history_and_progress_are_written_even_if_pictures_cannot_be_drawn(store, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EACCES, "Permission denied", "overlays")
+
+    for method in ("keep", "draw"):
+        monkeypatch.setattr(ValidationPictures, method, fail)
+    history = []
+    with stub_files(tmp_path, store, history=history) as live:
+        live.started()
+        assert TrainingProgress.read(tmp_path / "logs").state == "training"
+        for dice in (0.1234567891, 0.2345678912):
+            history.append(ROWS[0] | {"val_dice": dice})
+            live._training.best = history[-1]
+            live.epoch_done()
+            (found,) = find_trainings(tmp_path, Path("logs"), Path("plots/history.csv"))
+            assert found.dice[-1] == dice and found.progress.val_dice == round(dice, 6)  # they belong together
+    assert capsys.readouterr().out.count("overlays: Permission denied") == 1
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("no flock"), PermissionError("of another user")])
+def test_a_training_runs_where_files_cannot_be_locked(store, tmp_path, capsys, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", fail)
+    with stub_files(tmp_path, store) as live:
+        live.started()
+        live.step_done()
+    assert capsys.readouterr().out.count("training continues") == 1
+    (tmp_path / "logs/lock").touch()
+    assert not is_locked(tmp_path / "logs")
 
 
 def test_progress_is_written_every_few_seconds_at_most(store, tmp_path, monkeypatch):
@@ -252,6 +321,6 @@ def test_progress_is_written_every_few_seconds_at_most(store, tmp_path, monkeypa
 
 
 def test_a_file_of_another_version_is_no_progress(tmp_path):
-    for content in ("{", '{"state": "training"}', "[]"):
+    for content in ('{"state": "training"}', "[]", "null"):
         (tmp_path / "progress.json").write_text(content)
         assert TrainingProgress.read(tmp_path) is None

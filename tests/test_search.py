@@ -8,9 +8,9 @@ import pytest
 from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.contest import FEWEST_STEPS
+from src.search.halving import JUDGED
 from src.search.outcome import table
 from src.search.result import BEHIND, CHOSEN, DIVERGED, LATE, NO_TIME, SHORT, SLOW, TIED, UNJUDGED, WITHIN
-from src.search.start_set import JUDGED
 from tests.searching import Device, NotPossible, search_on, space_of
 from tests.test_plan import facts
 

@@ -33,7 +33,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/watch": COMMON | {"src.watch", "src.training_progress", "src.trainings"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
-    "src/sweep": COMMON | {"src.sweep", "dvc", "optuna"},
+    "src/sweep": COMMON | {"src.sweep", "optuna", "filelock"},
     "src/reproduction": COMMON
     | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW

@@ -1,6 +1,7 @@
 """tools.learning_curve: what it trains, keeps, writes and refuses."""
 
 import os
+import sys
 import time
 from argparse import Namespace
 from dataclasses import replace
@@ -21,6 +22,7 @@ from src.params import load
 from src.plan.facts import Facts
 from src.plan.plan import plan_training
 from src.search.trial import Cost, NotPossible, Trial
+from tests.closure import ROOT, closure
 from tests.test_tool_plan import made, project, with_values  # noqa: F401
 from tests.test_train import float32  # noqa: F401
 
@@ -85,14 +87,22 @@ def test_every_seed_trains_on_each_fraction_and_once_longer_and_nothing_else_cha
     assert "Twice the labels: Dice +" in printed and "The trainings have 100 steps, the plan has " in printed
 
 
-def test_an_interrupted_run_continues_after_its_last_finished_training(project, device):  # noqa: F811
+def test_an_interrupted_run_continues_after_its_last_finished_training(project, device, capsys):  # noqa: F811
     device.problem, device.good = KeyboardInterrupt(), 5
     with pytest.raises(UserError, match="stopped; finished trainings are kept, and the same command continues"):
         curve()
     assert len(device.trained) == 5 and not (project / "plots/learning_curve.csv").exists()
+    assert len(list((project / KEPT).glob("*.json"))) == 6  # five trainings and the cost
     device.problem = None
-    curve()
+    capsys.readouterr()
+    curve(steps=6000)  # other trainings do not count as kept
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("8 trainings of 6000 steps or twice as many: about ")
+    del device.trained[5:]
+    curve(steps=100)
+    assert ", 5 of them kept from an earlier run: about " in capsys.readouterr().out
     assert len(device.trained) == 8 == len(set(device.trained))
+    assert len(list((project / KEPT).glob("*.json"))) == 16  # the cost is deleted when all trainings have finished
     written = (project / "plots/learning_curve.csv").read_bytes()
     for path in (project / KEPT).glob("*.json"):
         path.unlink()
@@ -155,6 +165,59 @@ def test_missing_and_stale_inputs_name_the_command_to_run(project, device):  # n
     assert device.trained == []
 
 
+def test_the_time_is_that_of_the_trainings_that_are_missing(project, device):  # noqa: F811
+    read, store = load(project / "params.yaml"), Store(project / "data/prepared")
+    images = read_images(store, project / "data/splits.csv", read.split, (0.25, 0.5, 1.0), [0, 1])
+    plan = plan_training(Facts.of(images.trained, images.validated), read.data, read.augment, read.model, read.train)
+    task, cost = Task(read, plan, images.fractions, images.validated, 10, project / "kept"), Cost(5.0, 0.5, 0.25)
+    whole = run_trainings.remaining(task, cost)
+    assert whole.number == 8 and whole.seconds == pytest.approx(task.seconds(cost, 10))
+    device.problem, device.good = KeyboardInterrupt(), 5
+    with pytest.raises(UserError, match="stopped"):
+        run_trainings.run_trainings(task, cost)
+    left = run_trainings.remaining(task, cost)  # of the second seed: the two larger fractions, and the longer training
+    assert left.number == 3 and left.seconds == pytest.approx(2 * 5 + 4 * 10 * 0.5 + 3 * len(images.validated) * 0.25)
+
+
+def test_the_number_of_images_of_each_seed_is_kept(project, device):  # noqa: F811
+    read, store = load(project / "params.yaml"), Store(project / "data/prepared")
+    images = read_images(store, project / "data/splits.csv", read.split, (0.5, 1.0), [0, 1])
+    plan = plan_training(Facts.of(images.trained, images.validated), read.data, read.augment, read.model, read.train)
+    whole = images.fractions[1][1]
+    smaller = replace(images.fractions[1][0], images=whole.images.only(list(whole.images.indices[:1])))
+    fractions = {0: images.fractions[0], 1: [smaller, whole]}
+    task = Task(read, plan, fractions, images.validated, 10, project / "kept")
+    found = run_trainings.run_trainings(task, Cost(0, 0, 0))
+    assert list(found.points[0].counts) == [len(images.fractions[0][0].images), 1]
+    assert found.points[1].counts == found.longer.counts == [len(images.trained)] * 2
+
+
+def test_an_initial_model_is_refused(project, device):  # noqa: F811
+    path = project / "params.yaml"
+    path.write_text(with_values(path.read_text(), initial="models/initial/cells.keras"))
+    with pytest.raises(UserError, match=r"train\.initial: models/initial/cells\.keras may .*: set train\.initial"):
+        curve()
+    assert device.trained == []
+
+
+def test_finished_trainings_do_not_depend_on_the_code_of_the_estimate(project, monkeypatch):  # noqa: F811
+    """The modules that are imported before the trainings start are hashed in the names of their files."""
+    later = [f"src.learning_curve.{name}" for name in ("estimate", "law", "noise")]
+    later += [f"src.report.learning_curve.{name}" for name in ("chart", "text")]
+    for name in later:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def stopped(*_):
+        raise UserError(" ".join(name for name in later if name in sys.modules) or "none of them")
+
+    monkeypatch.setattr(tools.learning_curve, "measured", stopped)
+    with pytest.raises(UserError, match="none of them"):
+        curve()
+    assert not closure("src.model.learning_curve.run_trainings") & {
+        ROOT / f"{name.replace('.', '/')}.py" for name in later
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -167,7 +230,6 @@ def test_missing_and_stale_inputs_name_the_command_to_run(project, device):  # n
 )
 def test_arguments_that_do_not_go_together_are_refused(options, words, monkeypatch, capsys):
     import runpy
-    import sys
 
     monkeypatch.setattr(sys, "argv", ["learning_curve", *options])
     monkeypatch.delitem(sys.modules, "tools.learning_curve")
@@ -187,4 +249,4 @@ def test_the_scores_of_a_training_do_not_depend_on_those_before_it(project):  # 
     alone = replace(task, fractions={3: images.fractions[3][1:]}, folder=project / "two")
     last = run_trainings.run_trainings(alone, Cost(0, 0, 0)).points[0]
     assert np.array_equal(whole.points[1].scores[0], last.scores[0], equal_nan=True)
-    assert last.scores[0].shape == (len(images.validated), 1) and last.images == len(images.trained)
+    assert last.scores[0].shape == (len(images.validated), 1) and last.counts == [len(images.trained)]

@@ -27,6 +27,7 @@ from src.model.training.workers import Workers
 from src.params import PlannedModel, load
 from src.plan.initial import Initial
 from src.search.candidate import RULES
+from tests.conftest import changed_params
 from tests.searching import Device
 from tests.test_commands import run
 from tests.test_tool_plan import made, project, rows_of, with_values  # noqa: F401
@@ -255,7 +256,7 @@ def test_training_names_the_settings_that_need_less_memory(tmp_path, monkeypatch
     training = Namespace(workers=Workers(None), checkpoint=Checkpoint(tmp_path / "checkpoint"))
     expected = UserError if error in NO_MEMORY else type(error)
     with pytest.raises(expected) as raised:
-        loop.train_unet(training, None, None, None)
+        loop.train_unet(training, None, None, changed_params().train)
     assert ("lower train.batch, data.crop or model.filters" in str(raised.value)) == (error in NO_MEMORY)
 
 

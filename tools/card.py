@@ -3,7 +3,7 @@
 The card is made from the files of the last run. It names the Git revision and the hashes of data and model. Files that
 do not belong to one run are refused. Commit the card with these files, then tag the version: docs/deploying.md.
 
-With --ensemble it is the card of an ensemble: its models, and how its decisions were made.
+With --ensemble it is the card of an ensemble: its members, and how its decisions were made.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def arguments() -> argparse.ArgumentParser:
     card.add_argument("--licence", metavar="TEXT", help="licence of the model, in Markdown")
     of_ensemble = "the file of an ensemble, whose card is written instead of that of the last run"
     card.add_argument("--ensemble", type=Path, metavar="FILE", help=of_ensemble)
-    default = f"default: {OUT}; for an ensemble beside its file"
+    default = f"default: {OUT}; for an ensemble in the folder of its file"
     card.add_argument("--out", type=Path, metavar="FILE", help=default)
     return card
 

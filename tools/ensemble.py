@@ -1,11 +1,12 @@
-"""Join models of the same classes into one file: an ensemble, whose probabilities are the means of the models'.
+"""Join members, models of the same classes, into one file: an ensemble, which averages their probabilities.
 
 A MEMBER is an experiment or a Git revision, whose model is read from the cache of DVC, or a model file. Folds, seeds
-and different encoders can be joined. The file is used like that of a single model: by tools.predict, tools.score,
-tools.export and tools.card.
+and different encoders can be joined, 2 to 32 members. The file is used like that of a single model: by tools.predict,
+tools.score, tools.export and tools.card.
 
-Decisions (mirroring, temperature, threshold, post-processing) are fitted anew on validation images that no member was
-trained on. Without such images, as with folds or with model files, they are the defaults. The output says which.
+Decisions (mirroring, temperature, threshold, post-processing) are fitted anew on validation images whose groups no
+member was trained on. Without such images, as with folds or with model files, they are the defaults. The output says
+which.
 """
 
 import argparse
@@ -31,15 +32,10 @@ OUT = Path("models/ensemble.keras")
 def main(given: argparse.Namespace) -> None:
     from src import params
     from src.archive.ensemble import write_ensemble
-    from src.errors import UserError
     from src.model.ensemble.sources import describe_ensemble, require_one_ensemble
-    from stages import MODEL
 
     read = params.load()
-    if len(given.member) < 2:
-        raise UserError("an ensemble needs two or more members")
-    if given.out.suffix != ".keras" or given.out.resolve() == MODEL.resolve():
-        raise UserError(f"--out {given.out}: must end with .keras and not be {MODEL}, which the train stage writes")
+    require_usable(given.member, given.out)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-ensemble-", dir=given.out.parent) as work:
         sources = read_sources(given.member, Path(work))
@@ -53,6 +49,31 @@ def main(given: argparse.Namespace) -> None:
         ensemble = describe_ensemble(sources, decided.decisions, decided.how)
         write_ensemble(given.out, ensemble, [source.path.read_bytes() for source in sources])
     print(written_text(given.out, sources, ensemble))
+
+
+def require_usable(members: list[str], out: Path) -> None:
+    """Check the number of members, the sizes of model files and the output before anything is read."""
+    from src.archive.members import MOST_MODELS
+    from src.errors import UserError, quoted, some
+    from src.model.ensemble.limits import require_small
+    from stages import MODEL
+
+    if not 2 <= len(members) <= MOST_MODELS:
+        raise UserError(f"an ensemble needs two or more members, at most {MOST_MODELS}; {len(members)} are named")
+    if out.suffix != ".keras" or out.resolve() == MODEL.resolve():
+        raise UserError(f"--out {out}: must end with .keras and not be {MODEL}, which the train stage writes")
+    files = {name: Path(name) for name in members if is_file(name)}
+    if replaced := [name for name, path in files.items() if path.resolve() == out.resolve()]:
+        raise UserError(f"--out {quoted(str(out))}: is the file of a member: {some(replaced)}; name another file")
+    require_small(files)
+
+
+def is_file(name: str) -> bool:
+    """Return whether a member is a model file. No file has a name that is too long for the file system."""
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
 
 
 def read_sources(names: list[str], work: Path) -> "list[Source]":
@@ -81,7 +102,7 @@ def find_member(name: str, work: Path, known: "list[KnownImages]") -> "tuple[Pat
     from src.reproduction.history.trained_run import RunPaths, read_trained_run
     from stages import MODEL, PREPARED, SPLITS
 
-    if Path(name).is_file():
+    if is_file(name):
         return Path(name), None
     if Path(name).suffix == ".keras":
         raise UserError(f"{name}: no such file")

@@ -79,14 +79,21 @@ def main(given: argparse.Namespace) -> int:
 
 
 def notes_of_ensemble(path: Path, images: "Subset") -> list[str]:
-    """A note on test images that models of an ensemble have seen: Dice is too high on these."""
+    """Notes on test images that members of an ensemble have seen, or may have seen: Dice is too high on these."""
     from src.archive.ensemble import read_ensemble
     from src.data.labelled.seen_images import seen_images
+    from src.errors import printable, some
 
-    found = read_ensemble(path)
-    seen = seen_images(images, found.ensemble.seen) if found else []
-    what = f"{len(seen)} of these images were used to train or validate models of the ensemble"
-    return [f"{what}: Dice only shows that the formats agree."] if seen else []
+    if (found := read_ensemble(path)) is None:
+        return []
+    notes = []
+    if seen := seen_images(images, found.ensemble.seen):
+        what = f"{len(seen)} of these images were used to train or validate members of the ensemble"
+        notes.append(f"{what}: Dice only shows that the formats agree.")
+    if unknown := found.ensemble.unrecorded:
+        what = f"it is not known which images were used to train {some(map(printable, unknown), show=str)}"
+        notes.append(f"Warning: {what}. If they are among these images, Dice only shows that the formats agree.")
+    return notes
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -1,9 +1,9 @@
-"""Tell how much more labels would help: train on parts of the training images, and extrapolate to twice as many.
+"""Estimate the gain from more labelled images: train on fractions of them, and extrapolate to twice as many.
 
-The parts are nested fractions of the training groups. All trainings have the same settings, those of the plan for the
+The fractions are nested and hold whole groups. All trainings have the same settings, those of the plan for the
 full data, and the same number of steps; one more has twice the steps on all images. Models are scored on the validation
-images after their last step. A power law is fitted, and says with a 95 % interval what twice the labels would bring,
-and whether that is more than twice the steps bring. Models, metrics and outputs of the pipeline stay as they are.
+images after their last step. A fitted power law gives the gain from twice the labels with a 95 % interval,
+and the gain is compared with that from twice the steps. Models, metrics and outputs of the pipeline stay as they are.
 """
 
 import argparse
@@ -35,24 +35,38 @@ def main(arguments: argparse.Namespace) -> None:
     from src import params
     from src.files import write_csv
     from src.learning_curve.curve import COLUMNS
-    from src.learning_curve.estimate import estimate
     from src.learning_curve.images import read_images
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
-    from src.report.learning_curve.chart import draw_learning_curve
-    from src.report.learning_curve.text import curve_text
     from stages import PLOTS, SPLITS
 
     read = params.load(PARAMS)
+    refuse_initial(read)
     params.check_weights(read)
     images = read_images(prepared(read), SPLITS, read.split, sorted(arguments.fractions), arguments.seeds)
-    facts = Facts.of(images.trained, images.validated, read.train.initial)
+    facts = Facts.of(images.trained, images.validated)
     plan = plan_training(facts, read.data, read.augment, read.model, read.train)
     curve = measured(arguments, read, plan, images)
+    # Not before: finished trainings are found by a hash of the imported code, and they do not depend on these modules.
+    from src.learning_curve.estimate import estimate
+    from src.report.learning_curve.chart import draw_learning_curve
+    from src.report.learning_curve.text import curve_text
+
     found = estimate(curve)
     write_csv(PLOTS / TABLE, curve.rows(), COLUMNS)
     draw_learning_curve(PLOTS / CHART, curve, found)
     print(f"{curve_text(curve, found, plan.train.steps)}\n\nwritten: {PLOTS / TABLE}, {PLOTS / CHART}")
+
+
+def refuse_initial(read: "Params") -> None:
+    """Raise `UserError` if training starts from an earlier model, which may know images that a fraction leaves out."""
+    from src.errors import UserError
+
+    if read.train.initial != "none":
+        raise UserError(
+            f"train.initial: {read.train.initial} may have been trained on images that smaller fractions leave out, "
+            "so the curve would be too flat: set train.initial: none (ImageNet weights of model.encoder may stay)"
+        )
 
 
 def prepared(read: "Params") -> "Store":
@@ -80,7 +94,7 @@ def measured(arguments: argparse.Namespace, read: "Params", plan: "Plan", images
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.learning_curve.run_trainings import kept_folder, measure_cost, run_trainings
+    from src.model.learning_curve.run_trainings import kept_folder, measure_cost, remaining, run_trainings
     from src.model.learning_curve.task import Task
 
     steps = arguments.steps or plan.train.steps
@@ -88,8 +102,10 @@ def measured(arguments: argparse.Namespace, read: "Params", plan: "Plan", images
     cost = measure_cost(task)
     if arguments.minutes:
         task = task.fitted_to(arguments.minutes, cost)
-    number, minutes = len(task.fractions) * (task.passes - 1), task.seconds(cost, task.steps) / 60
-    print(f"{number} trainings of {task.steps} steps or twice as many: about {minutes:.0f} minute(s)", flush=True)
+    number, left = len(task.fractions) * (task.passes - 1), remaining(task, cost)
+    kept = f", {number - left.number} of them kept from an earlier run" if left.number < number else ""
+    minutes = f"about {left.seconds / 60:.0f} minute(s)"
+    print(f"{number} trainings of {task.steps} steps or twice as many{kept}: {minutes}", flush=True)
     return run_trainings(task, cost)
 
 

@@ -98,7 +98,7 @@ def score_masks(folder: Path, labelled: "LabelledFolder", read: "Params", work: 
 
 
 def notes_of_ensemble(path: Path, labelled: "LabelledFolder") -> list[str]:
-    """Refuse images that a model of an ensemble has seen; notes say what is not known. Empty for a single model."""
+    """Refuse images that a member of an ensemble has seen; notes say what is not known. Empty for a single model."""
     from src.archive.ensemble import read_ensemble
     from src.data.labelled.seen_images import seen_images
     from src.errors import UserError, listing, printable, some
@@ -106,13 +106,13 @@ def notes_of_ensemble(path: Path, labelled: "LabelledFolder") -> list[str]:
     if (found := read_ensemble(path)) is None:
         return []
     if seen := seen_images(labelled.images, found.ensemble.seen):
-        reason = "would be too high on images that its models were trained or validated on"
+        reason = "would be too high on images that its members were trained or validated on"
         remedy = "score other images: name them with --only FILE, or take another folder"
         raise UserError(f"{path}: its scores {reason}; {remedy}\n{listing(map(printable, seen))}")
     if unknown := found.ensemble.unrecorded:
-        models = some(map(printable, unknown), show=str)
-        return [f"warning: it is not known which images were used to train {models}: they must not be among these"]
-    return ["no model of the ensemble was trained or validated on these images"]
+        members = some(map(printable, unknown), show=str)
+        return [f"warning: it is not known which images were used to train {members}: they must not be among these"]
+    return ["no member of the ensemble was trained or validated on these images"]
 
 
 def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Params") -> Scored:

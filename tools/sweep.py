@@ -11,30 +11,38 @@ from tools import parser, run
 
 EXAMPLES = """\
 examples:
-  python -m tools.sweep train.lr=log:1e-4..1e-2 'train.batch=4|8|16' --trials 20
+  python -m tools.sweep train.lr=log:1e-4..1e-2 'augment.flip=none|both' --trials 20
   python -m tools.sweep augment.rotate=0..90 --name rotations --trials 8
 """
 
 
 def main(given: argparse.Namespace) -> None:
+    from functools import partial
     from pathlib import Path
 
-    from src.errors import UserError
     from src.files import read_yaml
-    from src.sweep.space import parse_space
-    from src.sweep.study import open_study, search, summary
-    from src.sweep.trials import Project, run_experiment
+    from src.params import Params
+    from src.reproduction.history.trials import Project, run_experiment
+    from src.section import validate
+    from src.sweep.search import search, summary
+    from src.sweep.space import parse_space, require_combinations
+    from src.sweep.study import open_sweep
+    from stages import METRICS
 
-    content = read_yaml(Path("params.yaml"))
+    params = Path("params.yaml")
+    content = read_yaml(params)
+    validate(Params, content, params)
     space = parse_space(given.space, content)
+    require_combinations(space, given.trials)
     project = Project.here()
-    file = project.folder / f"{given.name}.journal"
-    if not file.exists() and f"{given.name}-000" in project.experiments:
-        raise UserError(f"experiments {given.name}-000 … exist already, and {file} does not: choose another --name")
+    project.require_committed()
+    if not (file := project.folder / f"{given.name}.journal").exists():
+        project.require_unused(given.name)
     started = {"commit": project.head, "params.yaml": content, "search space": sorted(given.space)}
-    study = open_study(file, started)
-    search(study, given.name, space, given.trials, run_experiment)
-    print(summary(study, given.name))
+    sweep = open_sweep(file, started, space)
+    experiment = partial(run_experiment, metrics=(METRICS / "train.json").as_posix())
+    search(sweep, given.trials, experiment, project.require_same)
+    print(summary(sweep))
 
 
 def positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Show the training that is running: loss, validation Dice, speed, remaining time and the last validation picture.
+"""Show the running training: loss, validation Dice, speed, remaining time and the last validation picture.
 
 Run it in a second terminal, in the folder of the project. It finds trainings of `dvc repro` and `dvc exp run`, and
 those of queued experiments. On a terminal, the text is refreshed until the training ends; elsewhere, it is printed
@@ -13,20 +13,21 @@ from pathlib import Path
 
 from tools import parser, run
 
-PAUSE = 1.0  # seconds between two looks
+PAUSE = 1.0  # seconds between refreshes
 
 
 def main(given: argparse.Namespace) -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        watch(Path.cwd(), once=given.once)
+        watch(Path.cwd(), once=given.once, wait=given.wait)
 
 
-def watch(root: Path, *, once: bool) -> None:
+def watch(root: Path, *, once: bool, wait: bool) -> None:
     """Show the trainings of a project.
 
     Args:
         root: The project.
-        once: Show them once. Otherwise until none runs.
+        once: Show them once. Otherwise until none is running.
+        wait: Wait until a training is running.
     """
     from datetime import datetime
 
@@ -38,15 +39,21 @@ def watch(root: Path, *, once: bool) -> None:
     screen = Screen(sys.stdout)
     while True:
         found = find_trainings(root, LOGS, HISTORY_TABLE)
-        screen.show(overview(found, root, datetime.now().astimezone()), [training.key for training in found])
-        if once or not any(training.running for training in found):
-            return
+        running = any(training.running for training in found)
+        if wait and not running:
+            screen.show(["waiting for a training …"], "wait")
+        else:
+            wait = False
+            screen.show(overview(found, root, datetime.now().astimezone()), [training.key for training in found])
+            if once or not running:
+                return
         time.sleep(PAUSE)
 
 
 def arguments() -> argparse.ArgumentParser:
     watch = parser("watch", __doc__)
     watch.add_argument("--once", action="store_true", help="print the text once and exit")
+    watch.add_argument("--wait", action="store_true", help="if no training is running, wait until one starts")
     return watch
 
 

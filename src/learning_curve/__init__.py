@@ -1,1 +1,1 @@
-"""How the score grows with the number of labelled images, and what twice as many would bring; without TensorFlow."""
+"""The growth of the score with the number of labelled images, and the gain from twice as many; without TensorFlow."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.store.subsets import FEWEST_GROUPS, Subset
-from src.evaluation.metrics.confusion import Scores, class_means, classes_present, mean_over_classes
+from src.evaluation.metrics.confusion import Scores, classes_present, mean_over_classes
 
 COLUMNS = ["fraction", "groups", "images", "seed", "steps", "dice"]
 
@@ -48,7 +48,7 @@ class Point:
     Attributes:
         share: The share of the training images that was asked for.
         groups: The number of their groups.
-        images: The number of training images.
+        counts: For each seed, the number of training images. The splitter divides groups, so seeds differ in it.
         steps: The steps of each training.
         scores: For each seed, Dice of the validation images, float64 [images, classes]; NaN where an image does not
             count for a class.
@@ -56,7 +56,7 @@ class Point:
 
     share: float
     groups: int
-    images: int
+    counts: Sequence[int]
     steps: int
     scores: Sequence[Scores]
 
@@ -65,15 +65,15 @@ class Point:
         """Mean Dice of each training, over images, then over classes."""
         return np.array([mean_over_classes(one, range(one.shape[1])) for one in self.scores])
 
-    @cached_property
-    def together(self) -> Scores:
-        """The mean over the seeds for each image and class, float64 [images, classes]."""
-        return class_means(np.stack(self.scores))
-
     @property
     def mean(self) -> float:
-        """Mean Dice of `together`."""
-        return mean_over_classes(self.together, range(self.together.shape[1]))
+        """Mean of `means`. Scores are not averaged image by image, since an image may count in some trainings only."""
+        return float(self.means.mean())
+
+    @property
+    def images(self) -> float:
+        """The geometric mean of the numbers of training images, since a power law is one of logarithms."""
+        return float(np.exp(np.mean(np.log(self.counts))))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Curve:
     """A learning curve.
 
     Attributes:
-        points: The fractions, ascending in images.
+        points: The fractions, ascending.
         longer: Trainings on all images with more steps; None without them.
         seeds: The seeds of each point's trainings.
         groups: The group of each validation image.
@@ -102,12 +102,12 @@ class Curve:
     @property
     def sizes(self) -> NDArray[np.float64]:
         """The number of images of each fraction, relative to all of them."""
-        images = np.array([point.images for point in self.points], float)
+        images = np.array([point.images for point in self.points])
         return images / images[-1]
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Yield a row of `COLUMNS` for each training."""
         for point in self.columns:
-            for seed, dice in zip(self.seeds, point.means.tolist(), strict=True):
-                row: dict[str, object] = {"fraction": point.share, "groups": point.groups, "images": point.images}
+            for seed, images, dice in zip(self.seeds, point.counts, point.means.tolist(), strict=True):
+                row: dict[str, object] = {"fraction": point.share, "groups": point.groups, "images": images}
                 yield row | {"seed": seed, "steps": point.steps, "dice": round(dice, 6)}

@@ -1,14 +1,15 @@
-"""What twice the labels, or twice the steps, would bring: estimates with intervals."""
+"""Estimate the gain from twice the labels and from twice the steps, with intervals."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from src.evaluation.statistics.bootstrap import Bounds
 from src.learning_curve.curve import Curve
 from src.learning_curve.law import Laws, draw_laws
-from src.learning_curve.noise import Replicates, Spread, replicate
+from src.learning_curve.noise import Replicates, Spreads, replicate
 
 DOUBLED = 2.0
 SHOWN = 60  # sizes at which the band of the chart is computed
@@ -53,15 +54,15 @@ class Band:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a learning curve tells.
+    """Results of a learning curve.
 
     Attributes:
         labels: Gain in mean Dice from twice the labelled images.
         longer: Gain from twice the steps on all images; None if they were not trained.
-        advantage: `labels` minus `longer`.
+        advantage: `labels` minus `longer`, the values too.
         exponent: The exponent of the power law.
         band: The fitted law.
-        spread: How much trainings of a point differ.
+        spreads: Differences between trainings of a point.
         grew: Whether all images together score higher than the smallest fraction.
     """
 
@@ -70,7 +71,7 @@ class Estimate:
     advantage: Range | None
     exponent: Range
     band: Band
-    spread: Spread
+    spreads: Spreads
     grew: bool
 
 
@@ -83,21 +84,22 @@ def estimate(curve: Curve, seed: int = 0) -> Estimate:
     """
     rng = np.random.default_rng(seed)
     drawn = replicate(curve, rng)
-    laws, told = fitted(curve, drawn, rng), drawn.enough_groups
+    laws, enough_groups = fitted(curve, drawn, rng), drawn.enough_groups
     here, there = laws.dice(np.array([1.0, DOUBLED])).T
-    labels, longer, advantage = there - here, None, None
+    gains = there - here
+    labels, longer, advantage = _range(gains, enough_groups), None, None
     if curve.longer:
         steps = drawn.dice[:, -1] - drawn.dice[:, -2]
-        longer = _range(steps, told, float(drawn.measured[-1] - drawn.measured[-2]))
-        advantage = _range(labels - steps, told)
+        longer = _range(steps, enough_groups, float(drawn.measured[-1] - drawn.measured[-2]))
+        advantage = _range(gains - steps, enough_groups, labels.value - longer.value)
     measured = drawn.measured[: len(curve.points)]
     return Estimate(
-        _range(labels, told),
+        labels,
         longer,
         advantage,
-        _range(laws.exponent, told),
+        _range(laws.exponent, enough_groups),
         _band(curve, laws),
-        drawn.spread,
+        drawn.spreads,
         bool(measured[-1] > measured[0]),
     )
 
@@ -116,8 +118,9 @@ def predict(curve: Curve, size: float, seed: int = 0) -> Range:
     drawn = replicate(curve, rng)
     laws, last = fitted(curve, drawn, rng), len(curve.points) - 1
     shared = drawn.of_groups[:, last] - drawn.measured[last]  # how easy the drawn groups are: the images stay the same
-    new = drawn.spread.draw(len(shared), 1, len(curve.seeds), rng)[:, 0]
-    return _range(laws.dice(np.array([size]))[:, 0] - shared + new, drawn.enough_groups)
+    new = drawn.spreads.whole.draw(len(shared), 1, len(curve.seeds), rng)[:, 0]
+    dice = laws.dice(np.array([size]))[:, 0] - shared + new
+    return _range(np.minimum(dice, 1.0), drawn.enough_groups)
 
 
 def fitted(curve: Curve, drawn: Replicates, rng: np.random.Generator) -> Laws:
@@ -130,13 +133,16 @@ def fitted(curve: Curve, drawn: Replicates, rng: np.random.Generator) -> Laws:
     """
     dice = drawn.dice[:, : len(curve.points)]
     apart = dice - dice.mean(axis=1, keepdims=True)  # without what all points share
-    noise = float(np.sqrt(apart.var(axis=0).sum() / (len(curve.points) - 1)))
+    # Half the width of the central 68 %, which is the standard deviation of normal noise. That of Student's t with two
+    # degrees of freedom is infinite.
+    low, high = np.quantile(apart, ndtr([-1, 1]), axis=0)
+    noise = float(np.sqrt(np.sum(((high - low) / 2) ** 2) / (len(curve.points) - 1)))
     return draw_laws(curve.sizes, dice, noise, rng)
 
 
-def _range(values: NDArray[np.float64], told: bool, value: float | None = None) -> Range:
+def _range(values: NDArray[np.float64], enough_groups: bool, value: float | None = None) -> Range:
     low, high = np.quantile(values, [0.025, 0.975])
-    bounds = (float(low), float(high)) if told else None
+    bounds = (float(low), float(high)) if enough_groups else None
     return Range(float(np.median(values)) if value is None else value, bounds)
 
 

@@ -11,7 +11,7 @@ from src.data.splits.stratify import assign_groups, cover_classes
 from src.data.store.subsets import Subset
 from src.errors import UserError
 
-Content = NDArray[np.float64]  # what is divided evenly, see `group_contents`
+Content = NDArray[np.float64]  # the quantities that are stratified, see `group_contents`
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Fraction:
 def nested_fractions(trained: Subset, rows: Rows, shares: Sequence[float], stratify: str, seed: int) -> list[Fraction]:
     """Draw nested fractions of the training groups, with the splitter that made the split.
 
-    The differences between successive fractions are drawn together as one even division. So each fraction is even, too.
+    The differences between successive fractions are drawn together, in one stratified division. So each fraction is
+    stratified, too.
     Groups are exchanged so that the smallest fraction contains every class.
 
     Args:

@@ -2,10 +2,10 @@
 
 The form is the usual one (Hestness et al. 2017, https://arxiv.org/abs/1712.00409; Figueroa et al. 2012,
 https://doi.org/10.1186/1472-6947-12-8). Its three parameters leave three points no residual, and its exponent and limit
-are hardly told apart by more. But for a given exponent the rest is linear, and a doubling of n depends little on it: it
-brings 2^-exponent of what the last doubling brought. So the limit is fitted, and every exponent between 0.03, almost a
-logarithm, and 2 takes part, weighted by its likelihood. One form with one best exponent would be too sure of itself
-(Mahmood et al. 2022, https://arxiv.org/abs/2207.01725).
+are strongly correlated for more. But for a given exponent the rest is linear, and the gain of a doubling of n depends
+little on the exponent: it is 2^-exponent of the gain of the last doubling. So the limit is fitted, and every exponent
+between 0.03, almost a logarithm, and 2 is used, weighted by its likelihood. With the best exponent alone, intervals
+would be too narrow (Mahmood et al. 2022, https://arxiv.org/abs/2207.01725).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-EXPONENTS = np.geomspace(0.03, 2.0, 120)  # a priori each is as likely as the others: even on a logarithmic scale
+EXPONENTS = np.geomspace(0.03, 2.0, 120)  # equally likely a priori: log-uniform
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Laws:
     """Some power laws.
 
     Attributes:
-        limit: The score for infinitely many images, float64 [laws]. It may lie above 1: a doubling is told, no more.
+        limit: The score for infinitely many images, float64 [laws]. It may lie above 1.
+            Only one doubling is extrapolated.
         loss: What is missing at n = 1, float64 [laws]; below 0 for a score that falls.
         exponent: float64 [laws].
     """
@@ -32,8 +33,8 @@ class Laws:
     exponent: Numbers
 
     def dice(self, sizes: Numbers) -> Numbers:
-        """Return the scores at some sizes: float64 [sizes] → [laws, sizes]."""
-        return self.limit[:, None] - self.loss[:, None] * sizes ** -self.exponent[:, None]
+        """Return the scores at some sizes, at most 1: float64 [sizes] → [laws, sizes]."""
+        return np.minimum(self.limit[:, None] - self.loss[:, None] * sizes ** -self.exponent[:, None], 1.0)
 
 
 def draw_laws(sizes: Numbers, dice: Numbers, noise: float, rng: np.random.Generator) -> Laws:

@@ -13,6 +13,7 @@ from src.search.trial import Trial
 
 SHORTEST = 5.0  # seconds of a training, without which nothing can be told
 FEWEST_STEPS = 50  # of a training
+SHARE = 0.65  # of the search for the start set, if there is time for more
 VARIANTS = 6  # changes of one setting for which there should be time
 
 

@@ -1,22 +1,17 @@
 """The first phase of a search: sizes of images and encoders, by successive halving."""
 
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.errors import UserError
 from src.search.candidate import RULES, Candidate
 from src.search.compare import overtakes, told_apart
-from src.search.contest import FEWEST_STEPS, SHORTEST, VARIANTS, Contest
-from src.search.halving import FINALISTS, first_round, rounds
-from src.search.result import BEHIND, LATE, NO_TIME, SHORT, TIED, UNJUDGED, WITHIN
+from src.search.contest import FEWEST_STEPS, SHARE, SHORTEST, VARIANTS, Contest
+from src.search.halving import comparable, first_round, rounds, unjudged_encoder
+from src.search.result import BEHIND, LATE, NO_TIME, TIED, UNJUDGED, WITHIN
 
 MOST_SCORED = 64  # validation images that a trial is scored on
 SCORING = 0.25  # share of a trial's time for scoring
-SHARE = 0.65  # of the search, if there is time for more
-# Steps from which a trained encoder is compared with the plain one. With several classes it can be behind before that
-# and far ahead in the end (docs/benchmarks.md, "Short trials and pretrained encoders").
-JUDGED = 500
 LONGER = 1.5  # smallest factor by which a repeated training must be longer
 ALIKE = 1.15  # ratio of costs below which neither of two candidates is called cheaper
 
@@ -59,7 +54,7 @@ class StartSet:
         contest = self.contest
         contest.prepare(RULES)
         contest.images = self._affordable_images(max(SHORTEST, contest.budget.search / 20))
-        ready, waiting = list[Candidate](), self._comparable(contest.space.start())
+        ready, waiting = list[Candidate](), comparable(contest, contest.space.start())
         for candidate in list(waiting):
             if len(ready) > 1 and self._first_round([*ready, candidate]) < self._shortest(ready):
                 break
@@ -75,26 +70,6 @@ class StartSet:
             contest.add(candidate, NO_TIME)
         contest.images = self._affordable_images(max(SHORTEST, self._first_round(ready)))
         return ready
-
-    def _comparable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Leave out what a trained encoder cannot be compared with in the time that there is.
-
-        These are the plain encoder, and smaller patches: they make more steps in that time, and lead early.
-        """
-        contest, space = self.contest, self.contest.space
-        trained = [candidate for candidate in candidates if space.has_trained_encoder(candidate)]
-        if not trained or len(trained) == len(candidates) or contest.left <= 0:
-            return list(candidates)
-        impossible = list(takewhile(lambda each: not contest.prepare(each), trained))
-        others = [each for each in candidates if each not in impossible]
-        first = next((each for each in others if each in trained), None)
-        if first is None or contest.measured.steps(first, SHARE * contest.left / FINALISTS) >= JUDGED:
-            return others
-        fair = [each for each in others if each in trained and space.pixels(each) >= space.pixels(first)]
-        for candidate in others:
-            if candidate not in fair:
-                contest.add(candidate, SHORT)
-        return fair
 
     def _affordable_images(self, seconds: float) -> int:
         """How many images can be scored after a training of so many seconds."""
@@ -145,21 +120,15 @@ class StartSet:
         if number >= len(ranked):
             return ranked
         best, kept, dropped = contest.last(ranked[0]), ranked[:number], ranked[number:]
-        first = None if contest.difference(best, contest.last(self._first)).better else self._first
-        staying = [each for each in (self._unjudged(ranked), first) if each in dropped]
-        kept = [*kept[:-1], staying[0]] if staying else kept
+        staying = [unjudged_encoder(contest, ranked), self._first]
+        if self._first in dropped and contest.difference(best, contest.last(self._first)).better:
+            staying.remove(self._first)
+        behind = [candidate for candidate in staying if candidate in dropped]
+        kept = [*kept[:-1], behind[0]] if behind else kept
         for trial in map(contest.last, ranked):
             if trial.candidate not in kept:
                 contest.compared(trial, best, BEHIND if contest.difference(best, trial).better else WITHIN)
         return kept
-
-    def _unjudged(self, ranked: Sequence[Candidate]) -> Candidate | None:
-        """The best candidate with a trained encoder, if it had too few steps to be compared with the plain one."""
-        trained = [candidate for candidate in ranked if self.contest.space.has_trained_encoder(candidate)]
-        if not trained or len(trained) == len(ranked):
-            return None
-        last = self.contest.last(trained[0])
-        return trained[0] if last.scores is not None and last.steps < JUDGED else None
 
     def _choose(self, finalists: list[Candidate]) -> None:
         """The best of the last round; among those that cannot be told apart from it, the rules', else the cheapest.
@@ -170,7 +139,7 @@ class StartSet:
         contest = self.contest
         while len(opened := self._open(finalists)) > 1 and (seconds := self._longer(opened)):
             finalists = self._trained(opened, seconds)
-        unjudged, tied = self._unjudged(finalists), self._tied(finalists)
+        unjudged, tied = unjudged_encoder(contest, finalists), self._tied(finalists)
         contest.leader = unjudged or (tied[0] if len(tied) == 1 else self._cheapest(tied))
         contest.tied = [] if unjudged else [candidate for candidate in tied if candidate != contest.leader]
         for candidate in finalists:
@@ -184,7 +153,7 @@ class StartSet:
         """The finalists between which the trials do not decide yet; none if the best one failed."""
         if self.contest.last(finalists[0]).scores is None:
             return []
-        return finalists if self._unjudged(finalists) else self._tied(finalists)
+        return finalists if unjudged_encoder(self.contest, finalists) else self._tied(finalists)
 
     def _tied(self, finalists: list[Candidate]) -> list[Candidate]:
         """The finalist that will probably be the best one, and those that cannot be told apart from it."""

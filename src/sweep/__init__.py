@@ -1,1 +1,1 @@
-"""A search over settings with Optuna: the search space, and trials as experiments of DVC."""
+"""A search over settings with Optuna: the search space, the study, and the search."""

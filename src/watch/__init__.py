@@ -1,1 +1,1 @@
-"""What does a running training do? It is read from the files that the training writes, and shown in a terminal."""
+"""Reading the files that a running training writes, and showing them in a terminal."""

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from src.errors import printable
+from src.training_progress import TrainingProgress
 from src.watch.trainings import WatchedTraining
 
 LEVELS = "▁▂▃▄▅▆▇█"
 CHART = 40  # characters of a curve and of the bar
 MARGIN = 12  # characters before a line's content
-SILENT = 120  # seconds without news after which a line says so: a step takes less
+SILENT = 120  # seconds without an update after which a line says so; a step takes less
 ADVICE = "Start one with `dvc repro` or `dvc exp run`. `dvc exp show` lists the results."
 CONTINUE = "run the same command again: training continues from its last checkpoint"
 HELP = "after a killed `dvc exp run` first see docs/troubleshooting.md, {}"
@@ -19,7 +20,7 @@ HELP_PROJECT, HELP_COPY = HELP.format("A killed experiment"), HELP.format("A que
 
 
 def overview(trainings: Sequence[WatchedTraining], root: Path, now: datetime) -> list[str]:
-    """Describe the trainings that run, or say that none does and describe the last ones.
+    """Describe the running trainings. If none is running, say so and describe the last ones.
 
     Args:
         trainings: All trainings of the project.
@@ -27,13 +28,13 @@ def overview(trainings: Sequence[WatchedTraining], root: Path, now: datetime) ->
         now: The time, with its time zone.
 
     Returns:
-        Lines without line ends.
+        Lines without line ends. Control characters in names and messages are escaped.
     """
     running = [training for training in trainings if training.running]
     blocks = [_training_text(training, root, now) for training in running or trainings]
     if not running:
         blocks.insert(0, [f"No training is running in {root}, nor in its experiments.", ADVICE])
-    return [line for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
+    return [printable(line) for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
 
 
 def _training_text(training: WatchedTraining, root: Path, now: datetime) -> list[str]:
@@ -46,29 +47,33 @@ def _training_text(training: WatchedTraining, root: Path, now: datetime) -> list
     if progress.loss is not None:
         lines.append(_line("loss", f"{progress.loss:<8.4f}{_span(training.losses)}"))
     if progress.val_dice is not None:
-        best = f"best {progress.best_val_dice:.4f} in epoch {progress.best_epoch}"
-        lines.append(_line("val. Dice", f"{progress.val_dice:<8.4f}{sparkline(training.dice)}  {best}"))
+        lines.append(_line("val. Dice", f"{progress.val_dice:<8.4f}{sparkline(training.dice)}{_best(progress)}"))
     if progress.picture:
         lines.append(_line("picture", _relative(training.logs / progress.picture, root)))
     return lines
 
 
 def _status_lines(training: WatchedTraining, root: Path, now: datetime) -> list[str]:
-    """What the training does, or why it does not run and how to continue."""
+    """Describe the state of the training; if it does not run, the reason and how to continue."""
     progress, updated = training.progress, datetime.fromisoformat(training.progress.updated)
     if training.status == "done":
         return [f"ended {updated:%Y-%m-%d %H:%M}, after {duration(updated - datetime.fromisoformat(progress.started))}"]
     if training.status == "stopped":
-        return [printable(progress.message), *([] if "continues" in progress.message else [CONTINUE])]
+        return [progress.message, *([CONTINUE] if progress.can_continue else [])]
     if training.status == "died":
-        died = f"process {progress.process} was killed or has crashed; its last news are of {updated:%Y-%m-%d %H:%M:%S}"
+        died = f"process {progress.process} was killed or has crashed; last update: {updated:%Y-%m-%d %H:%M:%S}"
         return [died, CONTINUE, HELP_PROJECT if training.project == root else HELP_COPY]
-    return [_bar(training), *_silence(now - updated)]
+    return [_bar(progress), *([] if progress.state == "finishing" else _silence(now - updated))]
 
 
-def _bar(training: WatchedTraining) -> str:
-    progress = training.progress
-    share = progress.step / progress.steps
+def _best(progress: TrainingProgress) -> str:
+    if progress.best_val_dice is None or progress.best_epoch is None:
+        return ""
+    return f"  best {progress.best_val_dice:.4f} in epoch {progress.best_epoch}"
+
+
+def _bar(progress: TrainingProgress) -> str:
+    share = min(progress.step / progress.steps, 1)
     words = [f"{share:4.0%}"]
     if progress.state == "validating":
         words.append(f"validation image {progress.validated} of {progress.to_validate}")
@@ -85,7 +90,7 @@ def _bar(training: WatchedTraining) -> str:
 def _silence(time: timedelta) -> list[str]:
     if time.total_seconds() < SILENT:
         return []
-    return [f"no news for {duration(time)}: the process exists, but is stopped, or a step or an image takes long"]
+    return [f"no update for {duration(time)}: the process exists, but is stopped, or a step or an image takes long"]
 
 
 def _span(values: Sequence[float]) -> str:
@@ -113,8 +118,8 @@ def sparkline(values: Sequence[float], width: int = CHART) -> str:
     edges = [part * len(values) // parts for part in range(parts + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
     low, high = min(means), max(means)
-    scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
-    return "".join(LEVELS[round((mean - low) * scale)] for mean in means)
+    shares = [(mean - low) / (high - low) if high > low else 0.0 for mean in means]
+    return "".join(LEVELS[round(share * (len(LEVELS) - 1))] for share in shares)
 
 
 def duration(time: timedelta) -> str:

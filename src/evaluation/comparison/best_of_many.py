@@ -1,4 +1,4 @@
-"""Which of several runs may be the best one? Intervals of the difference from the best, corrected for all comparisons.
+"""Intervals of the difference of several runs from the best of them, corrected for all comparisons.
 
 Every run is compared with all others. The largest of these differences, each in its own standard errors, has a quantile
 that the bootstrap estimates: Dunnett's comparison with a control (1955, Journal of the American Statistical Association
@@ -45,7 +45,7 @@ def intervals_from_best(
 ) -> list[Bounds | None]:
     """Compute the interval of the difference of each run from the best one.
 
-    With two runs, the interval is that of `difference_interval`.
+    With two runs, the interval is that of `difference_interval`. The time grows with the square of the number of runs.
 
     Args:
         scores: For each run float64 [images, classes]; NaN where an image does not count for a class.
@@ -56,38 +56,47 @@ def intervals_from_best(
 
     Returns:
         For each run the bounds of its mean less that of the best run, both equal to the difference if it is the same
-        in all groups; (0, 0) for the best run. All None if a class counts in fewer than `FEWEST_GROUPS` groups in one
-        of the runs, or for no image.
+        in all groups; (0, 0) for the best run. None for a run in which no class counts, or one of them counts in fewer
+        than `FEWEST_GROUPS` groups; it does not affect the others. All None if that is the best run.
     """
-    tables = group_sums(scores, groups, [1.0] * len(scores))
-    if min(map(fewest_groups, tables)) < FEWEST_GROUPS:
+    enough = [fewest_groups(table) >= FEWEST_GROUPS for table in group_sums(scores, groups, [1.0] * len(scores))]
+    if not enough[best]:
         return [None] * len(scores)
+    kept = [table for table, used in zip(scores, enough, strict=True) if used]
+    found = iter(_intervals(kept, groups, sum(enough[:best]), resamples, seed))
+    return [next(found) if used else None for used in enough]
+
+
+def _intervals(scores: Sequence[Scores], groups: Groups, best: int, resamples: int, seed: int) -> list[Bounds]:
+    """Compute `intervals_from_best` for runs in which every class counts in enough groups."""
+    tables = group_sums(scores, groups, [1.0] * len(scores))
     total = len(tables[0].sums)
     once, rounding = np.ones((1, total)), rounding_error(tables)
     means, influences = _parts(tables, once)
     largest = _largest(tables, means[:, 0], resamples, seed)
     cap = largest_multiplier(total - 1, 1 - (1 - LEVEL) / max(len(scores) - 1, 1))  # Bonferroni's level is no smaller
-    found: list[Bounds | None] = []
+    found: list[Bounds] = []
     for run, ratios in enumerate(largest):
         difference = SCALE.clip(np.array(means[run, 0] - means[best, 0]), rounding)
         error = float(root_of_squares(influences[run] - influences[best], once)[0])
         if error <= rounding:
             found.append((float(difference), float(difference)))
         else:
-            quantile = float(np.quantile(ratios, LEVEL, method="inverted_cdf"))
+            quantile = float(np.nanquantile(ratios, LEVEL, method="inverted_cdf"))
             found.append(bounds(difference, error, min(quantile, cap), SCALE))
     return found
 
 
 def _parts(tables: Sequence[GroupSums], weights: Scores) -> tuple[Scores, Scores]:
-    """The means, float64 [runs, resamples], and the influences, float64 [runs, resamples, groups]."""
+    """Compute the means, float64 [runs, resamples], and the influences, float64 [runs, resamples, groups]."""
     parts = [mean_and_influence(table, weights) for table in tables]
     return np.stack([mean for mean, _ in parts]), np.stack([influence for _, influence in parts])
 
 
 def _largest(tables: Sequence[GroupSums], means: Scores, resamples: int, seed: int) -> NDArray[np.float64]:
-    """The largest standardised difference of each run from another one, float64 [runs, resamples].
+    """Compute the largest standardised difference of each run from another one, float64 [runs, resamples].
 
+    It is NaN in resamples in which no difference of the run is defined.
     means: the mean of each run, float64 [runs].
     """
     runs, total = len(tables), len(tables[0].sums)
@@ -96,13 +105,14 @@ def _largest(tables: Sequence[GroupSums], means: Scores, resamples: int, seed: i
     batches = -(-resamples // max(1, MOST_DRAWN // width))
     for weights in progress(draws(total, resamples, seed, width), batches, "comparing runs"):
         estimates, influences = _parts(tables, weights)
-        largest = np.zeros((runs, len(weights)))
+        largest = np.full((runs, len(weights)), np.nan)
         for one in range(runs):
             for other in range(one):
                 errors = root_of_squares(influences[one] - influences[other], weights)
                 away = SCALE.clip(estimates[one] - estimates[other], rounding)
                 middle = SCALE.clip(np.array(means[one] - means[other]), rounding)
                 ratios = standardised(away, errors, middle, SCALE, rounding)
-                largest[[one, other]] = np.maximum(largest[[one, other]], ratios)
+                ratios[np.isnan(away)] = np.nan
+                largest[[one, other]] = np.fmax(largest[[one, other]], ratios)
         found.append(largest)
     return np.concatenate(found, axis=1)

@@ -1,4 +1,4 @@
-"""Many runs on the same test images: ranked by a score, and which of them cannot be told from the best."""
+"""Ranking of many runs on the same test images by a score, with the runs that may be as good as the best one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,8 +31,9 @@ SELECTED = (
     "The highest of {runs} test scores tends to be higher than that run's score on new images, since the same images "
     "selected the run. Select by validation scores, and use the test scores once."
 )
+UNDEFINED = "{by} is undefined: no test image holds the class, and the run predicts it in none"
 REGROUPED = "The runs group these images differently; images that share a group in any of them count as one group."
-TRAININGS = "Every run is a single training: with other seeds the order may differ. tools.compare A B --seeds tells."
+TRAININGS = "Every run is a single training: with other seeds the order may differ. tools.compare A B --seeds shows."
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def rank_runs(
     others = {**left_out, **found.left_out}
     if not found.runs:
         raise UserError(f"no run can be ranked\n{listing(f'{name}: {why}' for name, why in others.items())}")
+    found = _with_score(found, by, method)
+    others |= found.left_out
     shared = shared_images(found.runs, method)
     ranking = _ranking(found.runs, shared, by)
     sizes = {"images": len(shared.groups), "groups": len(set(shared.groups.tolist()))}
@@ -110,12 +113,20 @@ def rank_runs(
     return round_scores({"by": by, **sizes, "ranking": ranking, "left_out": others, "notes": notes})
 
 
+def _with_score(found: Comparable, by: str, method: str | None) -> Comparable:
+    """Leave out the runs whose score is undefined: neither the truth nor the prediction holds the class."""
+    defined = np.isfinite(_means(_tables(shared_images(found.runs, method), by))).tolist()
+    if not any(defined):
+        raise UserError(f"{by}: the class is in none of the test images; choose another score by --by")
+    pairs = list(zip(found.runs, defined, strict=True))
+    without = {run.name: UNDEFINED.format(by=by) for run, used in pairs if not used}
+    return Comparable([run for run, used in pairs if used], found.left_out | without)
+
+
 def _ranking(runs: Sequence[Run], shared: SharedImages, by: str) -> dict[str, Compared]:
     """The rows of the ranking, the highest score first; shared: the scores of the runs."""
     tables = _tables(shared, by)
-    means = np.array([mean_over_classes(scores, range(scores.shape[1])) for scores in tables])
-    if not np.isfinite(means).all():
-        raise UserError(f"{by}: the class is in none of the test images; choose another score by --by")
+    means = _means(tables)
     order = np.argsort(-means, kind="stable").tolist()
     best = order[0]
     bounds = intervals_from_best(tables, shared.groups, best, comparison.RESAMPLES, comparison.DRAW)
@@ -137,12 +148,18 @@ def _ranking(runs: Sequence[Run], shared: SharedImages, by: str) -> dict[str, Co
 
 def _tables(shared: SharedImages, by: str) -> list[Scores]:
     """The scores of each run, float64 [images, classes of the score]."""
-    classes = {"mean": shared.foreground} | {name: [label] for label, name in enumerate(shared.dataset.names)}
+    names = {name: [label] for label, name in enumerate(shared.dataset.names) if name != "mean"}
+    classes = {"mean": shared.foreground, **names}  # a class called mean has no score of its own here
     measure, _, part = by.partition(".")
     if measure not in MEASURES or part not in classes:
         keys = [f"{known}.{name}" for known in MEASURES for name in classes]
         raise UserError(f"{by}: no such score; scores are {', '.join(keys)}")
     return [values[measure][:, classes[part]] for values in shared.values]
+
+
+def _means(tables: Sequence[Scores]) -> Scores:
+    """The mean of each run, float64 [runs]; NaN if no class counts."""
+    return np.array([mean_over_classes(scores, range(scores.shape[1])) for scores in tables])
 
 
 def _ends(bounds: Bounds | None) -> dict[str, float]:

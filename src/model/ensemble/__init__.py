@@ -1,1 +1,1 @@
-"""Which models become an ensemble, which images do they know, and how are its decisions made?"""
+"""Join members into an ensemble: the images that they know, and the decisions of their mean."""

@@ -1,4 +1,4 @@
-"""Make the decisions of an ensemble: on validation images that no model was trained on, or the defaults."""
+"""Make the decisions of an ensemble: on validation images that no member was trained on, or the defaults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from src.archive.project import Decisions
 from src.data.store.subsample import subsample
 from src.model.decisions.fit_decisions import fit_decisions
-from src.model.ensemble.sources import Source, common_mirror, unseen_validation
+from src.model.ensemble.sources import Source, common_mirror, names_of, unseen_validation
 from src.model.inference.predictor import predictor_of
 from src.model.network.model_file import read_model
-from src.params import Decide
+from src.params import Decide, Flip
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def decide(sources: Sequence[Source], tried: Decide, seed: int) -> Decided:
     """Fit the decisions anew, or take the defaults if no validation images are left for that.
 
     Args:
-        sources: The models.
+        sources: The members.
         tried: The decisions to try.
         seed: Of the sampled pixels and of the bootstrap.
     """
@@ -33,13 +33,18 @@ def decide(sources: Sequence[Source], tried: Decide, seed: int) -> Decided:
     if validated is None:
         default = Decisions(mirror=mirror)
         values = f"temperature {default.temperature:g}, threshold {default.threshold:g}, no post-processing"
-        copies = "no mirrored copies" if mirror == "none" else f"mirror {mirror}"
-        why = "the directions that all models use by themselves"
-        return Decided(default, f"Not fitted, because {reason}: {values}; {copies} ({why}).")
+        return Decided(default, f"Not fitted, because {reason}: {values}; {_copies(mirror)}.")
     limit = sources[0].project.plan.get("train.validation_images")
     validated = subsample(validated, int(limit.value)) if limit else validated
     predictor = predictor_of([read_model(source.path) for source in sources]).with_default_decisions()
     predictor, _ = fit_decisions(predictor, validated, tried, seed, flip=mirror)
     images = f"{len(validated)} validation images in {len(set(validated.groups))} groups"
-    how = f"Fitted on {images} of {sources[0].name}, which no model was trained on and none tests."
+    how = f"Fitted on {images} of {names_of(sources)[0]}, which no member was trained on and none tests."
     return Decided(predictor.project.decisions, how)
+
+
+def _copies(mirror: Flip) -> str:
+    """Say which mirrored copies are averaged by default, and why."""
+    if mirror == "none":
+        return "no mirrored copies (there is no direction that all members use by themselves)"
+    return f"mirror {mirror} (the directions that all members use by themselves)"

@@ -182,7 +182,7 @@ def _padded(image: Tensor, multiple: int) -> Tensor:
 
 
 def _averaged(model: keras.Model, image: Tensor, copies: Sequence[Sequence[int]]) -> Tensor:
-    """Average the logits of the image and its mirror images, one after the other, which saves memory.
+    """Average the logits of the image and its mirror images. A runtime may compute several at once.
 
     Args:
         model: the network.

@@ -208,7 +208,8 @@ class Predictor:
 
     def _tiles(self, image: Image, normalisations: Sequence[Normalisation]) -> Iterator[tuple[Window, Logits]]:
         """Predict tiles that fit all members; normalisations: of the image, one for each member."""
-        blended, mirrored = max(member.blended for member in self.members), self.project.decisions.mirrored_axes[1:]
+        widest, mirrored = max(member.blended for member in self.members), self.project.decisions.mirrored_axes[1:]
+        blended = -(-widest // self.multiple) * self.multiple  # so that tiles start at multiples for all members
         tile = max(self.tile // self.multiple * self.multiple, 4 * blended)
 
         def predict(window: Window) -> Logits:

@@ -1,4 +1,4 @@
-"""Train on nested fractions of the training images. A finished training is kept, so an interrupted run goes on."""
+"""Train on nested fractions of the training images. A finished training is kept, so an interrupted run continues."""
 
 import gc
 import hashlib
@@ -62,7 +62,7 @@ def kept_folder(root: Path) -> Path:
 
 
 def measure_cost(task: Task) -> Cost:
-    """Measure what a step and a scored image cost on this device; an interrupted run finds the same again.
+    """Measure what a step and a scored image cost on this device. The result is kept until all trainings have finished.
 
     Args:
         task: What is trained; its number of steps does not count.
@@ -71,10 +71,37 @@ def measure_cost(task: Task) -> Cost:
         UserError: The device cannot carry the training.
     """
     seed, fractions = next(iter(task.fractions.items()))
-    found = Journal(_keys(task)(seed, fractions[-1], 0), time.monotonic()).measure(
+    found = Journal(_cost_file(task), time.monotonic()).measure(
         {"cost": seed}, lambda: vars(_possible(lambda: _trainer(task, seed, fractions[-1], _nothing).prepare(RULES)))
     )
     return Cost(**found)
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """The trainings that are not kept from an earlier run.
+
+    Attributes:
+        number: How many there are.
+        seconds: Their estimated time.
+    """
+
+    number: int
+    seconds: float
+
+
+def remaining(task: Task, cost: Cost) -> Remaining:
+    """Estimate how long the trainings take that are not kept from an earlier run.
+
+    Args:
+        task: What is trained.
+        cost: What a step and a scored image cost.
+    """
+    missing = [run for run in _runs(task) if not Journal(run.journal, time.monotonic()).known]
+    graphs = len({_network(run) for run in missing})
+    steps = sum(run.steps for run in missing)
+    scored = len(missing) * len(task.validated)
+    return Remaining(len(missing), graphs * cost.start + steps * cost.step + scored * cost.image)
 
 
 def run_trainings(task: Task, cost: Cost) -> Curve:
@@ -88,18 +115,20 @@ def run_trainings(task: Task, cost: Cost) -> Curve:
         UserError: The user stopped it, the device cannot carry it, or a loss became infinite.
     """
     started = time.monotonic()
-    runs = list(_runs(task))  # now, since the names of their files depend on the code that is imported
+    # Now, since the names of the files depend on the code that is imported.
+    runs, measured = list(_runs(task)), _cost_file(task)
     delete_abandoned(task.folder, ABANDONED)
     try:
-        with TimeProgress(TITLE, task.seconds(cost, task.steps), lambda: time.monotonic() - started) as shown:
+        with TimeProgress(TITLE, remaining(task, cost).seconds, lambda: time.monotonic() - started) as shown:
             scores = [found for _, same in groupby(runs, _network) for found in _scores(task, list(same), shown)]
     except KeyboardInterrupt:
         raise UserError(STOPPED) from None
+    Journal(measured, started).discard()  # the device may be faster or slower when the next run starts
     return _curve(task, runs, scores)
 
 
 def _network(run: Run) -> tuple[int, float]:
-    """What a network is built for. The longer training uses that of the training before."""
+    """The seed and fraction of a network. The longer training uses the network of the training before."""
     return run.seed, run.fraction.share
 
 
@@ -122,7 +151,7 @@ def _curve(task: Task, runs: Sequence[Run], scores: Sequence[Scores]) -> Curve:
         Point(
             run.fraction.share,
             run.fraction.groups,
-            len(run.fraction.images),
+            [len(same.fraction.images) for same in runs[number::each]],
             run.steps,
             [one[:, counted.columns] for one in scores[number::each]],
         )
@@ -172,8 +201,7 @@ def _keys(task: Task) -> Callable[[int, Fraction, int], Path]:
     Returns:
         A function (seed, fraction, steps) → the file.
     """
-    initial = task.params.train.initial
-    started = Path(initial) if initial != "none" else task.params.model.weights_file
+    started = task.params.model.weights_file
     shared = {
         "params": task.params.model_dump(exclude={"evaluate", "report", "split", "seed"}),
         "plan": task.plan.numbers,
@@ -189,5 +217,10 @@ def _keys(task: Task) -> Callable[[int, Fraction, int], Path]:
     return file
 
 
+def _cost_file(task: Task) -> Path:
+    seed, fractions = next(iter(task.fractions.items()))
+    return _keys(task)(seed, fractions[-1], 0)
+
+
 def _nothing() -> None:
-    """Nobody watches while costs are measured."""
+    """No progress is shown."""

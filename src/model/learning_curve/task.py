@@ -18,7 +18,7 @@ LONGER = 2  # times the steps, in the trainings that more labels are compared wi
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained.
+    """The trainings of a learning curve.
 
     Attributes:
         params: The parameters.

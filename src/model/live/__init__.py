@@ -1,1 +1,1 @@
-"""What can people see of a training while it runs? The history, logs/progress.json, pictures and event files."""
+"""Files that show a training while it runs: the history, logs/progress.json, pictures and event files."""

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard. TensorFlow writes them without further packages; only the viewer is one."""
+"""Event files for TensorBoard. TensorFlow writes them without further packages; only the viewer needs one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Begin a file in a folder; event files that are there already are deleted."""
+        """Create a file in a folder; event files that are there already are deleted."""
         delete_event_files(folder)
         self._writer = tf.summary.create_file_writer(str(folder))
 

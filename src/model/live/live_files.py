@@ -1,4 +1,4 @@
-"""Write what people can look at while a training runs: plots/history.csv, and a small file and pictures in logs/."""
+"""Write the files that show a training while it runs: plots/history.csv, and progress.json and pictures in logs/."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from src.data.store.subsets import Subset
-from src.errors import describe_os_error
+from src.errors import Interrupted, describe_os_error
 from src.files import write_csv
 from src.model.inference.tiling import Window
 from src.model.live.event_files import EventFiles, delete_event_files
@@ -23,6 +23,7 @@ from src.params import PlannedTrain
 from src.training_progress import TrainingProgress, running
 
 PICTURES, EVENTS = "overlays", "tensorboard"  # folders below logs/
+CAN_CONTINUE = (Interrupted, KeyboardInterrupt, SystemExit, OSError)  # OSError: a full disk, for example
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class LivePaths:
 class LiveFiles(Observer):
     """Writes files that show a training while it runs.
 
-    They are no results. If one cannot be written, a warning says so once, and the training continues. Of several
-    machines only the first one writes, and of several trainings in a folder only the one that was there first.
+    They change no result. If one cannot be written, a warning says so once, and the training continues. Of several
+    machines only the first one writes, and of several trainings in a folder only the one that started first.
     """
 
     def __init__(self, paths: LivePaths, training: Training, validated: Subset, params: PlannedTrain) -> None:
@@ -68,8 +69,11 @@ class LiveFiles(Observer):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Note that the training is done, or why it stopped."""
-        message = "" if error is None else str(error) or type(error).__name__
-        self._attempt(lambda: self._progress.write("stopped" if error else "done", message))
+        if error is None:
+            self._attempt(lambda: self._progress.write("done"))
+        else:
+            message, can_continue = str(error) or type(error).__name__, isinstance(error, CAN_CONTINUE)
+            self._attempt(lambda: self._progress.write("stopped", message, can_continue=can_continue))
         self._open.close()
 
     def _claim(self) -> None:
@@ -86,19 +90,24 @@ class LiveFiles(Observer):
         logs, history = self._paths.logs, self._training.history
         before = TrainingProgress.read(logs)
         same = before is not None and before.training == self._training.checkpoint.folder.name
-        self._pictures.keep(len(history) if same else 0)
-        self._progress.picture = self._shown(self._pictures.path(len(history)))
-        delete_event_files(logs / EVENTS)
-        if self._tensorboard:
-            self._events = EventFiles(logs / EVENTS)
-            self._open.callback(self._events.close)
-            for row in history:
-                self._events.add(row, self._pictures.path(int(row["epoch"])))
         if history:
             write_csv(self._paths.history, history, HISTORY)
         else:
             self._paths.history.unlink(missing_ok=True)  # DVC has deleted it, unless the stage runs without DVC
+        self._progress.picture = self._shown(self._pictures.path(len(history))) if same else ""
         self._progress.write("training")
+        self._pictures.keep(len(history) if same else 0)
+        self._start_events(logs / EVENTS)
+
+    def _start_events(self, folder: Path) -> None:
+        """Delete the event files of an earlier training; write the epochs before an interruption again."""
+        delete_event_files(folder)
+        if not self._tensorboard:
+            return
+        self._events = EventFiles(folder)
+        self._open.callback(self._events.close)
+        for row in self._training.history:
+            self._events.add(row, self._pictures.path(int(row["epoch"])))
 
     def step_done(self) -> None:
         """Measure the time, and write progress.json if it is due."""
@@ -130,28 +139,29 @@ class LiveFiles(Observer):
     def _write_epoch(self) -> None:
         row = self._training.history[-1]
         write_csv(self._paths.history, self._training.history, HISTORY)
+        self._progress.write("training")  # before the pictures, which may fail: tools.watch compares it to the history
         title = f"epoch {row['epoch']:.0f}, validation Dice {row['val_dice']:.4f}; above: masks, below: predictions"
         picture = self._pictures.draw(int(row["epoch"]), title)
         self._progress.picture = self._shown(picture)
+        self._progress.write("training")
         if self._events:
             self._events.add(row, picture)
-        self._progress.write("training")
 
     def trained(self) -> None:
-        """Write that the decisions and the results are left."""
+        """Write that decisions and results are still to be written."""
         self._attempt(lambda: self._progress.write("finishing"))
 
     def _shown(self, picture: Path) -> str:
         return picture.relative_to(self._paths.logs).as_posix() if picture.exists() else ""
 
     def _attempt(self, write: Callable[[], None]) -> None:
-        """Write something, unless another process does. What people look at must not end a training."""
+        """Write a file, unless another process does. An error is reported once and does not end the training."""
         if not self._active:
             return
         try:
             write()
-        except (OSError, tf.errors.OpError) as error:
+        except (OSError, NotImplementedError, tf.errors.OpError) as error:  # NotImplementedError: no file locks
             if not self._warned:
                 reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
-                print(f"warning: {reason}; tools.watch does not show all, the training continues", flush=True)
+                print(f"warning: {reason}; tools.watch may show old values; training continues", flush=True)
             self._warned = True

@@ -1,4 +1,4 @@
-"""What follows a training: the loop calls it at a few places."""
+"""Interface that the training loop calls at a few points."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from src.model.inference.tiling import Window
 
 
 class Observer:
-    """Follows a training. This one does nothing; `LiveFiles` writes files that people can look at."""
+    """Interface that the training loop calls. Its methods do nothing; `LiveFiles` writes files."""
 
     def __enter__(self) -> Self:
         return self
@@ -24,7 +24,7 @@ class Observer:
         """Note that a step of training is done."""
 
     def predicted(self, index: int, window: Window, classes: NDArray[np.uint8]) -> None:
-        """Look at a prediction of the validation.
+        """Receive a prediction of the validation.
 
         Args:
             index: position of the image in the store.
@@ -36,7 +36,7 @@ class Observer:
         """Note that an epoch and its validation are in the history."""
 
     def trained(self) -> None:
-        """Note that all epochs are done; what is left are decisions and results."""
+        """Note that all epochs are done; decisions and results are still to be written."""
 
 
 NOBODY = Observer()

@@ -11,7 +11,7 @@ import numpy as np
 from src.model.live.speed import Speed
 from src.model.training.state import Training
 from src.params import PlannedTrain
-from src.training_progress import State, TrainingProgress
+from src.training_progress import DIGITS, State, TrainingProgress
 
 PAUSE = 2.0  # seconds between two versions of the file
 
@@ -23,7 +23,7 @@ def now() -> str:
 
 @dataclass
 class ProgressFile:
-    """Writes how far a training is.
+    """Writes the progress of a training.
 
     Attributes:
         folder: the folder logs/.
@@ -31,7 +31,7 @@ class ProgressFile:
         params: its settings.
         to_validate: validation images in each epoch.
         speed: of its steps and validations.
-        validated: images that the current validation has begun.
+        validated: validation images that the validation of this epoch has begun.
         picture: the latest validation picture, relative to the folder; "" if there is none.
     """
 
@@ -47,15 +47,16 @@ class ProgressFile:
 
     @property
     def due(self) -> bool:
-        """Whether the last version is older than `PAUSE`."""
+        """True if the last version is older than `PAUSE`."""
         return time.monotonic() - self._written > PAUSE
 
-    def write(self, state: State, message: str = "") -> None:
+    def write(self, state: State, message: str = "", *, can_continue: bool = False) -> None:
         """Write the file.
 
         Args:
-            state: what the training does.
+            state: of the training.
             message: why it stopped.
+            can_continue: it stopped, and the same command continues it.
         """
         training, history = self.training, self.training.history
         schedule, seconds = training.schedule(self.params), self.speed.step
@@ -74,12 +75,13 @@ class ProgressFile:
             to_validate=self.to_validate,
             patches_per_second=round(self.params.batch / seconds, 2) if seconds else None,
             remaining_seconds=self._remaining() if state in ("training", "validating") else None,
-            loss=round(float(np.mean(losses)), 6) if losses else None,
-            val_dice=round(history[-1]["val_dice"], 6) if history else None,
-            best_val_dice=round(training.best["val_dice"], 6) if history else None,
+            loss=round(float(np.mean(losses)), DIGITS) if losses else None,
+            val_dice=round(history[-1]["val_dice"], DIGITS) if history else None,
+            best_val_dice=round(training.best["val_dice"], DIGITS) if history else None,
             best_epoch=int(training.best["epoch"]) if history else None,
             picture=self.picture,
             message=message,
+            can_continue=can_continue,
         ).write(self.folder)
         self._written = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""How fast is a training, and how long does the rest take?"""
+"""Speed of a training, and the time that the rest takes."""
 
 import time
 from collections.abc import Callable

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.errors import UserError, describe_os_error
+from src.errors import Interrupted, UserError, describe_os_error
 from src.files import atomic
 from src.trainings import LOCK, REQUEST, WAIT, RunningTraining
 
@@ -139,7 +139,8 @@ class Checkpoint:
                 else ""
             )
             error.filename = str(self.path)
-            raise UserError(f"the checkpoint could not be written: {describe_os_error(error)}{kept}") from None
+            failure = Interrupted if self.path.exists() else UserError
+            raise failure(f"the checkpoint could not be written: {describe_os_error(error)}{kept}") from None
         self._saved = time.monotonic()
         self._cost = self._saved - started
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from src.data.crops.sampling import Patches
 from src.data.store.subsets import Subset
-from src.errors import UserError
+from src.errors import Interrupted, UserError
 from src.model.inference.predictor import Predictor
 from src.model.live.observer import NOBODY, Observer
 from src.model.network.device import is_out_of_memory
@@ -76,7 +76,7 @@ def _explain(error: tf.errors.OpError, workers: Workers) -> Exception:
     if workers.processes > 1:  # the error that the others see depends on what they were doing
         message = f"the training on {workers.processes} machines stopped: one machine failed or cannot be reached"
         continued = "it continues from its last checkpoint when all machines are started again"
-        return UserError(f"{message} (see its own messages); {continued}")
+        return Interrupted(f"{message} (see its own messages); {continued}")
     return error
 
 
@@ -247,4 +247,4 @@ def save_or_stop(training: Training, stop_requested: Callable[[], bool]) -> None
     if stop_requested():
         kept = "all of it is kept" if training.workers.chief else "the first machine keeps its last checkpoint"
         place = f"in epoch {len(training.history) + 1}, after step {training.step}"
-        raise UserError(f"stopped {place}; {kept}; the same command continues from there")
+        raise Interrupted(f"stopped {place}; {kept}; the same command continues from there")

@@ -1,4 +1,4 @@
-"""How is the card of an ensemble written? Its models, its decisions, and on which images it may be scored."""
+"""Write the card of an ensemble: its members, its decisions, and the images on which scores are valid."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def ensemble_card(path: Path, found: EnsembleArchive, use: str | None = None, li
         _description(path, found),
         "## Intended use",
         intended_use(found.project, path.as_posix(), use, of_run=False),
-        "## Models",
-        _models(found),
+        "## Members",
+        _members(found),
         "## Decisions",
         _decisions(found),
         "## Scores",
@@ -43,16 +43,16 @@ def _description(path: Path, found: EnsembleArchive) -> str:
     classes = found.project.classes
     return (
         f"An ensemble of {len(found.archives)} U-Nets that assigns one of {len(classes)} classes to every pixel of an "
-        f"image: {names(classes)}. The probability of a class is the mean of the models' probabilities. It is one "
+        f"image: {names(classes)}. The probability of a class is the mean of the members' probabilities. It is one "
         f"file, {code(path.as_posix())}, MD5 `{hash_of(path)}`.\n\nWritten by `python -m tools.card`."
     )
 
 
-def _models(found: EnsembleArchive) -> str:
+def _members(found: EnsembleArchive) -> str:
     rows = model_rows(found.ensemble, [archive.project for archive in found.archives])
     cells = [[*map(prose, row), f"`{digest}`"] for row, digest in zip(rows, found.digests, strict=True)]
-    words = "The MD5 of a model is that of its file, as in the dvc.lock of its run. A dash: its file does not say."
-    return f"{markdown_table([*HEADER, 'MD5'], cells, left=2)}\n\n{words}"
+    words = "The MD5 of a member is that of its file, as in the dvc.lock of its run. A dash: its file does not say."
+    return f"{markdown_table(['member', *HEADER[1:], 'MD5'], cells, left=2)}\n\n{words}"
 
 
 def _decisions(found: EnsembleArchive) -> str:
@@ -63,6 +63,6 @@ def _decisions(found: EnsembleArchive) -> str:
 def _scores(path: Path, found: EnsembleArchive) -> str:
     command = f"python -m tools.score --model {path.as_posix()} --data FOLDER"
     return (
-        f"This card has none. Scores are only valid on images that no model was trained or validated on: {command}. "
+        f"This card has none. Scores are only valid on images that no member was trained or validated on: {command}. "
         f"{prose(images_sentence(found.ensemble))}."
     )

@@ -1,1 +1,1 @@
-"""How is a learning curve shown: as text, as a table and as a chart?"""
+"""The text and the chart of a learning curve."""

@@ -1,4 +1,4 @@
-"""The chart of a learning curve: measured points, the fitted power law, and what twice the labels would give."""
+"""The chart of a learning curve: measured points, the fitted power law, and the predicted score of twice the labels."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def draw_learning_curve(path: Path, curve: Curve, found: Estimate) -> None:
     axis.plot(band.images, band.middle, color=TRAINING, label="power law")
     for number, point in enumerate(curve.points):
         label = "training" if number == 0 else None
-        axis.plot([point.images] * len(point.means), point.means, ".", color="0.45", label=label)
+        axis.plot(point.counts, point.means, ".", color="0.45", label=label)
     images = [point.images for point in curve.points]
     axis.plot(images, [point.mean for point in curve.points], "o", color=TRAINING, label="mean of the trainings")
     axis.plot(band.images[-1], band.middle[-1], "D", color=VALIDATION, label="twice the labels, predicted")
@@ -32,7 +32,7 @@ def draw_learning_curve(path: Path, curve: Curve, found: Estimate) -> None:
         axis.plot(curve.longer.images, curve.longer.mean, "^", color=FALSE_ALARM, label="twice the steps")
     axis.set_xscale("log", base=2)
     ticks = [*images, 2 * images[-1]]
-    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
     axis.minorticks_off()
     axis.set(xlabel="training images", ylabel="mean Dice of the validation images")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)

@@ -1,4 +1,4 @@
-"""What does a learning curve tell, in words?"""
+"""The text of a learning curve: table, answer and notes."""
 
 import textwrap
 
@@ -26,7 +26,7 @@ SHORT = (
     "The trainings have {steps} steps, the plan has {planned}. Short trainings show less of what labels bring, and "
     "more of what steps bring."
 )
-UNTOLD = "The interval of twice the labels includes 0: this curve does not tell whether more labels help"
+UNTOLD = "The interval of twice the labels includes 0: it is not known whether more labels help"
 
 
 def curve_text(curve: Curve, found: Estimate, planned: int) -> str:
@@ -62,14 +62,15 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
         found: What it tells.
         planned: train.steps of the plan.
     """
-    exponent, spread = found.exponent, found.spread
+    exponent, parts, whole = found.exponent, found.spreads.parts, found.spreads.whole
     powers = f"{exponent.value:.2f}"
     if exponent.bounds:
         powers += f" ({exponent.bounds[0]:.2f} to {exponent.bounds[1]:.2f})"
     lines = [SCORED.format(images=len(curve.groups))]
     lines.append(
-        f"Fit: Dice(n) = limit - loss · n^-b, b {powers}. The intervals contain "
-        f"the choice of validation groups, seeds and draws (standard deviation {spread.deviation:.4f}), and of b."
+        f"Fit: Dice(n) = limit - loss · n^-b, b {powers}. The intervals contain the choice of validation groups, of "
+        f"seeds (standard deviation {whole.deviation:.4f} on all images), of seeds and draws ({parts.deviation:.4f} on "
+        "fractions), and of b."
     )
     if not found.grew:
         lines.append(FLAT)
@@ -78,8 +79,8 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
     if curve.left_out:
         few = f"fewer than {FEWEST_GROUPS} groups of validation images hold them"
         lines.append(f"Left out of Dice: {', '.join(curve.left_out)}: {few}.")
-    if not spread.freedom:
-        lines.append(ONE_SEED.format(spread=spread.deviation))
+    if not whole.freedom:
+        lines.append(ONE_SEED.format(spread=whole.deviation))
     steps = curve.points[0].steps
     if steps < planned:
         lines.append(SHORT.format(steps=steps, planned=planned))
@@ -89,7 +90,7 @@ def notes(curve: Curve, found: Estimate, planned: int) -> list[str]:
 def _verdict(advantage: Range) -> str:
     if advantage.bounds is None:
         return "Which helps more is not known: there are no intervals"
-    words = {1: "More labels help more", -1: "A longer training helps more", 0: "Which helps more cannot be told"}
+    words = {1: "More labels help more", -1: "A longer training helps more", 0: "Which helps more is not known"}
     return f"{words[advantage.sign]}: {_gain(advantage, 'difference')}"
 
 
@@ -101,4 +102,4 @@ def _gain(gain: Range, name: str = "Dice") -> str:
 
 def _cells(point: Point) -> list[str]:
     seeds = [f"{mean:.3f}" for mean in point.means]
-    return [str(point.images), str(point.groups), str(point.steps), f"{point.mean:.3f}", *seeds]
+    return [f"{point.images:.0f}", str(point.groups), str(point.steps), f"{point.mean:.3f}", *seeds]

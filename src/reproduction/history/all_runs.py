@@ -9,7 +9,14 @@ from dvc.repo import Repo
 from src.errors import UserError
 from src.evaluation.comparison.runs import Run
 from src.progress import progress
-from src.reproduction.history.experiments import UNREADABLE, ExperimentFiles, is_folder, read_folder, read_revision
+from src.reproduction.history.experiments import (
+    UNREADABLE,
+    ExperimentFiles,
+    experiment_revisions,
+    is_folder,
+    read_folder,
+    read_revision,
+)
 
 HEAD, WORKSPACE = "HEAD", "."
 UNFINISHED = {  # state in DVC's queue → what to do
@@ -43,7 +50,7 @@ def read_all_runs(files: ExperimentFiles) -> AllRuns:
     """
     try:
         with Repo() as repo:
-            revisions = {HEAD: HEAD} | {name: rev for found in repo.experiments.ls().values() for name, rev in found}
+            revisions = {HEAD: HEAD} | experiment_revisions(repo)
             left_out = {name: why for name, why in _unfinished(repo) if name not in revisions}
     except DvcException as error:
         raise UserError(str(error)) from None

@@ -145,11 +145,20 @@ def with_other_seeds(name: str, files: ExperimentFiles) -> tuple[list[Run], list
     return runs, without
 
 
+def experiment_revisions(repo: Repo) -> dict[str, str]:
+    """Return name → commit of the experiments that are derived from HEAD.
+
+    Args:
+        repo: The project.
+    """
+    return {name: revision for found in repo.experiments.ls().values() for name, revision in found}
+
+
 def _derived(files: ExperimentFiles, others: Sequence[str] = ()) -> Mapping[str, Parameters]:
     """Name → parameters of `others` and of the experiments derived from HEAD."""
     try:
         with Repo() as repo:
-            found = [name for experiments in repo.experiments.ls().values() for name, _ in experiments]
+            found = experiment_revisions(repo)
         return {name: _params(name, files) for name in [*others, *found]}
     except DvcException as error:
         raise UserError(str(error)) from None

@@ -137,9 +137,21 @@ def revision(root: Path, but: Path) -> tuple[str, list[str]]:
     commit = _git(root, "rev-parse", "--verify", "HEAD").strip()
     if not commit:
         return "", []
-    status = _git(root, "status", "--porcelain", "--no-renames", "-z")
-    changed = [entry[3:] for entry in status.split("\0") if entry]
-    return commit, [name for name in changed if (root / name).resolve() != but.resolve()]
+    return commit, [name for name in _changed(root) if (root / name).resolve() != but.resolve()]
+
+
+def tracked_changes(root: Path) -> list[str]:
+    """Return the files that Git tracks and that differ from the commit; none if Git is missing.
+
+    Args:
+        root: Folder of the project.
+    """
+    return _changed(root, "--untracked-files=no")
+
+
+def _changed(root: Path, *options: str) -> list[str]:
+    status = _git(root, "status", "--porcelain", "--no-renames", "-z", *options)
+    return [entry[3:] for entry in status.split("\0") if entry]
 
 
 def _git(root: Path, *command: str) -> str:
