@@ -55,7 +55,7 @@ def predict_validation(
     store = validated.store
     rng, classes = np.random.default_rng(seed), len(store.dataset.names)
     scores, logits, labels = [], [], []
-    thresholds = LOGIT_THRESHOLDS if predictor.outputs == 1 else LOGIT_THRESHOLDS[HALF : HALF + 1]
+    thresholds = LOGIT_THRESHOLDS if predictor.outputs.number == 1 else LOGIT_THRESHOLDS[HALF : HALF + 1]
     samples = SAMPLED // len(validated)  # of each image
     for index in _with_progress(validated, "plain" if predictor.project.decisions.mirror == "none" else "mirrored"):
         truth, parts = store.mask(index), []

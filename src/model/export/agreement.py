@@ -15,10 +15,10 @@ from src.data.crops.resize import scale_image
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.evaluation.metrics.calibration import probabilities
 from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
+from src.evaluation.metrics.outputs import Outputs
 from src.model.export.formats import Run
-from src.model.inference.predictor import Image, Labels, Predictor, logits_of_probabilities
+from src.model.inference.predictor import Image, Labels, Predictor
 from src.progress import progress
 
 SIDE = 512  # pixels; of larger images the centre of this height and width, since LiteRT takes gigabytes for more
@@ -152,6 +152,8 @@ def predict_with_export(run: Run, project: Project) -> Predict:
         A function from an image [height, width, channels] to probabilities [height, width, classes].
     """
 
+    outputs = Outputs(project.labels)
+
     def predict(image: Image) -> Probabilities:
         predicted = run(scale_image(image, project.shorter_side)[None])[0]
         if not project.shorter_side:
@@ -159,7 +161,7 @@ def predict_with_export(run: Run, project: Project) -> Predict:
         height, width = image.shape[:2]
         if predicted.shape[:2] != (height, width):
             predicted = resample_rows(predicted, slice(0, height), height, width)
-        return probabilities(logits_of_probabilities(predicted, project.outputs), project.decisions.temperature)
+        return outputs.probabilities(outputs.logits(predicted), project.decisions.temperature)
 
     return predict
 

@@ -14,7 +14,7 @@ from src.data.store.subsample import subsample
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.inference.predictor import Predictor
 from src.model.network.device import is_out_of_memory
 from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
@@ -155,7 +155,7 @@ class DeviceTrainer:
         for index in indices:
             mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
             for window, logits in predictor.tiles(store.image(index)):
-                count += confusion_matrix(mask[window], classes_from_logits(logits), classes)
+                count += confusion_matrix(mask[window], predictor.outputs.decide(logits), classes)
             counts.append(count)
             store.release()
             self._tick()

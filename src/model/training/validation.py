@@ -9,7 +9,7 @@ from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
 from src.evaluation.metrics.running_scores import RunningScores
-from src.model.inference.predictor import Labels, Predictor, classes_from_logits
+from src.model.inference.predictor import Labels, Predictor
 from src.model.inference.tiling import Window
 from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import total_loss
@@ -43,7 +43,7 @@ def measure_images(
     for index in indices:
         mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
-            truth, predicted = mask[window], classes_from_logits(logits)
+            truth, predicted = mask[window], predictor.outputs.decide(logits)
             count += confusion_matrix(truth, predicted, classes)
             use(index, window, predicted)
             parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights))
