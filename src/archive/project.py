@@ -42,7 +42,9 @@ class Decisions(Section):
     mirror: Flip = "none"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     threshold: Threshold = 0.5
-    thresholds: Annotated[list[Threshold], Field(max_length=MOST_OVERLAPPING, exclude_if=operator.not_)] = []
+    thresholds: Annotated[list[Threshold], Field(max_length=MOST_OVERLAPPING, exclude_if=operator.not_)] = Field(
+        default_factory=list
+    )
     min_object: Annotated[int, Field(ge=0)] = 0
     fill_holes: Annotated[int, Field(ge=0)] = 0
 
