@@ -35,6 +35,11 @@ class Outputs:
         """How many logits a pixel has."""
         return self.labels.outputs
 
+    @property
+    def has_thresholds(self) -> bool:
+        """Whether each logit is compared with a threshold; otherwise the class of the highest logit is chosen."""
+        return self.labels.overlap or self.number == 1
+
     def probabilities(self, logits: Values, temperature: float = 1.0) -> Values:
         """Convert logits to class probabilities.
 

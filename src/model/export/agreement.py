@@ -15,7 +15,7 @@ from src.data.crops.resize import scale_image
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
+from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, pixel_counts
 from src.evaluation.metrics.outputs import Outputs
 from src.model.export.formats import Run
 from src.model.inference.predictor import Image, Labels, Predictor
@@ -101,6 +101,7 @@ class AgreementCheck:
         return agreement
 
     def _check(self, name: str, predict: Predict, path: Path, *, first: bool = False) -> Agreement:
+        labels = self.predictor.outputs.labels
         difference, changed, pixels, seconds, counts = 0.0, 0, 0, 0.0, []
         for number, (image, truth) in enumerate(self._images(f"check {name}")):
             if number == 0:
@@ -115,8 +116,8 @@ class AgreementCheck:
             difference = float(np.maximum(difference, np.abs(predicted - reference).max()))
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
-            counts.append(confusion_matrix(truth, classes, predicted.shape[-1]))
-        score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
+            counts.append(confusion_matrix(truth, classes, labels.limit))
+        score = mean_over_classes(dice(pixel_counts(np.stack(counts), labels)), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 
     def _reference(self, number: int) -> Path:

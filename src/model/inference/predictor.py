@@ -17,7 +17,7 @@ from src.data.crops.resize import scale_image
 from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
 from src.evaluation.metrics.outputs import Outputs
-from src.evaluation.metrics.remove_small_components import remove_small_components
+from src.evaluation.metrics.postprocess import fill_small_holes, has_holes, remove_small_objects
 from src.model.inference.member import Member
 from src.model.inference.tiling import Logits, Window, blend_tiles
 from src.model.network.device import fastest_precision, set_arithmetic
@@ -106,7 +106,7 @@ class Predictor:
         """The network; the first one of an ensemble."""
         return self.members[0].model
 
-    def with_decisions(self, **changes: float | str) -> "Predictor":
+    def with_decisions(self, **changes: float | str | Sequence[float]) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
         other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
@@ -118,10 +118,18 @@ class Predictor:
         return self.with_decisions(**Decisions().model_dump())
 
     @property
-    def changed_decisions(self) -> dict[str, float]:
-        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
-        changed = self.project.decisions.model_dump(exclude_defaults=True)
-        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
+    def changed_decisions(self) -> dict[str, float | dict[str, float]]:
+        """The decisions that differ from the default, as numbers.
+
+        mirror is 1 if mirror images are averaged. thresholds has the name of each overlapping class and its threshold.
+        """
+        changed: dict[str, float | dict[str, float]] = {}
+        for name, value in self.project.decisions.model_dump(exclude_defaults=True).items():
+            if name == "thresholds":
+                changed[name] = dict(zip(self.project.classes, value, strict=True))
+            else:
+                changed[name] = 1.0 if name == "mirror" else float(value)
+        return changed
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
         """Predict the label of every pixel.
@@ -156,14 +164,14 @@ class Predictor:
         levels = decisions.thresholds or [decisions.threshold] * self.outputs.number
         return self.outputs.decide(logits, [decisions.temperature * math.log(level / (1 - level)) for level in levels])
 
-    def postprocess(self, classes: Labels) -> Labels:
+    def postprocess(self, labels: Labels) -> Labels:
         """Give small components, then small holes, the class around them."""
-        decisions, background = self.project.decisions, self.project.background
+        decisions, dataset = self.project.decisions, self.project.dataset
         if decisions.min_object:
-            classes = remove_small_components(classes, self.project.foreground, decisions.min_object)
-        if decisions.fill_holes and background is not None:
-            classes = remove_small_components(classes, [background], decisions.fill_holes, inside=True)
-        return classes
+            labels = remove_small_objects(labels, dataset, decisions.min_object)
+        if decisions.fill_holes and has_holes(dataset):
+            labels = fill_small_holes(labels, dataset, decisions.fill_holes)
+        return labels
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
         """Predict probabilities float32 [height, width, classes]; they add up to 1 unless classes overlap."""
