@@ -27,6 +27,7 @@ from benchmarks.worker import Setting, Worker
 from src.files import read_yaml, write_yaml
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
+from src.data.classes.label_format import LabelFormat
 from src.plan.object_sizes import areas_and_borders
 from src.plan.rules.recipe import CROP
 from tests.conftest import ROOT, prepared, write_data_set
@@ -276,7 +277,7 @@ def test_outlines_are_the_same_in_every_run_and_larger_than_a_crop(tmp_path, mon
     for path in (tmp_path / "first/masks").iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert np.unique(mask).tolist() == [0, 1] and cv2.connectedComponents(mask)[0] == 2
-        (_, area), (_, border) = areas_and_borders(mask, 2)
+        (_, area), (_, border) = areas_and_borders(mask, LabelFormat(2))
         assert 4 * area / border > 1.5 * CROP
     outlines.make(tmp_path / "bordered", bordered=True)
     for path in (tmp_path / "bordered/masks").iterdir():
