@@ -24,10 +24,10 @@ from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
+from src.data.classes.label_format import LabelFormat
 from src.files import read_yaml, write_yaml
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
-from src.data.classes.label_format import LabelFormat
 from src.plan.object_sizes import areas_and_borders
 from src.plan.rules.recipe import CROP
 from tests.conftest import ROOT, prepared, write_data_set

@@ -206,7 +206,11 @@ def test_classes_that_ignore_different_pixels_are_refused(tmp_path):
     ("content", "message"),
     [
         ("classes: {0: a, 1: background}", "a pixel of no class is the background: leave out background"),
-        ("classes: {0: a, 1: b}\nbackground: a", "leave out a, and its masks"),
+        ("classes: {0: a, 1: b}\nbackground: a", "background: .*leave out a"),
+        ("classes: {0: a, 1: ../b}", r"rename '\.\./b'"),
+        ("classes: {0: a, 1: b/c}", "rename 'b/c'"),
+        ("classes: {0: .., 1: __b}", r"rename '\.\.', '__b'"),
+        ("classes: {0: Cell, 1: cell}", "capital letters: rename 'Cell', 'cell'"),
         ("classes: {1: a, 2: b}", "number them from 0"),
         ("classes: {'#000000': a, '#FF0000': b}", "colours mean nothing"),
         (f"classes: {{{', '.join(f'{n}: c{n}' for n in range(8))}}}", "at most 7 are possible, 8 given"),

@@ -63,7 +63,9 @@ class Contestant:
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         inputs, _ = find_inputs([self.folder / "images"], out)
-        prediction = Prediction(self.predictor, ResultFiles(out, {"masks": mask_values([0, 255], 2)}), ResumeLog(out, ""))
+        prediction = Prediction(
+            self.predictor, ResultFiles(out, {"masks": mask_values([0, 255], 2)}), ResumeLog(out, "")
+        )
         prediction.run(inputs)
         assert not prediction.failed
 

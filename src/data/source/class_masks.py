@@ -16,7 +16,7 @@ from src.data.source.folder_files import WHOLE_SET, MatchedFiles, View, check_fo
 from src.data.source.matching import NamingRule
 from src.data.source.pairs import Content, FolderPairs, Pair, alpha_notes, check_same_size, read_named
 from src.errors import UserError, some
-from src.params import Data
+from src.params import Data, Masks
 from src.section import problems
 
 EMPTY = f"or, if images without a file there hold nothing of the class, in {NAME}: missing: empty"
@@ -49,7 +49,7 @@ def find_class_masks(source: Path, dataset: Dataset, masks: str) -> ClassMasks:
         UserError: A folder is missing, the layout is unclear, or it does not fit dataset.yaml.
     """
     check_folder(source, masks)
-    folders, images = _folders(source / masks), _folders(source / "images")
+    folders, images = class_folders(source / masks), class_folders(source / "images")
     if folders and folders <= images:
         folders = set()
     if both := sorted(folders & images):
@@ -57,10 +57,11 @@ def find_class_masks(source: Path, dataset: Dataset, masks: str) -> ClassMasks:
         raise UserError(f"{what} Rename one of them, or move all masks into a folder for each class")
     if not folders:
         return ClassMasks(_with_channels(source, dataset, masks), False)
-    return ClassMasks(_with_folders(source, dataset, masks, sorted(folders)), True)
+    return ClassMasks(_withclass_folders(source, dataset, masks, sorted(folders)), True)
 
 
-def _folders(folder: Path) -> set[str]:
+def class_folders(folder: Path) -> set[str]:
+    """Return the names of the folders in a folder of masks that may be classes."""
     return {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))}
 
 
@@ -78,7 +79,7 @@ def _with_channels(source: Path, dataset: Dataset, masks: str) -> Dataset:
     return dataset
 
 
-def _with_folders(source: Path, dataset: Dataset, masks: str, folders: Sequence[str]) -> Dataset:
+def _withclass_folders(source: Path, dataset: Dataset, masks: str, folders: Sequence[str]) -> Dataset:
     """The data set with the folders as classes, in the order that dataset.yaml says."""
     if dataset.classes:
         problem = [f"no folder {masks}/{name}" for name in sorted({*dataset.names} - {*folders})]
@@ -168,24 +169,41 @@ class _ClassFiles:
         image = apply_orientation(picture.pixels, picture.orientation)
         notes = alpha_notes(picture, image)
         planes = {}
-        for label, stored in self._stored_masks(scratch).items():
-            codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], self.data.masks.exif)
+        settings = self.data.masks
+        for label, stored in read_stored_masks(self.folder, self.masks, self.found, settings, scratch).items():
+            codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], settings.exif)
             check_same_size(image, codes, f"its mask of the class {self.found.dataset.names[label]!r}")
             notes += [warning for warning in warnings if warning not in notes]
             planes[label] = Labels(codes, stored.values)
         labels = merge_planes(planes, self.found.dataset.ignored_value)
         return Content(image, labels, notes, picture.inverted, picture.orientation)
 
-    def _stored_masks(self, scratch: Path | None) -> dict[int, Labels]:
-        """Class index → its mask as stored."""
-        settings, dataset = self.data.masks, self.found.dataset
-        ignore = dataset.ignored_value
 
-        def read_one(path: Path) -> Labels:
-            return read_named(self.folder, path, lambda: read_class_mask(path, settings, ignore, scratch))
+def read_stored_masks(
+    root: Path, files: Mapping[int, Path], found: ClassMasks, settings: Masks, scratch: Path | None
+) -> dict[int, Labels]:
+    """Read the masks of one image as they are stored.
 
-        if self.found.folders:
-            return {label: read_one(path) for label, path in self.masks.items()}
-        path, names = self.masks[0], dataset.names
-        channels = read_named(self.folder, path, lambda: read_class_channels(path, names, settings, ignore, scratch))
-        return dict(enumerate(channels))
+    Args:
+        root: Folder from which messages name the files.
+        files: Class index → mask file; with a channel for each class, 0 → the mask file.
+        found: The classes in the order of the folders or channels.
+        settings: The section data.masks.
+        scratch: Folder for the pixels of a TIFF too large for memory.
+
+    Returns:
+        Class index → its mask.
+
+    Raises:
+        Unreadable: A file cannot be used.
+    """
+    dataset, ignore = found.dataset, found.dataset.ignored_value
+
+    def read_one(path: Path) -> Labels:
+        return read_named(root, path, lambda: read_class_mask(path, settings, ignore, scratch))
+
+    if found.folders:
+        return {label: read_one(path) for label, path in files.items()}
+    path, names = files[0], dataset.names
+    channels = read_named(root, path, lambda: read_class_channels(path, names, settings, ignore, scratch))
+    return dict(enumerate(channels))
