@@ -115,7 +115,7 @@ def _score(work: Path) -> None:
     store = Store(work / "prepared")
     image = Subset.ungrouped(store, [0])
     network = Predictor(
-        build_unet(PlannedModel(filters=4, depth=4), 3, 2), _project(Normalisation.of_records(store.records))
+        build_unet(PlannedModel(filters=4, depth=4), 3, 1), _project(Normalisation.of_records(store.records))
     )
     methods: list[Callable[[NDArray[Any]], NDArray[np.uint8]]] = [network, ColourClassifier(image, 0)]
     for predict in methods:
@@ -137,7 +137,7 @@ def _predict(work: Path) -> None:
     prepare_device(0, "auto")
     write_model(
         work / "unet.keras",
-        build_unet(PlannedModel(filters=16, depth=4), 3, 2),
+        build_unet(PlannedModel(filters=16, depth=4), 3, 1),
         _project(Normalisation([10.0] * 3, [3.0] * 3)),
     )
     options = ["--model", str(work / "unet.keras"), "--out", str(work / "out"), "--probabilities", "8-bit"]

@@ -56,6 +56,8 @@ def make_step(arguments: argparse.Namespace, term: dict[str, float]) -> Callable
     """A step of training on one batch of noise and blocks of classes, with `term` added to the default loss."""
     import numpy as np
 
+    from src.data.classes.label_format import LabelFormat
+    from src.data.source.dataset import Dataset
     from src.model.network.device import prepare_device
     from src.model.network.supervision import add_supervision
     from src.model.network.unet import build_unet
@@ -67,10 +69,10 @@ def make_step(arguments: argparse.Namespace, term: dict[str, float]) -> Callable
 
     workers, arithmetic = choose_workers("single"), prepare_device(0, "auto")
     size = PlannedModel(filters=arguments.filters, depth=arguments.depth)
-    model = add_supervision(build_unet(size, 3, arguments.classes), LEVELS)
-    step = training_step(
-        model, Adam(model.trainable_variables, arithmetic.scales_loss), LossWeights(**term), [1], workers
-    )
+    model = add_supervision(build_unet(size, 3, LabelFormat(arguments.classes).outputs), LEVELS)
+    dataset = Dataset(classes={label: f"class {label}" for label in range(arguments.classes)})
+    adam = Adam(model.trainable_variables, arithmetic.scales_loss)
+    step = training_step(model, adam, LossWeights(**term), dataset, workers)
     rng = np.random.default_rng(0)
     images = rng.normal(size=(arguments.batch, arguments.side, arguments.side, 3)).astype(np.float32)
     blocks = rng.integers(0, arguments.classes, (arguments.batch, arguments.side // 16, arguments.side // 16))

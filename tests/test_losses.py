@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import log_expit, log_softmax
+from src.model.network.losses.confusions import confusions, predicted_classes
 
 from src.data.source.dataset import IGNORE
 from src.model.inference.predictor import classes_from_logits
-from src.model.network.losses.confusions import confusions, predicted_classes
 from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import SMOOTH, total_loss
 from src.plan.class_weights import LossWeights, class_weights

@@ -15,6 +15,7 @@ import tensorflow as tf
 from benchmarks.worker import CHANNELS, Setting, rate
 from src import params
 from src.data.crops.sampling import AHEAD, Patches
+from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.model.network.device import prepare_device
@@ -30,15 +31,16 @@ from src.plan.plan import plan_network
 
 SIDE, PRODUCTS = 2048, 10  # of the matrices, and how many products of them a round takes
 RATE = 1e-3
+CLASSES = Dataset(classes={0: "background", 1: "foreground"})
 
 
 def network_and_step(setting: Setting) -> tuple[keras.Model, Callable[[Any, Any], float]]:
     """The network, and the step that trains it on images and masks: all that the benchmarks know of the training."""
     read = params.load()
     workers, arithmetic = choose_workers("single"), prepare_device(read.seed, read.train.precision)
-    model = build_unet(planned(setting), CHANNELS, 2)
+    model = build_unet(planned(setting), CHANNELS, 1)
     adam = Adam(model.trainable_variables, arithmetic.scales_loss)
-    step = training_step(model, adam, LossWeights(), [1], workers)
+    step = training_step(model, adam, LossWeights(), CLASSES, workers)
     return model, lambda images, masks: step(images, masks, RATE)[0]
 
 

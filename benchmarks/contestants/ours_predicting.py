@@ -27,7 +27,7 @@ class Contestant:
     def __init__(self, setting: Setting) -> None:
         self.setting, self.folder, self.precision = setting, Path(setting.store), fastest_precision()
         set_arithmetic(self.precision)
-        self.model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 2)
+        self.model = build_unet(PlannedModel(filters=setting.filters, depth=setting.depth), CHANNELS, 1)
         network = fold_normalisation(self.model, self.precision)
         self.predictor = Predictor(network, project(setting.depth), setting.side)
         self.make_images()

@@ -1,10 +1,12 @@
 """project.json of a model file: the meaning of the network's inputs and outputs."""
 
+import operator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from src.data.source.dataset import COLOUR, NONE, ClassName, Dataset, StoredValue
+from src.data.classes.label_format import LabelFormat
+from src.data.source.dataset import COLOUR, MOST_OVERLAPPING, NONE, ClassName, Dataset, StoredValue
 from src.encoders import DEEPEST
 from src.params import Depth, Encoder, Flip
 from src.section import Section
@@ -12,6 +14,7 @@ from src.section import Section
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Spread = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR.pattern}$")]
+Threshold = Annotated[float, Field(gt=0, lt=1)]
 Side = Annotated[int, Field(ge=0, le=16384)]
 MOST_CHANNELS, MOST_CLASSES = 16, 255
 MIRRORED_AXES: dict[Flip, list[tuple[int, ...]]] = {
@@ -29,14 +32,19 @@ class Decisions(Section):
         mirror: average the logits over the image and its mirror images (test-time augmentation): none, the one that is
             mirrored horizontally or vertically, or both of these and the one that is turned by 180 degrees.
         temperature: the logits are divided by it before they become probabilities.
-        threshold: with two classes, a pixel is foreground if its probability is above this.
+        threshold: with two classes, a pixel is foreground if its probability is above this; with overlapping classes,
+            it is of each class whose probability is above this.
+        thresholds: with overlapping classes, the threshold of each class instead; empty: `threshold` for all.
         min_object: components of fewer pixels take the class around them; 0: none.
         fill_holes: holes in the foreground of fewer pixels take the class around them; 0: none.
     """
 
     mirror: Flip = "none"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    threshold: Threshold = 0.5
+    thresholds: Annotated[list[Threshold], Field(max_length=MOST_OVERLAPPING, exclude_if=operator.not_)] = Field(
+        default_factory=list
+    )
     min_object: Annotated[int, Field(ge=0)] = 0
     fill_holes: Annotated[int, Field(ge=0)] = 0
 
@@ -84,6 +92,7 @@ class Project(Section):
         depth: how often the network halves the resolution.
         plan: setting → its value in training and the reason (src/plan/plan.py).
         decisions: how logits become classes.
+        overlap: a pixel may be of several classes, or of none.
     """
 
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=MOST_CLASSES)]
@@ -100,6 +109,7 @@ class Project(Section):
     depth: Depth
     plan: dict[str, PlannedSetting] = Field(default_factory=dict)
     decisions: Decisions = Decisions()
+    overlap: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
@@ -118,6 +128,21 @@ class Project(Section):
             raise ValueError(f"depth: {self.depth}, but {self.encoder} halves the resolution {DEEPEST} times at most")
         if self.normalise == "encoder" and (self.encoder == "plain" or self.dtype == "float32"):
             raise ValueError(f"normalise: encoder, for images of type {self.dtype} and the encoder {self.encoder}")
+        return self._overlap_consistent()
+
+    def _overlap_consistent(self) -> Self:
+        """Refuse what does not fit overlapping classes."""
+        number, thresholds = len(self.classes), len(self.decisions.thresholds)
+        if thresholds and not self.overlap:
+            raise ValueError("decisions.thresholds: overlap is not true")
+        if thresholds not in (0, number):
+            raise ValueError(f"decisions.thresholds: {thresholds} for {number} classes")
+        if self.overlap and number > MOST_OVERLAPPING:
+            raise ValueError(f"classes: {number}, but {MOST_OVERLAPPING} at most can overlap")
+        if self.overlap and self.background is not None:
+            raise ValueError(f"background: {self.background}, but overlapping classes have none")
+        if self.overlap and self.values and self.values != list(range(number)):
+            raise ValueError("values: overlapping classes are numbered from 0")
         return self
 
     @property
@@ -125,7 +150,7 @@ class Project(Section):
         """The classes, as dataset.yaml would describe them."""
         known = dict(zip(self.values or range(len(self.classes)), self.classes, strict=True))
         background = NONE if self.background is None else self.classes[self.background]
-        return Dataset(classes=known, background=background, colors=self.colors)
+        return Dataset(classes=known, background=background, colors=self.colors, overlap=self.overlap)
 
     @property
     def foreground(self) -> list[int]:
@@ -134,5 +159,10 @@ class Project(Section):
 
     @property
     def outputs(self) -> int:
-        """Number of logits of each pixel: 1 for two classes, else one for each class."""
-        return 1 if len(self.classes) == 2 else len(self.classes)
+        """Number of logits of each pixel."""
+        return self.labels.outputs
+
+    @property
+    def labels(self) -> LabelFormat:
+        """The meaning of predicted labels."""
+        return LabelFormat(len(self.classes), self.overlap)

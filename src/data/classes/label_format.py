@@ -39,6 +39,11 @@ class LabelFormat:
         """All labels of pixels that count are below this."""
         return 2**self.classes if self.overlap else self.classes
 
+    @property
+    def outputs(self) -> int:
+        """Logits of each pixel: 1 for two classes that do not overlap (that of the second one), else one per class."""
+        return 1 if self.classes == 2 and not self.overlap else self.classes
+
     def counted(self, labels: Mask) -> Plane:
         """Return where pixels count: bool of the shape of `labels`, uint8."""
         return labels < self.limit

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
+from src.data.classes.label_format import LabelFormat
 from src.data.store.store import strips
 from src.evaluation.metrics.confusion import Counts, Scores
 from src.evaluation.metrics.regions import Mask, class_masks
@@ -73,15 +74,15 @@ class Distances:
 
 
 def boundary_scores(
-    truth: Mask, prediction: Mask, classes: int, spacing: tuple[float, float], tolerance: float
+    truth: Mask, prediction: Mask, labels: LabelFormat, spacing: tuple[float, float], tolerance: float
 ) -> dict[str, Scores]:
     """Compute the boundary scores of every class of an image.
 
     Args:
-        truth: Class indices, uint8 [height, width]. Pixels of `classes` or more (the ignore index) lie outside of the
-            image in both masks, so that the contours of regions that touch them coincide there.
-        prediction: Class indices, uint8 [height, width].
-        classes: Number of classes.
+        truth: Labels, uint8 [height, width]. Ignored pixels lie outside of the image in both masks, so that the
+            contours of regions that touch them coincide there.
+        prediction: Labels, uint8 [height, width].
+        labels: The meaning of labels.
         spacing: Height of a row and width of a column, in the data's units.
         tolerance: Distance within which boundaries agree, in the data's units.
 
@@ -91,7 +92,7 @@ def boundary_scores(
     Raises:
         ValueError: The shapes differ.
     """
-    scores = [class_boundary_scores(*masks, spacing, tolerance) for masks in class_masks(truth, prediction, classes)]
+    scores = [class_boundary_scores(*masks, spacing, tolerance) for masks in class_masks(truth, prediction, labels)]
     return dict(zip(MEASURES, np.array(scores, np.float64).reshape(-1, len(MEASURES)).T, strict=True))
 
 

@@ -3,53 +3,55 @@
 No smoothing constant is added: a ratio of nothing is NaN, and means leave NaN out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from src.data.classes.label_format import LabelFormat
 
 STRIP = 2**22  # pixels that are counted at a time; bounds the memory
 Scores = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 
-def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], classes: int) -> Counts:
-    """Count the pixels of each pair of true and predicted class.
+def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], limit: int) -> Counts:
+    """Count the pixels of each pair of true and predicted label.
 
     Args:
-        truth: Class indices, uint8 of any shape. Pixels of `classes` or more (the ignore index) are not counted.
-        prediction: Class indices, uint8 of the same shape, each below `classes`.
-        classes: Number of classes.
+        truth: Labels, uint8 of any shape. Pixels of `limit` or more (the ignore index) are not counted.
+        prediction: Labels, uint8 of the same shape, each below `limit`.
+        limit: Number of labels, see `LabelFormat`: of classes; of sets of classes, if classes overlap.
 
     Returns:
-        int64 [classes, classes]; entry [i, j] is the number of pixels of class i that were predicted as class j. All
+        int64 [limit, limit]; entry [i, j] is the number of pixels of label i that were predicted as label j. All
         entries are 0 if no pixel counts.
 
     Raises:
-        ValueError: The shapes differ, or a counted pixel has a predicted class of `classes` or more.
+        ValueError: The shapes differ, or a counted pixel has a predicted label of `limit` or more.
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}")
-    counts = np.zeros(classes * classes, np.int64)
+    counts = np.zeros(limit * limit, np.int64)
     for start in range(0, len(truth), step := max(1, STRIP // max(truth[:1].size, 1))):
         true, predicted = truth[start : start + step], prediction[start : start + step]
-        counted = true < classes
-        pairs = true[counted].astype(np.int64) * classes + predicted[counted]
-        if pairs.size and predicted[counted].max() >= classes:
-            raise ValueError(f"predicted class {predicted[counted].max()}, there are {classes}")
-        counts += np.bincount(pairs, minlength=classes * classes)
-    return counts.reshape(classes, classes)
+        counted = true < limit
+        pairs = true[counted].astype(np.int64) * limit + predicted[counted]
+        if pairs.size and predicted[counted].max() >= limit:
+            raise ValueError(f"predicted label {predicted[counted].max()}, there are {limit}")
+        counts += np.bincount(pairs, minlength=limit * limit)
+    return counts.reshape(limit, limit)
 
 
-class Overlap(NamedTuple):
+class PixelCounts(NamedTuple):
     """Pixel counts of each class: all that the ratios below need of a confusion matrix.
 
     Attributes:
         true: Pixels of the class in the truth (tp + fn), int64 [..., classes].
         predicted: Pixels that are predicted as the class (tp + fp), same shape.
         both: Pixels that are of the class in both (tp), same shape.
-        counted: Pixels of any class (all but ignored ones), same shape; equal for all classes of an image.
+        counted: All pixels but ignored ones, same shape; equal for all classes of an image.
     """
 
     true: Counts
@@ -57,15 +59,47 @@ class Overlap(NamedTuple):
     both: Counts
     counted: Counts
 
-
-def overlap(counts: Counts) -> Overlap:
-    """Return the pixel counts of each class, from confusion matrices [..., classes, classes]."""
-    true = counts.sum(axis=-1)
-    counted = np.broadcast_to(true.sum(axis=-1, keepdims=True), true.shape)
-    return Overlap(true, counts.sum(axis=-2), np.diagonal(counts, axis1=-2, axis2=-1), counted)
+    @classmethod
+    def stacked(cls, parts: Iterable["PixelCounts"]) -> "PixelCounts":
+        """Join the counts of several images, [classes] each, to [images, classes]."""
+        return cls(*(np.stack(counts) for counts in zip(*parts, strict=True)))
 
 
-def dice(pixels: Overlap) -> Scores:
+def pixel_counts(matrices: Counts, labels: LabelFormat) -> PixelCounts:
+    """Count the pixels of each class.
+
+    Args:
+        matrices: Confusion matrices, int64 [..., limit, limit].
+        labels: The meaning of their rows and columns.
+    """
+    members = labels.planes(np.arange(labels.limit, dtype=np.uint8)).astype(np.int64)  # [limit, classes]
+    true = matrices.sum(axis=-1) @ members
+    both = ((matrices @ members) * members).sum(axis=-2)
+    counted = np.broadcast_to(matrices.sum(axis=(-2, -1))[..., None], true.shape)
+    return PixelCounts(true, matrices.sum(axis=-2) @ members, both, counted)
+
+
+def decided_together(pixels: PixelCounts, labels: LabelFormat) -> PixelCounts:
+    """Group the counts by the choices that a pixel's label consists of.
+
+    Of classes that exclude each other one is chosen. Of overlapping classes each is chosen or not, by itself.
+
+    Args:
+        pixels: Counts of each class, [..., classes].
+        labels: The meaning of labels.
+
+    Returns:
+        Counts [..., 1, classes], or [..., classes, 2] of the pixels that are not of the class, and of those that are.
+    """
+    if not labels.overlap:
+        return PixelCounts(*(counts[..., None, :] for counts in pixels))
+    true, predicted, both, counted = pixels
+    neither = counted - true - predicted + both
+    others = PixelCounts(counted - true, counted - predicted, neither, counted)
+    return PixelCounts(*(np.stack(pair, axis=-1) for pair in zip(others, pixels, strict=True)))
+
+
+def dice(pixels: PixelCounts) -> Scores:
     """Return the Dice coefficient of each class, 2 |A ∩ B| / (|A| + |B|) (Dice 1945, https://doi.org/10.2307/1932409).
 
     The result is float64 [..., classes] from 0 to 1. It is 0 for a class that is in the truth alone or in the
@@ -74,7 +108,7 @@ def dice(pixels: Overlap) -> Scores:
     return ratio(2 * pixels.both, pixels.true + pixels.predicted)
 
 
-def iou(pixels: Overlap) -> Scores:
+def iou(pixels: PixelCounts) -> Scores:
     """Return the intersection over union of each class, |A ∩ B| / |A ∪ B| (Jaccard 1912).
 
     Shape, range and empty classes are as in `dice`.
@@ -82,23 +116,23 @@ def iou(pixels: Overlap) -> Scores:
     return ratio(pixels.both, pixels.true + pixels.predicted - pixels.both)
 
 
-def precision(pixels: Overlap) -> Scores:
+def precision(pixels: PixelCounts) -> Scores:
     """Return tp / (tp + fp) of each class, float64 [..., classes]; NaN for a class that is not predicted."""
     return ratio(pixels.both, pixels.predicted)
 
 
-def recall(pixels: Overlap) -> Scores:
+def recall(pixels: PixelCounts) -> Scores:
     """Return tp / (tp + fn) of each class, float64 [..., classes]; NaN for a class that is not in the truth."""
     return ratio(pixels.both, pixels.true)
 
 
-def specificity(pixels: Overlap) -> Scores:
+def specificity(pixels: PixelCounts) -> Scores:
     """Return tn / (tn + fp) of each class, float64 [..., classes]; NaN if the truth holds no other class."""
     others = pixels.counted - pixels.true
     return ratio(others - (pixels.predicted - pixels.both), others)
 
 
-RATIOS: dict[str, Callable[[Overlap], Scores]] = {
+RATIOS: dict[str, Callable[[PixelCounts], Scores]] = {
     "dice": dice,
     "iou": iou,
     "precision": precision,
@@ -107,9 +141,19 @@ RATIOS: dict[str, Callable[[Overlap], Scores]] = {
 }
 
 
-def accuracy(pixels: Overlap) -> Scores:
-    """Return the fraction of counted pixels whose class is right: [..., classes] → [...]; NaN if no pixel counts."""
-    return ratio(pixels.both.sum(axis=-1), pixels.counted[..., 0])
+def accuracy(pixels: PixelCounts, labels: LabelFormat) -> Scores:
+    """Compute the fraction of counted pixels whose class is right.
+
+    Args:
+        pixels: Counts of each class, [..., classes].
+        labels: The meaning of labels.
+
+    Returns:
+        float64 [...]; NaN if no pixel counts. Of overlapping classes, it is the mean over classes of the fraction that
+        is right about the class: 1 - Hamming loss.
+    """
+    choices = decided_together(pixels, labels)
+    return np.asarray(ratio(choices.both.sum(axis=-1), choices.counted[..., 0]).mean(axis=-1))
 
 
 def ratio(part: Counts, whole: Counts) -> Scores:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.evaluation.metrics.components import connected_components
 from src.evaluation.metrics.confusion import Counts, Scores
 from src.evaluation.metrics.regions import Mask, class_masks
@@ -24,7 +25,7 @@ class ObjectScores(NamedTuple):
     f1: Scores
 
 
-def count_objects(truth: Mask, prediction: Mask, classes: int) -> Counts:
+def count_objects(truth: Mask, prediction: Mask, labels: LabelFormat) -> Counts:
     """Count true, predicted and matched objects of each class in one image.
 
     An object is an 8-connected component. A true and a predicted object match if their IoU is above 0.5. An object has
@@ -32,10 +33,9 @@ def count_objects(truth: Mask, prediction: Mask, classes: int) -> Counts:
     https://arxiv.org/abs/1801.00868, section 4.1).
 
     Args:
-        truth: Class indices, uint8 [height, width]. Pixels of `classes` or more (the ignore index) belong to no object
-            of either mask.
-        prediction: Class indices, uint8 [height, width].
-        classes: Number of classes.
+        truth: Labels, uint8 [height, width]. Ignored pixels belong to no object of either mask.
+        prediction: Labels, uint8 [height, width].
+        labels: The meaning of labels.
 
     Returns:
         int64 [classes, 3]: numbers of true objects, predicted objects and matched pairs; 0 where there are none.
@@ -43,8 +43,8 @@ def count_objects(truth: Mask, prediction: Mask, classes: int) -> Counts:
     Raises:
         ValueError: The shapes differ.
     """
-    counts = [_class_counts(*masks) for masks in class_masks(truth, prediction, classes)]
-    return np.array(counts, np.int64).reshape(classes, 3)
+    counts = [_class_counts(*masks) for masks in class_masks(truth, prediction, labels)]
+    return np.array(counts, np.int64).reshape(labels.classes, 3)
 
 
 def object_scores(counts: Counts) -> ObjectScores:

@@ -1,22 +1,23 @@
 """The mask of each class by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
+from src.data.classes.label_format import LabelFormat
+
 Mask = NDArray[np.uint8]
 
 
-def class_masks(truth: Mask, prediction: Mask, classes: int) -> Iterator[tuple[Mask, Mask]]:
+def class_masks(truth: Mask, prediction: Mask, labels: LabelFormat) -> Iterator[tuple[Mask, Mask]]:
     """Yield for each class where it is in the truth and where it is predicted, cropped to where it is in either.
 
     Args:
-        truth: Class indices, uint8 [height, width]. Pixels of `classes` or more (the ignore index) belong to no class
-            in either mask.
-        prediction: Class indices, uint8 [height, width].
-        classes: Number of classes.
+        truth: Labels, uint8 [height, width]. Ignored pixels belong to no class in either mask.
+        prediction: Labels, uint8 [height, width].
+        labels: The meaning of labels.
 
     Yields:
         A pair of masks for each class in order, uint8 of 0 and 1, cropped to the smallest rectangle that holds the
@@ -27,12 +28,22 @@ def class_masks(truth: Mask, prediction: Mask, classes: int) -> Iterator[tuple[M
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}")
-    counted = truth < classes
+    counted = labels.counted(truth)
+    if labels.overlap:
+        for label in range(labels.classes):
+            planes = [(labels.of_class(mask, label) & counted).view(np.uint8) for mask in (truth, prediction)]
+            yield from _cropped(planes, 1)
+        return
     pair = [np.where(counted, mask + np.uint8(1), np.uint8(0)) for mask in (truth, prediction)]  # 0 is no class
-    places = [find_objects(mask, classes) for mask in pair]
-    for label, (true, predicted) in enumerate(zip(*places, strict=True), start=1):
+    yield from _cropped(pair, labels.classes)
+
+
+def _cropped(pair: Sequence[Mask], most: int) -> Iterator[tuple[Mask, Mask]]:
+    """The masks of the values 1 … `most` of two masks, cropped."""
+    places = [find_objects(mask, most) for mask in pair]
+    for value, (true, predicted) in enumerate(zip(*places, strict=True), start=1):
         rows, columns = (_span(true, predicted, axis) for axis in (0, 1))
-        one, other = ((mask[rows, columns] == label).view(np.uint8) for mask in pair)
+        one, other = ((mask[rows, columns] == value).view(np.uint8) for mask in pair)
         yield one, other
 
 

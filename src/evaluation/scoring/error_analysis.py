@@ -34,11 +34,13 @@ class Reference:
     Attributes:
         images: `features` of training images.
         pixels: Pixels of each class, int64 [training images, classes].
+        counted: Pixels that count, int64 [training images].
         areas: Mean size of the true objects in pixels, float64 [test images, classes]; NaN where there are none.
     """
 
     images: list[dict[str, float]]
     pixels: Counts
+    counted: Counts
     areas: Scores
 
     @classmethod
@@ -51,8 +53,9 @@ class Reference:
         """
         places = np.unique(np.linspace(0, len(trained) - 1, min(COMPARED, len(trained))).round().astype(int))
         pixels = np.array([record.pixels for record in trained.records])
+        counted = np.array([record.counted_pixels for record in trained.records])
         areas = ratio(results.pixels.true, np.maximum(results.objects[..., 0], 0))
-        return cls([features(trained.store, trained.indices[place]) for place in places], pixels, areas)
+        return cls([features(trained.store, trained.indices[place]) for place in places], pixels, counted, areas)
 
 
 def worst_rows(results: Results, tested: Subset, trained: Subset) -> Iterator[dict[str, object]]:
@@ -143,12 +146,13 @@ def class_reasons(results: Results, image: int, label: int, dataset: Dataset, re
         return
     if not pixels.both[image, label]:
         yield f"missed: nothing of its {name} is found"
-    whole = reference.pixels.sum(axis=0) / reference.pixels.sum()
+    whole = reference.pixels.sum(axis=0) / reference.counted.sum()
     if len(dataset.foreground) > 1 and whole[label] < EVEN_SHARE / len(whole):
         yield f"rare class: {name} is {whole[label]:.2%} of the training pixels"
-    shares = reference.pixels[reference.pixels[:, label] > 0]
+    holding = reference.pixels[:, label] > 0
+    shares = reference.pixels[holding, label] / reference.counted[holding]
     share = pixels.true[image, label] / pixels.counted[image, label]
-    if (less := _fraction_above(share, shares[:, label] / shares.sum(axis=1))) >= UNUSUAL:
+    if (less := _fraction_above(share, shares)) >= UNUSUAL:
         number = pixels.true[image, label]
         yield f"small share: {number} of its pixels are {name}, a smaller share than in {less:.0%} in training"
     area, others = reference.areas[image, label], np.delete(reference.areas[:, label], image)

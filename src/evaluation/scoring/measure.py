@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
 from src.evaluation.metrics.boundary import boundary_scores
-from src.evaluation.metrics.confusion import RATIOS, Counts, Overlap, Scores, confusion_matrix, overlap
+from src.evaluation.metrics.confusion import RATIOS, Counts, PixelCounts, Scores, confusion_matrix, pixel_counts
 from src.evaluation.metrics.limits import LARGEST
 from src.evaluation.metrics.objects import count_objects, object_scores
 from src.evaluation.metrics.regions import Mask
@@ -21,7 +22,7 @@ MEASURES = (*RATIOS, *BOUNDARIES, *OBJECTS)
 COLUMNS = ["id", "group", "method", "class", "pixels", "true", "predicted", "overlap", *OBJECT_COUNTS, *MEASURES]
 THREADS = os.cpu_count() or 1
 TOGETHER = 2**25  # pixels of the images that are measured at a time; bounds the memory
-Predicted = tuple[int, Mask]  # position in the store, class indices [height, width]
+Predicted = tuple[int, Mask]  # position in the store, labels [height, width]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Measured:
     """The measurements of one image.
 
     Attributes:
-        confusion: Confusion matrix, int64 [classes, classes].
+        confusion: Confusion matrix, int64 [labels, labels].
         boundaries: Boundary measure → float64 [classes]; empty if they were not measured.
         objects: Counts of objects as `OBJECT_COUNTS`, int64 [classes, 3]; -1 if they were not counted.
     """
@@ -49,15 +50,20 @@ class Results:
         pixels: Pixel counts, int64 [images, classes] each.
         objects: Counts of objects as `OBJECT_COUNTS`, int64 [images, classes, 3]; -1 where they were not counted.
         values: Measure → float64 [images, classes]; NaN where it is undefined or was not measured.
-        confusion: The sum of the images' confusion matrices, int64 [classes, classes].
+        confusion: The sum of the images' confusion matrices, int64 [labels, labels].
     """
 
     ids: list[str]
     groups: list[str]
-    pixels: Overlap
+    pixels: PixelCounts
     objects: Counts
     values: dict[str, Scores]
     confusion: Counts
+
+    @property
+    def pooled(self) -> PixelCounts:
+        """The pixel counts of all images together, int64 [classes] each."""
+        return PixelCounts(*(counts.sum(axis=0) for counts in self.pixels))
 
     @property
     def left_out(self) -> int:
@@ -66,14 +72,14 @@ class Results:
 
 
 def measure(
-    truth: Mask, prediction: Mask, classes: int, spacing: tuple[float, float], tolerance: float | None
+    truth: Mask, prediction: Mask, labels: LabelFormat, spacing: tuple[float, float], tolerance: float | None
 ) -> Measured:
     """Measure one prediction.
 
     Args:
-        truth: Class indices, uint8 [height, width]; `classes` or more where pixels are ignored.
-        prediction: Class indices, uint8 [height, width].
-        classes: Number of classes.
+        truth: Labels, uint8 [height, width].
+        prediction: Labels, uint8 [height, width].
+        labels: The meaning of labels.
         spacing: Height of a row and width of a column, in the data's units.
         tolerance: Tolerance of the surface Dice, in the data's units; None to count pixels only.
 
@@ -81,13 +87,13 @@ def measure(
         The measurements. Boundaries and objects are left out for images of more than `LARGEST` pixels.
 
     Raises:
-        ValueError: The shapes differ, or a predicted class does not exist.
+        ValueError: The shapes differ, or a predicted label does not exist.
     """
-    counts = confusion_matrix(truth, prediction, classes)
+    counts = confusion_matrix(truth, prediction, labels.limit)
     if tolerance is None or truth.size > LARGEST:
-        return Measured(counts, {}, np.full((classes, 3), -1))
-    boundaries = boundary_scores(truth, prediction, classes, spacing, tolerance)
-    return Measured(counts, boundaries, count_objects(truth, prediction, classes))
+        return Measured(counts, {}, np.full((labels.classes, 3), -1))
+    boundaries = boundary_scores(truth, prediction, labels, spacing, tolerance)
+    return Measured(counts, boundaries, count_objects(truth, prediction, labels))
 
 
 def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: float | None) -> Results:
@@ -106,23 +112,22 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
     store = subset.store
     largest = max((record.height * record.width for record in store.records), default=1)
     threads = min(THREADS, max(1, TOGETHER // largest))
-    classes, spacing = len(store.dataset.names), store.dataset.pixel
+    labels, spacing = LabelFormat.of(store.dataset), store.dataset.pixel
 
     def one(predicted: Predicted) -> tuple[str, Measured]:
         position, prediction = predicted
-        return store.records[position].id, measure(store.mask(position), prediction, classes, spacing, tolerance)
+        return store.records[position].id, measure(store.mask(position), prediction, labels, spacing, tolerance)
 
-    ids, parts, total = [], [], np.zeros((classes, classes), np.int64)
+    ids, parts, total = [], [], np.zeros((labels.limit, labels.limit), np.int64)
     for image, part in parallel_map(one, predictions, threads, threads):
         total += part.confusion
-        pixels = Overlap(*(count.astype(np.int64) for count in overlap(part.confusion)))
         ids.append(image)
-        parts.append((pixels, part))
-    pixels = Overlap(*(np.stack(counts) for counts in zip(*(pixels for pixels, _ in parts), strict=True)))
-    objects = np.stack([part.objects for _, part in parts])
+        parts.append(part)
+    pixels = PixelCounts.stacked([pixel_counts(part.confusion, labels) for part in parts])
+    objects = np.stack([part.objects for part in parts])
     values = {name: ratio(pixels) for name, ratio in RATIOS.items()}
-    undefined = np.full(classes, np.nan)
-    values |= {name: np.stack([part.boundaries.get(name, undefined) for _, part in parts]) for name in BOUNDARIES}
+    undefined = np.full(labels.classes, np.nan)
+    values |= {name: np.stack([part.boundaries.get(name, undefined) for part in parts]) for name in BOUNDARIES}
     values |= dict(zip(OBJECTS, object_scores(np.maximum(objects, 0)), strict=True))
     return Results(ids, list(subset.groups), pixels, objects, values, total)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import Dataset
 from src.evaluation.metrics.confusion import (
     RATIOS,
@@ -13,8 +14,8 @@ from src.evaluation.metrics.confusion import (
     accuracy,
     class_means,
     classes_present,
+    decided_together,
     mean_over_classes,
-    overlap,
 )
 from src.evaluation.metrics.objects import object_scores
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
@@ -61,13 +62,13 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
         classes.<name>: means of each class over images, and the numbers of images and groups that count for it.
         pooled.<name>: Dice and IoU of each class from the pixel counts of all images together.
         empty.<name>: false alarms of each foreground class, see `_false_alarms`.
-        accuracy: fraction of all pixels whose class is right.
+        accuracy: fraction of all pixels whose class is right; of overlapping classes the mean over classes.
         images, groups: how many hold a pixel that counts.
         left_out: number of images that are too large for boundaries and objects.
     """
     dataset, scored = scoring.dataset, _scored(results, scoring)
     foreground = classes_present(results.pixels.true, dataset.foreground)
-    together, groups = overlap(results.confusion), np.array(results.groups)
+    together, groups = results.pooled, np.array(results.groups)
     scores: Metrics = {name: _mean(name, scored[name], groups, foreground, scoring) for name in SUMMARIZED}
     means = {name: class_means(scored[name]) for name in CLASS_MEASURES}
     counted = ~np.isnan(scored["dice"])
@@ -82,7 +83,7 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
         name: {measure: float(value[label]) for measure, value in pooled.items()} for label, name in labels.items()
     }
     scores["empty"] = {labels[label]: _false_alarms(results, label) for label in dataset.foreground}
-    scores["accuracy"] = float(accuracy(together))
+    scores["accuracy"] = float(accuracy(together, LabelFormat.of(dataset)))
     some = results.pixels.counted[:, 0] > 0
     scores |= {"images": int(some.sum()), "groups": len(set(groups[some]))}
     return round_scores(scores | ({"left_out": results.left_out} if results.left_out else {}))
@@ -109,7 +110,7 @@ def class_rows(results: Results, scoring: Scoring) -> Iterator[dict[str, object]
         The mean over images with its interval, and the pooled value: from all pixels, or from all objects for scores of
         objects. Boundary measures have no pooled value.
     """
-    scored, groups, together = _scored(results, scoring), np.array(results.groups), overlap(results.confusion)
+    scored, groups, together = _scored(results, scoring), np.array(results.groups), results.pooled
     pooled = {name: score(together) for name, score in RATIOS.items()}
     objects = np.maximum(results.objects, 0).sum(axis=0)
     pooled |= dict(zip(OBJECTS, object_scores(objects), strict=True))
@@ -123,16 +124,30 @@ def class_rows(results: Results, scoring: Scoring) -> Iterator[dict[str, object]
                 yield row | round_scores(mean | {"images": images} | whole)
 
 
-def confusion_rows(results: Results, names: Sequence[str]) -> Iterator[dict[str, object]]:
+def confusion_rows(results: Results, dataset: Dataset) -> Iterator[dict[str, object]]:
     """Yield a row of `CONFUSION` for each pair of classes: the confusion matrix over all images.
+
+    For overlapping classes there is a matrix of each class and its absence.
 
     Args:
         results: The measurements.
-        names: Names of the classes.
+        dataset: The resolved data set.
     """
-    for actual, row in zip(names, results.confusion.tolist(), strict=True):
-        for predicted, pixels in zip(names, row, strict=True):
-            yield {"actual": actual, "predicted": predicted, "pixels": pixels}
+    for names, matrix in _matrices(results, dataset):
+        for actual, row in zip(names, matrix, strict=True):
+            for predicted, pixels in zip(names, row, strict=True):
+                yield {"actual": actual, "predicted": predicted, "pixels": pixels}
+
+
+def _matrices(results: Results, dataset: Dataset) -> Iterator[tuple[list[str], list[list[int]]]]:
+    """Confusion matrices, each with the names of its rows."""
+    if not dataset.overlap:
+        yield dataset.names, results.confusion.tolist()
+        return
+    choices = decided_together(results.pooled, LabelFormat.of(dataset))
+    for name, true, predicted, both in zip(dataset.names, choices.true, choices.predicted, choices.both, strict=True):
+        (absent, present), (_, found) = both.tolist(), predicted.tolist()
+        yield [f"not {name}", name], [[absent, found - present], [int(true[1]) - present, present]]
 
 
 def dice_gain(before: Results, after: Results, scoring: Scoring) -> dict[str, float]:

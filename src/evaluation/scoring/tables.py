@@ -26,7 +26,7 @@ def write_tables(
     rows = (row for method, results in methods.items() for row in image_rows(results, dataset.names, method))
     write_csv(folder / SCORES, rows, COLUMNS)
     write_csv(folder / "classes.csv", class_rows(first, scoring), CLASSES)
-    write_csv(folder / "confusion.csv", confusion_rows(first, dataset.names), CONFUSION)
+    write_csv(folder / "confusion.csv", confusion_rows(first, dataset), CONFUSION)
     if calibration:
         reliability = calibration.reliability(dataset.names, dataset.foreground)
         write_csv(folder / "reliability.csv", reliability, RELIABILITY)

@@ -6,10 +6,12 @@ import numpy as np
 
 from src.data.store.subsets import FEWEST_GROUPS, Subset
 from src.evaluation.metrics.confusion import Scores, classes_present
+from src.evaluation.metrics.postprocess import fill_small_holes, has_holes, remove_small_objects
 from src.evaluation.statistics.select import Decision, Selection, reject_if_worse, select_candidate
 from src.model.decisions.postprocess_search import (
     SIZES,
     TEMPERATURES,
+    Change,
     ValidationOutputs,
     predict_validation,
     size_scores,
@@ -97,9 +99,19 @@ class DecisionFitter:
         self._choose("temperature", temperature_scores(outputs), TEMPERATURES.tolist(), len(TEMPERATURES) // 2)
 
     def fit_threshold(self, outputs: ValidationOutputs) -> None:
-        """Fit the threshold of two classes, at the temperature that was chosen."""
+        """Fit the threshold of two classes, or that of each overlapping class, at the temperature that was chosen."""
         usable, levels = usable_thresholds(self.predictor.project.decisions.temperature)
-        self._choose("threshold", outputs.scores[usable], levels, len(levels) // 2)
+        scores, middle = outputs.scores[usable], len(levels) // 2
+        if not outputs.meaning.labels.overlap:
+            self._choose("threshold", scores, levels, middle)
+            return
+        thresholds = [levels[middle]] * outputs.meaning.number
+        for column, label in enumerate(self.foreground):  # each class by itself, so that one of them can gain alone
+            choice = select_candidate(scores[:, :, [column]], self.groups, middle, self.seed)
+            name = f"threshold of {self.predictor.project.classes[label]}"
+            thresholds[label] = self._record(name, choice, levels, middle)
+        if set(thresholds) != {levels[middle]}:
+            self.predictor = self.predictor.with_decisions(thresholds=thresholds)
 
     def fit_sizes(self, tried: Decide) -> None:
         """Fit the sizes of removed components and filled holes, unless an image is too large to try all sizes."""
@@ -108,12 +120,12 @@ class DecisionFitter:
             return
         dataset = self.validated.store.dataset
         if tried.min_object:
-            self._choose("min_object", self._size_scores(dataset.foreground, inside=False), SIZES, 0)
-        if tried.fill_holes and dataset.background_index is not None:
-            self._choose("fill_holes", self._size_scores([dataset.background_index], inside=True), SIZES, 0)
+            self._choose("min_object", self._size_scores(remove_small_objects, "small objects"), SIZES, 0)
+        if tried.fill_holes and has_holes(dataset):
+            self._choose("fill_holes", self._size_scores(fill_small_holes, "holes"), SIZES, 0)
 
-    def _size_scores(self, labels: Sequence[int], *, inside: bool) -> Scores:
-        return size_scores(self.predictor, self.validated, labels, self.foreground, inside=inside)
+    def _size_scores(self, change: Change, title: str) -> Scores:
+        return size_scores(self.predictor, self.validated, change, self.foreground, title)
 
     def _choose(self, name: str, scores: Scores, values: Sequence[float], default: int) -> None:
         """Set a decision to the value that the scores support, else to the one at index `default`."""

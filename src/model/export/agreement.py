@@ -15,10 +15,10 @@ from src.data.crops.resize import scale_image
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, overlap
+from src.evaluation.metrics.confusion import classes_present, confusion_matrix, dice, mean_over_classes, pixel_counts
+from src.evaluation.metrics.outputs import Outputs
 from src.model.export.formats import Run
-from src.model.inference.predictor import Image, Labels, Predictor, logits_of_probabilities
+from src.model.inference.predictor import Image, Labels, Predictor
 from src.progress import progress
 
 SIDE = 512  # pixels; of larger images the centre of this height and width, since LiteRT takes gigabytes for more
@@ -101,6 +101,7 @@ class AgreementCheck:
         return agreement
 
     def _check(self, name: str, predict: Predict, path: Path, *, first: bool = False) -> Agreement:
+        labels = self.predictor.outputs.labels
         difference, changed, pixels, seconds, counts = 0.0, 0, 0, 0.0, []
         for number, (image, truth) in enumerate(self._images(f"check {name}")):
             if number == 0:
@@ -115,8 +116,8 @@ class AgreementCheck:
             difference = float(np.maximum(difference, np.abs(predicted - reference).max()))
             changed += int((classes != self._classes(reference)).sum())
             pixels += truth.size
-            counts.append(confusion_matrix(truth, classes, predicted.shape[-1]))
-        score = mean_over_classes(dice(overlap(np.stack(counts))), self.foreground)
+            counts.append(confusion_matrix(truth, classes, labels.limit))
+        score = mean_over_classes(dice(pixel_counts(np.stack(counts), labels)), self.foreground)
         return Agreement(name, difference, changed / pixels, score, megabytes(path), pixels / seconds / 1e6)
 
     def _reference(self, number: int) -> Path:
@@ -152,6 +153,8 @@ def predict_with_export(run: Run, project: Project) -> Predict:
         A function from an image [height, width, channels] to probabilities [height, width, classes].
     """
 
+    outputs = Outputs(project.labels)
+
     def predict(image: Image) -> Probabilities:
         predicted = run(scale_image(image, project.shorter_side)[None])[0]
         if not project.shorter_side:
@@ -159,7 +162,7 @@ def predict_with_export(run: Run, project: Project) -> Predict:
         height, width = image.shape[:2]
         if predicted.shape[:2] != (height, width):
             predicted = resample_rows(predicted, slice(0, height), height, width)
-        return probabilities(logits_of_probabilities(predicted, project.outputs), project.decisions.temperature)
+        return outputs.probabilities(outputs.logits(predicted), project.decisions.temperature)
 
     return predict
 

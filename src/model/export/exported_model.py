@@ -12,8 +12,9 @@ from src.archive.network import Json
 from src.archive.project import Project
 from src.data.crops.normalise import FLAT, Normalisation
 from src.errors import UserError
+from src.evaluation.metrics.outputs import TINIEST
 from src.model.inference.member import Member
-from src.model.inference.predictor import TINIEST, Predictor
+from src.model.inference.predictor import Predictor
 from src.model.network.tensor import Tensor
 
 IMAGE, PROBABILITIES = "image", "probabilities"  # names of input and output in every format

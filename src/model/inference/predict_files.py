@@ -28,8 +28,7 @@ from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import Dataset
 from src.data.store.store import release
 from src.errors import UserError, printable, some
-from src.evaluation.metrics.calibration import probabilities
-from src.model.inference.predictor import Labels, Logits, Predictor, classes_from_logits
+from src.model.inference.predictor import Labels, Logits, Predictor
 from src.model.network.device import is_out_of_memory
 from src.progress import MegapixelProgress, parallel_map
 
@@ -192,9 +191,9 @@ class Prediction:
             classes = allocate(size, np.uint8, scratch)
             probability_type, stored = self.outputs.probability_type, None
             if probability_type:
-                stored = allocate((*size, predictor.outputs), probability_type, scratch)
+                stored = allocate((*size, predictor.outputs.number), probability_type, scratch)
             for window, logits in windows:
-                classes[window] = classes_from_logits(logits, predictor.logit_threshold)
+                classes[window] = predictor.decide(logits)
                 release(classes)
                 if stored is not None:
                     stored[window] = self._stored_probabilities(logits)
@@ -216,7 +215,8 @@ class Prediction:
 
     def _stored_probabilities(self, logits: Logits) -> Pixels:
         """Probabilities as stored, [rows, columns, n]: with two classes of the second alone, else of each class."""
-        found = probabilities(logits, self.predictor.project.decisions.temperature)[..., -self.predictor.outputs :]
+        meaning, temperature = self.predictor.outputs, self.predictor.project.decisions.temperature
+        found = meaning.probabilities(logits, temperature)[..., -meaning.number :]
         eight_bit = self.outputs.probability_type == "uint8"
         return np.asarray((found * 255).round() if eight_bit else found).astype(self.outputs.probability_type)
 
@@ -225,7 +225,7 @@ class Prediction:
         image, project = result.image, self.predictor.project
         try:
             if result.probabilities is not None:
-                names = project.classes[-self.predictor.outputs :]
+                names = project.classes[-self.predictor.outputs.number :]
                 write_probabilities(image.paths["probabilities"], result.probabilities, names, image.place)
             if self.outputs.draw:
                 self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,8 +16,8 @@ from src.data.crops.resample_rows import resample_rows
 from src.data.crops.resize import scale_image
 from src.data.store.store import Pixels, release, strips
 from src.errors import UserError
-from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.remove_small_components import remove_small_components
+from src.evaluation.metrics.outputs import Outputs
+from src.evaluation.metrics.postprocess import fill_small_holes, has_holes, remove_small_objects
 from src.model.inference.member import Member
 from src.model.inference.tiling import Logits, Window, blend_tiles
 from src.model.network.device import fastest_precision, set_arithmetic
@@ -26,9 +26,8 @@ from src.model.network.model_file import read_models
 from src.params import Precision
 from src.plan.tiles import TILE
 
-TINIEST = np.finfo(np.float32).tiny  # smaller probabilities count as this one, whose logarithm is finite
 Image = Pixels  # [height, width, channels]
-Labels = NDArray[np.uint8]  # class indices [height, width]
+Labels = NDArray[np.uint8]  # [height, width], see `LabelFormat`
 
 
 def load_predictor(path: str | Path, tile: int = TILE) -> "Predictor":
@@ -70,7 +69,7 @@ class Predictor:
         project: the meaning of their inputs and outputs, and the decisions.
         tile: side in pixels of the tiles in which large images are predicted.
         channels: of the images.
-        outputs: logits of each pixel.
+        outputs: the meaning of the logits of each pixel.
         multiple: tiles start at multiples of this, in pixels.
     """
 
@@ -84,7 +83,7 @@ class Predictor:
                 encoder. The other encoders see further than a tile shows, so that values differ a little.
         """
         self.members, self.project, self.tile = [Member(model, project)], project, tile
-        self.channels, self.outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
+        self.channels, self.outputs = model.inputs[0].shape[-1], Outputs(project.labels)
         self.multiple = self.members[0].multiple
 
     @classmethod
@@ -107,7 +106,7 @@ class Predictor:
         """The network; the first one of an ensemble."""
         return self.members[0].model
 
-    def with_decisions(self, **changes: float | str) -> "Predictor":
+    def with_decisions(self, **changes: float | str | Sequence[float]) -> "Predictor":
         """A predictor with the same network and graph, and some decisions changed."""
         other = copy.copy(self)
         decisions = self.project.decisions.model_copy(update=changes)
@@ -119,53 +118,68 @@ class Predictor:
         return self.with_decisions(**Decisions().model_dump())
 
     @property
-    def changed_decisions(self) -> dict[str, float]:
-        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
-        changed = self.project.decisions.model_dump(exclude_defaults=True)
-        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
+    def changed_decisions(self) -> dict[str, float | dict[str, float]]:
+        """The decisions that differ from the default, as numbers.
+
+        mirror is 1 if mirror images are averaged. thresholds has the name of each overlapping class and its threshold.
+        """
+        changed: dict[str, float | dict[str, float]] = {}
+        for name, value in self.project.decisions.model_dump(exclude_defaults=True).items():
+            if name == "thresholds":
+                changed[name] = dict(zip(self.project.classes, value, strict=True))
+            else:
+                changed[name] = 1.0 if name == "mirror" else float(value)
+        return changed
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
-        """Predict the class of every pixel.
+        """Predict the label of every pixel.
 
         Args:
             image: [height, width, channels] in the number type of the training images.
             on_window: called with each window and its logits float32 [rows, columns, n].
 
         Returns:
-            Class indices uint8 [height, width], after post-processing.
+            Labels uint8 [height, width], after post-processing.
 
         Raises:
             UserError: the image is not of the kind that the model was trained on.
         """
-        classes = np.empty(image.shape[:2], np.uint8)
+        labels = np.empty(image.shape[:2], np.uint8)
         for window, logits in self.tiles(image):
-            classes[window] = classes_from_logits(logits, self.logit_threshold)
+            labels[window] = self.decide(logits)
             if on_window:
                 on_window(window, logits)
-        return self.postprocess(classes)
+        return self.postprocess(labels)
 
-    @property
-    def logit_threshold(self) -> float:
-        """With two classes, a pixel is foreground if its logit is above this."""
+    def decide(self, logits: Logits) -> Labels:
+        """Choose the label of every pixel, before post-processing.
+
+        Args:
+            logits: [height, width, n].
+
+        Returns:
+            Labels uint8 [height, width].
+        """
         decisions = self.project.decisions
-        return decisions.temperature * math.log(decisions.threshold / (1 - decisions.threshold))
+        levels = decisions.thresholds or [decisions.threshold] * self.outputs.number
+        return self.outputs.decide(logits, [decisions.temperature * math.log(level / (1 - level)) for level in levels])
 
-    def postprocess(self, classes: Labels) -> Labels:
+    def postprocess(self, labels: Labels) -> Labels:
         """Give small components, then small holes, the class around them."""
-        decisions, background = self.project.decisions, self.project.background
+        decisions, dataset = self.project.decisions, self.project.dataset
         if decisions.min_object:
-            classes = remove_small_components(classes, self.project.foreground, decisions.min_object)
-        if decisions.fill_holes and background is not None:
-            classes = remove_small_components(classes, [background], decisions.fill_holes, inside=True)
-        return classes
+            labels = remove_small_objects(labels, dataset, decisions.min_object)
+        if decisions.fill_holes and has_holes(dataset):
+            labels = fill_small_holes(labels, dataset, decisions.fill_holes)
+        return labels
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Predict probabilities float32 [height, width, classes], which add up to 1 for each pixel."""
-        return probabilities(self.logits(image), self.project.decisions.temperature)
+        """Predict probabilities float32 [height, width, classes]; they add up to 1 unless classes overlap."""
+        return self.outputs.probabilities(self.logits(image), self.project.decisions.temperature)
 
     def logits(self, image: Image) -> Logits:
-        """Predict logits float32 [height, width, n]; n = 1 for two classes."""
-        logits = np.empty((*image.shape[:2], self.outputs), np.float32)
+        """Predict logits float32 [height, width, n], see `Outputs`."""
+        logits = np.empty((*image.shape[:2], self.outputs.number), np.float32)
         for window, part in self.tiles(image):
             logits[window] = part
         return logits
@@ -190,11 +204,11 @@ class Predictor:
             return
         predicted = np.empty((*scaled.shape[:2], len(self.project.classes)), np.float32)
         for window, part in self._tiles(scaled, normalisations):
-            predicted[window] = probabilities(part)
+            predicted[window] = self.outputs.probabilities(part)
         height, width = image.shape[:2]
         for rows in strips(height, width, TILE**2):
             resampled = resample_rows(predicted, rows, height, width)
-            yield (rows, slice(None)), logits_of_probabilities(resampled, self.outputs)
+            yield (rows, slice(None)), self.outputs.logits(resampled)
 
     def _check(self, image: Image) -> None:
         if image.ndim != 3:
@@ -214,59 +228,9 @@ class Predictor:
 
         def predict(window: Window) -> Logits:
             pairs = zip(self.members, normalisations, strict=True)
-            logits = average_logits(member.predict(image, window, own, mirrored) for member, own in pairs)
+            logits = self.outputs.average(member.predict(image, window, own, mirrored) for member, own in pairs)
             release(image)
             return logits
 
         height, width = image.shape[:2]
         yield from blend_tiles(height, width, tile, 2 * blended, predict)
-
-
-def average_logits(parts: Iterable[Logits]) -> Logits:
-    """Average the probabilities of several networks.
-
-    Args:
-        parts: the logits of each network, float32 [height, width, n]; at least one.
-
-    Returns:
-        The logits of the mean probabilities at a temperature of 1, float32 [height, width, n]. Those of a single
-        network are returned as they are.
-    """
-    remaining = iter(parts)
-    first, second = next(remaining), next(remaining, None)
-    if second is None:
-        return first
-    total, count = probabilities(first) + probabilities(second), 2
-    for part in remaining:  # one at a time: only the sum is kept
-        total += probabilities(part)
-        count += 1
-    return logits_of_probabilities(total / np.float32(count), first.shape[-1])
-
-
-def classes_from_logits(logits: Logits, threshold: float = 0.0) -> Labels:
-    """Choose the class of every pixel.
-
-    Args:
-        logits: [height, width, n].
-        threshold: with n = 1, a pixel is of the second class if its logit is above this; else it is not used.
-
-    Returns:
-        Class indices uint8 [height, width]; the first class if there is a tie.
-    """
-    if logits.shape[-1] == 1:
-        return (logits[..., 0] > threshold).astype(np.uint8)
-    return logits.argmax(axis=-1).astype(np.uint8)
-
-
-def logits_of_probabilities(predicted: NDArray[np.float32], outputs: int) -> Logits:
-    """Convert probabilities to logits that give the same probabilities at a temperature of 1.
-
-    Args:
-        predicted: float32 [..., classes].
-        outputs: 1 for two classes: the log-odds of the second one; else the number of classes: their logarithms.
-
-    Returns:
-        float32 [..., outputs], all finite.
-    """
-    logarithms = np.log(np.maximum(predicted, TINIEST))
-    return logarithms[..., 1:] - logarithms[..., :1] if outputs == 1 else logarithms

@@ -30,7 +30,7 @@ def score_subset(
         The scores of each image, and the calibration of the probabilities.
     """
     store, indices = subset.store, subset.indices
-    calibration = Calibration(len(store.dataset.names), predictor.project.decisions.temperature)
+    calibration = Calibration(predictor.outputs, predictor.project.decisions.temperature)
 
     def predictions() -> Iterator[Predicted]:
         for index in progress(indices, len(indices), f"evaluate {title}"):

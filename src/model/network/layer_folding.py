@@ -25,11 +25,11 @@ def fold_normalisation(model: keras.Model, precision: Precision, encoder: Encode
     Returns:
         The network without normalisation.
     """
-    channels, classes = model.inputs[0].shape[-1], max(model.outputs[0].shape[-1], 2)
+    channels, outputs = model.inputs[0].shape[-1], model.outputs[0].shape[-1]
     depth = sum(isinstance(layer, keras.layers.Conv2DTranspose) for layer in model.layers)
     size = PlannedModel(encoder=encoder, filters=model.get_layer(layer_names.LAST_BLOCK).filters, depth=depth)
     with global_precision(precision):
-        network = build_unet(size, channels, classes, normalised=False)
+        network = build_unet(size, channels, outputs, normalised=False)
     layers = {layer.name: layer for layer in model.layers}
     normalisations = {
         layer.input._keras_history.operation.name: layer

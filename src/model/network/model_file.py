@@ -91,7 +91,7 @@ def _load(archive: Archive, path: Path, place: str) -> keras.Model:
     network = archive.network
     with global_precision(network.precision):
         size = PlannedModel(encoder=network.encoder, filters=network.filters, depth=network.depth)
-        model = build_unet(size, network.channels, len(archive.project.classes))
+        model = build_unet(size, network.channels, network.outputs)
     if sorted(tuple(weight.shape) for weight in model.weights) != list(archive.stored):
         raise UserError(f"{place}: {NOT_OURS}: model.weights.h5 holds other arrays than {network.encoder} has")
     try:

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from src.archive import layer_names
+from src.data.source.dataset import Dataset
 from src.model.network.losses.sums import loss_sums
 from src.model.network.losses.total import total_loss
 from src.model.network.replicas import sum_over_replicas
@@ -36,24 +37,24 @@ def add_supervision(model: keras.Model, levels: int) -> keras.Model:
 
 
 def deep_losses(
-    outputs: Sequence[Tensor], masks: Tensor, weights: LossWeights, foreground: Sequence[int]
+    outputs: Sequence[Tensor], masks: Tensor, weights: LossWeights, dataset: Dataset
 ) -> tuple[Tensor, Tensor]:
     """Compute the loss to learn from, and the loss of the first output alone.
 
     Args:
         outputs: logits of a network of `add_supervision`.
-        masks: class indices [batch, height, width]; each lower resolution takes every second pixel of the one before.
+        masks: labels [batch, height, width]; each lower resolution takes every second pixel of the one before.
         weights: of the terms of each loss, and of the classes.
-        foreground: indices of the classes over which Dice is averaged.
+        dataset: tells whether its classes overlap, and over which of them Dice is averaged.
 
     Returns:
         The weighted mean over all outputs, each with half the weight of the one before; and the first output's loss.
     """
     losses = [
         total_loss(
-            sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level], weights)),
+            sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level], weights, overlap=dataset.overlap)),
             weights,
-            foreground,
+            dataset.foreground,
         )
         for level, logits in enumerate(outputs)
     ]

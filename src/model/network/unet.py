@@ -15,7 +15,7 @@ from src.model.network.tensor import Tensor
 from src.params import PlannedModel
 
 
-def build_unet(params: PlannedModel, channels: int, classes: int, *, normalised: bool = True) -> keras.Model:
+def build_unet(params: PlannedModel, channels: int, outputs: int, *, normalised: bool = True) -> keras.Model:
     """Build a U-Net with random weights, in Keras's global precision.
 
     Every layer has a fixed name (src/archive/layer_names.py), so that a saved model does not depend on what else was
@@ -24,12 +24,12 @@ def build_unet(params: PlannedModel, channels: int, classes: int, *, normalised:
     Args:
         params: encoder, filters at full resolution, and depth.
         channels: of the images.
-        classes: 2 or more.
+        outputs: logits of each pixel, see `LabelFormat`.
         normalised: with batch normalisation; without it, convolutions have a bias (see layer_folding.py).
 
     Returns:
-        A model from images float32 [batch, height, width, channels] to logits float32 [batch, height, width, n]. Height
-        and width must be multiples of 2 ** depth. n is 1 for two classes (the logit of the second), else `classes`.
+        A model from images float32 [batch, height, width, channels] to logits float32 [batch, height, width, outputs].
+        Height and width must be multiples of 2 ** depth.
     """
     image = keras.Input((None, None, channels), name=layer_names.IMAGE)
     *skips, x = encode(image, params, normalised=normalised)
@@ -45,9 +45,9 @@ def build_unet(params: PlannedModel, channels: int, classes: int, *, normalised:
         )(x)
         x = layers.Concatenate(name=layer_names.skip(level))([skips[level], x])
         x = convolution_block(x, filters, layer_names.decoder(level), normalised=normalised)
-    x = layers.Conv2D(1 if classes == 2 else classes, 1, name=layer_names.LOGITS_CONVOLUTION)(x)
-    outputs = layers.Activation("linear", dtype="float32", name=layer_names.LOGITS)(x)
-    return keras.Model(image, outputs, name="unet")
+    x = layers.Conv2D(outputs, 1, name=layer_names.LOGITS_CONVOLUTION)(x)
+    logits = layers.Activation("linear", dtype="float32", name=layer_names.LOGITS)(x)
+    return keras.Model(image, logits, name="unet")
 
 
 def encode(image: Tensor, params: PlannedModel, *, normalised: bool = True) -> list[Tensor]:

@@ -108,8 +108,8 @@ class Networks:
                 training, patches = prepare_training(
                     self.trained, self.validated, plan, seed=self.seed, checkpoints=None
                 )
-            foreground = self.trained.store.dataset.foreground
-            step = training_step(training.network, training.adam, training.loss, foreground, training.workers)
+            dataset = self.trained.store.dataset
+            step = training_step(training.network, training.adam, training.loss, dataset, training.workers)
             predictor = Predictor(training.model, training.project)
             self.built[key] = Network(training, step, predictor, training.to_bytes())
         else:

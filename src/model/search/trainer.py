@@ -13,8 +13,8 @@ from src.data.crops.sampling import AHEAD
 from src.data.store.subsample import subsample
 from src.data.store.subsets import Subset
 from src.errors import UserError
-from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, overlap
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.evaluation.metrics.confusion import Scores, classes_present, confusion_matrix, dice, pixel_counts
+from src.model.inference.predictor import Predictor
 from src.model.network.device import is_out_of_memory
 from src.model.network.encoders.pretrained import EncoderWeightsError
 from src.model.search.networks import Networks, Ready, network_key
@@ -151,15 +151,15 @@ class DeviceTrainer:
     def _score(self, predictor: Predictor, indices: Iterable[int]) -> Scores:
         """Dice of whole images at their own resolution, [images, foreground classes that the masks hold]."""
         store, counts = self.validated.store, []
-        classes = len(store.dataset.names)
+        labels = predictor.outputs.labels
         for index in indices:
-            mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
+            mask, count = store.mask(index), np.zeros((labels.limit, labels.limit), np.int64)
             for window, logits in predictor.tiles(store.image(index)):
-                count += confusion_matrix(mask[window], classes_from_logits(logits), classes)
+                count += confusion_matrix(mask[window], predictor.outputs.decide(logits), labels.limit)
             counts.append(count)
             store.release()
             self._tick()
-        pixels = overlap(np.stack(counts))
+        pixels = pixel_counts(np.stack(counts), labels)
         return dice(pixels)[:, classes_present(pixels.true, store.dataset.foreground)]
 
 

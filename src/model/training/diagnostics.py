@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.crops.sampling import EVEN_SHARE
 from src.data.source.dataset import Dataset
 from src.errors import listing
+from src.evaluation.metrics.confusion import Counts, PixelCounts, Scores, decided_together
 from src.params import PlannedTrain
 
 FEWEST = 3  # epochs before anything is judged: the first ones go to warm-up and to learning how frequent classes are
@@ -19,30 +20,30 @@ EASY = 0.95  # if one class has this share of the pixels, predicting it everywhe
 USUAL_RATES = 1e-4, 1e-2  # learning rates with which Adam trains a network with batch normalisation
 
 Row = Mapping[str, float]  # an epoch of plots/history.csv
-Counts = NDArray[np.int64]  # a confusion matrix [classes, classes]: true class, predicted class
 TOO_LARGE = "values of the images, or weights in train.loss, are too large"
 MASKS = "do the masks belong to the images, and is each value what it should be (data/contact-sheet.png)?"
 
 
 def training_warnings(
-    rows: Sequence[Row], patches: Counts, images: Counts, dataset: Dataset, params: PlannedTrain
+    rows: Sequence[Row], patches: PixelCounts, images: PixelCounts, dataset: Dataset, params: PlannedTrain
 ) -> dict[str, str]:
     """Find what is wrong after an epoch.
 
     Args:
         rows: history of all epochs so far.
-        patches: confusion matrix of all patches of the last epoch.
-        images: confusion matrix of all validation images after it.
+        patches: pixel counts of all patches of the last epoch, int64 [classes] each.
+        images: pixel counts of all validation images after it.
         dataset: names the classes.
         params: settings of the training.
 
     Returns:
         Name of the problem → the warning to show. While a problem lasts, its name stays and its numbers change.
     """
+    agreements = [cohen_kappa(counts, LabelFormat.of(dataset)) for counts in (patches, images)]
     found = {
-        "constant": _constant(rows, patches, images, dataset.names, params),
-        "never predicted": _never_predicted(rows, patches, images, dataset.names, params),
-        "no learning": _no_learning(rows, patches, images, params),
+        "constant": _constant(rows, patches, images, dataset, params),
+        "never predicted": _never_predicted(rows, patches, images, dataset, params),
+        "no learning": _no_learning(rows, agreements, params),
         "overfitting": _overfitting(rows, params),
     }
     return {name: text for name, text in found.items() if text}
@@ -73,27 +74,43 @@ def grace(params: PlannedTrain) -> int:
     return max(FEWEST, math.ceil(params.epochs / 3))
 
 
-def cohen_kappa(counts: Counts) -> float:
-    """Cohen's kappa of a confusion matrix: agreement beyond chance.
+def cohen_kappa(pixels: PixelCounts, labels: LabelFormat) -> float:
+    """Cohen's kappa: agreement beyond chance.
 
     It is 1 if every pixel is right, and 0 if the prediction is independent of the truth. Unlike accuracy and Dice, this
-    does not depend on the shares of the classes. It is NaN if the truth holds fewer than two classes.
+    does not depend on the shares of the classes.
+
+    Args:
+        pixels: counts of each class, int64 [classes] each.
+        labels: the meaning of labels.
+
+    Returns:
+        The highest value of overlapping classes, each against its absence. NaN if the truth holds fewer than two
+        classes, or no overlapping class beside its absence.
     """
-    truth, predicted = _shares(counts), _shares(counts.T)
+    choices = decided_together(pixels, labels)
+    kappas = [_kappa(PixelCounts(*counts)) for counts in zip(*choices, strict=True)]
+    return max((kappa for kappa in kappas if not math.isnan(kappa)), default=math.nan)
+
+
+def _kappa(pixels: PixelCounts) -> float:
+    truth, predicted = _shares(pixels.true, pixels), _shares(pixels.predicted, pixels)
     if np.count_nonzero(truth) < 2:
         return math.nan
-    observed, chance = float(np.trace(counts) / counts.sum()), float(truth @ predicted)
+    observed, chance = float(pixels.both.sum() / pixels.counted[0]), float(truth @ predicted)
     return (observed - chance) / (1 - chance)
 
 
-def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain) -> str:
+def _constant(
+    rows: Sequence[Row], patches: PixelCounts, images: PixelCounts, dataset: Dataset, params: PlannedTrain
+) -> str:
     """All validation pixels are predicted as one class, although their masks hold others."""
-    predicted, shares = np.flatnonzero(images.sum(axis=0)), _shares(images)
-    if _early(rows, params) or len(predicted) != 1 or shares[predicted[0]] == 1:
+    predicted, shares = np.flatnonzero(images.predicted), _shares(images.true, images)
+    if _early(rows, params) or dataset.overlap or len(predicted) != 1 or shares[predicted[0]] == 1:
         return ""
     label = int(predicted[0])
-    what = f"every validation pixel is predicted as {names[label]}, which {_percent(shares[label])} of them are"
-    if cohen_kappa(patches) >= SLIGHT:
+    what = f"every validation pixel is predicted as {dataset.names[label]}, which {_percent(shares[label])} of them are"
+    if cohen_kappa(patches, LabelFormat.of(dataset)) >= SLIGHT:
         hint = (
             "predictions agree with the masks of the training patches, but not with those of the validation images: "
             f"data.normalise: image, or a lower train.lr ({params.lr:g})"
@@ -106,12 +123,13 @@ def _constant(rows: Sequence[Row], patches: Counts, images: Counts, names: Seque
 
 
 def _never_predicted(
-    rows: Sequence[Row], patches: Counts, images: Counts, names: Sequence[str], params: PlannedTrain
+    rows: Sequence[Row], patches: PixelCounts, images: PixelCounts, dataset: Dataset, params: PlannedTrain
 ) -> str:
     """No pixel is predicted as a class that the validation masks hold; `_constant` reports a constant prediction."""
-    predicted, shares, seen = images.sum(axis=0), _shares(images), _shares(patches)
-    missed = np.flatnonzero((shares > 0) & (predicted == 0)).tolist()
-    if _early(rows, params) or not missed or np.count_nonzero(predicted) == 1:
+    shares, seen, names = _shares(images.true, images), _shares(patches.true, patches), dataset.names
+    missed = np.flatnonzero((shares > 0) & (images.predicted == 0)).tolist()
+    constant = np.count_nonzero(images.predicted) == 1 and not dataset.overlap
+    if _early(rows, params) or not missed or constant:
         return ""
     lines = [
         f"{names[label]}: {_percent(shares[label])} of their pixels, {_percent(seen[label])} of this epoch's patches"
@@ -133,13 +151,14 @@ def _heavier(params: PlannedTrain) -> str:
     return "raise their weights in train.loss.class_weights, or "
 
 
-def _no_learning(rows: Sequence[Row], patches: Counts, images: Counts, params: PlannedTrain) -> str:
+def _no_learning(rows: Sequence[Row], agreements: Sequence[float], params: PlannedTrain) -> str:
     """The training loss no longer falls, while predictions hardly agree with the masks.
 
     Every loss stops falling in the end. Without the second condition, every good training would be reported.
+    agreements: `cohen_kappa` of the last epoch's patches and of the validation images.
     """
     epochs = grace(params)
-    agreement = [value for value in (cohen_kappa(patches), cohen_kappa(images)) if not math.isnan(value)]
+    agreement = [value for value in agreements if not math.isnan(value)]
     if len(rows) <= epochs or not agreement or max(agreement) >= SLIGHT:
         return ""
     before, last = (min(row["loss"] for row in part) for part in (rows[:-epochs], rows[-epochs:]))
@@ -180,9 +199,9 @@ def _rate(params: PlannedTrain) -> str:
     return f"train.lr ({params.lr:g}) is {'low' if params.lr < low else 'high'}: {low:g} to {high:g} are usual"
 
 
-def _shares(counts: Counts) -> NDArray[np.float64]:
-    """Share of each true class in the counted pixels, float64 [classes]; 0 if no pixel counts."""
-    return counts.sum(axis=1) / max(counts.sum(), 1)
+def _shares(counts: Counts, pixels: PixelCounts) -> Scores:
+    """Counts of each class as shares of the counted pixels, float64 [classes]; 0 if no pixel counts."""
+    return counts / max(int(pixels.counted[0]), 1)
 
 
 def _percent(share: float) -> str:

@@ -116,7 +116,7 @@ def run_epochs(
         UserError: the training stopped before its end; the message says why.
     """
     dataset, workers = patches.store.dataset, training.workers
-    step = training_step(training.network, training.adam, training.loss, dataset.foreground, workers)
+    step = training_step(training.network, training.adam, training.loss, dataset, workers)
     predictor = Predictor(training.model, training.project)
     batches = patches.batches(remaining_batches(training.step, params), params.batch, workers.part(params.batch))
     with closing(batches), catch_stop_signals() as stop_requested:

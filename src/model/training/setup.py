@@ -1,13 +1,14 @@
 """Prepare a training: the network, its optimiser, its patches and its checkpoint."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
 from src.archive.project import Project
+from src.data.classes.label_format import LabelFormat
 from src.data.crops.sampling import Patches
+from src.data.source.dataset import Dataset
 from src.data.store.store import IMAGES, INDEX, MASKS
 from src.data.store.subsets import Subset
 from src.model.network.device import Arithmetic, prepare_device
@@ -57,8 +58,8 @@ def prepare_training(
         print(check_plan_memory(plan, arithmetic), flush=True)
     patches = Patches(trained, plan.data, plan.augment, seed, encoder=plan.model.encoder)
     with workers.strategy.scope():
-        model = build_unet(plan.model, store.channels, len(store.dataset.names))
-        pretrained = load_weights(model, plan, store.dataset.names)
+        model = build_unet(plan.model, store.channels, LabelFormat.of(store.dataset).outputs)
+        pretrained = load_weights(model, plan, store.dataset)
         network = add_supervision(model, min(plan.train.supervision, plan.model.depth - 1))
         adam = Adam(
             network.trainable_variables, arithmetic.scales_loss, dict.fromkeys(pretrained, plan.train.encoder_rate)
@@ -89,13 +90,13 @@ def _train_settings(plan: Plan, arithmetic: Arithmetic, workers: Workers) -> dic
     return stated | {"precision": arithmetic.precision, "replicas": workers.replicas}
 
 
-def load_weights(model: keras.Model, plan: Plan, classes: Sequence[str]) -> list[str]:
+def load_weights(model: keras.Model, plan: Plan, dataset: Dataset) -> list[str]:
     """Load the weights from which training starts, and say so.
 
     Args:
         model: the network, which is changed in place.
         plan: settings of the training.
-        classes: names of the classes.
+        dataset: its classes.
 
     Returns:
         The paths of the encoder's weights that come from a file; none for the plain encoder.
@@ -105,7 +106,7 @@ def load_weights(model: keras.Model, plan: Plan, classes: Sequence[str]) -> list
     """
     new: list[str] = []
     if plan.train.initial != "none":
-        words, new = load_initial_weights(model, Path(plan.train.initial), classes)
+        words, new = load_initial_weights(model, Path(plan.train.initial), dataset)
     elif plan.model.weights_file:
         words = load_encoder_weights(model, plan.model.weights_file)
     else:
@@ -147,4 +148,5 @@ def _project(patches: Patches, plan: Plan) -> Project:
         encoder=plan.model.encoder,
         depth=plan.model.depth,
         plan=dict(plan.choices),
+        overlap=dataset.overlap,
     )

@@ -95,7 +95,7 @@ class Training:
             "shortened_after": np.array(self.shortened_after),
             "shortened_by": np.array(self.shortened_by),
             "losses": np.array(self.losses),
-            "pooled": self.tally.pooled,
+            "counts": self.tally.counts,
             "sums": self.tally.sums,
         }
         arrays["history"] = np.array(json.dumps(self.history))
@@ -110,7 +110,7 @@ class Training:
         arrays = np.load(io.BytesIO(content), allow_pickle=False)
         self.step, self.losses = int(arrays["step"]), arrays["losses"].tolist()
         self.shortened_after, self.shortened_by = int(arrays["shortened_after"]), str(arrays["shortened_by"])
-        self.tally.pooled, self.tally.sums = arrays["pooled"], arrays["sums"]
+        self.tally.counts, self.tally.sums = arrays["counts"], arrays["sums"]
         self.history = json.loads(str(arrays["history"]))
         for index, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable-{index}"])

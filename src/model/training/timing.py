@@ -28,7 +28,7 @@ def measure_timing(trained: Subset, validated: Subset, plan: Plan, seed: int) ->
     """
     store, images = trained.store, validated.indices
     training, patches = prepare_training(trained, validated, plan, seed=seed, checkpoints=None)
-    step = training_step(training.network, training.adam, training.loss, store.dataset.foreground, training.workers)
+    step = training_step(training.network, training.adam, training.loss, store.dataset, training.workers)
     part = training.workers.part(plan.train.batch)
     with closing(patches.batches(((1, number) for number in count()), plan.train.batch, part)) as batches:
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
+from src.evaluation.metrics.confusion import accuracy, confusion_matrix, pixel_counts
 from src.evaluation.metrics.running_scores import RunningScores
-from src.model.inference.predictor import Labels, Predictor, classes_from_logits
+from src.model.inference.predictor import Labels, Predictor
 from src.model.inference.tiling import Window
 from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import total_loss
@@ -33,21 +34,22 @@ def measure_images(
         store: holds the images.
         indices: of the images; at least one.
         weights: of the terms of the loss and of the classes.
-        use: called with each prediction: the position of its image, the window, and its class indices.
+        use: called with each prediction: the position of its image, the window, and its labels.
 
     Returns:
         The loss over all pixels together, and the running scores of the images.
     """
-    classes, parts = len(store.dataset.names), []
-    tally = RunningScores(classes)
+    labels, parts = predictor.outputs.labels, []
+    tally = RunningScores(labels.classes)
     for index in indices:
-        mask, count = store.mask(index), np.zeros((classes, classes), np.int64)
+        mask, count = store.mask(index), np.zeros((labels.limit, labels.limit), np.int64)
         for window, logits in predictor.tiles(store.image(index)):
-            truth, predicted = mask[window], classes_from_logits(logits)
-            count += confusion_matrix(truth, predicted, classes)
+            truth, predicted = mask[window], predictor.outputs.decide(logits)
+            count += confusion_matrix(truth, predicted, labels.limit)
             use(index, window, predicted)
-            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights))
-        tally.add(count[None])
+            pair = tf.constant(logits[None]), tf.constant(truth[None])
+            parts.append(loss_sums(*pair, weights, overlap=labels.overlap))
+        tally.add(pixel_counts(count[None], labels))
         store.release()
     sums = LossSums(*(sum(part) for part in zip(*parts, strict=True)))
     return float(total_loss(sums, weights, store.dataset.foreground)), tally
@@ -59,10 +61,11 @@ def epoch_measures(loss: float, tally: RunningScores, dataset: Dataset) -> Row:
     Args:
         loss: of the set.
         tally: running scores of its images or patches.
-        dataset: names the foreground classes.
+        dataset: its classes.
 
     Returns:
         loss, dice, iou and accuracy; Dice and IoU are 0 if no image holds foreground.
     """
     dice, iou = tally.means(dataset.foreground).tolist()
-    return {"loss": loss, "dice": dice, "iou": iou, "accuracy": float(accuracy(overlap(tally.pooled)))}
+    right = float(accuracy(tally.pooled, LabelFormat.of(dataset)))
+    return {"loss": loss, "dice": dice, "iou": iou, "accuracy": right}

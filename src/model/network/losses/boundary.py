@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from src.model.network.losses.planes import class_planes
 from src.model.network.tensor import Tensor
 
 REACH = 8  # pixels; larger distances count as this one, so that large regions do not outweigh the boundaries
@@ -29,6 +30,23 @@ def boundary_terms(entropy: Tensor, truth: Tensor, classes: int) -> Tensor:
         float32 [batch, height, width], from 0 to 1.
     """
     return boundary_distance(truth, classes) * -tf.math.expm1(-entropy)
+
+
+def overlapping_boundary_terms(entropy: Tensor, truth: Tensor, classes: int) -> Tensor:
+    """Compute the boundary loss of each overlapping class, as of two classes: the class and its absence.
+
+    Args:
+        entropy: -log(p) of each class, float32 [batch, height, width, classes].
+        truth: labels int32 [batch, height, width].
+        classes: how many.
+
+    Returns:
+        float32 [batch, height, width, classes], from 0 to 1.
+    """
+    ignored = 2 * tf.cast(truth >= 2**classes, tf.int32)  # no class, as there are the classes 0 and 1
+    planes = tf.unstack(tf.cast(class_planes(truth, classes), tf.int32), axis=-1)
+    terms = [boundary_terms(entropy[..., label], plane + ignored, 2) for label, plane in enumerate(planes)]
+    return tf.stack(terms, axis=-1)
 
 
 def boundary_distance(truth: Tensor, classes: int) -> Tensor:

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from src.model.network.losses.boundary import boundary_terms
+from src.model.network.losses.boundary import boundary_terms, overlapping_boundary_terms
 from src.model.network.losses.focal import focal_terms
+from src.model.network.losses.planes import class_planes, counted_pixels
 from src.model.network.tensor import Tensor
 from src.plan.class_weights import LossWeights
 
@@ -14,8 +15,10 @@ class LossSums(NamedTuple):
     """Sums over the counted pixels, float32. The sums of two sets of pixels add up to those of both together.
 
     Attributes:
-        cross_entropy: scalar, with the natural logarithm; each pixel times the weight of its class.
-        weight: scalar, sum of the weights of the pixels; without weights, their number.
+        cross_entropy: scalar, with the natural logarithm; each pixel times the weight of its class. Of overlapping
+            classes, each pixel has one of each class.
+        weight: scalar, sum of the weights of the pixels; without weights, their number. With overlapping classes, it is
+            the number of pixels times that of classes.
         overlap: [classes], probability on the true class.
         predicted: [classes], probability.
         true: [classes], pixels of the class.
@@ -35,6 +38,8 @@ class LossSums(NamedTuple):
 class _Pixels(NamedTuple):
     """Values of each pixel, float32 [batch, height, width]; and the sums over them that Dice needs, [classes].
 
+    Of overlapping classes, each pixel has a value for each class: [batch, height, width, classes].
+
     Attributes:
         entropy: negative logarithm of the probability of the true class; any finite number where it is ignored.
         smoothed: the same with smoothed labels.
@@ -49,20 +54,26 @@ class _Pixels(NamedTuple):
     true: Tensor
 
 
-def loss_sums(logits: Tensor, truth: Tensor, weights: LossWeights) -> LossSums:
+def loss_sums(logits: Tensor, truth: Tensor, weights: LossWeights, *, overlap: bool = False) -> LossSums:
     """Sum what the loss is made of; in float32, and stable for logits of any size.
 
     Args:
         logits: [batch, height, width, n]; n = 1: the logit of the second of two classes (sigmoid); n > 1: one for each
-            class (softmax).
-        truth: class indices [batch, height, width]; a pixel whose value is no class (IGNORE) is not counted.
+            class (softmax; sigmoid of each if classes overlap).
+        truth: labels [batch, height, width]; a pixel whose value is no label (IGNORE) is not counted.
         weights: which terms are computed, and what a pixel of each class counts.
+        overlap: whether classes overlap; their weights are all equal.
     """
     logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
-    binary = logits.shape[-1] == 1
-    pixels = _binary(logits[..., 0], truth, weights) if binary else _multiclass(logits, truth, weights)
+    if overlap:
+        pixels = _overlapping(logits, truth, weights)
+    elif logits.shape[-1] == 1:
+        pixels = _binary(logits[..., 0], truth, weights)
+    else:
+        pixels = _multiclass(logits, truth, weights)
     focal = focal_terms(pixels.entropy, weights.focal_gamma) if weights.focal else None
-    boundary = boundary_terms(pixels.entropy, truth, max(logits.shape[-1], 2)) if weights.boundary else None
+    regions = overlapping_boundary_terms if overlap else boundary_terms
+    boundary = regions(pixels.entropy, truth, max(logits.shape[-1], 2)) if weights.boundary else None
     return LossSums(
         _weighted_sum(pixels.smoothed, pixels.weight),
         tf.reduce_sum(pixels.weight),
@@ -118,6 +129,24 @@ def _multiclass(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
         tf.reduce_sum(probabilities * labels, axes),
         tf.reduce_sum(probabilities * counted[..., None], axes),
         tf.reduce_sum(labels, axes),
+    )
+
+
+def _overlapping(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
+    """Each class is a binary problem of its own; the sums are those of the class, not of its absence."""
+    classes = logits.shape[-1]
+    counted, true = counted_pixels(truth, classes), class_planes(truth, classes)
+    entropy = smoothed = tf.nn.sigmoid_cross_entropy_with_logits(true, logits)
+    if weights.label_smoothing:
+        smoothed = tf.nn.sigmoid_cross_entropy_with_logits(_smooth(true, weights.label_smoothing, 2), logits)
+    probabilities, axes = tf.sigmoid(logits) * counted, [0, 1, 2]
+    return _Pixels(
+        entropy,
+        smoothed,
+        counted * tf.ones_like(logits),
+        tf.reduce_sum(probabilities * true, axes),
+        tf.reduce_sum(probabilities, axes),
+        tf.reduce_sum(true, axes),
     )
 
 
