@@ -57,7 +57,7 @@ def find_class_masks(source: Path, dataset: Dataset, masks: str) -> ClassMasks:
         raise UserError(f"{what} Rename one of them, or move all masks into a folder for each class")
     if not folders:
         return ClassMasks(_with_channels(source, dataset, masks), False)
-    return ClassMasks(_withclass_folders(source, dataset, masks, sorted(folders)), True)
+    return ClassMasks(_with_folders(source, dataset, masks, sorted(folders)), True)
 
 
 def class_folders(folder: Path) -> set[str]:
@@ -79,7 +79,7 @@ def _with_channels(source: Path, dataset: Dataset, masks: str) -> Dataset:
     return dataset
 
 
-def _withclass_folders(source: Path, dataset: Dataset, masks: str, folders: Sequence[str]) -> Dataset:
+def _with_folders(source: Path, dataset: Dataset, masks: str, folders: Sequence[str]) -> Dataset:
     """The data set with the folders as classes, in the order that dataset.yaml says."""
     if dataset.classes:
         problem = [f"no folder {masks}/{name}" for name in sorted({*dataset.names} - {*folders})]
