@@ -24,6 +24,7 @@ from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
+from src.data.classes.label_format import LabelFormat
 from src.files import read_yaml, write_yaml
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
@@ -276,7 +277,7 @@ def test_outlines_are_the_same_in_every_run_and_larger_than_a_crop(tmp_path, mon
     for path in (tmp_path / "first/masks").iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert np.unique(mask).tolist() == [0, 1] and cv2.connectedComponents(mask)[0] == 2
-        (_, area), (_, border) = areas_and_borders(mask, 2)
+        (_, area), (_, border) = areas_and_borders(mask, LabelFormat(2))
         assert 4 * area / border > 1.5 * CROP
     outlines.make(tmp_path / "bordered", bordered=True)
     for path in (tmp_path / "bordered/masks").iterdir():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from src.data.classes.label_format import LabelFormat
 from src.data.store.store import Store
 from src.data.store.subsets import Subset
 from src.plan import object_sizes
@@ -37,18 +38,20 @@ def drawn(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_known_shapes_have_their_known_size(shape):
     inside, side = SHAPES[shape]
-    (_, area), (_, border) = areas_and_borders(drawn(inside).astype(np.uint8), 2)
+    (_, area), (_, border) = areas_and_borders(drawn(inside).astype(np.uint8), LabelFormat(2))
     assert 4 * area / border == pytest.approx(side, rel=0.03)
 
 
-def test_borders_are_counted_as_scipy_counts_neighbours():
-    mask = np.random.default_rng(0).integers(0, 3, (40, 30), dtype=np.uint8)
+@pytest.mark.parametrize("form", [LabelFormat(3), LabelFormat(3, overlap=True)])
+def test_borders_are_counted_as_scipy_counts_neighbours(form):
+    mask = np.random.default_rng(0).integers(0, form.limit, (40, 30), dtype=np.uint8)
     mask[:5] = 255
-    areas, borders = areas_and_borders(mask, 3)
+    areas, borders = areas_and_borders(mask, form)
     for label in range(3):
-        own = np.pad(mask == label, 1, "edge")
+        inside = (mask < 255) & ((mask >> label & 1 == 1) if form.overlap else mask == label)
+        own = np.pad(inside, 1, "edge")
         others = ndimage.convolve((~own).astype(int), np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))[1:-1, 1:-1]
-        assert areas[label] == (mask == label).sum() and borders[label] == others[mask == label].sum()
+        assert areas[label] == inside.sum() and borders[label] == others[inside].sum()
 
 
 def square(half, side=200):

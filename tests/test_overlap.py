@@ -13,7 +13,7 @@ from src.data.splits.divide import split, subset_table
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.plan.facts import Facts
-from tests.conftest import changed_params, prepared
+from tests.conftest import changed_params, planned, prepared
 from tests.corpus import saved
 from tests.mask_sets import warnings_of
 
@@ -206,7 +206,11 @@ def test_classes_that_ignore_different_pixels_are_refused(tmp_path):
     ("content", "message"),
     [
         ("classes: {0: a, 1: background}", "a pixel of no class is the background: leave out background"),
-        ("classes: {0: a, 1: b}\nbackground: a", "leave out a, and its masks"),
+        ("classes: {0: a, 1: b}\nbackground: a", "background: .*leave out a"),
+        ("classes: {0: a, 1: ../b}", r"rename '\.\./b'"),
+        ("classes: {0: a, 1: b/c}", "rename 'b/c'"),
+        ("classes: {0: .., 1: __b}", r"rename '\.\.', '__b'"),
+        ("classes: {0: Cell, 1: cell}", "capital letters: rename 'Cell', 'cell'"),
         ("classes: {1: a, 2: b}", "number them from 0"),
         ("classes: {'#000000': a, '#FF0000': b}", "colours mean nothing"),
         (f"classes: {{{', '.join(f'{n}: c{n}' for n in range(8))}}}", "at most 7 are possible, 8 given"),
@@ -299,7 +303,17 @@ def test_pixels_of_several_classes_have_the_mean_of_their_colours(overlapping):
     np.testing.assert_array_equal(blended(image, labels, dataset, 1.0)[0], [[200] * 3, *wanted[1:4], [200] * 3])
 
 
-def test_training_refuses_overlapping_classes(overlapping):
+def test_the_plan_measures_each_class_by_itself(overlapping):
     images = Subset.ungrouped(overlapping, range(8))
-    with pytest.raises(UserError, match="training is not possible with overlapping classes"):
-        Facts.of(images, images)
+    facts = Facts.of(images, images)
+    assert facts.parts == pytest.approx({"nucleus": 1 / 4, "cell": 4 * 110 / 42 / 20, "spot": 4 * 10 / 39 / 20})
+    assert facts.overlap and facts.rare == ["nucleus", "spot"]
+
+
+@pytest.mark.parametrize("weights", ["root", "balanced", {"nucleus": 1, "cell": 2, "spot": 3}])
+def test_class_weights_are_refused(overlapping, weights):
+    images = Subset.ungrouped(overlapping, range(8))
+    plan = planned(changed_params(**{"train.loss.class_weights": "auto"}), images, images)
+    assert plan.loss.classes == () and "overlap" in plan.choices["train.loss.class_weights"].why
+    with pytest.raises(UserError, match=r"class_weights is not possible with overlapping classes.*set it to auto"):
+        planned(changed_params(**{"train.loss.class_weights": weights}), images, images)

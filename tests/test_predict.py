@@ -22,7 +22,7 @@ from src.data.predictions.prediction_files import mask_values
 from src.data.predictions.resume_log import ResumeLog
 from src.errors import UserError
 from src.files import read_csv
-from src.model.inference.predict_files import Outputs, Prediction
+from src.model.inference.predict_files import Prediction, ResultFiles
 from src.model.inference.predictor import Predictor, load_predictor
 from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
@@ -79,7 +79,7 @@ def images(tmp_path) -> Path:
 
 def run(predictor, images, out, **wanted) -> Prediction:
     inputs, _ = find_inputs([images], out)
-    outputs, finished = Outputs(out, mask_values([0, 255], 2), **wanted), ResumeLog(out, "model")
+    outputs, finished = ResultFiles(out, {"masks": mask_values([0, 255], 2)}, **wanted), ResumeLog(out, "model")
     prediction = Prediction(predictor, outputs, finished)
     prediction.run([one for one in inputs if not finished.is_finished(one, outputs.kinds)])
     return prediction

@@ -30,7 +30,7 @@ MOST_WRONG = 0.01  # share of random data sets without a direction in which one 
 def subset(masks, groups=None, classes=None, background=True):
     """These masks as a subset, without any files."""
     names = [f"class {number}" for number in range(classes or max(int(mask.max()) for mask in masks) + 1)]
-    dataset = SimpleNamespace(names=names, foreground=list(range(int(background), len(names))))
+    dataset = SimpleNamespace(names=names, foreground=list(range(int(background), len(names))), overlap=False)
     store = SimpleNamespace(dataset=dataset, mask=lambda index: masks[index], release=lambda: None)
     return Subset(store, range(len(masks)), groups or [str(number) for number in range(len(masks))])
 

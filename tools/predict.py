@@ -49,16 +49,17 @@ def main(given: argparse.Namespace) -> int:
         finished = ResumeLog(given.out, hashlib.file_digest(file, "sha256").hexdigest(), name)
     finished.refuse_others(inputs)  # in all parts, so that none of them starts
     inputs = shard(inputs, part, parts)
-    from src.data.predictions.prediction_files import mask_values
+    from src.data.predictions.mask_tables import mask_tables
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.inference.predict_files import Outputs, Prediction
+    from src.model.inference.predict_files import Prediction, ResultFiles
     from src.model.inference.predictor import load_predictor
 
     predictor = load_predictor(given.model, LARGE_TILE)
-    values = mask_values(predictor.project.values, len(predictor.project.classes))
-    outputs = Outputs(given.out, values, SHARES.get(given.probabilities), draw(given.overlay))
+    project = predictor.project
+    masks = mask_tables(project.values, project.classes, project.labels)
+    outputs = ResultFiles(given.out, masks, SHARES.get(given.probabilities), draw(given.overlay))
     waiting = [one for one in inputs if not finished.is_finished(one, outputs.kinds)]
     if len(waiting) < len(inputs):
         print(f"{len(inputs) - len(waiting)} of {len(inputs)} images are predicted already", flush=True)

@@ -13,7 +13,7 @@ from src.archive.project import Project
 from src.data.predictions.inputs import find_inputs
 from src.data.predictions.prediction_files import mask_values
 from src.data.predictions.resume_log import ResumeLog
-from src.model.inference.predict_files import Outputs, Prediction
+from src.model.inference.predict_files import Prediction, ResultFiles
 from src.model.inference.predictor import Predictor
 from src.model.network.device import fastest_precision, set_arithmetic
 from src.model.network.layer_folding import fold_normalisation
@@ -63,7 +63,9 @@ class Contestant:
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         inputs, _ = find_inputs([self.folder / "images"], out)
-        prediction = Prediction(self.predictor, Outputs(out, mask_values([0, 255], 2)), ResumeLog(out, ""))
+        prediction = Prediction(
+            self.predictor, ResultFiles(out, {"masks": mask_values([0, 255], 2)}), ResumeLog(out, "")
+        )
         prediction.run(inputs)
         assert not prediction.failed
 

@@ -24,7 +24,7 @@ from src.section import Section, validate
 
 MOST_IMAGES = 500_000  # digests of images; more would not fit into `MOST_TEXT` bytes
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-EQUAL = ("classes", "background", "channels", "dtype", "shorter_side")  # in the project.json of all models
+EQUAL = ("classes", "overlap", "background", "channels", "dtype", "shorter_side")  # in the project.json of all models
 WORDS = {"channels": "data.channels", "shorter_side": "data.resize"}
 
 

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from src.data.classes.label_format import LabelFormat
-from src.data.source.dataset import COLOUR, MOST_OVERLAPPING, NONE, ClassName, Dataset, StoredValue
+from src.data.source.dataset import (
+    COLOUR,
+    MOST_OVERLAPPING,
+    NONE,
+    ClassName,
+    Dataset,
+    StoredValue,
+    overlap_problem,
+)
 from src.encoders import DEEPEST
 from src.params import Depth, Encoder, Flip
 from src.section import Section
@@ -137,8 +145,8 @@ class Project(Section):
             raise ValueError("decisions.thresholds: overlap is not true")
         if thresholds not in (0, number):
             raise ValueError(f"decisions.thresholds: {thresholds} for {number} classes")
-        if self.overlap and number > MOST_OVERLAPPING:
-            raise ValueError(f"classes: {number}, but {MOST_OVERLAPPING} at most can overlap")
+        if self.overlap and (problem := overlap_problem(self.classes)):
+            raise ValueError(f"classes: they overlap, and {problem}")
         if self.overlap and self.background is not None:
             raise ValueError(f"background: {self.background}, but overlapping classes have none")
         if self.overlap and self.values and self.values != list(range(number)):

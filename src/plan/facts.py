@@ -6,7 +6,6 @@ from typing import Self
 
 import numpy as np
 
-from src.data.classes.label_format import refuse_overlap
 from src.data.crops.normalise import FLAT, pooled_moments
 from src.data.crops.resize import scaled_size
 from src.data.crops.sampling import class_shares, rare_classes
@@ -38,6 +37,7 @@ class Facts:
         dtype: The number type of the images.
         used_range: The share of the number type's range that the images use, see `used_range`.
         shares: The share of each class in the pixels of the training images.
+        overlap: Whether a pixel may be of several classes.
     """
 
     training_sizes: Sequence[Size]
@@ -53,6 +53,7 @@ class Facts:
     dtype: DtypeName = "uint8"
     used_range: float = 1.0
     shares: Sequence[float] = ()
+    overlap: bool = False
 
     @classmethod
     def of(cls, trained: Subset, validated: Subset, initial: str = "none") -> Self:
@@ -64,9 +65,8 @@ class Facts:
             initial: train.initial.
 
         Raises:
-            UserError: train.initial is not a model of this project, or the classes overlap.
+            UserError: train.initial is not a model of this project.
         """
-        refuse_overlap(trained.store.dataset, "training")
         names = trained.store.dataset.names
         return cls(
             [(record.height, record.width) for record in trained.records],
@@ -81,6 +81,7 @@ class Facts:
             dtype=trained.store.dtype_name,
             used_range=used_range(trained.records, trained.store.dtype_name),
             shares=class_shares(trained),
+            overlap=trained.store.dataset.overlap,
         )
 
     @property

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset
 
 MOST_MASKS = 64  # masks that are measured, evenly spaced among those of the training images
@@ -24,10 +25,10 @@ def typical_sizes(trained: Subset) -> dict[str, float]:
         side. Classes that no measured mask contains are left out.
     """
     store, indices = trained.store, trained.indices
-    names, sizes = store.dataset.names, dict[int, list[float]]()
+    names, form, sizes = store.dataset.names, LabelFormat.of(store.dataset), dict[int, list[float]]()
     for index in indices[:: -(-len(indices) // MOST_MASKS)]:
         mask = _thinned(store.mask(index))
-        areas, borders = areas_and_borders(mask, len(names))
+        areas, borders = areas_and_borders(mask, form)
         for label in np.flatnonzero(areas).tolist():
             side = 4 * areas[label] / borders[label] if borders[label] else np.inf
             sizes.setdefault(label, []).append(side / min(mask.shape))
@@ -36,21 +37,23 @@ def typical_sizes(trained: Subset) -> dict[str, float]:
     return {names[label]: float(np.quantile(sizes[label], QUANTILE, method="lower")) for label in foreground}
 
 
-def areas_and_borders(mask: NDArray[np.uint8], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def areas_and_borders(mask: NDArray[np.uint8], form: LabelFormat) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Measure area and border of each class.
 
     Args:
-        mask: uint8 [height, width] of class indices.
-        classes: The number of classes. Larger values count as no class.
+        mask: Labels, uint8 [height, width].
+        form: Their meaning. Ignored pixels are of no class.
 
     Returns:
-        int64 [classes]: the pixels of each class, and the sides of its pixels that touch another class or no class.
+        int64 [classes]: the pixels of each class, and the sides of its pixels that touch pixels outside the class.
     """
-    borders = np.zeros(256, np.int64)
-    for first, second in ((mask[:, :-1], mask[:, 1:]), (mask[:-1], mask[1:])):
-        for touching in (first, second):
-            borders += np.bincount(touching[first != second], minlength=256)
-    return np.bincount(mask.ravel(), minlength=256)[:classes], borders[:classes]
+    areas, borders = np.zeros(form.classes, np.int64), np.zeros(form.classes, np.int64)
+    for label in range(form.classes):
+        inside = form.of_class(mask, label)
+        areas[label] = np.count_nonzero(inside)
+        for first, second in ((inside[:, :-1], inside[:, 1:]), (inside[:-1], inside[1:])):
+            borders[label] += np.count_nonzero(first != second)
+    return areas, borders
 
 
 def _thinned(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -208,6 +208,9 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
 def _class_weights(choices: Choices, setting: str | dict[str, float], facts: Facts) -> str | dict[str, float]:
     """Choose train.loss.class_weights; weights by name are recorded as text, in the order of the classes."""
     key = "train.loss.class_weights"
+    if facts.overlap and setting not in ("auto", "none"):
+        reason = "is not possible with overlapping classes, which have no weight for each pixel"
+        raise UserError(f"the plan: {key} {reason}: set it to auto or none; data.oversample_rare helps rare classes")
     if isinstance(setting, str):
         return choices.choose(key, setting, lambda: training_rules.class_weights(facts))
     each = zip(facts.classes, given_weights(setting, facts.classes), strict=True)

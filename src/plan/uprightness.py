@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset
 
 MOST_MASKS = 128  # masks that are measured, evenly spaced among those of the training images
@@ -73,7 +74,7 @@ def measure_layout(trained: Subset) -> Layout:
     measured = sorted(zip(trained.indices, trained.groups, strict=True))[::step]
     rows, columns = [], []
     for index, _ in measured:
-        seen = _thinned(store.mask(index))[..., None] == np.arange(len(dataset.names))
+        seen = LabelFormat.of(dataset).planes(_thinned(store.mask(index)))
         rows.append(seen.mean(axis=1))
         columns.append(seen.mean(axis=0))
         store.release()

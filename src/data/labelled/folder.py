@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.data.checks.dataset_checks import CheckResult
-from src.data.classes.label_format import refuse_overlap
 from src.data.source.dataset import Dataset, read_dataset
 from src.data.source.folder_files import WHOLE_SET, View, check_folder, find_images
 from src.data.source.package import package_pairs
@@ -59,10 +58,9 @@ def read_labelled(
         only: Text file with the ids or groups of the images to score, see `find_path`. None for all images.
 
     Raises:
-        UserError: The folder cannot be used, its classes overlap, or no image is left to score.
+        UserError: The folder cannot be used, or no image is left to score.
     """
     dataset = read_dataset(source)
-    refuse_overlap(dataset, "scoring")
     masks = Path(masks).as_posix()
     if Path(masks).is_absolute() or ".." in Path(masks).parts:
         raise UserError(f"{masks}: must be a folder beside images/, in {source}")

@@ -1,23 +1,24 @@
 """Read masks of a second annotator or of another program, in the classes of a data set's own masks."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.findings import raise_errors
 from src.data.labelled.folder import LabelledFolder
-from src.data.labelled.ready_values import Decoder, find_decoder
+from src.data.labelled.ready_files import find_ready_files
+from src.data.labelled.ready_planes import PlaneSource, find_ready_planes
+from src.data.labelled.ready_values import find_decoder
 from src.data.reading.masks import Labels, StoredValues, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
-from src.data.source.folder_files import find_images
-from src.data.source.matching import NamedFiles, NamingRule, find_rule, pair_by_rule
 from src.data.source.pairs import read_named
 from src.data.store.array_writer import ArrayWriter
 from src.data.store.prepare import MaskRemap, remap_masks
@@ -28,6 +29,8 @@ from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
 FILE = "ready.bin"
+Files = TypeVar("Files")
+Read = Callable[[Files, Record], Labels | Finding]
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,22 @@ class ReadyMasks:
 
     Attributes:
         store: The store that holds the images.
-        path: File of all masks, one after the other, as uint8 class indices; IGNORE where a pixel has no class.
+        path: File of all masks, one after the other, as uint8 labels; IGNORE where a pixel is not decided.
         starts: Position of an image in the store → position of its mask's first byte in the file.
-        decoder: How stored values became class indices.
-        rule: How the masks are named after the images.
+        ignores: Whether the masks may hold pixels to ignore.
+        how: Sentences on how the masks were read.
         extra: Number of masks that belong to no image to score.
     """
 
     store: Store
     path: Path
     starts: dict[int, int]
-    decoder: Decoder
-    rule: NamingRule
+    ignores: bool
+    how: Sequence[str]
     extra: int
 
     def mask(self, index: int) -> NDArray[np.uint8]:
-        """The mask of the image at a position in the store: uint8 [height, width] of class indices and IGNORE."""
+        """The mask of the image at a position in the store: uint8 [height, width] of labels."""
         record = self.store.records[index]
         start = self.starts[index]
         return self._pixels[start : start + record.height * record.width].reshape(record.height, record.width)
@@ -62,9 +65,8 @@ class ReadyMasks:
 
     def notes(self) -> list[str]:
         """Sentences on how the masks were read, for the reader of the scores."""
-        lines = [f"predictions paired by name: {words}"] if (words := self.rule.describe()) else []
-        lines += [self.decoder.note] if self.decoder.note else []
-        return [*lines, f"{self.extra} predictions belong to no image that is scored"] if self.extra else lines
+        more = [f"{self.extra} predictions belong to no image that is scored"] if self.extra else []
+        return [*self.how, *more]
 
 
 @dataclass(frozen=True)
@@ -140,24 +142,51 @@ def read_ready_masks(folder: Path, labelled: LabelledFolder, settings: Masks, wo
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of masks")
     folder = folder if folder.name else folder.resolve()
-    store, own = labelled.store, _own_description(folder)
-    found = find_images(folder, folder, skip=False)
-    rule = find_rule(labelled.known, found.files)
-    masks, missing = _pair(folder, found.files, rule, labelled)
-    described = own if own.classes else store.dataset
-    described = described.model_copy(update={"exif": own.exif or _default_exif(store.dataset, settings)})
-    source = _Source(folder, described, settings, work)
-    copied = _copy(source, masks, store)
+    own = _own_description(folder)
+    exif = own.exif or _default_exif(labelled.store.dataset, settings)
+    if labelled.store.dataset.overlap:
+        return _read_planes(folder, own, labelled, settings.model_copy(update={"exif": exif or "auto"}), work)
+    described = own if own.classes else labelled.store.dataset
+    source = _Source(folder, described.model_copy(update={"exif": exif}), settings, work)
+    return _read_values(source, own, labelled)
+
+
+def _read_values(source: "_Source", own: Dataset, labelled: LabelledFolder) -> ReadyMasks:
+    """Read masks with one value for each class."""
+    folder, store = source.folder, labelled.store
+    found = find_ready_files(folder, folder, labelled)
+    copied = _copy(source.read, found.masks, store, source.work / FILE)
     values, starts = copied.values, copied.starts
-    by_name = {source.name(masks[index]): stored for index, stored in values.items()}
+    by_name = {source.name(found.masks[index]): stored for index, stored in values.items()}
     decoder, unknown = find_decoder(store.dataset, own, by_name, folder)
-    problems = [f for f in (*missing, *found.findings, *copied.findings, *unknown) if f.severity == "error"]
-    raise_errors([*problems, *_without_foreground(values, settings)], f"in the predictions, {folder}")
+    unfit = _without_foreground(values, source.settings)
+    _stop([*found.missing, *found.findings, *copied.findings, *unknown, *unfit], folder)
     sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
-    remap_masks(
-        work / FILE, (MaskRemap(starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts)
-    )
-    return ReadyMasks(store, work / FILE, starts, decoder, rule, len(found.files) - len(starts))
+    path = source.work / FILE
+    remap_masks(path, (MaskRemap(starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts))
+    how = [*_pairing([found.rule.describe()]), *([decoder.note] if decoder.note else [])]
+    return ReadyMasks(store, path, starts, decoder.ignores, how, found.extra)
+
+
+def _read_planes(folder: Path, own: Dataset, labelled: LabelledFolder, settings: Masks, work: Path) -> ReadyMasks:
+    """Read the masks of overlapping classes."""
+    store = labelled.store
+    found = find_ready_planes(folder, labelled, own)
+    source = PlaneSource(folder, found.classes, store.dataset.names, settings, work)
+    copied = _copy(source.read, found.masks, store, work / FILE)
+    _stop([*found.problems, *copied.findings], folder)
+    ignores = found.classes.dataset.ignored_value is not None
+    return ReadyMasks(store, work / FILE, copied.starts, ignores, _pairing(found.rules), found.extra)
+
+
+def _stop(problems: Sequence[Finding], folder: Path) -> None:
+    """Raise `UserError` if there are errors; warnings are left out."""
+    raise_errors([problem for problem in problems if problem.severity == "error"], f"in the predictions, {folder}")
+
+
+def _pairing(rules: Sequence[str]) -> list[str]:
+    """A sentence for each naming rule; none where names are equal."""
+    return [f"predictions paired by name: {words}" for words in rules if words]
 
 
 def _own_description(folder: Path) -> Dataset:
@@ -178,29 +207,17 @@ def _default_exif(dataset: Dataset, settings: Masks) -> str | None:
     return "shown" if setting == "shown" else None
 
 
-def _copy(source: _Source, masks: Mapping[int, Path], store: Store) -> _Copied:
-    """Copy the codes of all masks into one file. `masks`: position of an image in the store → file."""
+def _copy(read: Read[Files], masks: Mapping[int, Files], store: Store, path: Path) -> _Copied:
+    """Copy the codes of all masks into a file. `masks`: position of an image in the store → its file or files."""
     copied = _Copied()
-    read = parallel_map(lambda index: source.read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
-    with ArrayWriter(source.work / FILE) as file:
-        for index, result in zip(masks, progress(read, len(masks), "read predictions"), strict=True):
+    results = parallel_map(lambda index: read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
+    with ArrayWriter(path) as file:
+        for index, result in zip(masks, progress(results, len(masks), "read predictions"), strict=True):
             if isinstance(result, Finding):
                 copied.findings.append(result)
             else:
                 copied.values[index], copied.starts[index] = result.values, file.append(result.codes)
     return copied
-
-
-def _pair(
-    folder: Path, files: Mapping[str, Path], rule: NamingRule, labelled: LabelledFolder
-) -> tuple[dict[int, Path], list[Finding]]:
-    """Position in the store of an image to score → its mask; and an error for each image without a mask."""
-    scored = {labelled.store.records[index].id: index for index in labelled.images.indices}
-    images = {image: Path(image) for image in labelled.known}
-    together, alone = pair_by_rule(NamedFiles(images, files, rule, folder.name), kind="prediction")
-    setting = f"give every image one mask of its name in {folder}, or name the images to score with --only"
-    missing = [Finding(found.pair, "error", found.what, setting) for found in alone if found.pair in scored]
-    return {index: files[together[image]] for image, index in scored.items() if image in together}, missing
 
 
 def _without_foreground(masks: Mapping[int, StoredValues], settings: Masks) -> list[Finding]:
@@ -224,7 +241,7 @@ def ignore_undecided(store: Store, ready: ReadyMasks) -> int:
         The number of pixels that are newly ignored.
     """
     number = 0
-    for index in ready.starts if ready.decoder.ignores else ():
+    for index in ready.starts if ready.ignores else ():
         other, record = ready.mask(index), store.records[index]
         truth = np.memmap(store.folder / MASKS, np.uint8, "r+", record.mask_at, other.shape)
         for rows in strips(*truth.shape):

@@ -1,4 +1,4 @@
-"""Write the results of a prediction: masks in the values of the training masks, and probabilities, as PNG and TIFF."""
+"""Write the results of a prediction as PNG and TIFF: masks in given values, and probabilities."""
 
 import os
 import tempfile
@@ -126,7 +126,7 @@ def mask_suffix(values: Pixels, image: Path, size: Sequence[int] = ()) -> str:
     """Choose the format of a predicted mask.
 
     Args:
-        values: The table of `mask_values`.
+        values: The stored values, see `write_mask`.
         image: The image file.
         size: Height and width in pixels; empty if they are not known.
 
@@ -138,21 +138,21 @@ def mask_suffix(values: Pixels, image: Path, size: Sequence[int] = ()) -> str:
 
 
 def write_mask(
-    path: Path, classes: NDArray[np.uint8], values: Pixels, georeference: Georeference = NO_GEOREFERENCE
+    path: Path, labels: NDArray[np.uint8], values: Pixels, georeference: Georeference = NO_GEOREFERENCE
 ) -> None:
     """Write a mask as PNG or TIFF, as the suffix of `path` says.
 
     Args:
         path: The file to write.
-        classes: uint8 [height, width] of class indices.
-        values: Stored value of each class, see `mask_values`.
+        labels: uint8 [height, width].
+        values: Stored value of each label, see `mask_tables` in mask_tables.py.
         georeference: Kept in a TIFF; PNG has no place for it.
     """
     if path.suffix == ".png":
-        write_png(path, values[classes])
+        write_png(path, values[labels])
     else:
-        shape = (*classes.shape, *values.shape[1:])
-        parts = (values[part] for part in _tiles(classes))
+        shape = (*labels.shape, *values.shape[1:])
+        parts = (values[part] for part in _tiles(labels))
         _write_tiff(path, parts, shape, values.dtype, georeference)
 
 

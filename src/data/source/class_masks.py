@@ -16,7 +16,7 @@ from src.data.source.folder_files import WHOLE_SET, MatchedFiles, View, check_fo
 from src.data.source.matching import NamingRule
 from src.data.source.pairs import Content, FolderPairs, Pair, alpha_notes, check_same_size, read_named
 from src.errors import UserError, some
-from src.params import Data
+from src.params import Data, Masks
 from src.section import problems
 
 EMPTY = f"or, if images without a file there hold nothing of the class, in {NAME}: missing: empty"
@@ -49,7 +49,7 @@ def find_class_masks(source: Path, dataset: Dataset, masks: str) -> ClassMasks:
         UserError: A folder is missing, the layout is unclear, or it does not fit dataset.yaml.
     """
     check_folder(source, masks)
-    folders, images = _folders(source / masks), _folders(source / "images")
+    folders, images = class_folders(source / masks), class_folders(source / "images")
     if folders and folders <= images:
         folders = set()
     if both := sorted(folders & images):
@@ -60,7 +60,8 @@ def find_class_masks(source: Path, dataset: Dataset, masks: str) -> ClassMasks:
     return ClassMasks(_with_folders(source, dataset, masks, sorted(folders)), True)
 
 
-def _folders(folder: Path) -> set[str]:
+def class_folders(folder: Path) -> set[str]:
+    """Return the names of the folders in a folder of masks that may be classes."""
     return {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))}
 
 
@@ -168,24 +169,41 @@ class _ClassFiles:
         image = apply_orientation(picture.pixels, picture.orientation)
         notes = alpha_notes(picture, image)
         planes = {}
-        for label, stored in self._stored_masks(scratch).items():
-            codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], self.data.masks.exif)
+        settings = self.data.masks
+        for label, stored in read_stored_masks(self.folder, self.masks, self.found, settings, scratch).items():
+            codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], settings.exif)
             check_same_size(image, codes, f"its mask of the class {self.found.dataset.names[label]!r}")
             notes += [warning for warning in warnings if warning not in notes]
             planes[label] = Labels(codes, stored.values)
         labels = merge_planes(planes, self.found.dataset.ignored_value)
         return Content(image, labels, notes, picture.inverted, picture.orientation)
 
-    def _stored_masks(self, scratch: Path | None) -> dict[int, Labels]:
-        """Class index → its mask as stored."""
-        settings, dataset = self.data.masks, self.found.dataset
-        ignore = dataset.ignored_value
 
-        def read_one(path: Path) -> Labels:
-            return read_named(self.folder, path, lambda: read_class_mask(path, settings, ignore, scratch))
+def read_stored_masks(
+    root: Path, files: Mapping[int, Path], found: ClassMasks, settings: Masks, scratch: Path | None
+) -> dict[int, Labels]:
+    """Read the masks of one image as they are stored.
 
-        if self.found.folders:
-            return {label: read_one(path) for label, path in self.masks.items()}
-        path, names = self.masks[0], dataset.names
-        channels = read_named(self.folder, path, lambda: read_class_channels(path, names, settings, ignore, scratch))
-        return dict(enumerate(channels))
+    Args:
+        root: Folder from which messages name the files.
+        files: Class index → mask file; with a channel for each class, 0 → the mask file.
+        found: The classes in the order of the folders or channels.
+        settings: The section data.masks.
+        scratch: Folder for the pixels of a TIFF too large for memory.
+
+    Returns:
+        Class index → its mask.
+
+    Raises:
+        Unreadable: A file cannot be used.
+    """
+    dataset, ignore = found.dataset, found.dataset.ignored_value
+
+    def read_one(path: Path) -> Labels:
+        return read_named(root, path, lambda: read_class_mask(path, settings, ignore, scratch))
+
+    if found.folders:
+        return {label: read_one(path) for label, path in files.items()}
+    path, names = files[0], dataset.names
+    channels = read_named(root, path, lambda: read_class_channels(path, names, settings, ignore, scratch))
+    return dict(enumerate(channels))

@@ -4,7 +4,8 @@ import colorsys
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -31,6 +32,9 @@ UNLABELLED_NAMES = (  # of pixels that nobody labelled; compared as `plain_name`
 
 StoredValue = int | str  # a stored value in dataset.yaml: a number, or a colour as "#RRGGBB"
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+# The name of a folder, on all systems, that is read as a folder of masks:
+FOLDER_NAME = re.compile(r"""(?!\.|__)[^\\/:*?"<>|]*[^\\/:*?"<>|. ]""")
+NO_BACKGROUND = "a pixel of no class is the background"
 ClassName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -190,14 +194,12 @@ class Dataset(Section):
         names = self.names
         if self.coloured:
             raise ValueError("classes and ignore: overlapping classes have a mask each, so that colours mean nothing")
-        if len(names) > MOST_OVERLAPPING:
-            raise ValueError(f"classes: with overlap: true at most {MOST_OVERLAPPING} are possible, {len(names)} given")
+        if problem := overlap_problem(names):
+            raise ValueError(f"classes: with overlap: true, {problem}")
         if names and sorted(self.stored_values) != list(range(len(names))):
             raise ValueError("classes: with overlap: true, number them from 0, as the channels or the folders")
-        called = [name for name in names if plain_name(name) in BACKGROUND_NAMES]
-        if called or self.background not in (None, NONE):
-            named = ", ".join(called) or self.background
-            raise ValueError(f"overlap: a pixel of no class is the background: leave out {named}, and its masks")
+        if self.background not in (None, NONE):
+            raise ValueError(f"background: with overlap: true, {NO_BACKGROUND}: leave out {self.background}")
         if self.ignored_value == 0:
             raise ValueError("ignore: 0 is the value of pixels outside the class")
         if self.package is not None:
@@ -263,6 +265,25 @@ class Dataset(Section):
     def foreground(self) -> list[int]:
         """Class indices that averages are taken over: all but the background."""
         return [index for index in range(len(self.names)) if index != self.background_index]
+
+
+def overlap_problem(names: Sequence[str]) -> str:
+    """Say why classes of these names cannot overlap; "" if they can.
+
+    Args:
+        names: The names of the classes. Each is the name of a folder of masks.
+    """
+    if len(names) > MOST_OVERLAPPING:
+        return f"at most {MOST_OVERLAPPING} are possible, {len(names)} given"
+    if called := [name for name in names if plain_name(name) in BACKGROUND_NAMES]:
+        return f"{NO_BACKGROUND}: leave out {', '.join(called)}, and its masks"
+    if unfit := [name for name in names if not FOLDER_NAME.fullmatch(name)]:
+        rule = 'they are names of folders: no . or __ at the start, no dot or blank at the end, none of \\/:*?"<>|'
+        return f"{rule}; rename {', '.join(map(repr, unfit))}"
+    folded = Counter(name.casefold() for name in names)
+    if alike := [name for name in names if folded[name.casefold()] > 1]:
+        return f"names of folders must differ not only in capital letters: rename {', '.join(map(repr, alike))}"
+    return ""
 
 
 def plain_name(name: str) -> str:

@@ -133,10 +133,9 @@ class AgreementCheck:
             store.release()
 
     def _classes(self, predicted: Probabilities) -> Labels:
-        """Class indices, without the removal of small components and holes."""
-        if predicted.shape[-1] == 2:
-            return (predicted[..., 1] > self.predictor.project.decisions.threshold).astype(np.uint8)
-        return predicted.argmax(axis=-1).astype(np.uint8)
+        """Labels uint8 [height, width], without the removal of small components and holes."""
+        outputs = self.predictor.outputs
+        return outputs.decide(predicted[..., -outputs.number :], self.predictor.thresholds)
 
 
 def predict_with_export(run: Run, project: Project) -> Predict:
@@ -190,6 +189,8 @@ def megabytes(path: Path) -> float:
 
 
 def _check_classes(project: Project, store: Store) -> None:
-    if store.dataset.names != project.classes:
-        prepared, known = ", ".join(store.dataset.names), ", ".join(project.classes)
-        raise UserError(f"{store.folder} has the classes {prepared}, the model {known}: run `dvc repro`")
+    if (store.dataset.names, store.dataset.overlap) != (project.classes, project.overlap):
+        prepared, known = (
+            f"{' overlapping' * one.overlap} classes {', '.join(one.names)}" for one in (store.dataset, project.dataset)
+        )
+        raise UserError(f"{store.folder} has the{prepared}, the model the{known}: run `dvc repro`")

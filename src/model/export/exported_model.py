@@ -12,7 +12,7 @@ from src.archive.network import Json
 from src.archive.project import Project
 from src.data.crops.normalise import FLAT, Normalisation
 from src.errors import UserError
-from src.evaluation.metrics.outputs import TINIEST
+from src.evaluation.metrics.outputs import NEAREST, TINIEST, Outputs
 from src.model.inference.member import Member
 from src.model.inference.predictor import Predictor
 from src.model.network.tensor import Tensor
@@ -57,6 +57,7 @@ def describe_export(predictor: Predictor) -> Json:
     side = project.shorter_side
     scaled = f"scaled so that the shorter side has {side} pixels and the aspect ratio is kept, see `left_to_do`"
     before = " at a temperature of 1" if side else ""
+    apart = "; classes overlap, so the probabilities are independent of each other" if project.overlap else ""
     return {
         "input": {
             "name": IMAGE,
@@ -68,9 +69,9 @@ def describe_export(predictor: Predictor) -> Json:
             "name": PROBABILITIES,
             "dtype": "float32",
             "shape": ["n", "height", "width", len(project.classes)],
-            "meaning": f"probability of each class of `classes`, in their order{before}",
+            "meaning": f"probability of each class of `classes`, in their order{before}{apart}",
         },
-        "left_to_do": _left_to_do(project),
+        "left_to_do": _left_to_do(predictor),
         **_networks(predictor),
         **project.decisions.model_dump(),
     }
@@ -85,17 +86,24 @@ def _networks(predictor: Predictor) -> Json:
     return {**project.model_dump(exclude=rest | OF_MEMBER), "members": members}
 
 
-def _left_to_do(project: Project) -> list[str]:
+def _left_to_do(predictor: Predictor) -> list[str]:
     """The steps of prediction that an export leaves to the program that uses it."""
-    decisions, steps = project.decisions, _scaling(project)
-    if len(project.classes) == 2 and decisions.threshold != 0.5:
-        steps.append(f"take {project.classes[1]} where its probability is above {decisions.threshold}")
+    project = predictor.project
+    decisions, names = project.decisions, project.classes
+    steps, where = _scaling(project), "give"
+    if project.overlap:
+        above = ", ".join(f"{name}: {level}" for name, level in zip(names, predictor.thresholds, strict=True))
+        steps.append(f"take every class where its probability is above its threshold ({above})")
+        where = "in the mask of each class by itself, give"
+    elif len(names) == 2 and decisions.threshold != 0.5:
+        steps.append(f"take {names[1]} where its probability is above {decisions.threshold}")
     else:
         steps.append("take the likeliest class")
     if decisions.min_object:
-        steps.append(f"give connected pixels of a class, if fewer than {decisions.min_object}, the class around them")
+        smallest = f"if fewer than {decisions.min_object}"
+        steps.append(f"{where} connected pixels of a class, {smallest}, the class around them")
     if decisions.fill_holes:
-        steps.append(f"give holes of fewer than {decisions.fill_holes} pixels the class around them")
+        steps.append(f"{where} holes of fewer than {decisions.fill_holes} pixels the class around them")
     return steps
 
 
@@ -111,7 +119,9 @@ def _scaling(project: Project) -> list[str]:
         "after: resample the probabilities to the image's own size; average over areas if there are more of them than "
         "pixels, else interpolate bilinearly between centres (OpenCV: INTER_AREA, INTER_LINEAR)",
     ]
-    if temperature != 1:
+    if temperature != 1 and project.overlap:
+        steps.append(f"divide log(p / (1 - p)) of each probability p by {temperature} and take the sigmoid")
+    elif temperature != 1:
         steps.append(f"divide the logarithms of the probabilities by {temperature} and take the softmax of each pixel")
     return steps
 
@@ -122,15 +132,15 @@ def _graph(predictor: Predictor) -> Callable[[Tensor], Tensor]:
     It computes the same as `Predictor`. With data.resize the temperature is left out, since it is used after the
     probabilities were resampled.
     """
-    members, decisions = predictor.members, predictor.project.decisions
+    members, decisions, outputs = predictor.members, predictor.project.decisions, predictor.outputs
     temperature = np.float32(1.0 if predictor.project.shorter_side else decisions.temperature)
 
     def probabilities(image: Tensor) -> Tensor:
         logits = [_logits(member, image, decisions.mirrored_axes) for member in members]
         if len(members) == 1:
-            return _probabilities(logits[0] / temperature)
-        mean = tf.add_n([_probabilities(part) for part in logits]) / len(members)
-        return mean if temperature == 1 else tf.nn.softmax(tf.math.log(tf.maximum(mean, TINIEST)) / temperature)
+            return _probabilities(logits[0] / temperature, outputs)
+        mean = tf.add_n([_probabilities(part, outputs) for part in logits]) / len(members)
+        return mean if temperature == 1 else _at_temperature(mean, temperature, outputs)
 
     return probabilities
 
@@ -198,11 +208,21 @@ def _mirrored(image: Tensor, axes: Sequence[int]) -> Tensor:
     return image[:, :: -1 if 1 in axes else 1, :: -1 if 2 in axes else 1] if axes else image
 
 
-def _probabilities(logits: Tensor) -> Tensor:
-    """Softmax; a single logit belongs to the second of two classes and gives the probabilities of both."""
-    if logits.shape[-1] == 1:
+def _probabilities(logits: Tensor, outputs: Outputs) -> Tensor:
+    """The same as `Outputs.probabilities`, at a temperature of 1."""
+    if outputs.labels.overlap:
+        return tf.sigmoid(logits)
+    if outputs.number == 1:
         return tf.concat([tf.sigmoid(-logits), tf.sigmoid(logits)], -1)
     return tf.nn.softmax(logits)
+
+
+def _at_temperature(mean: Tensor, temperature: np.float32, outputs: Outputs) -> Tensor:
+    """The same as `Outputs.logits`, and then `Outputs.probabilities` at a temperature."""
+    if outputs.labels.overlap:
+        clipped = tf.clip_by_value(mean, np.float32(NEAREST), np.float32(1 - NEAREST))
+        return tf.sigmoid((tf.math.log(clipped) - tf.math.log1p(-clipped)) / temperature)
+    return tf.nn.softmax(tf.math.log(tf.maximum(mean, TINIEST)) / temperature)
 
 
 def _frozen(graph: Callable[[Tensor], Tensor], image: tf.TensorSpec) -> Tensor:

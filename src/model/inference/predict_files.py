@@ -38,18 +38,18 @@ Draw = Callable[[Path, Pixels, Labels, Dataset], None]
 
 
 @dataclass(frozen=True)
-class Outputs:
+class ResultFiles:
     """The results that are written for each image, and their folder.
 
     Attributes:
         folder: masks, overlays and probabilities are folders in it.
-        values: the stored mask value of each class, see `mask_values`.
+        masks: folder of masks below `folder` → the stored value of each label, see `mask_tables`.
         probability_type: number type of the probabilities; None: they are not written.
         draw: writes a picture of the prediction over its image; None: there are no pictures.
     """
 
     folder: Path
-    values: Pixels
+    masks: Mapping[str, Pixels]
     probability_type: str | None = None
     draw: Draw | None = None
 
@@ -58,14 +58,14 @@ class Outputs:
         """The kinds of results, as finished.jsonl lists them."""
         pictures = ["overlays"] if self.draw else []
         probabilities = [f"probabilities {self.probability_type}"] if self.probability_type else []
-        return ["masks", *pictures, *probabilities]
+        return [*self.masks, *pictures, *probabilities]
 
     def paths(self, name: Path, suffix: str) -> dict[str, Path]:
         """Name the files of an image's results.
 
         Args:
             name: of the image, without suffix, relative to the folder of a kind of result.
-            suffix: of the mask.
+            suffix: of the masks.
 
         Returns:
             Kind of result → file.
@@ -73,7 +73,7 @@ class Outputs:
         Raises:
             UserError: a link leads a result out of the folder.
         """
-        suffixes = {"masks": suffix} | ({"overlays": ".png"} if self.draw else {})
+        suffixes = dict.fromkeys(self.masks, suffix) | ({"overlays": ".png"} if self.draw else {})
         suffixes |= {"probabilities": ".tif"} if self.probability_type else {}
         folder = self.folder
         return {
@@ -125,7 +125,7 @@ class Prediction:
         has_other_range: images whose intensities are in another range than those of the training images.
     """
 
-    def __init__(self, predictor: Predictor, outputs: Outputs, finished: ResumeLog) -> None:
+    def __init__(self, predictor: Predictor, outputs: ResultFiles, finished: ResumeLog) -> None:
         self.predictor, self.outputs, self.finished = predictor, outputs, finished
         self.failed: list[Finding] = []
         self.has_other_range: list[str] = []
@@ -170,10 +170,11 @@ class Prediction:
             self.failed.append(result)
 
     def _read(self, one: Input) -> Image | Finding:
-        channels, folder, values = self.predictor.project.channels, self.outputs.folder, self.outputs.values
+        channels, folder = self.predictor.project.channels, self.outputs.folder
         try:
             state = FileState.of(one.path)
             pixels = read_image(one.path, channels, folder)
+            values = next(iter(self.outputs.masks.values()))  # all masks of an image have one suffix
             paths = self.outputs.paths(one.name, mask_suffix(values, one.path, pixels.shape[:2]))
             return Image(pixels, state, read_georeference(one.path, channels), paths)
         except Unreadable as error:
@@ -220,7 +221,7 @@ class Prediction:
         return np.asarray((found * 255).round() if eight_bit else found).astype(self.outputs.probability_type)
 
     def _write(self, one: Input, result: Predicted) -> Finding | None:
-        """Write the results of an image, the mask last. An error of this image alone does not stop the others."""
+        """Write the results of an image, the masks last. An error of this image alone does not stop the others."""
         image, project = result.image, self.predictor.project
         try:
             if result.probabilities is not None:
@@ -228,7 +229,8 @@ class Prediction:
                 write_probabilities(image.paths["probabilities"], result.probabilities, names, image.place)
             if self.outputs.draw:
                 self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)
-            write_mask(image.paths["masks"], result.classes, self.outputs.values, image.place)
+            for folder, values in self.outputs.masks.items():
+                write_mask(image.paths[folder], result.classes, values, image.place)
         except OSError as error:
             if error.errno in DISK_ERRORS:
                 raise

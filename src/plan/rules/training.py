@@ -27,6 +27,8 @@ def class_weights(facts: Facts) -> tuple[str, str]:
     Args:
         facts: The facts of the training.
     """
+    if facts.overlap:
+        return "none", "classes overlap: each has a yes or no of its own at every pixel"
     if not facts.rare:
         return "none", "no class is rare: all pixels count the same"
     if len(facts.rare) == 1:
