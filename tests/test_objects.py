@@ -63,4 +63,4 @@ def test_ratios_of_counts():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth is"):
-        count_objects(np.zeros((2, LabelFormat(3)), np.uint8), np.zeros((3, 2), np.uint8), 2)
+        count_objects(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), LabelFormat(2))
