@@ -190,7 +190,5 @@ def megabytes(path: Path) -> float:
 
 def _check_classes(project: Project, store: Store) -> None:
     if (store.dataset.names, store.dataset.overlap) != (project.classes, project.overlap):
-        prepared, known = (
-            f"{' overlapping' * one.overlap} classes {', '.join(one.names)}" for one in (store.dataset, project.dataset)
-        )
-        raise UserError(f"{store.folder} has the{prepared}, the model the{known}: run `dvc repro`")
+        prepared, known = store.dataset.described, project.dataset.described
+        raise UserError(f"{store.folder} has the classes {prepared}, the model {known}: run `dvc repro`")
