@@ -72,7 +72,8 @@ def make_step(arguments: argparse.Namespace, term: dict[str, float]) -> Callable
     model = add_supervision(build_unet(size, 3, LabelFormat(arguments.classes).outputs), LEVELS)
     dataset = Dataset(classes={label: f"class {label}" for label in range(arguments.classes)})
     adam = Adam(model.trainable_variables, arithmetic.scales_loss)
-    step = training_step(model, adam, LossWeights(**term), dataset, workers)
+    weights = LossWeights(**term)  # type: ignore[arg-type]  # no term is a tuple
+    step = training_step(model, adam, weights, dataset, workers)
     rng = np.random.default_rng(0)
     images = rng.normal(size=(arguments.batch, arguments.side, arguments.side, 3)).astype(np.float32)
     blocks = rng.integers(0, arguments.classes, (arguments.batch, arguments.side // 16, arguments.side // 16))

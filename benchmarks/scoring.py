@@ -64,16 +64,18 @@ def _in_a_process(kind: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 def measured(kind: str, side: int, classes: int) -> dict[str, float]:
     """Return the figures of one kind of image, `ROWS`."""
+    from src.data.classes.label_format import LabelFormat
     from src.evaluation.metrics.boundary import boundary_scores, class_boundary_scores
     from src.evaluation.metrics.confusion import confusion_matrix
     from src.evaluation.metrics.objects import count_objects
 
+    labels = LabelFormat(classes)
     truth, prediction = (image(kind, side, classes, seed) for seed in (0, 1))
     before = _peak_mib()
     found = {
         "counts": seconds(lambda: confusion_matrix(truth, prediction, classes)),
-        "boundaries": seconds(lambda: boundary_scores(truth, prediction, classes, SPACING, TOLERANCE)),
-        "objects": seconds(lambda: count_objects(truth, prediction, classes)),
+        "boundaries": seconds(lambda: boundary_scores(truth, prediction, labels, SPACING, TOLERANCE)),
+        "objects": seconds(lambda: count_objects(truth, prediction, labels)),
         "memory_mib": _peak_mib(),
         "before_mib": before,
     }

@@ -5,6 +5,7 @@ import numpy as np
 
 from src.archive.ensemble import Ensemble, EnsembleModel, write_ensemble
 from src.archive.project import Decisions
+from src.data.classes.label_format import LabelFormat
 from src.model.inference.member import Member
 from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
@@ -17,7 +18,9 @@ def member(seed, classes=2, channels=1, encoder="plain", **changes):
     keras.utils.set_random_seed(seed)
     described = {"mean": [10.0] * channels, "std": [4.0] * channels, "classes": NAMES[:classes], "encoder": encoder}
     told = project(**(described | changes))
-    model = build_unet(PlannedModel(encoder=encoder, filters=2, depth=told.depth), channels, classes)
+    model = build_unet(
+        PlannedModel(encoder=encoder, filters=2, depth=told.depth), channels, LabelFormat(classes).outputs
+    )
     model(np.random.default_rng(seed).normal(size=(2, 32, 32, channels)), training=True)
     return Member(model, told)
 

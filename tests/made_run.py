@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from src.archive.project import Project
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import write_splits
 from src.files import write_csv, write_json
 from src.model.network.model_file import write_model
@@ -117,4 +118,8 @@ def write_rest(store: Any, names: list[str]) -> None:
         depth=1,
     )
     keras.utils.set_random_seed(0)
-    write_model(Path("models/unet.keras"), build_unet(PlannedModel(filters=2, depth=1), 3, len(names)), project)
+    write_model(
+        Path("models/unet.keras"),
+        build_unet(PlannedModel(filters=2, depth=1), 3, LabelFormat(len(names)).outputs),
+        project,
+    )

@@ -148,7 +148,7 @@ def test_depthwise_has_the_layers_of_the_network():
     first = (128, 32, 3, 1), (128, 96, 3, 2), (64, 144, 3, 1), (64, 144, 5, 2), (32, 240, 5, 1)
     assert list(layers)[:5] == [Layer(*sizes) for sizes in first]
     assert list(layers)[-2:] == [Layer(8, 1152, 5, 1), Layer(8, 1152, 3, 1)]
-    model = build_unet(PlannedModel(encoder="efficientnet_lite0", filters=2, depth=5), 3, 2)
+    model = build_unet(PlannedModel(encoder="efficientnet_lite0", filters=2, depth=5), 3, 1)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
     kernels = Counter((layer.kernel.shape[2], layer.kernel.shape[0], layer.strides[0]) for layer in convolutions)
     found = Counter()

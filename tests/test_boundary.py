@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from surface_distance import metrics
 
 import src.evaluation.metrics.boundary as boundary_module
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
 from src.evaluation.metrics.boundary import MEASURES, Distances, boundary_scores, class_boundary_scores, count_distances
 from tests.pixel_masks import class_images
@@ -148,7 +149,7 @@ def test_every_way_to_compute_distances_agrees_with_brute_force(path, monkeypatc
 
 def test_classes_of_an_image_are_scored_each_with_ignored_pixels_outside():
     for truth, prediction in class_images(1, 150, 4, side=25):
-        found = boundary_scores(truth, prediction, 4, (1.0, 1.0), 1.2)
+        found = boundary_scores(truth, prediction, LabelFormat(4), (1.0, 1.0), 1.2)
         for label in range(4):
             inside = truth != IGNORE
             wanted = brute_force((truth == label) & inside, (prediction == label) & inside, (1.0, 1.0), 1.2)
@@ -157,14 +158,14 @@ def test_classes_of_an_image_are_scored_each_with_ignored_pixels_outside():
 
 def test_scores_are_nan_for_two_empty_masks_and_distances_for_one():
     truth, prediction = np.array([[0, 0, 1]], np.uint8), np.array([[0, 0, 2]], np.uint8)
-    found = boundary_scores(truth, prediction, 4, (1, 1), 1)
+    found = boundary_scores(truth, prediction, LabelFormat(4), (1, 1), 1)
     np.testing.assert_array_equal(found["surface_dice"], [1, 0, 0, np.nan])
     for name in ("hd95", "assd"):
         np.testing.assert_array_equal(found[name], [0, np.nan, np.nan, np.nan])
 
 
 def test_all_ignored_has_no_score():
-    found = boundary_scores(np.full((4, 4), IGNORE, np.uint8), np.zeros((4, 4), np.uint8), 2, (1, 1), 1)
+    found = boundary_scores(np.full((4, 4), IGNORE, np.uint8), np.zeros((4, 4), np.uint8), LabelFormat(2), (1, 1), 1)
     assert all(values.shape == (2,) and np.isnan(values).all() for values in found.values())
 
 
@@ -196,7 +197,7 @@ def test_a_percentile_ignores_rounding_errors_of_the_length():
 
 def test_truth_values_beyond_the_classes_are_ignored():
     truth, prediction = np.array([[1, 1, 2, 2, 0]], np.uint8), np.array([[1, 1, 1, 1, 0]], np.uint8)
-    assert boundary_scores(truth, prediction, 2, (1, 1), 0)["surface_dice"].tolist() == [1, 1]
+    assert boundary_scores(truth, prediction, LabelFormat(2), (1, 1), 0)["surface_dice"].tolist() == [1, 1]
 
 
 def test_distances_are_exact_beyond_the_reach_of_single_precision():
@@ -219,4 +220,4 @@ def test_distances_are_exact_beyond_the_reach_of_single_precision():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth is"):
-        boundary_scores(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2, (1, 1), 1)
+        boundary_scores(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), LabelFormat(2), (1, 1), 1)

@@ -6,23 +6,29 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
-from src.evaluation.metrics.calibration import BINS, Calibration, negative_log_likelihood, probabilities
+from src.evaluation.metrics.calibration import BINS, Calibration
+from src.evaluation.metrics.outputs import Outputs
 from src.evaluation.statistics.select import select_candidate
+
+
+def meaning(classes):
+    return Outputs(LabelFormat(classes))
 
 
 def sample(classes, outputs, size=(40, 60), seed=0):
     """Logits of an overconfident network, labels drawn from milder ones, some pixels ignored."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (*size, outputs)).astype(np.float32)
-    chances = probabilities(logits, 2.0)
+    chances = meaning(classes).probabilities(logits, 2.0)
     labels = (rng.random(size)[..., None] > chances.cumsum(axis=-1)).sum(axis=-1).clip(0, classes - 1).astype(np.uint8)
     labels[rng.random(size) < 0.1] = IGNORE
     return logits, labels
 
 
 def tallied(logits, labels, classes, parts=1):
-    calibration = Calibration(classes)
+    calibration = Calibration(meaning(classes))
     for rows in np.array_split(np.arange(len(labels)), parts):
         calibration.add(logits[rows], labels[rows])
     return calibration
@@ -31,7 +37,7 @@ def tallied(logits, labels, classes, parts=1):
 @pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3), (5, 5)])
 def test_probabilities_are_a_sigmoid_or_a_softmax(classes, outputs):
     logits, _ = sample(classes, outputs)
-    found = probabilities(logits, 1.7)
+    found = meaning(classes).probabilities(logits, 1.7)
     assert found.shape == (40, 60, classes) and found.dtype == np.float32
     np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-5)
     with_zero = np.concatenate([np.zeros_like(logits), logits], axis=-1) if outputs == 1 else logits
@@ -43,12 +49,12 @@ def test_probabilities_are_a_sigmoid_or_a_softmax(classes, outputs):
 def test_brier_score_and_negative_log_likelihood_equal_scikit_learn(classes, outputs):
     logits, labels = sample(classes, outputs)
     counted = labels != IGNORE
-    chances, flat = probabilities(logits)[counted].astype(float), labels[counted]
+    chances, flat = meaning(classes).probabilities(logits)[counted].astype(float), labels[counted]
     chances /= chances.sum(axis=1, keepdims=True)
     kinds = list(range(classes))
     expected = brier_score_loss(flat, chances[:, 1] if classes == 2 else chances, labels=kinds)
     assert tallied(logits, labels, classes).brier_score() == pytest.approx(expected, abs=1e-6)
-    assert negative_log_likelihood(logits[counted], flat, 1.0) == pytest.approx(
+    assert meaning(classes).negative_log_likelihood(logits[counted], flat, 1.0) == pytest.approx(
         log_loss(flat, chances, labels=kinds), abs=1e-5
     )
 
@@ -57,7 +63,9 @@ def test_reliability_equals_scikit_learn():
     logits, labels = sample(2, 1)
     counted = labels != IGNORE
     rows = list(tallied(logits, labels, 2).reliability(["no", "yes"], [1]))
-    frequency, probability = calibration_curve(labels[counted], probabilities(logits)[counted][:, 1], n_bins=BINS)
+    frequency, probability = calibration_curve(
+        labels[counted], meaning(2).probabilities(logits)[counted][:, 1], n_bins=BINS
+    )
     np.testing.assert_allclose([row["frequency"] for row in rows], frequency, atol=1e-6)
     np.testing.assert_allclose([row["probability"] for row in rows], probability, atol=1e-6)
     assert sum(row["pixels"] for row in rows) == counted.sum()
@@ -66,7 +74,7 @@ def test_reliability_equals_scikit_learn():
 def test_the_calibration_error_equals_a_plain_loop():
     logits, labels = sample(3, 3)
     counted = labels != IGNORE
-    chances, flat = probabilities(logits)[counted], labels[counted]
+    chances, flat = meaning(3).probabilities(logits)[counted], labels[counted]
     highest, right = chances.max(axis=1), chances.argmax(axis=1) == flat
     total = 0.0
     for number in range(BINS):
@@ -79,7 +87,7 @@ def test_the_calibration_error_equals_a_plain_loop():
 def test_precision_and_recall_equal_scikit_learn():
     logits, labels = sample(2, 1)
     counted = labels != IGNORE
-    chances, flat = probabilities(logits)[counted][:, 1], labels[counted]
+    chances, flat = meaning(2).probabilities(logits)[counted][:, 1], labels[counted]
     rows = list(tallied(logits, labels, 2).precision_recall(["no", "yes"], [1]))
     assert len(rows) == 100
     for row in rows[::7]:
@@ -108,7 +116,8 @@ def test_the_likeliest_temperature_is_that_of_a_logistic_regression():
     flat, kinds = logits[counted], labels[counted]
     inverse = LogisticRegression(C=np.inf, fit_intercept=False).fit(flat, kinds).coef_.item()
     grid = 2 ** (np.arange(-60, 61) / 20)
-    best = grid[np.argmin([negative_log_likelihood(flat, kinds, temperature) for temperature in grid])]
+    loss = meaning(2).negative_log_likelihood
+    best = grid[np.argmin([loss(flat, kinds, temperature) for temperature in grid])]
     assert best == pytest.approx(1 / inverse, rel=0.018)  # half a step of the grid
     assert best == pytest.approx(2.0, rel=0.04)  # and the one that the labels were drawn with
 

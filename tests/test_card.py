@@ -11,6 +11,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from src.data.classes.label_format import LabelFormat
 from src.errors import UserError
 from src.files import read_csv, read_json, write_csv, write_json, write_yaml
 from src.report.card.card import TO_FILL_IN, model_card
@@ -119,7 +120,7 @@ def make_run(folder, names, intervals=True):
     plan = {"model.depth": PlannedSetting(value=2, why="too <b>deep</b> | wide")}
     decided = {"decisions": {"temperature": 1.37}, "plan": {k: v.model_dump() for k, v in plan.items()}}
     told = project().model_copy(update={}).model_dump() | outputs | decided
-    network = build_unet(PlannedModel(filters=2, depth=2), 3, len(names))
+    network = build_unet(PlannedModel(filters=2, depth=2), 3, LabelFormat(len(names)).outputs)
     write_model(folder / "models/unet.keras", network, type(project()).model_validate(told))
     lock(folder)
     return folder

@@ -14,6 +14,7 @@ from sklearn.metrics import (
     confusion_matrix as sklearn_confusion_matrix,
 )
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
 from src.evaluation.metrics.confusion import (
     RATIOS,
@@ -22,7 +23,7 @@ from src.evaluation.metrics.confusion import (
     confusion_matrix,
     dice,
     mean_over_classes,
-    overlap,
+    pixel_counts,
 )
 
 REFERENCES = {"dice": f1_score, "iou": jaccard_score, "precision": precision_score, "recall": recall_score}
@@ -45,11 +46,11 @@ def test_counts_and_ratios_equal_scikit_learn():
         classes = (2, 3, 7)[number % 3]
         truth, prediction = random_masks(rng, classes)
         counts = confusion_matrix(truth, prediction, classes)
-        pixels = overlap(counts)
+        pixels = pixel_counts(counts, LabelFormat(classes))
         labels, flat = range(classes), (truth[truth != IGNORE], prediction[truth != IGNORE])
         if not flat[0].size:
             assert counts.sum() == 0 and all(np.isnan(score(pixels)).all() for score in RATIOS.values())
-            assert np.isnan(accuracy(pixels))
+            assert np.isnan(accuracy(pixels, LabelFormat(classes)))
             continue
         wanted = sklearn_confusion_matrix(*flat, labels=labels)
         np.testing.assert_array_equal(counts, wanted)
@@ -59,7 +60,7 @@ def test_counts_and_ratios_equal_scikit_learn():
             found = RATIOS[name](pixels)
             np.testing.assert_allclose(np.nan_to_num(found) if name == "iou" else found, expected, atol=1e-9)
         np.testing.assert_array_equal(np.isnan(dice(pixels)), np.isnan(RATIOS["iou"](pixels)))
-        np.testing.assert_allclose(accuracy(pixels), accuracy_score(*flat), atol=1e-9)
+        np.testing.assert_allclose(accuracy(pixels, LabelFormat(classes)), accuracy_score(*flat), atol=1e-9)
         negatives = multilabel_confusion_matrix(*flat, labels=list(labels))[:, 0]  # right ones, false alarms
         with np.errstate(invalid="ignore"):
             np.testing.assert_allclose(
@@ -69,7 +70,7 @@ def test_counts_and_ratios_equal_scikit_learn():
 
 def test_dice_is_nan_for_a_class_in_neither_mask_and_0_for_one_in_one_mask():
     truth, prediction = np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 0, 0, 2]], np.uint8)
-    scores = dice(overlap(confusion_matrix(truth, prediction, 4)))
+    scores = dice(pixel_counts(confusion_matrix(truth, prediction, 4), LabelFormat(4)))
     np.testing.assert_array_equal(np.isnan(scores), [False, False, False, True])
     assert scores[1] == 0 and scores[2] == 0  # missed, and a false alarm: no smoothing lifts them
 
@@ -82,7 +83,7 @@ def test_class_means_leave_out_images_that_do_not_count():
 
 
 def test_confusion_matrix_refuses_unknown_classes_and_other_shapes():
-    with pytest.raises(ValueError, match="predicted class 3"):
+    with pytest.raises(ValueError, match="predicted label 3"):
         confusion_matrix(np.zeros((2, 2), np.uint8), np.full((2, 2), 3, np.uint8), 3)
     with pytest.raises(ValueError, match="truth is"):
         confusion_matrix(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8), 3)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import Dataset
+from src.evaluation.metrics.confusion import pixel_counts
 from src.files import read_csv
 from src.model.training import diagnostics
 from tests.conftest import ROOT
@@ -33,7 +35,7 @@ def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
     chosen = params(
         **({"train.epochs": 12, "train.steps": 1200} | {f"train.{name}": value for name, value in changes.items()})
     ).train
-    counted = (np.array(counts, np.int64) for counts in (crops, images))
+    counted = (pixel_counts(np.array(counts, np.int64), LabelFormat.of(dataset)) for counts in (crops, images))
     return diagnostics.training_warnings(rows, *counted, dataset, chosen)
 
 
@@ -141,13 +143,16 @@ def test_overfitting_warns_only_at_the_end(params):
     assert said(rows_of([1.5, 0.9, 0.8], [0.7, 0.6, 0.5]), HEALTHY, params, epochs=3) == {}  # too few to tell
 
 
+def kappa(matrix):
+    labels = LabelFormat(len(matrix))
+    return diagnostics.cohen_kappa(pixel_counts(matrix, labels), labels)
+
+
 def test_cohen_kappa_equals_hand_calculations():
-    assert diagnostics.cohen_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
-    assert diagnostics.cohen_kappa(np.array([[50, 0], [50, 0]])) == 0
-    assert diagnostics.cohen_kappa(np.diag([5, 6, 7])) == pytest.approx(1)
-    assert np.isnan(diagnostics.cohen_kappa(np.array([[20, 5], [0, 0]]))) and np.isnan(
-        diagnostics.cohen_kappa(np.zeros((2, 2), int))
-    )
+    assert kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+    assert kappa(np.array([[50, 0], [50, 0]])) == 0
+    assert kappa(np.diag([5, 6, 7])) == pytest.approx(1)
+    assert np.isnan(kappa(np.array([[20, 5], [0, 0]]))) and np.isnan(kappa(np.zeros((2, 2), int)))
 
 
 def test_a_loss_that_is_not_finite_is_blamed_on_the_learning_rate_only_after_a_step(params):

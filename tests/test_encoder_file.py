@@ -39,7 +39,7 @@ def lite0(tmp_path_factory):
 
 
 def unet(channels=3, depth=5, **changes):
-    return build_unet(PlannedModel(**{"encoder": LITE0, "filters": 2, "depth": depth} | changes), channels, 2)
+    return build_unet(PlannedModel(**{"encoder": LITE0, "filters": 2, "depth": depth} | changes), channels, 1)
 
 
 def test_a_file_holds_the_weights_of_each_layer(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 
 from src.archive.project import Project
+from src.data.classes.label_format import LabelFormat
 from src.data.crops.normalise import Normalisation
 from src.encoders import ENCODERS, IMAGENET_MEAN, IMAGENET_STD, encoder_features
 from src.errors import UserError
@@ -26,7 +27,9 @@ NAMES = list(ENCODERS)
 
 def model_of(encoder, depth=5, channels=3, classes=3, filters=4) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return build_unet(PlannedModel(encoder=encoder, filters=filters, depth=depth), channels, classes)
+    return build_unet(
+        PlannedModel(encoder=encoder, filters=filters, depth=depth), channels, LabelFormat(classes).outputs
+    )
 
 
 def project_of(encoder, depth=5, channels=3, **changes) -> Project:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from src.archive.project import Decisions
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.calibration import probabilities
-from src.evaluation.metrics.confusion import confusion_matrix, dice, overlap
+from src.evaluation.metrics.confusion import confusion_matrix, dice, pixel_counts
+from src.evaluation.metrics.outputs import Outputs
 from src.model.export.export import write_exports
 from src.model.export.exported_model import Export
 from src.model.export.formats import FORMATS
-from src.model.inference.predictor import Predictor, average_logits, load_predictor
+from src.model.inference.predictor import Predictor, load_predictor
 from src.model.network.model_file import read_model, write_model
 from tests.conftest import prepared, write_data_set
 from tests.made_ensemble import member, write_made
@@ -90,12 +91,14 @@ def test_the_mean_of_confident_logits_is_exact_and_finite():
     ends = np.array([-200.0, -80.0, -30.0, 0.0, 30.0, 80.0], np.float32)[:, None, None]
     for parts in ([ends, ends], [ends, ends[::-1]], [np.tile(ends, 3) * [1, -1, 0.5], np.tile(ends, 3)]):
         parts = [np.asarray(part, np.float32) for part in parts]
-        found = average_logits(parts)
+        meaning = Outputs(LabelFormat(max(parts[0].shape[-1], 2)))
+        found = meaning.average(parts)
         assert found.shape == parts[0].shape and found.dtype == np.float32 and np.isfinite(found).all()
-        mean = np.mean([probabilities(part).astype(float) for part in parts], axis=0)
-        np.testing.assert_allclose(probabilities(found), mean, atol=1e-6)
-    np.testing.assert_allclose(average_logits([ends, ends])[1:], ends[1:], rtol=1e-5)
-    assert average_logits([ends]) is ends
+        mean = np.mean([meaning.probabilities(part).astype(float) for part in parts], axis=0)
+        np.testing.assert_allclose(meaning.probabilities(found), mean, atol=1e-6)
+    average = Outputs(LabelFormat(2)).average
+    np.testing.assert_allclose(average([ends, ends])[1:], ends[1:], rtol=1e-5)
+    assert average([ends]) is ends
 
 
 def test_the_file_predicts_what_its_members_predict(tmp_path):
@@ -141,5 +144,5 @@ def test_exports_are_compared_with_the_whole_ensemble(tmp_path):
     write_made(tmp_path / "ensemble.keras", members)
     report = write_exports(tmp_path / "ensemble.keras", [], tmp_path / "out", Subset.ungrouped(store, [0, 1]))
     counts = [confusion_matrix(store.mask(place), predictor(store.image(place)), 2) for place in (0, 1)]
-    dice_of_cell = dice(overlap(np.stack(counts)))[:, 1]
+    dice_of_cell = dice(pixel_counts(np.stack(counts), LabelFormat(2)))[:, 1]
     assert not report.problems and report.agreements[0].dice == pytest.approx(dice_of_cell.mean())

@@ -15,6 +15,7 @@ from scipy.special import softmax
 from sklearn.metrics import f1_score
 
 from src.archive.project import Decisions, Project
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset, write_splits
 from src.encoders import ENCODERS
 from src.errors import UserError
@@ -25,7 +26,7 @@ from src.model.export.agreement import TOLERANCE, AgreementCheck, centre_window,
 from src.model.export.export import write_exports
 from src.model.export.exported_model import Export
 from src.model.export.formats import FORMATS, Format
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.inference.predictor import Predictor
 from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
@@ -57,7 +58,7 @@ def network(classes, channels, policy="float32") -> keras.Model:
     keras.mixed_precision.set_global_policy(policy)
     try:
         keras.utils.set_random_seed(classes)
-        model = build_unet(PlannedModel(filters=4, depth=2), channels, classes)
+        model = build_unet(PlannedModel(filters=4, depth=2), channels, LabelFormat(classes).outputs)
         model(np.random.default_rng(0).normal(size=(4, 32, 32, channels)), training=True)
         return model
     finally:
@@ -257,7 +258,7 @@ def test_the_documented_example_needs_no_tensorflow(case, tmp_path):
     said = np.load(tmp_path / "said.npy")
     np.testing.assert_allclose(said, case.said([image])[0], atol=2e-5)
     classes = np.asarray(Image.open(tmp_path / "classes.png"))
-    expected = classes_from_logits(case.predictor.logits(image))
+    expected = case.predictor.outputs.decide(case.predictor.logits(image))
     assert (classes != expected).mean() < 1e-3 and set(np.unique(expected)) == {0, 1}
 
 

@@ -8,14 +8,16 @@ from pydantic import ValidationError
 from scipy.special import expit
 
 from src.archive.project import Decisions
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
-from src.evaluation.metrics.confusion import confusion_matrix
+from src.evaluation.metrics.confusion import confusion_matrix, pixel_counts
+from src.evaluation.metrics.outputs import Outputs
 from src.evaluation.metrics.remove_small_components import remove_small_components
 from src.model.decisions.fit_decisions import fit_decisions
-from src.model.decisions.postprocess_search import LOGIT_THRESHOLDS, TEMPERATURES, confusions_at, usable_thresholds
+from src.model.decisions.postprocess_search import LOGIT_THRESHOLDS, TEMPERATURES, counts_at, usable_thresholds
 from src.model.inference.member import Member
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.model.inference.predictor import Predictor
 from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet
 from src.params import Decide, PlannedModel
@@ -50,7 +52,7 @@ def store(tmp_path_factory):
 
 def made(logits):
     """A predictor of two classes with these logits."""
-    model = build_unet(PlannedModel(filters=2, depth=2), 3, 2)
+    model = build_unet(PlannedModel(filters=2, depth=2), 3, 1)
     return Predictor.of_members([Made(model, project(mean=[0.0] * 3, std=[1.0] * 3), logits)])
 
 
@@ -173,19 +175,21 @@ def test_verdicts_are_printed_and_returned_as_numbers(store, capsys):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_confusions_at_every_threshold_equal_one_by_one_counting(outputs):
+def test_counts_at_every_threshold_equal_one_by_one_counting(outputs):
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (20, 30, outputs)).astype(np.float32)
     classes = max(outputs, 2)
     truth = rng.integers(0, classes, (20, 30)).astype(np.uint8)
     truth[rng.random(truth.shape) < 0.2] = IGNORE
     thresholds = LOGIT_THRESHOLDS if outputs == 1 else LOGIT_THRESHOLDS[:1]
-    expected = [confusion_matrix(truth, classes_from_logits(logits, threshold), classes) for threshold in thresholds]
-    np.testing.assert_array_equal(confusions_at(thresholds, logits, truth, classes), expected)
+    meaning = Outputs(LabelFormat(classes))
+    matrices = [confusion_matrix(truth, meaning.decide(logits, [level]), classes) for level in thresholds]
+    expected = pixel_counts(np.stack(matrices), meaning.labels)
+    np.testing.assert_array_equal(counts_at(thresholds, logits, truth, meaning), expected)
 
 
 def test_the_model_file_keeps_the_decisions(tmp_path):
-    model = build_unet(PlannedModel(filters=2, depth=2), 1, 2)
+    model = build_unet(PlannedModel(filters=2, depth=2), 1, 1)
     decisions = Decisions(mirror="horizontal", temperature=1.5, threshold=0.4, min_object=8, fill_holes=16)
     write_model(tmp_path / "unet.keras", model, project(decisions=decisions))
     assert read_model(tmp_path / "unet.keras")[1].decisions == decisions
@@ -193,7 +197,7 @@ def test_the_model_file_keeps_the_decisions(tmp_path):
 
 @pytest.mark.parametrize("mirror", ["horizontal", "vertical", "both"])
 def test_mirrored_logits_are_the_mean_over_the_image_and_its_mirror_images(mirror):
-    model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
+    model = build_unet(PlannedModel(filters=4, depth=2), 1, 1)
     plain, mirrored = Predictor(model, project()), Predictor(model, project(decisions=Decisions(mirror=mirror)))
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 1), dtype=np.uint8)  # no padding: flips commute with it
     mean = np.mean([np.flip(plain.logits(np.flip(image, axes).copy()), axes) for axes in WAYS[mirror]], axis=0)

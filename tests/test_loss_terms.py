@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy.ndimage import distance_transform_cdt
 from scipy.special import log_expit, log_softmax
 
-from src.data.source.dataset import IGNORE
+from src.data.source.dataset import IGNORE, Dataset
 from src.model.network.losses import sums as sums_module
 from src.model.network.losses.boundary import REACH, boundary_distance
 from src.model.network.losses.sums import LossSums, loss_sums
@@ -134,13 +134,13 @@ def test_terms_add_up_and_reach_every_supervised_output():
     _, truth = example(3, side=32, blocks=8)
     rng, weights = np.random.default_rng(0), LossWeights(**TOGETHER, classes=OF_CLASSES[:3])
     logits = [rng.normal(size=(2, 32 // step, 32 // step, 3)).astype(np.float32) for step in (1, 2)]
-    dice = LossWeights(cross_entropy=0.0)
+    dice, classes = LossWeights(cross_entropy=0.0), Dataset(classes={0: "background", 1: "a", 2: "b"})
     each = [
         function(part, truth[:, ::step, ::step], chosen, [1, 2])
         for part, step in zip(logits, (1, 2), strict=True)
         for function, chosen in ((terms_reference, weights), (reference, dice))
     ]
-    learned, first = deep_losses([tf.constant(part) for part in logits], tf.constant(truth), weights, [1, 2])
+    learned, first = deep_losses([tf.constant(part) for part in logits], tf.constant(truth), weights, classes)
     assert float(first) == pytest.approx(sum(each[:2]), rel=1e-5)
     assert float(learned) == pytest.approx((2 * sum(each[:2]) + sum(each[2:])) / 3, rel=1e-5)
 

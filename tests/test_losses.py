@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import log_expit, log_softmax
-from src.model.network.losses.confusions import confusions, predicted_classes
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
-from src.model.inference.predictor import classes_from_logits
+from src.evaluation.metrics.confusion import confusion_matrix, pixel_counts
+from src.evaluation.metrics.outputs import Outputs
+from src.model.network.losses.counts import count_pixels, predicted_labels
 from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import SMOOTH, total_loss
 from src.plan.class_weights import LossWeights, class_weights
@@ -94,13 +96,13 @@ def test_loss_sums_of_parts_add_up_to_those_of_the_whole():
 
 @pytest.mark.parametrize("outputs", [1, 4])
 def test_tensorflow_and_numpy_give_equal_classes_and_counts(outputs):
-    from src.evaluation.metrics.confusion import confusion_matrix
-
     rng = np.random.default_rng(outputs)
     logits = rng.integers(-2, 3, (3, 16, 16, outputs)).astype(np.float32)  # small integers: many ties
     truth = rng.integers(0, max(outputs, 2), (3, 16, 16), dtype=np.uint8)
     truth[0, :4] = IGNORE
-    predicted = np.stack([classes_from_logits(image) for image in logits])
-    np.testing.assert_array_equal(predicted_classes(tf.constant(logits)), predicted)
-    counts = [confusion_matrix(t, p, max(outputs, 2)) for t, p in zip(truth, predicted, strict=True)]
-    np.testing.assert_array_equal(confusions(tf.constant(logits), tf.constant(truth)), counts)
+    labels = LabelFormat(max(outputs, 2))
+    predicted = np.stack([Outputs(labels).decide(image) for image in logits])
+    np.testing.assert_array_equal(predicted_labels(tf.constant(logits)), predicted)
+    matrices = [confusion_matrix(t, p, labels.limit) for t, p in zip(truth, predicted, strict=True)]
+    counts = np.stack(pixel_counts(np.stack(matrices), labels), axis=1)
+    np.testing.assert_array_equal(count_pixels(tf.constant(logits), tf.constant(truth)), counts)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import src.plan.memory as memory
 from benchmarks.memory import measured
+from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.model.network.unet import build_unet
@@ -50,7 +51,7 @@ def test_bfloat16_needs_less_memory():
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (8, 2, 1, 2), (32, 3, 16, 5)])
 def test_weights_are_counted_as_keras_counts_them(filters, depth, channels, classes):
-    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
+    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, LabelFormat(classes).outputs)
     settings = replace(DEFAULT, filters=filters, depth=depth, channels=channels, classes=classes)
     assert memory.parameters(settings) == pytest.approx(model.count_params(), rel=0.01)  # biases are left out
 

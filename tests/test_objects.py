@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label as labelled
 
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
 from src.evaluation.metrics.objects import count_objects, object_scores
 from tests.pixel_masks import class_images
@@ -23,7 +24,7 @@ def brute_force(truth, prediction, classes):
 def test_counts_of_random_masks_equal_plain_loops():
     matched = 0
     for truth, prediction in class_images(2, 500, 3, side=30):
-        found = count_objects(truth, prediction, 3)
+        found = count_objects(truth, prediction, LabelFormat(3))
         assert found.dtype == np.int64 and found.tolist() == brute_force(truth, prediction, 3)
         matched += found[:, 2].sum()
     assert matched > 1000
@@ -32,13 +33,16 @@ def test_counts_of_random_masks_equal_plain_loops():
 def test_objects_match_only_above_an_iou_of_one_half():
     truth, prediction = np.zeros((2, 3, 8), np.uint8)
     truth[1, 0:4], prediction[1, 0:2] = 1, 1
-    assert count_objects(truth, prediction, 2)[1].tolist() == [1, 1, 0]
+    assert count_objects(truth, prediction, LabelFormat(2))[1].tolist() == [1, 1, 0]
     prediction[1, 2] = 1
-    assert count_objects(truth, prediction, 2)[1].tolist() == [1, 1, 1]
+    assert count_objects(truth, prediction, LabelFormat(2))[1].tolist() == [1, 1, 1]
 
 
 def test_pixels_that_touch_by_a_corner_are_one_object():
-    assert count_objects(np.eye(5, dtype=np.uint8), np.eye(5, dtype=np.uint8), 2).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert count_objects(np.eye(5, dtype=np.uint8), np.eye(5, dtype=np.uint8), LabelFormat(2)).tolist() == [
+        [1, 1, 1],
+        [1, 1, 1],
+    ]
 
 
 def test_more_than_65535_objects_are_counted():
@@ -46,7 +50,7 @@ def test_more_than_65535_objects_are_counted():
     truth[::2, ::2] = 1
     prediction = truth.copy()
     prediction[0, ::2] = 0
-    assert count_objects(truth, prediction, 3).tolist() == [[1, 1, 1], [90_000, 89_700, 89_700], [0, 0, 0]]
+    assert count_objects(truth, prediction, LabelFormat(3)).tolist() == [[1, 1, 1], [90_000, 89_700, 89_700], [0, 0, 0]]
 
 
 def test_ratios_of_counts():
@@ -59,4 +63,4 @@ def test_ratios_of_counts():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth is"):
-        count_objects(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2)
+        count_objects(np.zeros((2, LabelFormat(3)), np.uint8), np.zeros((3, 2), np.uint8), 2)

@@ -50,7 +50,7 @@ PROJECT = {
 def model(tmp_path_factory) -> Path:
     """The file of a small network that predicts several classes."""
     keras.utils.set_random_seed(1)
-    network = build_unet(PlannedModel(filters=4, depth=2), 3, 2)
+    network = build_unet(PlannedModel(filters=4, depth=2), 3, 1)
     network(np.random.default_rng(0).normal(size=(4, 32, 32, 3)), training=True)
     path = tmp_path_factory.mktemp("model") / "unet.keras"
     write_model(path, network, Project(**PROJECT, decisions=Decisions(temperature=2.0, threshold=0.4)))

@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 import src.model.inference.predictor as infer
 from src.archive.members import PROJECT
 from src.archive.project import Decisions, Project
+from src.data.classes.label_format import LabelFormat
 from src.data.crops.resample_rows import resample_rows
 from src.data.crops.resize import scaled_size
 from src.errors import UserError
@@ -47,7 +48,7 @@ def project(**changes) -> Project:
 def model() -> keras.Model:
     """A small network whose moving statistics differ from their initial values."""
     keras.utils.set_random_seed(1)
-    model = build_unet(PlannedModel(filters=4, depth=2), 1, 2)
+    model = build_unet(PlannedModel(filters=4, depth=2), 1, 1)
     model(np.random.default_rng(0).normal(size=(4, 32, 32, 1)), training=True)
     return model
 
@@ -92,7 +93,7 @@ def test_tiles_do_not_change_the_logits(model, monkeypatch):
 def test_the_halo_covers_the_receptive_field(depth):
     """The gradient of a tile's logits is 0 beyond the halo, and not 0 within nearly all of it."""
     keras.utils.set_random_seed(depth)
-    network, step = build_unet(PlannedModel(filters=2, depth=depth), 1, 2), 2**depth
+    network, step = build_unet(PlannedModel(filters=2, depth=depth), 1, 1), 2**depth
     for layer in network.layers:  # positive weights and no dead ReLU: nothing cancels
         layer.set_weights([abs(weight) + 0.01 for weight in layer.get_weights()])
     halo, tile = HALO * step, step
@@ -121,7 +122,7 @@ def test_predictors_with_other_decisions_share_one_graph(model):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_folding_normalisation_keeps_the_logits(classes):
     keras.utils.set_random_seed(classes)
-    network = build_unet(PlannedModel(filters=4, depth=2), 3, classes)
+    network = build_unet(PlannedModel(filters=4, depth=2), 3, LabelFormat(classes).outputs)
     rng = np.random.default_rng(0)
     network(rng.normal(size=(4, 32, 32, 3)), training=True)
     for layer in network.layers:
@@ -146,7 +147,7 @@ def test_folding_in_another_precision_leaves_the_global_precision_unchanged(mode
 @pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities_add_up_and_follow_the_temperature(classes):
     keras.utils.set_random_seed(0)
-    network = build_unet(PlannedModel(filters=4, depth=2), 1, classes)
+    network = build_unet(PlannedModel(filters=4, depth=2), 1, LabelFormat(classes).outputs)
     warm = project(classes=NAMES[:classes], decisions=Decisions(temperature=3.0))
     image = np.random.default_rng(0).integers(0, 256, (21, 34, 1), dtype=np.uint8)
     logits, found = Predictor(network, warm).logits(image), Predictor(network, warm).probabilities(image)

@@ -136,7 +136,7 @@ def test_a_model_with_background_as_second_class_is_scored(tmp_path, monkeypatch
     content = load_predictor(model).project.model_dump()
     content |= {"classes": ["cell", "background"], "background": 1, "values": values, "colors": {}}
     path = tmp_path / "unet.keras"
-    write_model(path, build_unet(PlannedModel(filters=4, depth=1), 1, 2), Project.model_validate(content))
+    write_model(path, build_unet(PlannedModel(filters=4, depth=1), 1, 1), Project.model_validate(content))
     predictor, rng = load_predictor(path), np.random.default_rng(3)
     for number in range(5):
         image = cv2.GaussianBlur(rng.integers(0, 255, (16, 16), np.uint8), (5, 5), 2)

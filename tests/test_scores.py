@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 import src.evaluation.scoring.measure as measure
+from src.data.classes.label_format import LabelFormat
 from src.data.source.dataset import IGNORE
 from src.data.store.subsets import Subset
 from src.evaluation.metrics.calibration import Calibration
-from src.evaluation.metrics.confusion import confusion_matrix, dice, overlap
+from src.evaluation.metrics.confusion import confusion_matrix, dice, pixel_counts
+from src.evaluation.metrics.outputs import Outputs
 from src.evaluation.scoring.error_analysis import WORST, sharpness, worst_rows
 from src.evaluation.scoring.measure import COLUMNS, image_rows, measure_all
 from src.evaluation.scoring.scores import Scoring, class_rows, classes_with_objects, dice_gain, summary
@@ -39,8 +41,8 @@ def test_images_are_measured_independently_of_each_other(store):
     assert found.ids == [record.id for record in store.records] and found.groups[:3] == ["group 0"] * 2 + ["group 1"]
     for image, (index, prediction) in enumerate(shaken(store)):
         counts = confusion_matrix(store.mask(index), prediction, 3)
-        np.testing.assert_array_equal(found.values["dice"][image], dice(overlap(counts)))
-        by_itself = measure.measure(store.mask(index), prediction, 3, (1.0, 1.0), 2.0)
+        np.testing.assert_array_equal(found.values["dice"][image], dice(pixel_counts(counts, LabelFormat(3))))
+        by_itself = measure.measure(store.mask(index), prediction, LabelFormat(3), (1.0, 1.0), 2.0)
         for name in measure.BOUNDARIES:
             np.testing.assert_array_equal(found.values[name][image], by_itself.boundaries[name])
         np.testing.assert_array_equal(found.objects[image], by_itself.objects)
@@ -163,7 +165,7 @@ def test_gain_is_the_difference_of_the_means(store):
 
 
 def test_write_tables_writes_scores_classes_and_confusion(store, tmp_path):
-    found, calibration = results(store), Calibration(3)
+    found, calibration = results(store), Calibration(Outputs(LabelFormat(3)))
     calibration.add(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8))
     write_tables(
         tmp_path,
@@ -178,7 +180,7 @@ def test_write_tables_writes_scores_classes_and_confusion(store, tmp_path):
     classes = pd.read_csv(tmp_path / "classes.csv").set_index(["class", "measure"])
     name = store.dataset.names[1]
     assert classes.loc[(name, "dice"), "mean"] == pytest.approx(found.values["dice"][:, 1].mean(), abs=1e-6)
-    assert classes.loc[(name, "dice"), "pooled"] == pytest.approx(dice(overlap(found.confusion))[1], abs=1e-6)
+    assert classes.loc[(name, "dice"), "pooled"] == pytest.approx(dice(found.pooled)[1], abs=1e-6)
     assert np.isnan(classes.loc[(name, "hd95"), "pooled"]) and classes.loc[(name, "assd"), "low"] > 0
     rows = [row for row in class_rows(found, Scoring(store.dataset, SETTINGS, 0)) if row["measure"] == "object_f1"]
     assert rows == []  # one disc an image: no separate things

@@ -8,9 +8,10 @@ import pytest
 
 import src.model.training.loop as train
 from src.archive.project import Project
+from src.data.classes.label_format import LabelFormat
 from src.errors import UserError
-from src.evaluation.metrics.confusion import confusion_matrix, dice, mean_over_classes, overlap
-from src.model.inference.predictor import Predictor, classes_from_logits
+from src.evaluation.metrics.confusion import confusion_matrix, dice, mean_over_classes, pixel_counts
+from src.model.inference.predictor import Predictor
 from src.model.network.unet import build_unet
 from src.model.training.state import Training
 from src.model.training.validation import epoch_measures, measure_images
@@ -82,8 +83,9 @@ def test_validation_is_measured_over_whole_images(store, params):
     flat_logits = np.concatenate([part.reshape(1, -1, 1, 3) for part in logits], axis=1)
     flat_truth = np.concatenate([np.array(store.mask(index)).reshape(1, -1, 1) for index in range(5)], axis=1)
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, LossWeights(), [0, 1, 2]), rel=1e-4)
-    counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
-    assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
+    decide = predictor.outputs.decide
+    counts = np.stack([confusion_matrix(store.mask(i), decide(part), 3) for i, part in enumerate(logits)])
+    assert found["dice"] == pytest.approx(mean_over_classes(dice(pixel_counts(counts, LabelFormat(3))), [0, 1, 2]))
     terms = LossWeights(dice=0.0, focal=1.0, tversky=1.0, label_smoothing=0.1)
     further, _ = measure_images(predictor, store, range(5), terms)
     assert further == pytest.approx(terms_reference(flat_logits, flat_truth, terms, [0, 1, 2]), rel=1e-4)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from src.data.classes.label_format import LabelFormat
 from src.model.network.batch_normalisation import FusedBatchNormalization
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
@@ -25,7 +26,7 @@ def expected_parameters(filters: int, depth: int, channels: int, classes: int) -
 
 @pytest.mark.parametrize(("filters", "depth", "channels", "classes"), [(16, 4, 3, 3), (4, 1, 1, 2), (8, 3, 5, 11)])
 def test_unet_has_the_expected_shapes_and_parameter_count(filters, depth, channels, classes):
-    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, classes)
+    model = build_unet(PlannedModel(filters=filters, depth=depth), channels, LabelFormat(classes).outputs)
     assert model.count_params() == expected_parameters(filters, depth, channels, classes)
     side = 3 * 2**depth
     logits = model(np.zeros((2, side, 2 * side, channels), np.float32), training=False)
@@ -34,14 +35,14 @@ def test_unet_has_the_expected_shapes_and_parameter_count(filters, depth, channe
 
 
 def test_unet_has_as_many_poolings_upsamplings_and_skip_connections_as_levels():
-    layers = [type(layer).__name__ for layer in build_unet(PlannedModel(filters=4, depth=3), 3, 2).layers]
+    layers = [type(layer).__name__ for layer in build_unet(PlannedModel(filters=4, depth=3), 3, 1).layers]
     assert layers.count("MaxPooling2D") == layers.count("Conv2DTranspose") == layers.count("Concatenate") == 3
 
 
 def test_pooling_and_upsampling_keep_positions():
     """In a shallow network, a bright pixel changes only logits around itself."""
     keras.utils.set_random_seed(0)
-    model = build_unet(PlannedModel(filters=4, depth=1), 1, 2)
+    model = build_unet(PlannedModel(filters=4, depth=1), 1, 1)
     dark = np.zeros((1, 64, 64, 1), np.float32)
     lit = dark.copy()
     lit[0, 20, 40] = 1
@@ -80,6 +81,6 @@ def test_gradients_reach_every_weight():
 
 
 def test_layer_names_do_not_depend_on_what_was_built_before():
-    first, second = (build_unet(PlannedModel(filters=4, depth=2), 3, 2) for _ in range(2))
+    first, second = (build_unet(PlannedModel(filters=4, depth=2), 3, 1) for _ in range(2))
     assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
     assert [weight.path for weight in first.weights] == [weight.path for weight in second.weights]

@@ -16,6 +16,8 @@ import pytest
 
 from src.archive.members import CONFIG, MEMBERS, METADATA, PROJECT, WEIGHTS
 from src.archive.validate_archive import validate_archive
+from src.data.classes.label_format import LabelFormat
+from src.data.source.dataset import Dataset
 from src.errors import UserError
 from src.model.network.model_file import read_model, write_model
 from src.model.network.unet import build_unet
@@ -69,7 +71,7 @@ def test_an_unchanged_archive_passes(hostile):
 def test_every_kind_of_model_that_this_project_saves_passes(tmp_path, depth, precision, classes, channels):
     keras.mixed_precision.set_global_policy(precision)
     try:
-        model = build_unet(PlannedModel(filters=2, depth=depth), channels, classes)
+        model = build_unet(PlannedModel(filters=2, depth=depth), channels, LabelFormat(classes).outputs)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     numbers = {"mean": [0.0] * channels, "std": [0.0] * channels, "depth": depth}
@@ -459,4 +461,6 @@ def test_initial_weights_are_validated_the_same_way(hostile, members):
     with pytest.raises(UserError, match=r"^train\.initial: .*hostile\.keras: not a model of this project: .*Lambda"):
         initial_network(str(path))
     with pytest.raises(UserError, match=r"^train\.initial: .*hostile\.keras: not a model of this project: .*Lambda"):
-        load_initial_weights(build_unet(PlannedModel(filters=4, depth=2), 3, 3), path, ["a", "b", "c"])
+        load_initial_weights(
+            build_unet(PlannedModel(filters=4, depth=2), 3, 3), path, Dataset(classes={0: "a", 1: "b", 2: "c"})
+        )

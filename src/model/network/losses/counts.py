@@ -36,16 +36,21 @@ def count_pixels(logits: Tensor, truth: Tensor, *, overlap: bool = False) -> Ten
     Returns:
         int64 [batch, 4, classes], the counts in the order of `PixelCounts`.
     """
-    truth, predicted = tf.cast(truth, tf.int32), predicted_labels(logits, overlap=overlap)
+    truth, outputs = tf.cast(truth, tf.int32), logits.shape[-1]
+    pair = truth, predicted_labels(logits, overlap=overlap)
     if overlap:
-        classes = logits.shape[-1]
-        counted = counted_pixels(truth, classes)
-        planes = [class_planes(labels, classes) for labels in (truth, predicted)]
+        counted, planes = counted_pixels(truth, outputs), [class_planes(labels, outputs) for labels in pair]
+    elif outputs == 1:
+        counted, planes = truth[..., None] < 2, [tf.equal(labels[..., None], 1) for labels in pair]
     else:
-        classes = max(logits.shape[-1], 2)
-        counted = tf.cast(truth < classes, tf.float32)[..., None]
-        planes = [tf.one_hot(labels, classes) for labels in (truth, predicted)]
-    true, found = planes[0], planes[1] * counted
-    sums = [tf.reduce_sum(values, [1, 2]) for values in (true, found, true * found, counted)]
-    sums[-1] = tf.repeat(sums[-1], classes, axis=1)
+        counted, planes = truth[..., None] < outputs, [tf.one_hot(labels, outputs) for labels in pair]
+    inside, true, found = (tf.cast(values, tf.float32) for values in (counted, *planes))
+    found *= inside
+    sums = [tf.reduce_sum(values, [1, 2]) for values in (true, found, true * found, inside)]
+    if outputs == 1 and not overlap:  # the first class is the absence of the second, which halves the work
+        true, found, both, pixels = sums
+        sums = [true, found, both]
+        others = [pixels - true, pixels - found, pixels - true - found + both]
+        sums = [*(tf.concat(part, axis=1) for part in zip(others, sums, strict=True)), pixels]
+    sums[-1] = tf.broadcast_to(sums[-1], tf.shape(sums[0]))
     return tf.cast(tf.stack(sums, axis=1), tf.int64)
