@@ -135,7 +135,7 @@ class AgreementCheck:
     def _classes(self, predicted: Probabilities) -> Labels:
         """Labels uint8 [height, width], without the removal of small components and holes."""
         outputs = self.predictor.outputs
-        return outputs.decide(predicted[..., -outputs.number :], self.predictor.thresholds)
+        return outputs.decide(predicted[..., -outputs.number :], self.predictor.project.thresholds)
 
 
 def predict_with_export(run: Run, project: Project) -> Predict:

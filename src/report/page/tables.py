@@ -151,7 +151,7 @@ def decision_rows(project: Project, train: Scores) -> Table:
         train: Content of metrics/train.json, with the gains.
     """
     rows = [["", "in force", "gain in mean Dice", "95 % interval"]]
-    for name, value in project.decisions.model_dump().items():
+    for name, value in project.decision_values.items():
         tried = train.get("decisions", {}).get(name, {})
         gain = f"{tried['gain']:+.4f}" if "gain" in tried else "not tried"
         rows.append([name, setting(value), gain, interval(tried, "+.4f")])
