@@ -69,9 +69,7 @@ def assigns(project: Project) -> str:
     """Say what a model does with a pixel, as the rest of a sentence."""
     number = len(project.classes)
     if project.overlap:
-        return (
-            f"decides for every pixel of an image which of {number} classes it is of; a pixel may be of several or none"
-        )
+        return f"decides which of {number} classes every pixel of an image is of, which may be several or none"
     return f"assigns one of {number} classes to every pixel of an image"
 
 

@@ -42,7 +42,8 @@ def ensemble_card(path: Path, found: EnsembleArchive, use: str | None = None, li
 def _description(path: Path, found: EnsembleArchive) -> str:
     classes = found.project.classes
     return (
-        f"An ensemble of {len(found.archives)} U-Nets that {assigns(found.project)}: {names(classes)}. The probability of a class is the mean of the members' probabilities. It is one "
+        f"An ensemble of {len(found.archives)} U-Nets that {assigns(found.project)}: {names(classes)}. "
+        "The probability of a class is the mean of the members' probabilities. It is one "
         f"file, {code(path.as_posix())}, MD5 `{hash_of(path)}`.\n\nWritten by `python -m tools.card`."
     )
 

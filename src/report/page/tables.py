@@ -93,10 +93,14 @@ def history_rows(history: Rows) -> Table:
 
 
 def confusion_rows(confusion: Rows) -> Table:
-    """The confusion matrix in pixels, from the rows of confusion.csv: truth in rows, predictions in columns."""
+    """The confusion matrix in pixels, from the rows of confusion.csv: truth in rows, predictions in columns.
+
+    For overlapping classes, there is a row and a column for each class and one for its absence.
+    """
     names = list(dict.fromkeys(row["actual"] for row in confusion))
     pixels = {(row["actual"], row["predicted"]): int(row["pixels"]) for row in confusion}
-    return [["", *names], *([one, *(f"{pixels[one, other]:,}" for other in names)] for one in names)]
+    cells = {pair: f"{number:,}" for pair, number in pixels.items()}
+    return [["", *names], *([one, *(cells.get((one, other), ABSENT) for other in names)] for one in names)]
 
 
 def split_rows(shares: Rows) -> Table:
