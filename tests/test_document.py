@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.classes.label_format import LabelFormat
 from src.data.drawing.drawing import rgb
 from src.data.source.dataset import IGNORE, PALETTE, Dataset
 from src.evaluation.scoring.baseline_gain import gain_over_colour
@@ -123,7 +124,7 @@ def test_pictures_stop_at_their_limit_after_the_first(sources):
 
 def test_errors_mark_true_positives_false_negatives_and_false_positives():
     truth, found = np.array([[1, 1, 0, 0, IGNORE]], np.uint8), np.array([[1, 0, 1, 0, 1]], np.uint8)
-    np.testing.assert_array_equal(errors(truth, found, 1, 2), [[1, 2, 3, 0, 0]])
+    np.testing.assert_array_equal(errors(truth, found, 1, LabelFormat(2)), [[1, 2, 3, 0, 0]])
 
 
 def test_layers_have_the_colours_of_the_classes_and_a_transparent_background():

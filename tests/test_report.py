@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.data.classes.label_format import LabelFormat
 from src.data.drawing.drawing import blended, painted, rgb, shown
 from src.data.source.dataset import IGNORE, Dataset
 from src.data.store.subsets import Subset
@@ -37,7 +38,7 @@ WARNING = Wording("test images", warnings=["Warning: frames"])
 def test_errors_have_the_colours_of_hits_misses_and_false_alarms():
     truth = np.array([[1, 1, 0, 0, IGNORE]], np.uint8)
     prediction = np.array([[1, 0, 1, 0, 1]], np.uint8)
-    drawn = errors_over(np.zeros((1, 5, 3), np.uint8), truth, prediction, 1, 2)
+    drawn = errors_over(np.zeros((1, 5, 3), np.uint8), truth, prediction, 1, LabelFormat(2))
     for pixel, colour in enumerate((HIT, MISS, FALSE_ALARM, "#000000", "#000000")):
         np.testing.assert_allclose(drawn[0, pixel], 0.75 * rgb(colour), atol=1)
 

@@ -121,7 +121,9 @@ def read_ensemble(path: Path) -> EnsembleArchive | None:
         projects = {model.name: archive.project for model, archive in zip(ensemble.models, archives, strict=True)}
         if problems := list(differences(projects)):
             raise ValueError("\n".join(["its models do not fit together", *problems]))
-    return EnsembleArchive(ensemble, archives, contents)
+        found = EnsembleArchive(ensemble, archives, contents)
+        validate(Project, found.project.model_dump(), Path(ENSEMBLE))  # do the decisions fit the classes?
+    return found
 
 
 def write_ensemble(path: Path, ensemble: Ensemble, contents: Sequence[bytes]) -> None:

@@ -174,3 +174,29 @@ class Project(Section):
     def labels(self) -> LabelFormat:
         """The meaning of predicted labels."""
         return LabelFormat(len(self.classes), self.overlap)
+
+    @property
+    def thresholds(self) -> list[float]:
+        """For each logit the probability above which a pixel is of its class."""
+        return self.decisions.thresholds or [self.decisions.threshold] * self.outputs
+
+    @property
+    def decision_values(self) -> dict[str, float | str]:
+        """The decisions by the names of metrics/train.json: overlapping classes have a threshold each."""
+        values: dict[str, float | str] = {}
+        for name, value in self.decisions.model_dump(exclude={"thresholds"}).items():
+            if name == "threshold" and self.overlap:
+                values |= {threshold_of(one): level for one, level in zip(self.classes, self.thresholds, strict=True)}
+            else:
+                values[name] = value
+        return values
+
+    @property
+    def default_values(self) -> dict[str, float | str]:
+        """The default of each of `decision_values`."""
+        return self.model_copy(update={"decisions": Decisions()}).decision_values
+
+
+def threshold_of(name: str) -> str:
+    """Return the name of the decision on the threshold of an overlapping class."""
+    return f"threshold of {name}"

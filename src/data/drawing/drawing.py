@@ -26,20 +26,23 @@ def painted(mask: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.uint8]:
     Returns:
         uint8 [height, width, 3]; ignored pixels are white, pixels of several classes have the mean of their colours.
     """
-    if dataset.overlap:
-        return np.asarray(_colours_of_sets(dataset)[mask], np.uint8)
+    colours = label_colours(dataset)
     lookup = np.tile(rgb(IGNORED), (256, 1))
-    lookup[: len(dataset.names)] = [rgb(colour) for colour in dataset.class_colours.values()]
+    lookup[: len(colours)] = colours
     return np.asarray(lookup[mask], np.uint8)
 
 
-def _colours_of_sets(dataset: Dataset) -> NDArray[np.uint8]:
-    """Red, green and blue of each label of overlapping classes, uint8 [256, 3]; black for no class."""
-    labels = np.arange(256, dtype=np.uint8)
-    planes = LabelFormat.of(dataset).planes(labels).astype(float)
+def label_colours(dataset: Dataset) -> NDArray[np.uint8]:
+    """Return red, green and blue of each label, uint8 [labels, 3]: the mean over its classes; black for no class."""
+    form = LabelFormat.of(dataset)
+    planes = form.planes(np.arange(form.limit, dtype=np.uint8)).astype(float)
     colours = np.array([rgb(colour) for colour in dataset.class_colours.values()], float)
-    mixed = (planes @ colours / np.maximum(planes.sum(axis=1, keepdims=True), 1)).round().astype(np.uint8)
-    return np.where(LabelFormat.of(dataset).counted(labels)[:, None], mixed, rgb(IGNORED))
+    return (planes @ colours / np.maximum(planes.sum(axis=1, keepdims=True), 1)).round().astype(np.uint8)
+
+
+def bare_label(dataset: Dataset) -> int | None:
+    """Return the label of pixels that pictures leave as they are: of the background, or of no overlapping class."""
+    return 0 if dataset.overlap else dataset.background_index
 
 
 def shown(image: Image, *, stretched: bool = False) -> Drawing:
@@ -71,7 +74,7 @@ def blended(image: Drawing, mask: NDArray[np.uint8], dataset: Dataset, strength:
     Returns:
         uint8 [height, width, 3].
     """
-    none = 0 if dataset.overlap else -1 if dataset.background_index is None else dataset.background_index
-    paint = LabelFormat.of(dataset).counted(mask) & (mask != none)
+    bare, paint = bare_label(dataset), LabelFormat.of(dataset).counted(mask)
+    paint &= True if bare is None else mask != bare
     mixed = (1 - strength) * image + strength * painted(mask, dataset)
     return np.where(paint[..., None], mixed, image).astype(np.uint8)

@@ -48,9 +48,14 @@ def match_classes(own: Dataset, known: Dataset, *, named: bool, place: str = NAM
         The match of every own class.
 
     Raises:
-        UserError: The match of some class is not certain. The message says what to write in which file.
+        UserError: The match of some class is not certain, or only one of both has overlapping classes. The message says
+            what to write in which file.
     """
-    if named:
+    if own.overlap != known.overlap:
+        words = ("overlap", "do not") if own.overlap else ("do not overlap", "do")
+        remedy = "use a model and masks of one kind (overlap in dataset.yaml)"
+        raise UserError(f"the classes of the data {words[0]}, those of the model {words[1]}; {remedy}")
+    if named or own.overlap:  # folders and channels of overlapping classes have names
         return match_names(own.names, known.names, place)
     match = match_values(list(own.classes), known, place)
     stated = own.background_index  # the lowest value, unless dataset.yaml has the key `background`

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from src.data.classes.label_format import LabelFormat, Mask, pack_planes
 from src.data.source.dataset import IGNORE, NONE, Dataset, write_dataset
 from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Store, write_index
@@ -25,8 +26,7 @@ def remap_classes(
     Returns:
         The changed store, read again.
     """
-    lookup = np.full(256, IGNORE, np.uint8)
-    lookup[: len(indices)] = indices
+    lookup = _lookup(LabelFormat.of(store.dataset), indices, len(names))
     remap_masks(store.folder / MASKS, (MaskRemap(r.mask_at, r.height, r.width, lookup) for r in store.records))
     records = []
     for record in store.records:
@@ -43,3 +43,15 @@ def remap_classes(
     }
     write_dataset(store.folder, Dataset.model_validate(store.dataset.model_dump() | changes))
     return Store(store.folder)
+
+
+def _lookup(form: LabelFormat, indices: Sequence[int], classes: int) -> Mask:
+    """Table from labels to labels of so many new classes: uint8 [256], IGNORE for labels that do not count."""
+    lookup, labels = np.full(256, IGNORE, np.uint8), np.arange(form.limit, dtype=np.uint8)
+    if not form.overlap:
+        lookup[labels] = indices
+        return lookup
+    planes = np.zeros((form.limit, classes), bool)
+    planes[:, list(indices)] = form.planes(labels)
+    lookup[labels] = pack_planes(list(planes.T))
+    return lookup

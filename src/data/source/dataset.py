@@ -214,6 +214,11 @@ class Dataset(Section):
         return list(self.classes.values())
 
     @property
+    def described(self) -> str:
+        """The names of the classes, and whether they overlap, for messages."""
+        return ", ".join(self.names) + " (overlapping)" * self.overlap
+
+    @property
     def stored_values(self) -> list[int]:
         """Stored values of the classes as numbers, a colour as 0xRRGGBB, in the order of the class indices."""
         return [stored_number(value) for value in self.classes]

@@ -77,7 +77,7 @@ def order_sweep(runs: Sequence[Run]) -> tuple[str, list[Run]]:
         raise UserError(
             f"a sweep differs in {', '.join(SWEPT[:-1])} or {SWEPT[-1]} alone; these runs differ in\n{listing(lines)}"
         )
-    if len({(tuple(run.dataset.names), tuple(run.dataset.foreground)) for run in runs}) > 1:
+    if len({(*run.dataset.names, *run.dataset.foreground, run.dataset.overlap) for run in runs}) > 1:
         raise UserError("the runs have different classes: the data set has changed between them; repeat the older ones")
     folds = runs[0].params.get(FOLDS, 0)
     varied = changed[0] if changed else FOLD if folds else SEED

@@ -77,7 +77,8 @@ def _one_dataset(runs: Sequence[Run]) -> Dataset:
     for run in runs:
         names, background = run.dataset.names, run.dataset.background_index
         left_out = "none" if background is None else names[background]
-        described.append(f"{', '.join(sorted(names))}; left out of means: {left_out}")
+        overlap = "; they overlap" if run.dataset.overlap else ""
+        described.append(f"{', '.join(sorted(names))}{overlap}; left out of means: {left_out}")
     if len(set(described)) > 1:
         lines = [f"{run.name}: {text}" for run, text in zip(runs, described, strict=True)]
         raise UserError(f"runs with different classes cannot be compared\n{listing(lines)}")

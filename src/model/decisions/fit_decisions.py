@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from src.archive.project import threshold_of
 from src.data.store.subsets import FEWEST_GROUPS, Subset
 from src.evaluation.metrics.confusion import Scores, classes_present
 from src.evaluation.metrics.postprocess import fill_small_holes, has_holes, remove_small_objects
@@ -108,7 +109,7 @@ class DecisionFitter:
         thresholds = [levels[middle]] * outputs.meaning.number
         for column, label in enumerate(self.foreground):  # each class by itself, so that one of them can gain alone
             choice = select_candidate(scores[:, :, [column]], self.groups, middle, self.seed)
-            name = f"threshold of {self.predictor.project.classes[label]}"
+            name = threshold_of(self.predictor.project.classes[label])
             thresholds[label] = self._record(name, choice, levels, middle)
         if set(thresholds) != {levels[middle]}:
             self.predictor = self.predictor.with_decisions(thresholds=thresholds)

@@ -135,7 +135,7 @@ class AgreementCheck:
     def _classes(self, predicted: Probabilities) -> Labels:
         """Labels uint8 [height, width], without the removal of small components and holes."""
         outputs = self.predictor.outputs
-        return outputs.decide(predicted[..., -outputs.number :], self.predictor.thresholds)
+        return outputs.decide(predicted[..., -outputs.number :], self.predictor.project.thresholds)
 
 
 def predict_with_export(run: Run, project: Project) -> Predict:
@@ -190,7 +190,5 @@ def megabytes(path: Path) -> float:
 
 def _check_classes(project: Project, store: Store) -> None:
     if (store.dataset.names, store.dataset.overlap) != (project.classes, project.overlap):
-        prepared, known = (
-            f"{' overlapping' * one.overlap} classes {', '.join(one.names)}" for one in (store.dataset, project.dataset)
-        )
-        raise UserError(f"{store.folder} has the{prepared}, the model the{known}: run `dvc repro`")
+        prepared, known = store.dataset.described, project.dataset.described
+        raise UserError(f"{store.folder} has the classes {prepared}, the model {known}: run `dvc repro`")

@@ -71,7 +71,7 @@ def describe_export(predictor: Predictor) -> Json:
             "shape": ["n", "height", "width", len(project.classes)],
             "meaning": f"probability of each class of `classes`, in their order{before}{apart}",
         },
-        "left_to_do": _left_to_do(predictor),
+        "left_to_do": _left_to_do(project),
         **_networks(predictor),
         **project.decisions.model_dump(),
     }
@@ -86,13 +86,12 @@ def _networks(predictor: Predictor) -> Json:
     return {**project.model_dump(exclude=rest | OF_MEMBER), "members": members}
 
 
-def _left_to_do(predictor: Predictor) -> list[str]:
+def _left_to_do(project: Project) -> list[str]:
     """The steps of prediction that an export leaves to the program that uses it."""
-    project = predictor.project
     decisions, names = project.decisions, project.classes
     steps, where = _scaling(project), "give"
     if project.overlap:
-        above = ", ".join(f"{name}: {level}" for name, level in zip(names, predictor.thresholds, strict=True))
+        above = ", ".join(f"{name}: {level}" for name, level in zip(names, project.thresholds, strict=True))
         steps.append(f"take every class where its probability is above its threshold ({above})")
         where = "in the mask of each class by itself, give"
     elif len(names) == 2 and decisions.threshold != 0.5:

@@ -161,13 +161,8 @@ class Predictor:
             Labels uint8 [height, width].
         """
         temperature = self.project.decisions.temperature
-        return self.outputs.decide(logits, [temperature * math.log(level / (1 - level)) for level in self.thresholds])
-
-    @property
-    def thresholds(self) -> list[float]:
-        """For each logit the probability above which a pixel is of its class, see `Outputs.decide`."""
-        decisions = self.project.decisions
-        return decisions.thresholds or [decisions.threshold] * self.outputs.number
+        levels = [temperature * math.log(level / (1 - level)) for level in self.project.thresholds]
+        return self.outputs.decide(logits, levels)
 
     def postprocess(self, labels: Labels) -> Labels:
         """Give small components, then small holes, the class around them."""

@@ -39,7 +39,7 @@ def model_card(sources: CardSources, use: str | None = None, licence: str | None
         "## Scores",
         scores_section(sources),
         "## Calibration",
-        calibration_section(sources.test),
+        calibration_section(sources.project, sources.test),
         "## Decisions",
         decisions_section(sources.project, sources.train, sources.test),
         "## Where it fails",
@@ -57,12 +57,20 @@ def _description(sources: CardSources) -> str:
     dependent = " **The images depend on each other: see the warning below Scores.**" if sources.warning else ""
     encoder = "" if project.encoder == "plain" else f"the encoder {code(project.encoder)} and "
     return (
-        f"A U-Net with {encoder}{sources.train['parameters']:,} parameters that assigns one of "
-        f"{len(project.classes)} classes to every pixel of an image: {names(project.classes)}. "
+        f"A U-Net with {encoder}{sources.train['parameters']:,} parameters that {assigns(project)}: "
+        f"{names(project.classes)}. "
         f"On {test['images']} test images its mean Dice is {score(test.get('dice', {}))}.{dependent} "
         f"It is one file, `{model}`, MD5 `{hash_in(sources.stages, model)}`.\n\n"
         f"Written by `python -m tools.card` from the files of the run, {_commit(sources)}."
     )
+
+
+def assigns(project: Project) -> str:
+    """Say what a model does with a pixel, as the rest of a sentence."""
+    number = len(project.classes)
+    if project.overlap:
+        return f"decides which of {number} classes every pixel of an image is of, which may be several or none"
+    return f"assigns one of {number} classes to every pixel of an image"
 
 
 def _commit(sources: CardSources) -> str:
@@ -88,7 +96,7 @@ def intended_use(project: Project, model: str, use: str | None, *, of_run: bool 
         f"For images like those it was trained on{data}: {images}, the same kind of objects, acquired and "
         "prepared in the same way. Images with other channels or number types are refused; there is no other warning "
         "of an image that is unlike them.",
-        "Every pixel gets one of the classes above, even if it shows something else: there is no class “unknown”.",
+        _unknown(project),
         "Not for images of another source before it was scored on a labelled sample of them: "
         f"`python -m tools.score --model {model} --data FOLDER`.",
         "Not a medical device, and not certified for anything. Not for decisions about anyone's health, safety or "
@@ -99,6 +107,13 @@ def intended_use(project: Project, model: str, use: str | None, *, of_run: bool 
         lines.append(f"{scores} Where they are low, or their intervals wide, look at each result.")
     purpose = use or f"{TO_FILL_IN} (`--use TEXT`): what it is meant for, and who is responsible for that."
     return "\n\n".join([purpose, "\n".join(f"- {line}" for line in lines)])
+
+
+def _unknown(project: Project) -> str:
+    """Say what the model does with pixels that show something else than its classes."""
+    if project.overlap:
+        return "A pixel that shows something else may get any of the classes above: there is no class “unknown”."
+    return "Every pixel gets one of the classes above, even if it shows something else: there is no class “unknown”."
 
 
 def _plan(project: Project) -> str:

@@ -51,14 +51,15 @@ def _rule(dataset: Dataset) -> str:
 def _classes(store: Store) -> list[Cells]:
     """A row for each class, and one for the ignored pixels, if there are any."""
     dataset, pixels = store.dataset, np.array([record.pixels for record in store.records], np.int64)
+    counted = sum(record.counted_pixels for record in store.records)
     everything = sum(record.height * record.width for record in store.records)
+    shares, images = pixels.sum(axis=0) / everything, (pixels > 0).sum(axis=0)
+    stored = ["a mask of its own" if dataset.overlap else code(str(value)) for value in dataset.classes]
     rows = [
-        [code(name), code(str(value)), f"{share:.2%}", str(images), "yes" if index in dataset.foreground else "no"]
-        for index, ((value, name), share, images) in enumerate(
-            zip(dataset.classes.items(), pixels.sum(axis=0) / everything, (pixels > 0).sum(axis=0), strict=True)
-        )
+        [code(name), where, f"{share:.2%}", str(number), "yes" if index in dataset.foreground else "no"]
+        for index, (name, where, share, number) in enumerate(zip(dataset.names, stored, shares, images, strict=True))
     ]
-    if ignored := everything - int(pixels.sum()):
+    if ignored := everything - counted:
         rows.append(["ignored", code(str(dataset.ignore)), f"{ignored / everything:.2%}", ABSENT, "no"])
     return rows
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from src.archive.ensemble import EnsembleArchive
-from src.report.card.card import intended_use, licence_section
+from src.report.card.card import assigns, intended_use, licence_section
 from src.report.text.ensemble import HEADER, images_sentence, model_rows
 from src.report.text.format import setting
 from src.report.text.markdown import code, markdown_table, names, prose
@@ -42,8 +42,8 @@ def ensemble_card(path: Path, found: EnsembleArchive, use: str | None = None, li
 def _description(path: Path, found: EnsembleArchive) -> str:
     classes = found.project.classes
     return (
-        f"An ensemble of {len(found.archives)} U-Nets that assigns one of {len(classes)} classes to every pixel of an "
-        f"image: {names(classes)}. The probability of a class is the mean of the members' probabilities. It is one "
+        f"An ensemble of {len(found.archives)} U-Nets that {assigns(found.project)}: {names(classes)}. "
+        "The probability of a class is the mean of the members' probabilities. It is one "
         f"file, {code(path.as_posix())}, MD5 `{hash_of(path)}`.\n\nWritten by `python -m tools.card`."
     )
 
@@ -56,7 +56,7 @@ def _members(found: EnsembleArchive) -> str:
 
 
 def _decisions(found: EnsembleArchive) -> str:
-    rows = [[code(name), setting(value)] for name, value in found.ensemble.decisions.model_dump().items()]
+    rows = [[code(name), setting(value)] for name, value in found.project.decision_values.items()]
     return f"{prose(found.ensemble.decided)}\n\n{markdown_table(['', 'in force'], rows)}"
 
 

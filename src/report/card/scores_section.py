@@ -50,12 +50,13 @@ def _class_row(test: Scores, name: str, classes: Rows) -> Cells:
     return [*row, str(scores.get("images", 0)), str(scores.get("groups", 0))]
 
 
-def calibration_section(test: Scores) -> str:
+def calibration_section(project: Project, test: Scores) -> str:
     """Write the calibration error and the Brier score, from metrics/test.json."""
     found = test.get("calibration", {})
     if not found:
         return "Not measured."
-    titles = {"ece": "expected calibration error of the likeliest class (15 bins)", "brier": "Brier score"}
+    which = "mean over the classes" if project.overlap else "of the likeliest class"
+    titles = {"ece": f"expected calibration error {which} (15 bins)", "brier": "Brier score"}
     rows = [[title, number(found.get(key)), number(found.get(f"{key}_undecided"))] for key, title in titles.items()]
     meaning = "How well the probabilities agree with the frequencies, over all test pixels; 0 is best."
     return f"{meaning}\n\n{markdown_table(['', 'with the decisions', 'without'], rows)}"
@@ -69,10 +70,10 @@ def decisions_section(project: Project, train: Scores, test: Scores) -> str:
         train: Content of metrics/train.json, with the gains.
         test: Content of metrics/test.json.
     """
-    tried, changed = train.get("decisions", {}), project.decisions.model_dump(exclude_defaults=True)
+    tried, default = train.get("decisions", {}), project.default_values
     rows = [
-        [code(name), setting(value), "yes" if name in changed else "no", *_gained(tried.get(name, {}))]
-        for name, value in project.decisions.model_dump().items()
+        [code(name), setting(value), "no" if value == default[name] else "yes", *_gained(tried.get(name, {}))]
+        for name, value in project.decision_values.items()
     ]
     header = ["", "in force", "differs from the default", "gain in validation", "95 % interval"]
     sentences = decisions(test) or ["No decision changes the plain network."]

@@ -18,7 +18,7 @@ def write_overlay(path: Path, image: Image, classes: NDArray[np.uint8], dataset:
     Args:
         path: The PNG file.
         image: [height, width, channels].
-        classes: Class indices, uint8 [height, width].
+        classes: Labels, uint8 [height, width].
         dataset: The classes and their colours.
     """
     step = -(-max(classes.shape) // LONGEST)

@@ -27,8 +27,8 @@ class Comparison:
 
     Attributes:
         image: [height, width, channels].
-        truth: Class indices, uint8 [height, width].
-        prediction: Class indices, uint8 [height, width].
+        truth: Labels, uint8 [height, width].
+        prediction: Labels, uint8 [height, width].
         scores: Class → Dice; each class becomes one panel of errors, up to `MOST_OVERLAYS`.
     """
 
@@ -39,23 +39,23 @@ class Comparison:
 
 
 def errors_over(
-    image: Drawing, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], label: int, classes: int
+    image: Drawing, truth: NDArray[np.uint8], prediction: NDArray[np.uint8], label: int, form: LabelFormat
 ) -> Drawing:
     """Lay the true positives, false negatives and false positives of one class over the darkened, grey image.
 
     Args:
         image: uint8 [height, width, 3].
-        truth: Class indices, uint8 [height, width].
-        prediction: Class indices, uint8 [height, width].
+        truth: Labels, uint8 [height, width].
+        prediction: Labels, uint8 [height, width].
         label: The class.
-        classes: Number of classes; pixels whose truth is larger are ignored.
+        form: The meaning of the labels.
 
     Returns:
         uint8 [height, width, 3].
     """
     grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2) * 0.5
-    counted = truth < classes
-    true, found = (truth == label) & counted, (prediction == label) & counted
+    counted = form.counted(truth)
+    true, found = form.of_class(truth, label), form.of_class(prediction, label) & counted
     for where, colour in ((true & found, HIT), (true & ~found, MISS), (~true & found, FALSE_ALARM)):
         grey[where] = 0.25 * grey[where] + 0.75 * rgb(colour)
     return grey.astype(np.uint8)
@@ -126,7 +126,7 @@ def _draw_comparison(path: Path, title: str, comparison: Comparison, dataset: Da
     drawings = {"image": image, "truth": painted(truth, dataset), "prediction": painted(prediction, dataset)}
     for name, value in sorted(comparison.scores.items(), key=lambda item: item[1])[:MOST_OVERLAYS]:
         label = dataset.names.index(name)
-        drawings[f"{name}: Dice {value:.3f}"] = errors_over(image, truth, prediction, label, len(dataset.names))
+        drawings[f"{name}: Dice {value:.3f}"] = errors_over(image, truth, prediction, label, LabelFormat.of(dataset))
     colours = {"hit": HIT, "miss": MISS, "false alarm": FALSE_ALARM}
     errors = [Patch(color=colour, label=name) for name, colour in colours.items()]
     grid(path, title, [drawings], class_patches(dataset, truth, prediction) + errors)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from src.data.drawing.drawing import IGNORED, Image, rgb, shown
+from src.data.classes.label_format import LabelFormat
+from src.data.drawing.drawing import IGNORED, Image, bare_label, label_colours, rgb, shown
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
 from src.report.figures.panels import MOST_OVERLAYS
@@ -73,8 +74,8 @@ def picture(image: Image, truth: Mask, prediction: Mask, weakest: Sequence[str],
 
     Args:
         image: [height, width, channels].
-        truth: Class indices, uint8 [height, width]; larger values are ignored pixels.
-        prediction: Class indices, uint8 [height, width].
+        truth: Labels, uint8 [height, width].
+        prediction: Labels, uint8 [height, width].
         weakest: Classes, lowest Dice first; the errors of the first `MOST_OVERLAYS` are drawn.
         dataset: The classes and their colours.
     """
@@ -83,33 +84,33 @@ def picture(image: Image, truth: Mask, prediction: Mask, weakest: Sequence[str],
     masks = {"truth": truth, "prediction": prediction}
     layers: list[Layer] = [{"kind": kind, "name": kind, "src": _painted(mask, dataset)} for kind, mask in masks.items()]
     for name in weakest[:MOST_OVERLAYS]:
-        drawn = errors(truth, prediction, dataset.names.index(name), len(dataset.names))
+        drawn = errors(truth, prediction, dataset.names.index(name), LabelFormat.of(dataset))
         layers.append({"kind": "errors", "name": f"errors: {name}", "src": _png(drawn, [None, HIT, MISS, FALSE_ALARM])})
     height, width = truth.shape
     return {"width": width, "height": height, "image": _jpeg(shown(image[::step, ::step])), "layers": layers}
 
 
-def errors(truth: Mask, prediction: Mask, label: int, classes: int) -> Mask:
+def errors(truth: Mask, prediction: Mask, label: int, form: LabelFormat) -> Mask:
     """Mark the true positives, false negatives and false positives of one class.
 
     Args:
-        truth: Class indices, uint8 [height, width].
-        prediction: Class indices, uint8 [height, width].
+        truth: Labels, uint8 [height, width].
+        prediction: Labels, uint8 [height, width].
         label: The class.
-        classes: Number of classes; pixels whose truth is larger are ignored.
+        form: The meaning of the labels.
 
     Returns:
         uint8 [height, width]: 1 true positive, 2 false negative, 3 false positive, 0 elsewhere and where ignored.
     """
-    true, predicted, counted = truth == label, prediction == label, truth < classes
+    true, predicted, counted = form.of_class(truth, label), form.of_class(prediction, label), form.counted(truth)
     return np.where(counted, np.select([true & predicted, true, predicted], [1, 2, 3], 0), 0).astype(np.uint8)
 
 
 def _painted(mask: Mask, dataset: Dataset) -> str:
-    """Colour a mask; ignored pixels are white, the background is transparent."""
-    colours: list[str | None] = list(dataset.class_colours.values())
-    if dataset.background_index is not None:
-        colours[dataset.background_index] = None
+    """Colour a mask; ignored pixels are white, the background and pixels of no class are transparent."""
+    colours: list[str | None] = [f"#{bytes(colour).hex()}" for colour in label_colours(dataset)]
+    if (bare := bare_label(dataset)) is not None:
+        colours[bare] = None
     return _png(np.minimum(mask, len(colours)).astype(np.uint8), [*colours, IGNORED])
 
 

@@ -93,10 +93,14 @@ def history_rows(history: Rows) -> Table:
 
 
 def confusion_rows(confusion: Rows) -> Table:
-    """The confusion matrix in pixels, from the rows of confusion.csv: truth in rows, predictions in columns."""
+    """The confusion matrix in pixels, from the rows of confusion.csv: truth in rows, predictions in columns.
+
+    For overlapping classes, there is a row and a column for each class and one for its absence.
+    """
     names = list(dict.fromkeys(row["actual"] for row in confusion))
     pixels = {(row["actual"], row["predicted"]): int(row["pixels"]) for row in confusion}
-    return [["", *names], *([one, *(f"{pixels[one, other]:,}" for other in names)] for one in names)]
+    cells = {pair: f"{number:,}" for pair, number in pixels.items()}
+    return [["", *names], *([one, *(cells.get((one, other), ABSENT) for other in names)] for one in names)]
 
 
 def split_rows(shares: Rows) -> Table:
@@ -151,7 +155,7 @@ def decision_rows(project: Project, train: Scores) -> Table:
         train: Content of metrics/train.json, with the gains.
     """
     rows = [["", "in force", "gain in mean Dice", "95 % interval"]]
-    for name, value in project.decisions.model_dump().items():
+    for name, value in project.decision_values.items():
         tried = train.get("decisions", {}).get(name, {})
         gain = f"{tried['gain']:+.4f}" if "gain" in tried else "not tried"
         rows.append([name, setting(value), gain, interval(tried, "+.4f")])

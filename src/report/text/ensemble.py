@@ -18,7 +18,8 @@ def ensemble_text(path: str, ensemble: Ensemble, projects: Sequence[Project]) ->
         ensemble: The content of its ensemble.json.
         projects: The project.json of each model.
     """
-    decisions = ", ".join(f"{name} {setting(value)}" for name, value in ensemble.decisions.model_dump().items())
+    values = projects[0].model_copy(update={"decisions": ensemble.decisions}).decision_values
+    decisions = ", ".join(f"{name} {setting(value)}" for name, value in values.items())
     lines = aligned([HEADER, *model_rows(ensemble, projects)])
     lines += [f"decisions: {decisions}", printable(ensemble.decided), images_sentence(ensemble)]
     lines += [f"{path}: an ensemble of {len(projects)} models; use it with --model {path}"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from src.archive.project import threshold_of
 from src.data.source.dataset import Dataset
 from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.limits import LARGEST
@@ -62,6 +63,8 @@ def class_table(test: Scores) -> list[list[str]]:
 
 def averages(dataset: Dataset) -> str:
     """A sentence that names the class that averages exclude."""
+    if dataset.overlap:
+        return f"Averages are over all {len(dataset.names)} classes, which may overlap."
     if dataset.background_index is None:
         return f"Averages are over all {len(dataset.names)} classes: none of them is the background."
     return f"Averages over classes exclude the background, {dataset.names[dataset.background_index]!r}."
@@ -200,6 +203,7 @@ def decisions(test: Scores) -> list[str]:
     gained, calibration = decided.pop("dice", {}), test.get("calibration", {})
     if not decided:
         return []
+    decided |= {threshold_of(name): value for name, value in decided.pop("thresholds", {}).items()}
     named = ", ".join(f"{name} {value:.4g}" for name, value in decided.items())
     bounds = f" ({interval(gained, '+.3f')})" if "low" in gained else ""
     changes = [f"mean Dice by {gained['gain']:+.3f}{bounds}"] if "gain" in gained else []
