@@ -196,7 +196,8 @@ def test_the_confusion_table_holds_each_class_against_its_absence(store, tmp_pat
     assert {row["class"] for row in read_csv(tmp_path / "precision_recall.csv")} == set(NAMES)
 
 
-def test_the_colour_baseline_predicts_sets_of_classes_and_no_class_is_the_largest(store):
+def test_the_colour_baseline_predicts_sets_of_classes_and_no_class_is_the_largest(store, monkeypatch):
+    monkeypatch.setattr("src.evaluation.scoring.baseline.TREES", 2)
     subset = Subset.ungrouped(store, range(8))
     predicted = ColourClassifier(subset, 0)(store.image(0))
     assert predicted.dtype == np.uint8 and predicted.max() < THREE.limit

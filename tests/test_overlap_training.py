@@ -26,6 +26,7 @@ from tests.small_training import small_params, train_on
 from tests.test_overlap_losses import reference
 
 GROUPS = [str(number) for number in range(12)]
+LEARNS = {"train.epochs": 3, "train.steps": 150, "data.crop": 32}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(store, tmp_path_factory):
     """A training that has learned both classes."""
-    return train_on(store, tmp_path_factory.mktemp("checkpoints"), small_params(**{"train.epochs": 8}))
+    return train_on(store, tmp_path_factory.mktemp("checkpoints"), small_params(**LEARNS))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_measures_of_an_epoch_are_those_of_whole_images(trained, store):
 
 
 def test_equal_seeds_give_equal_files(trained, store, tmp_path):
-    again = train_on(store, tmp_path / "checkpoints", small_params(**{"train.epochs": 8}))
+    again = train_on(store, tmp_path / "checkpoints", small_params(**LEARNS))
     for number, training in enumerate((trained, again)):
         write_model(tmp_path / f"{number}.keras", training.model, training.project)
     assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "1.keras").read_bytes()
