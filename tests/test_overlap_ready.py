@@ -95,7 +95,7 @@ def test_all_problems_of_ready_masks_are_listed(folder, tmp_path):
 
 def test_a_missing_mask_is_empty_only_if_dataset_yaml_says_so(folder, tmp_path):
     (folder / "other/disc/case 0-0.png").unlink()
-    (folder / "other/dataset.yaml").write_text("overlap: true\nmissing: empty\nexif: shown\nignore: 128\n")
+    (folder / "other/dataset.yaml").write_text("overlap: true\nmissing: empty\n")
     results, *_ = scored(folder, tmp_path / "work")
     assert dice(results.pixels)[0].tolist() == [0, 1]
     (folder / "other/stripe/case 0-0.png").unlink()
@@ -140,9 +140,8 @@ def test_the_masks_of_a_store_get_the_bits_of_a_model(made, tmp_path):
         planes = LabelFormat.of(after.dataset).planes(after.mask(index))
         np.testing.assert_array_equal(planes[..., [2, 0]], FORM.planes(before.mask(index)))
         np.testing.assert_array_equal(after.mask(index) == IGNORE, before.mask(index) == IGNORE)
-        assert (
-            not planes[..., 1].any() and new.counted == old.counted and new.pixels == [old.pixels[1], 0, old.pixels[0]]
-        )
+        assert not planes[..., 1].any() and new.counted == old.counted
+        assert new.pixels == [old.pixels[1], 0, old.pixels[0]]
 
 
 @pytest.mark.parametrize("overlap", [True, False])

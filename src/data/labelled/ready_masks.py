@@ -190,9 +190,9 @@ def _pairing(rules: Sequence[str]) -> list[str]:
 
 
 def _own_description(folder: Path) -> Dataset:
-    """dataset.yaml in the folder of the masks, or its defaults; `UserError` if it has neither classes nor exif."""
+    """dataset.yaml in the folder of the masks, or its defaults; `UserError` if it says nothing of the masks."""
     own = read_dataset(folder)
-    if (folder / NAME).exists() and not own.classes and not own.exif:
+    if (folder / NAME).exists() and not own.classes and not own.exif and not own.missing:
         raise UserError(f"{folder / NAME}: names no classes; write the masks' values under classes, or remove the file")
     return own
 
