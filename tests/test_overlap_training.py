@@ -72,12 +72,12 @@ def test_the_measures_of_an_epoch_are_those_of_whole_images(trained, store):
     assert found["accuracy"] == pytest.approx((planes[0] == planes[1]).mean())
 
 
-def test_equal_seeds_give_equal_files(trained, store, tmp_path):
-    again = train_on(store, tmp_path / "checkpoints", small_params(**LEARNS))
-    for number, training in enumerate((trained, again)):
-        write_model(tmp_path / f"{number}.keras", training.model, training.project)
-    assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "1.keras").read_bytes()
-    assert trained.history == again.history
+def test_equal_seeds_give_equal_files(store, tmp_path):
+    files = [tmp_path / "0.keras", tmp_path / "1.keras"]
+    for path in files:
+        training = train_on(store, tmp_path / path.stem, small_params(**{"train.epochs": 1}))
+        write_model(path, training.model, training.project)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_file_says_that_classes_overlap_and_predicts_the_same(trained, file, store):
@@ -146,11 +146,13 @@ def test_specks_are_removed_from_each_class(trained, store):
     """Both sizes are tried, also that of holes, which needs no background class here."""
     _, verdicts = decided(trained, store, [0.0, 0.0], min_object=True, fill_holes=True)
     assert set(verdicts) == {"min_object", "fill_holes"}
-    cleaned = made(trained, [-1.0, -1.0]).with_decisions(min_object=16, fill_holes=16)
-    plain = made(trained, [-1.0, -1.0])
-    labels, image = plain.outputs.labels, store.image(0)
-    assert (cleaned(image) != plain(image)).any()
-    assert labels.of_class(cleaned(image), DISC).sum() > 0
+    plain, image = made(trained, [-6.0, -6.0]), store.image(0)  # noise makes specks and holes
+    before, after = plain(image), plain.with_decisions(min_object=16, fill_holes=16)(image)
+    labels = plain.outputs.labels
+    for label in (DISC, STRIPE):
+        truth = labels.of_class(store.mask(0), label)
+        wrong = [(labels.of_class(mask, label) != truth).sum() for mask in (before, after)]
+        assert wrong[1] < 0.7 * wrong[0]
 
 
 def test_a_read_model_has_one_logit_for_each_class(file):

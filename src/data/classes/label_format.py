@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.source.dataset import IGNORE, Dataset
-from src.errors import UserError
 
 Mask = NDArray[np.uint8]
 Plane = NDArray[np.bool_]
@@ -92,20 +91,3 @@ def pack_planes(planes: Sequence[Plane], ignored: Plane | None = None) -> Mask:
     if ignored is not None:
         labels[ignored] = IGNORE
     return labels
-
-
-def refuse_overlap(dataset: Dataset, what: str) -> None:
-    """Stop where overlapping classes are not supported.
-
-    Args:
-        dataset: The data set.
-        what: What was asked for, such as "training".
-
-    Raises:
-        UserError: The classes of the data set overlap.
-    """
-    if dataset.overlap:
-        raise UserError(
-            f"{what} is not possible with overlapping classes: they can be checked, prepared and split only. Give each "
-            "pixel one class, and remove overlap from dataset.yaml; or train each class as a data set of its own"
-        )
