@@ -7,11 +7,13 @@ with the commands in benchmarks/recipe.md.
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from tools import parser, run
 
-COSTS = {
+COSTS: dict[str, dict[str, Any]] = {
     "default": {},
     "default again": {},
     "label smoothing": {"label_smoothing": 0.1},
@@ -52,7 +54,7 @@ def cost(step: Callable[[], float]) -> tuple[float, float]:
     return time.perf_counter() - clock, time.process_time() - processors
 
 
-def make_step(arguments: argparse.Namespace, term: dict[str, float]) -> Callable[[], float]:
+def make_step(arguments: argparse.Namespace, term: dict[str, Any]) -> Callable[[], float]:
     """A step of training on one batch of noise and blocks of classes, with `term` added to the default loss."""
     import numpy as np
 
@@ -68,9 +70,8 @@ def make_step(arguments: argparse.Namespace, term: dict[str, float]) -> Callable
     workers, arithmetic = choose_workers("single"), prepare_device(0, "auto")
     size = PlannedModel(filters=arguments.filters, depth=arguments.depth)
     model = add_supervision(build_unet(size, 3, arguments.classes), LEVELS)
-    step = training_step(
-        model, Adam(model.trainable_variables, arithmetic.scales_loss), LossWeights(**term), [1], workers
-    )
+    weights = replace(LossWeights(), **term)
+    step = training_step(model, Adam(model.trainable_variables, arithmetic.scales_loss), weights, [1], workers)
     rng = np.random.default_rng(0)
     images = rng.normal(size=(arguments.batch, arguments.side, arguments.side, 3)).astype(np.float32)
     blocks = rng.integers(0, arguments.classes, (arguments.batch, arguments.side // 16, arguments.side // 16))
