@@ -3,7 +3,7 @@
 Every contestant runs in its own process. They take turns in rounds; the first round warms up and is not counted, and
 figures are medians over the others. Batches are random numbers in memory. This project also trains on real patches: of
 the data set `nuclei` in the folder that the environment variable SEG_DATASETS names, else of synthetic images. Its
-training step also computes a confusion matrix for every patch, which the others do not.
+training step also counts the pixels of each class in every patch, which the others do not.
 
 With --encoder the peer is the U-Net of segmentation_models.pytorch with the same encoder. Stock Keras is left out. The
 two decoders differ, so the numbers of parameters are printed and not compared. This project then predicts with folded

@@ -184,7 +184,6 @@ class Loss(Section):
     tversky: Amount = 0.0
     tversky_alpha: Amount = 0.3
     tversky_beta: Amount = 0.7
-    tversky_gamma: Annotated[float, Field(ge=1, le=10)] = 1.0
     boundary: Amount = 0.0
 
     @model_validator(mode="after")

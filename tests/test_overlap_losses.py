@@ -16,7 +16,7 @@ from src.model.network.supervision import deep_losses
 from src.plan.class_weights import LossWeights
 from tests.test_loss_terms import distance_reference
 
-TERMS = {"label_smoothing": 0.2, "focal": 2.0, "tversky": 0.7, "tversky_alpha": 0.2, "tversky_gamma": 4 / 3}
+TERMS = {"label_smoothing": 0.2, "focal": 2.0, "tversky": 0.7, "tversky_alpha": 0.2}
 ALL = LossWeights(cross_entropy=0.3, dice=2.0, boundary=3.0, **TERMS)
 
 
@@ -48,7 +48,7 @@ def reference(logits, truth, weights):
     hits, extra, missed = (part.sum(axis=0) for part in (p * t, p * (1 - t), (1 - p) * t))
     loss += weights.dice * (1 - ((2 * hits + SMOOTH) / (2 * hits + extra + missed + SMOOTH)).mean())
     index = (hits + 0.5) / (hits + weights.tversky_alpha * extra + weights.tversky_beta * missed + 0.5)
-    loss += weights.tversky * ((1 - index) ** (1 / weights.tversky_gamma)).mean()
+    loss += weights.tversky * (1 - index).mean()
     for label in range(classes):
         plane = np.where(counted, (truth >> label) & 1, IGNORE).astype(np.uint8)
         distance = np.stack([distance_reference(mask, 2) for mask in plane])[counted]

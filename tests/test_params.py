@@ -46,7 +46,7 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
         (r"^    dice: \S+", "    dice: -1", ["train.loss.dice"]),
         (r"^    focal: \S+", "    focal: .inf", ["train.loss.focal: "]),
         (r"^    label_smoothing: \S+", "    label_smoothing: 1", ["train.loss.label_smoothing: ", "less than 1"]),
-        (r"^    tversky_gamma: \S+", "    tversky_gamma: 0.5", ["train.loss.tversky_gamma: ", "or equal to 1"]),
+        (r"^    focal_gamma: \S+", "    focal_gamma: -1", ["train.loss.focal_gamma: ", "or equal to 0"]),
         (r"^    class_weights: \S+", "    class_weights: heavy", ["train.loss.class_weights: ", "'root'", "a mapping"]),
         (
             r"^    class_weights: \S+",

@@ -24,7 +24,6 @@ class LossWeights:
         tversky: Weight of the Tversky loss.
         tversky_alpha: Weight of false positives in the Tversky loss.
         tversky_beta: Weight of false negatives in the Tversky loss.
-        tversky_gamma: The Tversky loss of a class is raised to the power of 1 / tversky_gamma.
         boundary: Weight of the boundary loss.
     """
 
@@ -37,7 +36,6 @@ class LossWeights:
     tversky: float = 0.0
     tversky_alpha: float = 0.3
     tversky_beta: float = 0.7
-    tversky_gamma: float = 1.0
     boundary: float = 0.0
 
 

@@ -221,7 +221,7 @@ def kept_values(size: TrainingSize) -> int:
 
 
 def loss_bytes(size: TrainingSize, pixels: int) -> int:
-    """Bytes of the loss and the confusion matrix, which are computed in float32 at full resolution.
+    """Bytes of the loss and the pixel counts, which are computed in float32 at full resolution.
 
     Args:
         size: The numbers of the training. Two classes have two channels here.

@@ -101,7 +101,15 @@ class PlaneSource:
     work: Path
 
     def read(self, files: ClassFiles, record: Record) -> Labels | Finding:
-        """The labels of an image, or an error if a mask cannot be read or has another size than the image."""
+        """Read the labels of an image.
+
+        Args:
+            files: The masks of its classes.
+            record: The image.
+
+        Returns:
+            The labels, or an error if a mask cannot be read or has another size than the image.
+        """
         dataset, size = self.classes.dataset, (record.height, record.width)
         remedy = f"write exif: shown, or exif: stored, into {self.folder / NAME}"
         planes = {}

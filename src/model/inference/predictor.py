@@ -118,18 +118,11 @@ class Predictor:
         return self.with_decisions(**Decisions().model_dump())
 
     @property
-    def changed_decisions(self) -> dict[str, float | dict[str, float]]:
-        """The decisions that differ from the default, as numbers.
-
-        mirror is 1 if mirror images are averaged. thresholds has the name of each overlapping class and its threshold.
-        """
-        changed: dict[str, float | dict[str, float]] = {}
-        for name, value in self.project.decisions.model_dump(exclude_defaults=True).items():
-            if name == "thresholds":
-                changed[name] = dict(zip(self.project.classes, value, strict=True))
-            else:
-                changed[name] = 1.0 if name == "mirror" else float(value)
-        return changed
+    def changed_decisions(self) -> dict[str, float]:
+        """The decisions that differ from the default, as numbers; mirror is 1 if mirror images are averaged."""
+        values, default = self.project.decision_values, self.project.default_values
+        changed = {name: value for name, value in values.items() if value != default[name]}
+        return {name: 1.0 if name == "mirror" else float(value) for name, value in changed.items()}
 
     def __call__(self, image: Image, on_window: Callable[[Window, Logits], None] | None = None) -> Labels:
         """Predict the label of every pixel.

@@ -51,7 +51,12 @@ def _class_row(test: Scores, name: str, classes: Rows) -> Cells:
 
 
 def calibration_section(project: Project, test: Scores) -> str:
-    """Write the calibration error and the Brier score, from metrics/test.json."""
+    """Write the calibration error and the Brier score.
+
+    Args:
+        project: The metadata of the model.
+        test: Content of metrics/test.json.
+    """
     found = test.get("calibration", {})
     if not found:
         return "Not measured."

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from src.archive.project import threshold_of
 from src.data.source.dataset import Dataset
 from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.limits import LARGEST
@@ -203,7 +202,6 @@ def decisions(test: Scores) -> list[str]:
     gained, calibration = decided.pop("dice", {}), test.get("calibration", {})
     if not decided:
         return []
-    decided |= {threshold_of(name): value for name, value in decided.pop("thresholds", {}).items()}
     named = ", ".join(f"{name} {value:.4g}" for name, value in decided.items())
     bounds = f" ({interval(gained, '+.3f')})" if "low" in gained else ""
     changes = [f"mean Dice by {gained['gain']:+.3f}{bounds}"] if "gain" in gained else []
