@@ -60,8 +60,8 @@ def calibration_section(project: Project, test: Scores) -> str:
     found = test.get("calibration", {})
     if not found:
         return "Not measured."
-    which = "mean over the classes" if project.overlap else "of the likeliest class"
-    titles = {"ece": f"expected calibration error {which} (15 bins)", "brier": "Brier score"}
+    which = ", mean over the classes" if project.overlap else " of the likeliest class"
+    titles = {"ece": f"expected calibration error{which} (15 bins)", "brier": "Brier score"}
     rows = [[title, number(found.get(key)), number(found.get(f"{key}_undecided"))] for key, title in titles.items()]
     meaning = "How well the probabilities agree with the frequencies, over all test pixels; 0 is best."
     return f"{meaning}\n\n{markdown_table(['', 'with the decisions', 'without'], rows)}"
