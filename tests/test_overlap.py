@@ -12,7 +12,9 @@ from src.data.source.dataset import IGNORE, Dataset
 from src.data.splits.divide import split, subset_table
 from src.data.store.subsets import Subset
 from src.errors import UserError
+from src.files import read_csv
 from src.plan.facts import Facts
+from tests.battery import run as prepare_as_the_stage
 from tests.conftest import changed_params, planned, prepared
 from tests.corpus import saved
 from tests.mask_sets import warnings_of
@@ -172,8 +174,41 @@ def test_lossy_and_indexed_masks_are_refused(tmp_path):
     mask = Image.fromarray(planes_of(0)[..., 1].astype(np.uint8) * np.uint8(255))
     (source / "masks/cell/i0_cell.png").write_bytes(saved(mask, "JPEG"))
     refused(source, tmp_path, "i0_cell.png is in a lossy format")
-    (source / "masks/cell/i0_cell.png").write_bytes(saved(mask.convert("P"), "PNG"))
-    refused(source, tmp_path, "i0_cell.png has a palette")
+    coloured = mask.convert("P")
+    coloured.putpalette([0, 0, 0] * 255 + [255, 0, 0])
+    (source / "masks/cell/i0_cell.png").write_bytes(saved(coloured, "PNG"))
+    refused(source, tmp_path, "i0_cell.png has a palette of other colours")
+    coloured.putpalette([255, 255, 255] * 255 + [0, 0, 0])
+    (source / "masks/cell/i0_cell.png").write_bytes(saved(coloured, "PNG"))
+    refused(source, tmp_path, "i0_cell.png has a palette of other colours")
+
+
+@pytest.mark.parametrize("changes", [{}, {"masks": {"read": "indices", "threshold": 0}}])
+def test_palettes_of_black_and_white_are_read(tmp_path, changes):
+    source = in_folders(tmp_path / "set")
+    indices = planes_of(0)[..., 1].astype(np.uint8)
+    mask = Image.fromarray(indices, "P")
+    mask.putpalette([0, 0, 0, 255, 0, 0] if changes else [0, 0, 0, 255, 255, 255])
+    (source / "masks/cell/i0_cell.png").write_bytes(saved(mask, "PNG"))
+    store = prepared(source, tmp_path, **changes)
+    np.testing.assert_array_equal(LabelFormat.of(store.dataset).planes(store.mask(0)), planes_of(0))
+
+
+@pytest.mark.parametrize("masks", [{"read": "auto", "threshold": 128}, {"read": "instances", "threshold": 0}])
+def test_an_image_in_a_folder_of_masks_is_found_under_every_setting(tmp_path, masks):
+    source = in_folders(tmp_path / "set")
+    (source / "masks/cell/i1_cell.png").write_bytes((source / "images/i1.png").read_bytes())
+    refused(source, tmp_path, "masks/cell/i1_cell.png holds the image itself", masks=masks)
+
+
+def test_messages_name_the_whole_folder_and_the_naming_rules_of_each_class(tmp_path, capsys):
+    source = in_folders(tmp_path / "set")
+    write(source / "masks/cell/i1_cell.tif", planes_of(1)[..., 1].astype(np.uint8))
+    with pytest.raises(UserError):
+        prepare_as_the_stage(source, tmp_path, sheet=False)
+    assert "masks/cell/i1_cell.tif" in {row["file"] for row in read_csv(tmp_path / "checks.csv")}
+    printed = capsys.readouterr().out
+    assert "paired by name: nucleus: masks end in '_nucleus'; cell: masks end in '_cell'; spot:" in printed
 
 
 def test_masks_of_other_sizes_are_refused(tmp_path):

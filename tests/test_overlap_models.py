@@ -123,7 +123,7 @@ def test_an_ensemble_averages_the_probability_of_each_class(tmp_path, temperatur
 
 def test_an_ensemble_whose_thresholds_do_not_fit_its_classes_is_refused(tmp_path):
     write_made(tmp_path / "ensemble.keras", [member(1), member(2)], decisions=Decisions(thresholds=[0.4, 0.6, 0.5]))
-    with pytest.raises(UserError, match=f"{ENSEMBLE}: .*decisions.thresholds: 3 for 2 classes"):
+    with pytest.raises(UserError, match=rf"(?s){ENSEMBLE}: .*decisions\.thresholds: 3 for 2 classes"):
         read_ensemble(tmp_path / "ensemble.keras")
 
 

@@ -18,7 +18,7 @@ from src.data.classes.label_format import LabelFormat
 from src.data.crops.resample_rows import resample_rows
 from src.data.crops.resize import scaled_size
 from src.errors import UserError
-from src.evaluation.metrics.calibration import probabilities
+from src.evaluation.metrics.outputs import Outputs
 from src.model.inference.predictor import Predictor, load_predictor
 from src.model.network.layer_folding import compute_precision, fold_normalisation
 from src.model.network.model_file import read_model, write_model
@@ -226,11 +226,13 @@ def test_probabilities_of_the_scaled_image_are_resampled(predictors, size, short
 def test_confident_probabilities_become_finite_logits_and_back():
     logits = np.array([[[-200.0, 0.0, 200.0], [-30.0, -20.0, 25.0], [1.0, 2.0, 3.0]]], np.float32)
     for one in (logits, logits[..., :1], logits[..., 2:]):
-        found = infer.logits_of_probabilities(probabilities(one), one.shape[-1])
+        outputs = Outputs(LabelFormat(max(one.shape[-1], 2)))
+        found = outputs.logits(outputs.probabilities(one))
         assert found.shape == one.shape and np.isfinite(found).all()
-        np.testing.assert_allclose(probabilities(found), probabilities(one), atol=1e-6)
+        np.testing.assert_allclose(outputs.probabilities(found), outputs.probabilities(one), atol=1e-6)
     two = np.array([[[-80.0], [-17.0], [0.0], [17.0], [80.0]]], np.float32)  # symmetric beyond the digits of 1 - p
-    np.testing.assert_allclose(infer.logits_of_probabilities(probabilities(two), 1), two, rtol=1e-5)
+    outputs = Outputs(LabelFormat(2))
+    np.testing.assert_allclose(outputs.logits(outputs.probabilities(two)), two, rtol=1e-5)
 
 
 def test_probabilities_of_255_classes_can_be_resampled():

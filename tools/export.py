@@ -8,6 +8,8 @@ temperature.
 
 Each export is run on the test images and compared with the Keras model. An export that differs by more than 0.001 in
 any probability is not written. The comparison is printed, and written as export.md.
+
+The probabilities of overlapping classes do not add up to 1: a pixel is of every class above its threshold.
 """
 
 import argparse

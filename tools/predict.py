@@ -1,8 +1,9 @@
-"""Predict images of any size. The masks hold the values of the training masks.
+"""Predict images of any size. The masks hold the values of the training masks; overlapping classes have a mask each.
 
 INPUT is an image, a folder that is searched for images, or a text file (.txt) that names images and folders, one per
 line, relative to the current folder. For each image, a mask of its size is written to FOLDER/masks, under the image's
-path below the common folder of all INPUT. It is a PNG; for a TIFF, a TIFF with the same georeference.
+path below the common folder of all INPUT. It is a PNG; for a TIFF, a TIFF with the same georeference. Of overlapping
+classes each has a mask of 0 and 255, in FOLDER/masks/CLASS.
 
 An interrupted run continues where it stopped: FOLDER/finished.jsonl lists the predicted images, and unchanged images
 are not predicted again. If a result would replace the result of another image, nothing is predicted. Images that cannot

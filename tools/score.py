@@ -150,7 +150,8 @@ def arguments() -> argparse.ArgumentParser:
     score = parser("score", __doc__, EXAMPLES)
     one = score.add_mutually_exclusive_group(required=True)
     one.add_argument("--model", type=Path, metavar="FILE", help="a model, such as models/unet.keras")
-    masks = "ready masks with the names of the data set: a folder below the current folder, else below --data"
+    masks = "ready masks with the names of the data set: a folder below the current folder, else below --data; with a "
+    masks += "folder or a channel for each class if classes overlap"
     one.add_argument("--prediction", type=Path, metavar="FOLDER", help=masks)
     labels = "a folder with images/, masks/ and, optionally, dataset.yaml"
     score.add_argument("--data", type=Path, required=True, metavar="FOLDER", help=labels)

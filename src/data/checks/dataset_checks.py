@@ -27,9 +27,8 @@ from src.data.similarity.near_duplicates import find_near_duplicates
 from src.data.source.class_masks import class_mask_pairs, find_class_masks
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset, read_lists
 from src.data.source.folder_files import WHOLE_SET, View
-from src.data.source.matching import NamingRule
 from src.data.source.package import package_pairs
-from src.data.source.pairs import Content, Pair, folder_pairs
+from src.data.source.pairs import Content, FolderPairs, Pair, folder_pairs
 from src.data.splits.groups import groups_by_rule
 from src.errors import UserError
 from src.params import Data
@@ -113,16 +112,15 @@ def check_dataset(
     if dataset.package and view.masks != WHOLE_SET.masks:
         raise UserError(f"{source / NAME}: the masks come from the package {dataset.package.name}, there are no others")
     if dataset.package:
-        pairs, findings, rule = package_pairs(dataset.package, data.channels), list[Finding](), NamingRule()
+        found = FolderPairs(package_pairs(dataset.package, data.channels), [])
     elif dataset.overlap:
         masks = find_class_masks(source, dataset, view.masks)
         found = class_mask_pairs(source, data, masks, view)
-        pairs, findings, rule = found.pairs, found.findings, found.rule
         dataset, ignore = masks.dataset, IGNORE  # labels of several masks mark ignored pixels so
     else:
         found = folder_pairs(source, data, dataset.coloured, ignore, view)
-        pairs, findings, rule = found.pairs, found.findings, found.rule
-    pairs = [pair for pair in pairs if view.wants(pair.id) or not dataset.classes]
+    findings = found.findings
+    pairs = [pair for pair in found.pairs if view.wants(pair.id) or not dataset.classes]
     findings += _description_findings(source, dataset, [pair.id for pair in pairs])
     shown = _spread_evenly(pairs)
     checked: dict[str, CheckedPair] = {}
@@ -144,7 +142,7 @@ def check_dataset(
             checked[pair.id] = replace(pair, offsets=sink(content.image, content.labels.codes))
             findings += pair.findings
     unresolved = Encoding(dataset, "in grey", 1)
-    return _compare_pairs(CheckResult(source, checked, unresolved, findings, naming=rule.describe()), data, view)
+    return _compare_pairs(CheckResult(source, checked, unresolved, findings, naming=found.naming), data, view)
 
 
 def _spread_evenly(pairs: Sequence[Pair]) -> set[str]:

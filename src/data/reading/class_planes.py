@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.reading.channels import WHITE
 from src.data.reading.masks import Kind, Labels, StoredValues, encode_values, read_stored_image, read_stored_mask
 from src.data.reading.unreadable import Unreadable
 from src.data.source.dataset import IGNORE
@@ -95,8 +96,9 @@ def check_binary(values: StoredValues, ignore: int | None) -> None:
     if values.lossy:
         what = "is in a lossy format, which changes values"
         raise Unreadable(what, "data.masks.threshold: 128, or save it from its source as PNG")
-    if values.palette is not None and values.kind == "grey":
-        raise Unreadable("has a palette, whose order may mean anything", f"{AS_BINARY}; or data.masks.read: instances")
+    if values.kind == "grey" and not _black_and_white(values.palette or {}, ignore):
+        setting = f"{AS_BINARY}; or data.masks.read: indices, if index 0 is outside the class"
+        raise Unreadable("has a palette of other colours than black for 0, and white", setting)
     if values.inverted_booleans:
         what = "stores white as 0, as tifffile does with boolean arrays: it may be inverted"
         raise Unreadable(what, f"{AS_BINARY}, 255 inside the class")
@@ -108,6 +110,11 @@ def check_binary(values: StoredValues, ignore: int | None) -> None:
         what = f"holds {shown}; the mask of one class holds 0 and 1, or 0 and 255"
         setting = "data.masks.read: instances, if all numbers but 0 are objects of the class; data.masks.threshold: "
         raise Unreadable(what, f"{setting}{_middle(found)}, if it has soft edges; or correct it")
+
+
+def _black_and_white(palette: Mapping[int, int], ignore: int | None) -> bool:
+    """Return whether index 0 is black, and every other one white. `palette`: index → colour."""
+    return all(colour == (WHITE if index else 0) for index, colour in palette.items() if index != ignore)
 
 
 def _middle(values: set[int]) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from src.data.checks.image_as_mask import may_hold_image
 from src.data.reading.class_planes import merge_planes, read_class_channels, read_class_mask
 from src.data.reading.images import apply_orientation, read_picture
 from src.data.reading.masks import Labels
@@ -13,8 +14,15 @@ from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.data.source.folder_files import WHOLE_SET, MatchedFiles, View, check_folder, match_files
-from src.data.source.matching import NamingRule
-from src.data.source.pairs import Content, FolderPairs, Pair, alpha_notes, check_same_size, read_named
+from src.data.source.pairs import (
+    Content,
+    FolderPairs,
+    Pair,
+    alpha_notes,
+    check_same_size,
+    read_named,
+    refuse_image_as_mask,
+)
 from src.errors import UserError, some
 from src.params import Data, Masks
 from src.section import problems
@@ -112,7 +120,7 @@ def class_mask_pairs(source: Path, data: Data, found: ClassMasks, view: View = W
         Pair(image, _ClassFiles(source, picture, {0: mask}, data, found).read)
         for image, (picture, mask) in matched.files.items()
     ]
-    return FolderPairs(pairs, matched.findings, matched.rule)
+    return FolderPairs(pairs, matched.findings, matched.rule.describe())
 
 
 def _folder_per_class(source: Path, data: Data, dataset: Dataset, view: View) -> FolderPairs:
@@ -135,7 +143,8 @@ def _folder_per_class(source: Path, data: Data, dataset: Dataset, view: View) ->
         for image, (picture, masks) in sorted(files.items())
         if all(label in masks or (optional and image in m.lacking) for label, m in enumerate(matched))
     ]
-    return FolderPairs(pairs, findings, NamingRule())
+    named = zip(dataset.names, (of_class.rule.describe() for of_class in matched), strict=True)
+    return FolderPairs(pairs, findings, "; ".join(f"{name}: {words}" for name, words in named if words))
 
 
 def _without_any_mask(matched: Iterable[MatchedFiles], folder: str) -> list[Finding]:
@@ -170,7 +179,11 @@ class _ClassFiles:
         notes = alpha_notes(picture, image)
         planes = {}
         settings = self.data.masks
-        for label, stored in read_stored_masks(self.folder, self.masks, self.found, settings, scratch).items():
+        masks = read_stored_masks(self.folder, self.masks, self.found, settings, scratch)
+        if any(may_hold_image(stored.values, settings) for stored in masks.values()):
+            for path in self.masks.values():
+                refuse_image_as_mask(self.folder, path, image)
+        for label, stored in masks.items():
             codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], settings.exif)
             check_same_size(image, codes, f"its mask of the class {self.found.dataset.names[label]!r}")
             notes += [warning for warning in warnings if warning not in notes]

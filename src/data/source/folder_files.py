@@ -90,16 +90,17 @@ def find_images(folder: Path, root: Path, *, skip: bool = True) -> ImageFiles:
 
     Args:
         folder: Folder of images or masks.
-        root: The data set, out of which links may not lead.
+        root: The data set that holds it, or the folder itself. Links may not lead out of it.
         skip: Whether messages may recommend data.on_error: skip.
     """
+    place = folder.name if folder == root else folder.relative_to(root).as_posix()
     found: dict[str, Path] = {}
     folded: dict[str, str] = {}  # id without case → file name
     findings: list[Finding] = []
     ambiguous: set[str] = set()
     for path, problem in files_below(folder, root.resolve()):
         relative = path.relative_to(folder)
-        name = printable(f"{folder.name}/{relative.as_posix()}")
+        name = printable(f"{place}/{relative.as_posix()}")
         stem = unicodedata.normalize("NFC", relative.with_suffix("").as_posix())
         twin = found.get(stem)
         if problem:

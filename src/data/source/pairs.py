@@ -16,7 +16,6 @@ from src.data.reading.masks import Labels, read_stored_mask
 from src.data.reading.orientation import orient_mask
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
 from src.data.source.folder_files import WHOLE_SET, View, match_files
-from src.data.source.matching import NamingRule
 from src.params import Data
 
 Result = TypeVar("Result")
@@ -61,12 +60,12 @@ class FolderPairs:
     Attributes:
         pairs: All pairs, in the order of their ids, also those that a view does not want.
         findings: Files that cannot be used or have no partner. For a view, only those whose image is wanted.
-        rule: How masks are named after images.
+        naming: How masks are named after images, in words; "" if the names are equal.
     """
 
     pairs: list[Pair]
     findings: list[Finding]
-    rule: NamingRule
+    naming: str = ""
 
 
 def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, view: View = WHOLE_SET) -> FolderPairs:
@@ -86,7 +85,7 @@ def folder_pairs(folder: Path, data: Data, colours: bool, ignore: int | None, vi
     pairs = [
         Pair(image, _PairFiles(folder, *files, data, colours, ignore).read) for image, files in matched.files.items()
     ]
-    return FolderPairs(pairs, matched.findings, matched.rule)
+    return FolderPairs(pairs, matched.findings, matched.rule.describe())
 
 
 @dataclass(frozen=True)
@@ -106,26 +105,38 @@ class _PairFiles:
         image = apply_orientation(picture.pixels, picture.orientation)
         read_labels = functools.partial(read_stored_mask, self.mask, data.masks, self.colours, self.ignore, scratch)
         stored = read_named(self.folder, self.mask, read_labels)
-        if may_hold_image(stored.values, data.masks) and image.shape[0] * image.shape[1] <= LARGE_IMAGE_PIXELS:
-            self._refuse_image_as_mask(image)
+        if may_hold_image(stored.values, data.masks):
+            refuse_image_as_mask(self.folder, self.mask, image)
         codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
         check_same_size(image, codes)
         notes += alpha_notes(picture, image)
         return Content(image, Labels(codes, stored.values), notes, picture.inverted, picture.orientation)
 
-    def _refuse_image_as_mask(self, image: Pixels) -> None:
-        """Raise `Unreadable` if the mask file holds the image, or a picture while the image looks like a mask."""
-        name = self.mask.relative_to(self.folder).as_posix()
-        try:
-            pixels = read_image(self.mask)
-        except Unreadable:  # an image does not hold such numbers
-            return
-        if looks_swapped(pixels, image):
-            what = f"{name} looks like an image, and the image like a mask"
-            raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
-        if holds_image(pixels, image):
-            what = f"{name} holds the image itself, not classes"
-            raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
+
+def refuse_image_as_mask(folder: Path, mask: Path, image: Pixels) -> None:
+    """Refuse a mask file that holds the image, or a picture while the image looks like a mask.
+
+    Args:
+        folder: Folder from which messages name the file.
+        mask: The mask file.
+        image: [height, width, channels]; of more than `LARGE_IMAGE_PIXELS` pixels it is not compared.
+
+    Raises:
+        Unreadable: The file is no mask.
+    """
+    if image.shape[0] * image.shape[1] > LARGE_IMAGE_PIXELS:
+        return
+    name = mask.relative_to(folder).as_posix()
+    try:
+        pixels = read_image(mask)
+    except Unreadable:  # an image does not hold such numbers
+        return
+    if looks_swapped(pixels, image):
+        what = f"{name} looks like an image, and the image like a mask"
+        raise Unreadable(what, "exchange them if they are in each other's folder; or data.on_error: skip")
+    if holds_image(pixels, image):
+        what = f"{name} holds the image itself, not classes"
+        raise Unreadable(what, "put the mask there; export the labels, not the picture; or data.on_error: skip")
 
 
 def alpha_notes(picture: Picture, image: Pixels) -> list[tuple[str, str]]:
