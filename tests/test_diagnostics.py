@@ -35,7 +35,7 @@ def said(rows, images, params, dataset=THREE, crops=HEALTHY, **changes):
     chosen = params(
         **({"train.epochs": 12, "train.steps": 1200} | {f"train.{name}": value for name, value in changes.items()})
     ).train
-    counted = (pixel_counts(np.array(counts, np.int64), LabelFormat.of(dataset)) for counts in (crops, images))
+    counted = (pixel_counts(np.array(counts, np.int64), LabelFormat(len(counts))) for counts in (crops, images))
     return diagnostics.training_warnings(rows, *counted, dataset, chosen)
 
 
