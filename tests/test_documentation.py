@@ -119,11 +119,11 @@ def test_examples_in_python_import_what_exists(path):
                 assert all(re.search(rf"\b{alias.name}\b", file.read_text()) for alias in node.names)
 
 
-def test_the_example_of_dataset_yaml_is_accepted():
-    (block,) = blocks(ROOT / "docs/your-data.md", "yaml")
-    content = parse_yaml(block, Path("dataset.yaml"))
-    assert set(content) == set(Dataset.model_fields) - {"package", "train", "validation"}
-    Dataset.model_validate(content)
+def test_the_examples_of_dataset_yaml_are_accepted_and_show_every_key():
+    contents = [parse_yaml(block, Path("dataset.yaml")) for block in blocks(ROOT / "docs/your-data.md", "yaml")]
+    assert set().union(*contents) == set(Dataset.model_fields) - {"package", "train", "validation"}
+    for content in contents:
+        Dataset.model_validate(content)
 
 
 def test_the_documented_example_of_onnx_is_the_one_that_is_tested():
