@@ -196,6 +196,15 @@ def test_classes_are_matched_by_name():
         assert "a: cell, debris, sky; left out of means: sky\n  b: cell, d" in str(error.value)
 
 
+def test_overlapping_classes_are_compared_with_each_other_alone():
+    first, second = pair()
+    kinds = [Dataset(classes=DATASET.classes, background="none", overlap=overlap) for overlap in (False, True)]
+    apart, together = (make_run(name, first, dataset=kind) for name, kind in zip("ab", kinds, strict=True))
+    with pytest.raises(UserError, match=r"different classes.*\n.*\n  b: .*; they overlap; left out of means: none"):
+        compare(apart, together)
+    assert compare(together, make_run("c", second, OTHER, dataset=kinds[1]))["dice"]["mean"]["verdict"] == BETTER
+
+
 def test_images_that_share_a_group_in_either_are_one_group():
     first, second = pair(images=6)
     a = make_run("a", first, groups=list("aabbcc"))

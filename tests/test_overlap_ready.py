@@ -16,7 +16,7 @@ from src.errors import UserError
 from src.evaluation.metrics.confusion import dice
 from tests.conftest import prepared
 from tests.overlapping import NAMES, write, write_overlapping
-from tests.ready_masks import scored
+from tests.ready_masks import scored, write_halves
 
 FORM = LabelFormat(2, overlap=True)
 
@@ -112,6 +112,12 @@ def test_a_class_without_a_folder_is_refused(folder, tmp_path):
 def test_a_dataset_yaml_of_other_classes_is_refused(folder, tmp_path, content):
     (folder / "other/dataset.yaml").write_text(content)
     refused(folder, tmp_path, "whose classes overlap; write overlap: true, and the classes disc, stripe")
+
+
+def test_ready_masks_of_overlapping_classes_do_not_fit_a_data_set_without_them(tmp_path):
+    folder = write_halves(tmp_path / "set")
+    (folder / "other/dataset.yaml").write_text("overlap: true\nclasses: {0: a, 1: b}\n")
+    refused(folder, tmp_path, "overlap: true, but the classes of the data set do not overlap")
 
 
 def test_written_masks_are_read_again_as_the_same_labels(made, tmp_path):

@@ -146,6 +146,8 @@ def read_ready_masks(folder: Path, labelled: LabelledFolder, settings: Masks, wo
     exif = own.exif or _default_exif(labelled.store.dataset, settings)
     if labelled.store.dataset.overlap:
         return _read_planes(folder, own, labelled, settings.model_copy(update={"exif": exif or "auto"}), work)
+    if own.overlap:
+        raise UserError(f"{folder / NAME}: overlap: true, but the classes of the data set do not overlap; remove it")
     described = own if own.classes else labelled.store.dataset
     source = _Source(folder, described.model_copy(update={"exif": exif}), settings, work)
     return _read_values(source, own, labelled)
