@@ -14,6 +14,7 @@ from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import read_csv
 from src.plan.facts import Facts
+from src.report.figures.pictures import errors, picture
 from tests.battery import run as prepare_as_the_stage
 from tests.conftest import changed_params, planned, prepared
 from tests.corpus import saved
@@ -352,3 +353,16 @@ def test_class_weights_are_refused(overlapping, weights):
     assert plan.loss.classes == () and "overlap" in plan.choices["train.loss.class_weights"].why
     with pytest.raises(UserError, match=r"class_weights is not possible with overlapping classes.*set it to auto"):
         planned(changed_params(**{"train.loss.class_weights": weights}), images, images)
+
+
+def test_pictures_show_each_of_many_classes(overlapping):
+    names = [f"class {number}" for number in range(5)]
+    truth, found = np.array([[0, 1, 16, 17, IGNORE]], np.uint8), np.array([[1, 1, 0, 16, 31]], np.uint8)
+    image = np.zeros((1, 5, 3), np.uint8)
+    for overlap, layers in ((True, 5), (False, 3)):
+        dataset = Dataset(overlap=overlap, classes=dict(enumerate(names)))
+        drawn = picture(image, truth * overlap, found * overlap, names, dataset)["layers"]
+        assert [layer["kind"] for layer in drawn] == ["truth", "prediction", *["errors"] * layers]
+    form = LabelFormat(5, overlap=True)
+    np.testing.assert_array_equal(errors(truth, found, 0, form), [[3, 1, 0, 2, 0]])
+    np.testing.assert_array_equal(errors(truth, found, 4, form), [[0, 0, 2, 1, 0]])

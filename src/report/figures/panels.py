@@ -18,7 +18,7 @@ from src.files import atomic
 from src.report.figures.style import FALSE_ALARM, HIT, MISS, save
 
 LONGEST = 768  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
-MOST_OVERLAYS = 3  # classes whose errors are drawn: those with the lowest Dice
+MOST_OVERLAYS = 3  # classes whose errors are drawn: those with the lowest Dice; of overlapping classes all
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Comparison:
         image: [height, width, channels].
         truth: Labels, uint8 [height, width].
         prediction: Labels, uint8 [height, width].
-        scores: Class → Dice; each class becomes one panel of errors, up to `MOST_OVERLAYS`.
+        scores: Class → Dice; each class becomes one panel of errors, up to `most_overlays`.
     """
 
     image: Image
@@ -59,6 +59,11 @@ def errors_over(
     for where, colour in ((true & found, HIT), (true & ~found, MISS), (~true & found, FALSE_ALARM)):
         grey[where] = 0.25 * grey[where] + 0.75 * rgb(colour)
     return grey.astype(np.uint8)
+
+
+def most_overlays(dataset: Dataset) -> int:
+    """Return of how many classes errors are drawn. The colours of overlapping classes mix, so each has a picture."""
+    return len(dataset.names) if dataset.overlap else MOST_OVERLAYS
 
 
 def draw_comparisons(
@@ -124,7 +129,7 @@ def _draw_comparison(path: Path, title: str, comparison: Comparison, dataset: Da
     image = shown(comparison.image[::step, ::step])
     truth, prediction = (mask[::step, ::step] for mask in (comparison.truth, comparison.prediction))
     drawings = {"image": image, "truth": painted(truth, dataset), "prediction": painted(prediction, dataset)}
-    for name, value in sorted(comparison.scores.items(), key=lambda item: item[1])[:MOST_OVERLAYS]:
+    for name, value in sorted(comparison.scores.items(), key=lambda item: item[1])[: most_overlays(dataset)]:
         label = dataset.names.index(name)
         drawings[f"{name}: Dice {value:.3f}"] = errors_over(image, truth, prediction, label, LabelFormat.of(dataset))
     colours = {"hit": HIT, "miss": MISS, "false alarm": FALSE_ALARM}

@@ -14,7 +14,7 @@ from src.data.classes.label_format import LabelFormat
 from src.data.drawing.drawing import IGNORED, Image, bare_label, label_colours, rgb, shown
 from src.data.source.dataset import Dataset
 from src.data.store.store import Store
-from src.report.figures.panels import MOST_OVERLAYS
+from src.report.figures.panels import most_overlays
 from src.report.figures.style import FALSE_ALARM, HIT, MISS
 
 LONGEST = 512  # pixels of a picture's longer side: of larger images, every second, third … row and column is drawn
@@ -49,7 +49,7 @@ def gallery_pictures(
         store: The prepared data set.
         predictions: File of the predicted masks.
         order: Ids of the images.
-        weakest: Id → classes, lowest Dice first; the errors of the first `MOST_OVERLAYS` are drawn.
+        weakest: Id → classes, lowest Dice first; the errors of the first `most_overlays` are drawn.
         most: Largest number of characters of all pictures together.
 
     Returns:
@@ -76,14 +76,14 @@ def picture(image: Image, truth: Mask, prediction: Mask, weakest: Sequence[str],
         image: [height, width, channels].
         truth: Labels, uint8 [height, width].
         prediction: Labels, uint8 [height, width].
-        weakest: Classes, lowest Dice first; the errors of the first `MOST_OVERLAYS` are drawn.
+        weakest: Classes, lowest Dice first; the errors of the first `most_overlays` are drawn.
         dataset: The classes and their colours.
     """
     step = max(1, -(-max(truth.shape) // LONGEST))
     truth, prediction = (np.ascontiguousarray(mask[::step, ::step]) for mask in (truth, prediction))
     masks = {"truth": truth, "prediction": prediction}
     layers: list[Layer] = [{"kind": kind, "name": kind, "src": _painted(mask, dataset)} for kind, mask in masks.items()]
-    for name in weakest[:MOST_OVERLAYS]:
+    for name in weakest[: most_overlays(dataset)]:
         drawn = errors(truth, prediction, dataset.names.index(name), LabelFormat.of(dataset))
         layers.append({"kind": "errors", "name": f"errors: {name}", "src": _png(drawn, [None, HIT, MISS, FALSE_ALARM])})
     height, width = truth.shape
