@@ -22,7 +22,7 @@ SMALL = {
     "model.filters": 4,
     "model.depth": 2,
     "train.epochs": 1,
-    "train.steps": 24,
+    "train.steps": 16,
     "train.batch": 8,
     "train.lr": 0.02,
     "train.precision": "float32",
@@ -30,7 +30,7 @@ SMALL = {
     "train.decisions.mirror": False,
     "train.decisions.min_object": False,
     "train.decisions.fill_holes": False,
-    "evaluate.resamples": 200,
+    "evaluate.resamples": 100,
     "report.panels": 1,
 }
 FORM = LabelFormat(2, overlap=True)
@@ -45,7 +45,8 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("overlap")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        params = changed_params(**(SMALL | {"data.source": str(write_overlapping(folder / "data/set", 24))}))
+        params = changed_params(**(SMALL | {"data.source": str(write_overlapping(folder / "data/set", 18))}))
+        patch.setattr("src.evaluation.scoring.baseline.TREES", 5)
         for stage in (prepare, split, augment, train, evaluate, visualize):
             stage.main(params)
         lock(folder)
@@ -89,7 +90,7 @@ def test_scores_equal_those_of_the_written_masks_in_scikit_learn(project):
         assert test["pooled"][name]["iou"] == pytest.approx(jaccard_score(*together), abs=1e-6)
         assert test["classes"][name]["dice"] == pytest.approx(np.nanmean(dice, axis=0)[label], abs=1e-6)
     assert test["dice"]["mean"] == pytest.approx(np.nanmean(dice, axis=0).mean(), abs=1e-6)
-    assert test["dice"]["mean"] > 0.4
+    assert test["dice"]["mean"] > 0.3
     assert test["accuracy"] == pytest.approx((np.concatenate(true) == np.concatenate(found)).mean(), abs=1e-6)
 
 
@@ -106,7 +107,7 @@ def test_tables_pictures_and_page_show_each_class(project):
     page = (project / "plots/report.html").read_text()
     assert "which may overlap" in page and "errors: stripe" in page and "threshold of disc" in page
     assert len(list((project / "plots/overlays").iterdir())) == 3
-    assert len(list((project / "predicted/overlays").iterdir())) == 24
+    assert len(list((project / "predicted/overlays").iterdir())) == 18
 
 
 def test_the_card_says_that_classes_overlap(here):
