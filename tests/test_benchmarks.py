@@ -1,5 +1,6 @@
 """Every benchmark runs at its smallest size; what it measures on a machine is for its readers."""
 
+import argparse
 import ast
 import functools
 import json
@@ -18,12 +19,13 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import outlines, regret
+from benchmarks import learning_curve, outlines, regret
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
 from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
+from src.errors import UserError
 from src.files import read_yaml, write_yaml
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
@@ -223,6 +225,13 @@ def test_curve_coverage_tells_every_law():
     lines = ran("curve_coverage").splitlines()
     rows = lines[lines.index("") + 2 :]
     assert len(rows) == len(LAWS) and all(len(row.split(" / ")) == 7 for row in rows)
+
+
+def test_learning_curve_refuses_an_initial_model_that_may_have_seen_the_images(monkeypatch):
+    monkeypatch.setattr(learning_curve, "make_project", lambda *_: pytest.fail("work was done"))
+    given = argparse.Namespace(settings=[("train.initial", "models/initial/unet.keras")], sets=["outlines"])
+    with pytest.raises(UserError, match=r"^train\.initial: models/initial/unet\.keras may have been trained on images"):
+        learning_curve.main(given)
 
 
 @pytest.mark.slow

@@ -107,7 +107,7 @@ def summarize_seeds(runs: Sequence[Run], method: str | None = None) -> Compared:
 
 def _spread(shared: SharedImages, measure: str, classes: Sequence[int], _: float) -> SeedSpread:
     setting = SeedScores.of([values[measure] for values in shared.values], classes)
-    enough = degrees_of_freedom(setting.scores, shared.groups) > 0
+    enough = degrees_of_freedom([*setting.scores], shared.groups) > 0
     images = standard_error(setting.scores, shared.groups) if enough else float("nan")
     needed = (setting.spread / images) ** 2 if images > 0 else float("nan")
     return SeedSpread(setting.mean, setting.spread, images, int(needed) + 1 if np.isfinite(needed) else None)
