@@ -12,9 +12,9 @@ from src.archive.validate_archive import Archive, validate_archive
 from src.errors import UserError
 from src.model.network.model_file import read_model, read_models
 from src.plan.initial import initial_network
+from tests.hostile_archives import LAMBDA
 from tests.made_ensemble import member, write_made
 from tests.test_predictor import NAMES, project
-from tests.test_validate_archive import LAMBDA
 
 ABSENT = None
 SEEN = ["0123456789abcdef", "fedcba9876543210"]
