@@ -3,7 +3,7 @@
 The card is made from the files of the last run. It names the Git revision and the hashes of data and model. Files that
 do not belong to one run are refused. Commit the card with these files, then tag the version: docs/deploying.md.
 
-With --ensemble it is the card of an ensemble: its members, and how its decisions were made.
+With --ensemble, the card describes an ensemble: its members, and how its decisions were made.
 """
 
 import argparse
