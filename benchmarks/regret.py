@@ -6,7 +6,6 @@ candidate minus that of the choice; it is negative if the search found something
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -73,12 +72,12 @@ def regret(found: Mapping[str, float]) -> float:
 
 
 def searched(project: Path, minutes: float) -> str:
-    """Run the search in a project; return the table that it prints, without the plan."""
+    """Run the search in a project; return the table of what was tried, which it prints first."""
     command = [sys.executable, "-m", "tools.plan", "--minutes", str(minutes)]
     done = subprocess.run(command, cwd=project, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise UserError("the search failed: see above")
-    return re.split(r"^data\.", done.stdout, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
+    return done.stdout.partition("\n\n")[0]
 
 
 def start_set(project: Path) -> "list[Candidate]":

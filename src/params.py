@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from src.files import read_yaml
-from src.section import Auto, Section, given_value, refusal, validate
+from src.section import Auto, ByName, Section, given_value, refusal, validate
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -29,6 +29,8 @@ Rate = Annotated[float, Field(gt=0, le=10)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 Encoder = Literal["plain", "efficientnet_lite0", "mobilenet_v2", "efficientnet_b0", "resnet50", "vgg16"]
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 INITIAL = Path("models/initial")  # training depends on this folder, so initial weights must be there
 OUTPUTS = ("data/prepared", "data/evaluation", "models", "metrics", "plots")  # folders that the pipeline writes
@@ -174,18 +176,28 @@ class PlannedModel(Model):
 
 class Loss(Section):
     cross_entropy: Amount
+    class_weights: ByName[Literal["auto", "none", "root", "balanced"], Weight] = "auto"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dice: Amount
-    class_weights: Literal["auto", "none", "root", "balanced"] = "auto"
+    focal: Amount = 0.0
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
+    tversky: Amount = 0.0
+    tversky_alpha: Amount = 0.3
+    tversky_beta: Amount = 0.7
+    boundary: Amount = 0.0
 
     @model_validator(mode="after")
     def one_weight_positive(self) -> "Loss":
-        if self.cross_entropy + self.dice == 0:
-            raise ValueError("cross_entropy and dice cannot both be 0: nothing would be learned")
+        if not any((self.cross_entropy, self.dice, self.focal, self.tversky, self.boundary)):
+            terms = "cross_entropy, dice, focal, tversky and boundary"
+            raise ValueError(f"{terms} cannot all be 0: nothing would be learned")
+        if self.tversky and not self.tversky_alpha + self.tversky_beta:
+            raise ValueError("tversky_alpha and tversky_beta cannot both be 0: no mistake would cost anything")
         return self
 
 
 class PlannedLoss(Loss):
-    class_weights: Literal["none", "root", "balanced"]
+    class_weights: ByName[Literal["none", "root", "balanced"], Weight]
 
 
 class Decide(Section):

@@ -12,6 +12,7 @@ from src.errors import UserError, listing
 
 Checked = TypeVar("Checked", bound=BaseModel)
 Number = TypeVar("Number")
+Rule = TypeVar("Rule")
 SHORT = reprlib.Repr()  # shortens the given value, so that it does not fill the terminal
 SHORT.maxstring = SHORT.maxother = 200  # characters
 NUMBER = "a number"  # the member of the union below that Pydantic reports errors of, unless the value is auto
@@ -19,6 +20,13 @@ Auto = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[Number, Tag(NUMBER)],
     Discriminator(lambda value: "auto" if value == "auto" else NUMBER),
 ]
+RULE, MAPPING = "a rule", "a mapping"  # the members of the union below, likewise
+ByName = Annotated[
+    Annotated[Rule, Tag(RULE)] | Annotated[dict[str, Number], Tag(MAPPING)],
+    Discriminator(lambda value: MAPPING if isinstance(value, Mapping) else RULE),
+]
+OR_MAPPING = ", or a mapping {name: value, …}"
+UNIONS = ("[key]", NUMBER, RULE, MAPPING)  # parts of a place that are no keys of the file
 
 
 class Section(BaseModel):
@@ -70,16 +78,16 @@ def problems(model: type[BaseModel], error: ValidationError, whole: str = "the f
     lines = []
     for problem in error.errors():
         place = problem["loc"]
-        key = ".".join(str(part) for part in place if part not in ("[key]", NUMBER)) or whole
+        key = ".".join(str(part) for part in place if part not in UNIONS) or whole
         if problem["type"] == "extra_forbidden":
             lines.append(_unknown_key(_section(model, place[:-1]), key, str(place[-1])))
         elif problem["type"] == "missing":
             lines.append(f"{key}: missing")
         else:
             message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            or_auto = ", or auto" if NUMBER in place else ""
+            other = ", or auto" if NUMBER in place else OR_MAPPING if RULE in place else ""
             value = "" if isinstance(problem["input"], dict | BaseModel) else given_value(problem["input"])
-            lines.append(f"{key}: {message}{or_auto}{value}")
+            lines.append(f"{key}: {message}{other}{value}")
     return lines
 
 

@@ -91,6 +91,9 @@ def test_classes_never_predicted_are_listed_with_their_shares(params):
     remedy = "set train.loss.class_weights: balanced, or raise data.oversample_rare or train.steps (1200)"
     assert remedy in found["never predicted"]
     assert "splits.csv" not in found["never predicted"]
+    by_name = {"loss.class_weights": {"ocean": 1.0, "land": 1.0, "lake": 2.0}}
+    raised = said(falling(4), images, params, **by_name)["never predicted"]
+    assert "raise their weights in train.loss.class_weights, or raise data.oversample_rare" in raised
     unseen = said(falling(4), images, params, crops=[[900, 20, 0], [30, 400, 0], [0, 0, 0]])["never predicted"]
     assert "0.00% of this epoch's patches" in unseen and "plots/splits.csv" in unseen
 

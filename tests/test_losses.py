@@ -7,7 +7,9 @@ from scipy.special import log_expit, log_softmax
 
 from src.data.source.dataset import IGNORE
 from src.model.inference.predictor import classes_from_logits
-from src.model.network.losses import SMOOTH, LossSums, confusions, loss_sums, predicted_classes, total_loss
+from src.model.network.losses.confusions import confusions, predicted_classes
+from src.model.network.losses.sums import LossSums, loss_sums
+from src.model.network.losses.total import SMOOTH, total_loss
 from src.plan.class_weights import LossWeights, class_weights
 
 
@@ -36,7 +38,7 @@ def test_loss_equals_its_formula_in_numpy(outputs, foreground, weights, of_class
     truth = rng.integers(0, max(outputs, 2), (4, 9, 7), dtype=np.uint8)
     truth[rng.random(truth.shape) < 0.1] = IGNORE
     chosen = LossWeights(*weights, of_classes[: max(outputs, 2)])
-    found = float(total_loss(loss_sums(tf.constant(logits), tf.constant(truth), chosen.classes), chosen, foreground))
+    found = float(total_loss(loss_sums(tf.constant(logits), tf.constant(truth), chosen), chosen, foreground))
     assert found == pytest.approx(reference(logits, truth, chosen, foreground), rel=2e-5)
 
 
@@ -46,7 +48,7 @@ def test_loss_equals_its_formula_in_numpy(outputs, foreground, weights, of_class
 def test_loss_and_gradients_are_finite_at_the_extremes(outputs, size, label):
     logits = tf.Variable(np.full((2, 4, 4, outputs), size, np.float32) * np.arange(1, outputs + 1, dtype=np.float32))
     with tf.GradientTape() as tape:
-        sums = loss_sums(logits, tf.constant(np.full((2, 4, 4), label, np.uint8)))
+        sums = loss_sums(logits, tf.constant(np.full((2, 4, 4), label, np.uint8)), LossWeights())
         loss = total_loss(sums, LossWeights(), [1])
     assert np.isfinite(float(loss))
     assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
@@ -57,7 +59,7 @@ def test_ignored_pixels_have_no_gradient():
     truth = np.zeros((1, 4, 4), np.uint8)
     truth[0, :2] = IGNORE
     with tf.GradientTape() as tape:
-        loss = total_loss(loss_sums(logits, tf.constant(truth)), LossWeights(), [0, 1, 2])
+        loss = total_loss(loss_sums(logits, tf.constant(truth), LossWeights()), LossWeights(), [0, 1, 2])
     gradient = tape.gradient(loss, logits).numpy()
     assert (gradient[0, :2] == 0).all() and (gradient[0, 2:] != 0).any()
 
@@ -74,10 +76,9 @@ def test_class_weights_even_out_what_classes_weigh():
 
 
 def test_false_positives_of_an_absent_class_raise_the_loss():
-    truth = tf.zeros((1, 8, 8), tf.uint8)
+    truth, dice = tf.zeros((1, 8, 8), tf.uint8), LossWeights(cross_entropy=0.0)
     quiet, loud = (
-        float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth), LossWeights(cross_entropy=0.0), [1]))
-        for logit in (-20.0, 0.0)
+        float(total_loss(loss_sums(tf.fill((1, 8, 8, 1), logit), truth, dice), dice, [1])) for logit in (-20.0, 0.0)
     )
     assert quiet < 0.01 and loud > 0.9
 
@@ -85,8 +86,8 @@ def test_false_positives_of_an_absent_class_raise_the_loss():
 def test_loss_sums_of_parts_add_up_to_those_of_the_whole():
     rng = np.random.default_rng(0)
     logits, truth = rng.normal(size=(6, 5, 5, 3)).astype(np.float32), rng.integers(0, 3, (6, 5, 5), dtype=np.uint8)
-    parts = [loss_sums(tf.constant(logits[k : k + 2]), tf.constant(truth[k : k + 2])) for k in (0, 2, 4)]
-    whole = loss_sums(tf.constant(logits), tf.constant(truth))
+    parts = [loss_sums(tf.constant(logits[k : k + 2]), tf.constant(truth[k : k + 2]), LossWeights()) for k in (0, 2, 4)]
+    whole = loss_sums(tf.constant(logits), tf.constant(truth), LossWeights())
     for part, together in zip(LossSums(*(sum(values) for values in zip(*parts, strict=True))), whole, strict=True):
         np.testing.assert_allclose(part, together, rtol=1e-5)
 

@@ -44,6 +44,20 @@ def load_changed(tmp_path: Path, pattern: str, replacement: str):
         (r"^  folds: \S+", "  folds: 2", ["folds must be 0"]),
         (r"^seed: \S+", "seed: -1", ["seed", "greater than or equal to 0"]),
         (r"^    dice: \S+", "    dice: -1", ["train.loss.dice"]),
+        (r"^    focal: \S+", "    focal: .inf", ["train.loss.focal: "]),
+        (r"^    label_smoothing: \S+", "    label_smoothing: 1", ["train.loss.label_smoothing: ", "less than 1"]),
+        (r"^    focal_gamma: \S+", "    focal_gamma: -1", ["train.loss.focal_gamma: ", "or equal to 0"]),
+        (r"^    class_weights: \S+", "    class_weights: heavy", ["train.loss.class_weights: ", "'root'", "a mapping"]),
+        (
+            r"^    class_weights: \S+",
+            "    class_weights: {road: 0, sky: .nan, car: much, tree: 1.5}",
+            [
+                "3 setting(s)",
+                "class_weights.road: should be greater than 0",
+                "class_weights.sky: ",
+                "class_weights.car: ",
+            ],
+        ),
         (r"^report:", "repot:", ["repot: no such key; did you mean report?", "report: missing"]),
     ],
 )
@@ -213,3 +227,21 @@ def test_a_broken_file_is_named(tmp_path, content):
     path.write_text(content)
     with pytest.raises(UserError, match=re.escape(str(path))):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"cross_entropy": 0.0, "dice": 0.0}, True),
+        ({"cross_entropy": 0.0, "dice": 0.0, "boundary": 1.0}, False),
+        ({"tversky": 1.0, "tversky_alpha": 0.0, "tversky_beta": 0.0}, True),
+    ],
+)
+def test_a_loss_that_teaches_nothing_is_refused(changes, refused):
+    content = parse_yaml(TEXT, Path("params.yaml"))
+    content["train"]["loss"] |= changes
+    if not refused:
+        Params.model_validate(content)
+        return
+    with pytest.raises(ValueError, match="cannot"):
+        Params.model_validate(content)

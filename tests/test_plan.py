@@ -363,3 +363,26 @@ def test_two_rare_classes_weigh_more_and_a_single_one_does_not():
     made = plan(replace(two, shares=shares))
     assert made.numbers["train.loss.class_weights"] == "root"
     assert made.loss == LossWeights(1.0, 1.0, class_weights("root", shares))
+
+
+def test_class_weights_by_name_are_set_and_recorded_in_the_order_of_the_classes():
+    given = {"class 2": 4.5, "class 0": 1.0, "class 1": 2.0}
+    made = plan(facts(classes=3), **{"train.loss.class_weights": given})
+    assert made.loss == LossWeights(classes=(1.0, 2.0, 4.5)) and made.train.loss.class_weights == given
+    recorded = made.choices["train.loss.class_weights"]
+    assert (recorded.value, recorded.why) == ("class 0 1, class 1 2, class 2 4.5", BY_HAND)
+
+
+def test_class_weights_by_name_must_name_all_classes_and_no_others():
+    given = {"class 0": 1.0, "clas 1": 2.0, "road": 3.0}
+    with pytest.raises(UserError) as error:
+        plan(facts(classes=4), **{"train.loss.class_weights": given})
+    words = "(unknown: 'clas 1', 'road'; missing: 'class 1', 'class 2', 'class 3')"
+    assert str(error.value).startswith("the plan: train.loss.class_weights must") and words in str(error.value)
+
+
+def test_the_loss_of_a_plan_has_the_terms_of_the_settings():
+    terms = {"label_smoothing": 0.1, "dice": 0.5, "focal": 0.2, "focal_gamma": 3.0, "boundary": 0.3}
+    terms |= {"tversky": 0.4, "tversky_alpha": 0.1, "tversky_beta": 0.9}
+    made = plan(facts(), **{f"train.loss.{name}": value for name, value in terms.items()})
+    assert made.loss == LossWeights(**terms)

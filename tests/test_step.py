@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from src.model.network.device import Arithmetic
-from src.model.network.losses import loss_sums, total_loss
+from src.model.network.losses.sums import loss_sums
+from src.model.network.losses.total import total_loss
 from src.model.network.unet import build_unet
 from src.model.training.adam import Adam
 from src.model.training.step import training_step
@@ -67,7 +68,7 @@ def test_a_step_lowers_the_loss_and_reports_it(precision):
     step = training_step(model, adam, weights, [0, 1, 2], choose_workers("single"))
     masks = np.random.default_rng(0).integers(0, 3, (4, 16, 16), dtype=np.uint8)
     images = np.eye(3, dtype=np.float32)[masks]
-    first = total_loss(loss_sums(model(images, training=True), masks, weights.classes), weights, [0, 1, 2])
+    first = total_loss(loss_sums(model(images, training=True), masks, weights), weights, [0, 1, 2])
     losses, counts = zip(*(step(images, masks, 0.01) for _ in range(60)), strict=True)
     assert losses[0] == pytest.approx(float(first), rel=1e-4 if precision == "float32" else 0.02)
     assert losses[-1] < 0.3 * losses[0]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from src.model.network.losses import loss_sums, total_loss
+from src.model.network.losses.sums import loss_sums
+from src.model.network.losses.total import total_loss
 from src.model.network.supervision import add_supervision, deep_losses
 from src.model.network.unet import build_unet
 from src.params import PlannedModel
@@ -61,5 +62,5 @@ def test_gradients_of_deep_supervision_reach_all_weights():
 def test_the_loss_of_one_output_is_not_weighted():
     logits, truth = tf.random.stateless_normal([2, 8, 8, 1], [5, 6]), tf.ones([2, 8, 8], tf.uint8)
     learned, first = deep_losses([logits], truth, WEIGHTS, [1])
-    plain = total_loss(loss_sums(logits, truth), WEIGHTS, [1])
+    plain = total_loss(loss_sums(logits, truth, WEIGHTS), WEIGHTS, [1])
     assert float(learned) == float(first) == float(plain)

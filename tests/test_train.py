@@ -16,6 +16,7 @@ from src.model.training.state import Training
 from src.model.training.validation import epoch_measures, measure_images
 from src.plan.class_weights import LossWeights
 from tests.small_training import SMALL, small_params, train_on
+from tests.test_loss_terms import terms_reference
 from tests.test_losses import reference
 
 
@@ -83,6 +84,9 @@ def test_validation_is_measured_over_whole_images(store, params):
     assert found["loss"] == pytest.approx(reference(flat_logits, flat_truth, LossWeights(), [0, 1, 2]), rel=1e-4)
     counts = np.stack([confusion_matrix(store.mask(i), classes_from_logits(part), 3) for i, part in enumerate(logits)])
     assert found["dice"] == pytest.approx(mean_over_classes(dice(overlap(counts)), [0, 1, 2]))
+    terms = LossWeights(dice=0.0, focal=1.0, tversky=1.0, label_smoothing=0.1)
+    further, _ = measure_images(predictor, store, range(5), terms)
+    assert further == pytest.approx(terms_reference(flat_logits, flat_truth, terms, [0, 1, 2]), rel=1e-4)
     weights = LossWeights(classes=(0.5, 2.0, 1.5))
     weighted, _ = measure_images(predictor, store, range(5), weights)
     assert weighted == pytest.approx(reference(flat_logits, flat_truth, weights, [0, 1, 2]), rel=1e-4) != found["loss"]

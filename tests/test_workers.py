@@ -14,6 +14,7 @@ from src.model.training.workers import Workers, choose_workers
 from tests.conftest import ROOT
 
 TOLERANCE = 1e-4  # relative: the order of the sums in float32, through 12 steps
+ALL_TERMS = [f"train.loss.{term}=1.0" for term in ("focal", "tversky", "boundary")] + ["train.loss.label_smoothing=0.1"]
 
 
 def start(store, name: str, *settings: str, cluster: tuple[list[int], int] | None = None) -> subprocess.Popen[str]:
@@ -49,10 +50,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def test_two_devices_and_two_machines_give_the_history_of_one_device(store):
-    alone = finished(store, "alone", start(store, "alone", "train.strategy=single"))
-    mirrored = start(store, "mirrored", "devices=2", "train.strategy=mirrored")
+    alone = finished(store, "alone", start(store, "alone", "train.strategy=single", *ALL_TERMS))
+    mirrored = start(store, "mirrored", "devices=2", "train.strategy=mirrored", *ALL_TERMS)
     ports = free_ports(2)
-    machines = [start(store, f"machine {number}", cluster=(ports, number)) for number in range(2)]
+    machines = [start(store, f"machine {number}", *ALL_TERMS, cluster=(ports, number)) for number in range(2)]
     found = [finished(store, "mirrored", mirrored)]
     found += [finished(store, f"machine {number}", process) for number, process in enumerate(machines)]
     for result in found:

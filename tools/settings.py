@@ -90,6 +90,8 @@ def _words(field: object) -> str:
         return " or ".join(_words(part) for part in field["oneOf"])
     if "const" in field or "enum" in field:
         return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    if field["type"] == "object":
+        return f"a mapping to {_words(field['additionalProperties'])}"
     if field["type"] in ("boolean", "string"):
         return "`true` or `false`" if field["type"] == "boolean" else "text"
     low, above = field.get("minimum"), field.get("exclusiveMinimum")

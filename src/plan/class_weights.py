@@ -1,25 +1,42 @@
-"""Weights of the parts of the loss, and of the classes in its cross-entropy."""
+"""Weights of the terms of the loss, and of the classes in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from src.errors import MOST_SHOWN, UserError, some
 
 POWERS: dict[str, float] = {"root": 0.5, "balanced": 1.0}
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the loss.
+    """Weights of the terms of the loss, and their constants. They are named as in `train.loss`.
 
     Attributes:
         cross_entropy: Weight of the cross-entropy.
         dice: Weight of 1 - soft Dice.
-        classes: Weights of the pixels of each class in the cross-entropy; empty if all pixels count the same.
+        classes: Weights of the pixels of each class in the terms that are means over pixels (cross-entropy, focal,
+            boundary); empty if all pixels count the same.
+        label_smoothing: Share of each label that the cross-entropy spreads evenly over all classes.
+        focal: Weight of the focal loss.
+        focal_gamma: Exponent of 1 - probability of the true class in the focal loss.
+        tversky: Weight of the Tversky loss.
+        tversky_alpha: Weight of false positives in the Tversky loss.
+        tversky_beta: Weight of false negatives in the Tversky loss.
+        boundary: Weight of the boundary loss.
     """
 
     cross_entropy: float = 1.0
     dice: float = 1.0
     classes: tuple[float, ...] = ()
+    label_smoothing: float = 0.0
+    focal: float = 0.0
+    focal_gamma: float = 2.0
+    tversky: float = 0.0
+    tversky_alpha: float = 0.3
+    tversky_beta: float = 0.7
+    boundary: float = 0.0
 
 
 def class_weights(kind: Literal["none", "root", "balanced"], shares: Sequence[float]) -> tuple[float, ...]:
@@ -41,3 +58,25 @@ def class_weights(kind: Literal["none", "root", "balanced"], shares: Sequence[fl
     weights = [share ** -POWERS[kind] if share else 0.0 for share in shares]
     mean = sum(share * weight for share, weight in zip(shares, weights, strict=True))
     return tuple(weight / mean if weight else 1.0 for weight in weights)
+
+
+def given_weights(weights: Mapping[str, float], names: Sequence[str]) -> tuple[float, ...]:
+    """Order the weights that train.loss.class_weights gives to the classes by name.
+
+    The terms that use them are weighted means, so that only their ratios matter.
+
+    Args:
+        weights: Name of a class → its weight.
+        names: The names of all classes, in their order.
+
+    Raises:
+        UserError: The names are not those of the classes; the message lists all that are unknown or missing.
+    """
+    unknown, missing = [name for name in weights if name not in names], [name for name in names if name not in weights]
+    wrong = [
+        f"{word}: {some(found, MOST_SHOWN)}" for word, found in (("unknown", unknown), ("missing", missing)) if found
+    ]
+    if wrong:
+        rule = f"must give each class of the data set a weight: {some(names, MOST_SHOWN)}"
+        raise UserError(f"the plan: train.loss.class_weights {rule} ({'; '.join(wrong)})")
+    return tuple(weights[name] for name in names)

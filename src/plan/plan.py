@@ -21,7 +21,7 @@ from src.params import (
     check_crop,
 )
 from src.plan import uprightness
-from src.plan.class_weights import LossWeights, class_weights
+from src.plan.class_weights import LossWeights, class_weights, given_weights
 from src.plan.facts import Facts
 from src.plan.rules import data as data_rules
 from src.plan.rules import network as network_rules
@@ -89,9 +89,13 @@ class Plan(NetworkPlan):
 
     @property
     def loss(self) -> LossWeights:
-        """The weights of the loss."""
+        """The weights of the terms of the loss, and of the classes."""
         loss = self.train.loss
-        return LossWeights(loss.cross_entropy, loss.dice, class_weights(loss.class_weights, self.facts.shares))
+        if isinstance(loss.class_weights, str):
+            classes = class_weights(loss.class_weights, self.facts.shares)
+        else:
+            classes = given_weights(loss.class_weights, self.facts.classes)
+        return LossWeights(**loss.model_dump(exclude={"class_weights"}), classes=classes)
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -187,7 +191,7 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
         lambda: training_rules.lr(batch, network.model, facts.initial is not None, train.encoder_rate),
     )
     warmup = choose("train.warmup", train.warmup, lambda: training_rules.warmup(steps))
-    weights = choose("train.loss.class_weights", train.loss.class_weights, lambda: training_rules.class_weights(facts))
+    weights = _class_weights(choices, train.loss.class_weights, facts)
     numbers = {
         "loss": train.loss.model_dump() | {"class_weights": weights},
         "batch": batch,
@@ -199,6 +203,16 @@ def plan_training(facts: Facts, data: Data, augment: Augment, model: Model, trai
     }
     planned = PlannedTrain.model_validate(train.model_dump() | numbers)
     return Plan(facts, network.data, network.augment, network.model, choices.made, planned)
+
+
+def _class_weights(choices: Choices, setting: str | dict[str, float], facts: Facts) -> str | dict[str, float]:
+    """Choose train.loss.class_weights; weights by name are recorded as text, in the order of the classes."""
+    key = "train.loss.class_weights"
+    if isinstance(setting, str):
+        return choices.choose(key, setting, lambda: training_rules.class_weights(facts))
+    each = zip(facts.classes, given_weights(setting, facts.classes), strict=True)
+    choices.made[key] = PlannedSetting(value=", ".join(f"{name} {weight:g}" for name, weight in each), why=BY_HAND)
+    return setting
 
 
 def _resize(facts: Facts, data: Data, encoder: Encoder) -> tuple[int, str]:

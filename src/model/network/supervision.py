@@ -9,7 +9,8 @@ import keras
 from keras import layers
 
 from src.archive import layer_names
-from src.model.network.losses import loss_sums, total_loss
+from src.model.network.losses.sums import loss_sums
+from src.model.network.losses.total import total_loss
 from src.model.network.replicas import sum_over_replicas
 from src.model.network.tensor import Tensor
 from src.plan.class_weights import LossWeights
@@ -42,7 +43,7 @@ def deep_losses(
     Args:
         outputs: logits of a network of `add_supervision`.
         masks: class indices [batch, height, width]; each lower resolution takes every second pixel of the one before.
-        weights: of the two parts of each loss, and of the classes.
+        weights: of the terms of each loss, and of the classes.
         foreground: indices of the classes over which Dice is averaged.
 
     Returns:
@@ -50,7 +51,7 @@ def deep_losses(
     """
     losses = [
         total_loss(
-            sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level], weights.classes)),
+            sum_over_replicas(loss_sums(logits, masks[:, :: 2**level, :: 2**level], weights)),
             weights,
             foreground,
         )

@@ -118,12 +118,19 @@ def _never_predicted(
         for label in missed
     ]
     rare = shares[missed].max() < EVEN_SHARE / len(names)  # the classes that data.oversample_rare draws more often
-    weights = "" if params.loss.class_weights == "balanced" else "set train.loss.class_weights: balanced, or "
-    remedy = f"{weights}raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
+    remedy = f"{_heavier(params)}raise data.oversample_rare or train.steps ({params.steps})" if rare else _rate(params)
     hint = f"{remedy}; {MASKS}"
     if (seen[missed] == 0).any():
         hint += " A class in no patch cannot be learned: do the training images hold it (plots/splits.csv)?"
     return f"classes that the validation images hold are never predicted: {hint}\n{listing(lines)}"
+
+
+def _heavier(params: PlannedTrain) -> str:
+    """How to give rare classes more weight in the loss; empty if they have all that a rule can give them."""
+    weights = params.loss.class_weights
+    if isinstance(weights, str):
+        return "" if weights == "balanced" else "set train.loss.class_weights: balanced, or "
+    return "raise their weights in train.loss.class_weights, or "
 
 
 def _no_learning(rows: Sequence[Row], patches: Counts, images: Counts, params: PlannedTrain) -> str:

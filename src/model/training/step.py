@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from src.model.network.losses import confusions
+from src.model.network.losses.confusions import confusions
 from src.model.network.replicas import gather_over_replicas, replica_count
 from src.model.network.supervision import deep_losses
 from src.model.network.tensor import Tensor
@@ -28,7 +28,7 @@ def training_step(
     Args:
         model: its first output is the logits; further outputs are supervised, too.
         adam: updates the weights of the model.
-        weights: of the parts of the loss and of the classes.
+        weights: of the terms of the loss and of the classes.
         foreground: indices of the classes over which the loss averages Dice.
         workers: share the batch.
 

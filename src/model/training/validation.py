@@ -11,7 +11,8 @@ from src.evaluation.metrics.confusion import accuracy, confusion_matrix, overlap
 from src.evaluation.metrics.running_scores import RunningScores
 from src.model.inference.predictor import Labels, Predictor, classes_from_logits
 from src.model.inference.tiling import Window
-from src.model.network.losses import LossSums, loss_sums, total_loss
+from src.model.network.losses.sums import LossSums, loss_sums
+from src.model.network.losses.total import total_loss
 from src.model.training.state import Row
 from src.plan.class_weights import LossWeights
 
@@ -31,7 +32,7 @@ def measure_images(
         predictor: the network.
         store: holds the images.
         indices: of the images; at least one.
-        weights: of the parts of the loss and of the classes.
+        weights: of the terms of the loss and of the classes.
         use: called with each prediction: the position of its image, the window, and its class indices.
 
     Returns:
@@ -45,7 +46,7 @@ def measure_images(
             truth, predicted = mask[window], classes_from_logits(logits)
             count += confusion_matrix(truth, predicted, classes)
             use(index, window, predicted)
-            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights.classes))
+            parts.append(loss_sums(tf.constant(logits[None]), tf.constant(truth[None]), weights))
         tally.add(count[None])
         store.release()
     sums = LossSums(*(sum(part) for part in zip(*parts, strict=True)))

@@ -1,0 +1,1 @@
+"""What the network learns from: terms of the loss as sums over pixels, their weighted sum, and confusion matrices."""
