@@ -148,13 +148,13 @@ def differences(projects: Mapping[str, Project]) -> Iterator[str]:
     """Describe every difference that keeps models from being members of one ensemble.
 
     Encoder, depth, filters, normalisation and precision may differ. Stored mask values and colours are those of the
-    first model.
+    first member.
 
     Args:
         projects: Name of a model → its project.json.
 
     Yields:
-        A line for each field of a model that differs from the first model.
+        A line for each field of a model that differs from the first one.
     """
     (first, wanted), *others = projects.items()
     for name, project in others:
