@@ -49,6 +49,7 @@ SMALLEST = {  # arguments of each that make it fast
     "preparing": "--pairs 6",
     "recipe": f"--sets outlines --validation --trial tiny {FEWEST}",
     "regret": "--sets outlines --minutes 0.01",
+    "trials": '--sets outlines --seconds 0.1 0.2 --only "as the rules choose"',
     "scoring": "--side 300",
     "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
     "worker": f"benchmarks.contestants.stock '{json.dumps(vars(TINY))}'",
@@ -112,6 +113,12 @@ def test_regret_trains_the_choice_and_every_candidate():
 def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
     assert regret.regret({"the choice": 0.7, "one": 0.72, "other": 0.6}) == pytest.approx(0.02)
     assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
+
+
+def test_trials_prints_a_line_for_each_length():
+    rows = [line.split(" | ") for line in ran("trials").splitlines() if line.startswith("outlines | ")]
+    assert [row[1:3] for row in rows] == [["as the rules choose", "0.1 s"], ["as the rules choose", "0.2 s"]]
+    assert all(0 <= float(row[-1]) <= 1 for row in rows)
 
 
 @pytest.mark.slow
