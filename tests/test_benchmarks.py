@@ -43,6 +43,7 @@ SMALLEST = {  # arguments of each that make it fast
     "ensemble": f"--sets outlines --members 2 --settings {FEWEST}",
     "learning_curve": f"--sets outlines --steps 2 --seeds 0 --settings {FEWEST}",
     "large": "--side 600",
+    "losses": "--batch 1 --side 32 --filters 2 --depth 3 --rounds 1",
     "memory": "--rows 1",
     "peer": f"--peer {ROOT}/tests/blank_peer.py --sets outlines --minutes 0.05 --settings {FEWEST}",
     "predicting": "--side 64 --images 2 --rounds 2 --filters 2",
@@ -87,6 +88,12 @@ def test_memory_sets_estimates_beside_measurements():
     header, *rows = (line.split("\t") for line in ran("memory").splitlines())
     assert header[-3:] == ["measured", "estimated", "ratio"] and len(rows) == 2
     assert all(float(row[-1]) == pytest.approx(int(row[-2]) / int(row[-3]), abs=0.01) for row in rows)
+
+
+@pytest.mark.slow
+def test_losses_times_the_default_twice_and_each_term():
+    rows = [line.split() for line in ran("losses").splitlines()[1:]]
+    assert [row[0] for row in rows if "clock" in row] == ["default", "default", "label", "focal", "Tversky", "boundary"]
 
 
 @pytest.mark.slow
