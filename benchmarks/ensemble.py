@@ -104,7 +104,7 @@ def gain(project: Path, name: str, count: int) -> Gain:
     *members, ensemble = (values["dice"] for values in shared.values)
     alone = SeedScores.of(members, shared.foreground)
     joined = ensemble[:, shared.foreground]
-    interval = difference_interval(alone.together, joined, shared.groups, 10_000, 0)
+    interval = difference_interval(alone.scores, joined, shared.groups, 10_000, 0)
     return Gain(alone.means.tolist(), mean_over_classes(joined, range(joined.shape[1])), interval)
 
 

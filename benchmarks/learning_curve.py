@@ -2,9 +2,8 @@
 
 On each data set, networks are trained on 1/8, 1/4, 1/2 and all of the training images, as tools.learning_curve does.
 From the first three points the score of all images is predicted with its 95 % interval, which contains the noise of
-new seeds. The output says whether the interval holds the measured score, and prints the naive
-prediction of no gain, too. Finished
-trainings are kept in .dvc/tmp/learning-curve, so the same command continues an interrupted run.
+new seeds. The output says whether the interval holds the measured score, and prints the naive prediction of no gain,
+too. Finished trainings are kept in .dvc/tmp/learning-curve, so the same command continues an interrupted run.
 """
 
 import argparse
@@ -28,13 +27,18 @@ SHARES = (0.125, 0.25, 0.5, 1.0)
 
 def main(arguments: argparse.Namespace) -> None:
     """Train on every set; print the points, the prediction and whether it holds."""
+    from src import params
+    from tools.learning_curve import refuse_initial
+
+    settings = dict(arguments.settings)
+    refuse_initial(settings.get("train.initial", params.load(ROOT / "params.yaml").train.initial))
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
     curves = dict[str, "Curve"]()
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as work:
-            project = make_project(Path(work), name, dict(arguments.settings), False)
+            project = make_project(Path(work), name, settings, False)
             curve = curve_of(project, arguments)
         curves[name] = curve
         for point in curve.points:

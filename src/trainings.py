@@ -71,7 +71,7 @@ def running_trainings(root: Path) -> list[RunningTraining]:
 def is_locked(folder: Path) -> bool:
     """Return whether a process holds the lock of a folder.
 
-    False, too, if this cannot be found out: the folder belongs to another user, or its file system has no locks.
+    False, too, if this cannot be found out: the file cannot be read, or its file system has no locks.
     """
     try:
         if not (folder / LOCK).exists():
@@ -80,5 +80,21 @@ def is_locked(folder: Path) -> bool:
             return False
     except filelock.Timeout:
         return True
+    except PermissionError:  # filelock opens the file for writing, which only its owner may do
+        return _is_locked_by_another_user(folder / LOCK)
     except (OSError, NotImplementedError):
+        return False
+
+
+def _is_locked_by_another_user(lock: Path) -> bool:
+    """Return whether a process holds a lock file that can be read and not written; False if it cannot be found out."""
+    import fcntl  # not on Windows, where filelock raises no PermissionError
+
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing the file ends it
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
         return False

@@ -1,5 +1,6 @@
 """Small made data sets and parameters that the tests share."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,33 @@ def store(tmp_path: Path) -> Store:
     """A prepared three-class data set of 12 images."""
     source = write_data_set(tmp_path / "three classes", classes=3)
     return prepared(source, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def members(tmp_path_factory):
+    """Name → content, of an honest model file: 3 channels, 3 classes, 4 filters, depth 2."""
+    from src.model.network.model_file import write_model
+    from src.model.network.unet import build_unet
+    from src.params import PlannedModel
+    from tests.test_predictor import project
+
+    path = tmp_path_factory.mktemp("honest") / "unet.keras"
+    kind = {"classes": ["a", "b", "c"], "background": None, "values": [0, 7, 255], "mean": [1.0] * 3, "std": [1.0] * 3}
+    write_model(path, build_unet(PlannedModel(filters=4, depth=2), 3, 3), project(**kind, colors={"a": "#FF0000"}))
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def hostile(tmp_path, members):
+    """Write a model file with some members changed (None: left out) and others added."""
+
+    def write(changes=None, compression=zipfile.ZIP_STORED):
+        path = tmp_path / "hostile.keras"
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, content in (members | (changes or {})).items():
+                if content is not None:
+                    archive.writestr(name, content)
+        return path
+
+    return write

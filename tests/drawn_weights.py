@@ -21,7 +21,7 @@ def write_drawn_weights(settings, seed=0):
     """
     model, rng = small_params(**settings).model, np.random.default_rng(seed)
     keras.utils.set_random_seed(seed)
-    weighted = encoder_layers(build_unet(model, 3, 2))
+    weighted = encoder_layers(build_unet(model, 3, 1))
     for layer in weighted:
         layer.set_weights([weight + rng.uniform(0.01, 0.1, weight.shape) for weight in layer.get_weights()])
     model.weights_file.parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,22 @@ def space_of(found=None, encoders=(), searched=None, **changes):
     return Space(params, found, wanted, encoders, planner)
 
 
+def learning(best, slow=0.0):
+    """Dice that rises with the steps; `best`: settings → Dice in the end."""
+    return lambda settings, steps: best(settings) * (1 - math.exp(-steps / 60)) - slow
+
+
+def parallel(width, memory=10**9):
+    """A device with so many multipliers that wider networks take no longer, up to `width` filters."""
+
+    def step(plan):
+        if plan.model.filters * plan.train.batch * plan.data.crop**2 > memory:
+            raise NotPossible("the device ran out of memory")
+        return 0.01 * max(1.0, (plan.model.filters / width) ** 2)
+
+    return step
+
+
 class Clock:
     def __init__(self):
         self.time = 1000.0

@@ -7,13 +7,9 @@ import pytest
 from scipy import special, stats
 
 from src.evaluation.metrics.confusion import mean_over_classes
-from src.evaluation.statistics import bootstrap
-from src.evaluation.statistics.bootstrap import (
-    difference_interval,
-    mean_interval,
-    standard_error,
-    standard_error_of_difference,
-)
+from src.evaluation.statistics import resampling
+from src.evaluation.statistics.bootstrap import difference_interval, mean_interval
+from src.evaluation.statistics.standard_error import standard_error, standard_error_of_difference
 
 UNIT, DISTANCE, FREE = (0.0, 1.0), (0.0, math.inf), (-math.inf, math.inf)
 
@@ -27,11 +23,11 @@ def table(seed: int, groups: int = 7, classes: int = 3) -> tuple[np.ndarray, np.
     return scores, group
 
 
-def loops(tables, group, weights) -> tuple[float, float]:
+def loops(tables, group, weights, factors=None) -> tuple[float, float]:
     """Estimate and linearised error, number by number: weights say how often each group was drawn."""
-    signs = [1] if len(tables) == 1 else [-1, 1]
+    factors = factors or ([1] if len(tables) == 1 else [-1, 1])
     estimate, influence = 0.0, dict.fromkeys(range(len(weights)), 0.0)
-    for sign, scores in zip(signs, tables, strict=True):
+    for factor, scores in zip(factors, tables, strict=True):
         of_class = [
             [(int(g), float(score)) for g, score in zip(group, column, strict=True) if not math.isnan(score)]
             for column in scores.T
@@ -43,9 +39,9 @@ def loops(tables, group, weights) -> tuple[float, float]:
         for images, count in zip(of_class, counts, strict=True):
             if count:
                 mean = sum(weights[g] * score for g, score in images) / count
-                estimate += sign * mean / present
+                estimate += factor * mean / present
                 for g, score in images:
-                    influence[g] += sign * (score - mean) / count / present
+                    influence[g] += factor * (score - mean) / count / present
     total = len(weights)
     squares = sum(weights[g] * value**2 for g, value in influence.items())
     return estimate, math.sqrt(squares * total / (total - 1))
@@ -56,7 +52,7 @@ def cap(groups):
     return max(1.25 * stats.t.ppf(0.975, groups - 1), stats.t.ppf(0.975, (groups - 1) / 2))
 
 
-def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
+def by_loops(tables, group, resamples, seed, limits, factors=None) -> tuple[float, float]:
     low, high = limits
 
     def scaled(value):
@@ -73,10 +69,10 @@ def by_loops(tables, group, resamples, seed, limits) -> tuple[float, float]:
         return low + (math.exp(value) if high == math.inf else (high - low) / (1 + math.exp(-value)))
 
     total = max(group) + 1
-    estimate, spread = loops(tables, group, [1] * total)
+    estimate, spread = loops(tables, group, [1] * total, factors)
     ratios = []
     for weights in np.random.default_rng(seed).multinomial(total, [1 / total] * total, size=resamples).tolist():
-        there, its_spread = loops(tables, group, weights)
+        there, its_spread = loops(tables, group, weights, factors)
         if its_spread > 1e-9:
             ratios.append(abs(scaled(there) - scaled(estimate)) / its_spread / slope(there))
         elif not math.isnan(there):
@@ -102,6 +98,37 @@ def test_difference_interval_equals_slow_loops(seed):
     np.testing.assert_allclose(ours, by_loops([first, second], group, 300, seed, (-1, 1)), rtol=1e-6, atol=1e-8)
     assert standard_error_of_difference(first, second, group) == pytest.approx(
         loops([first, second], group, [1] * 7)[1]
+    )
+
+
+def of_seeds(count: int, changed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of seeds, [seeds, images, classes]: false alarms make some images count for a class in some seeds only."""
+    scores, group = table(changed, groups=6)
+    rng = np.random.default_rng(changed)
+    stack = np.clip(scores + rng.normal(0, 0.03, (count, *scores.shape)), 0, 1)
+    stack[np.isnan(stack) & (rng.random(stack.shape) < 0.4)] = 0
+    return stack, group
+
+
+def test_the_interval_of_seeds_is_that_of_the_mean_of_their_means():
+    stack, group = of_seeds(3, 0)
+    ours = mean_interval(stack, group, 300, 0)
+    np.testing.assert_allclose(ours, by_loops(stack, group, 300, 0, UNIT, [1 / 3] * 3), rtol=1e-6)
+    assert standard_error(stack, group) == pytest.approx(loops(stack, group, [1] * 6, [1 / 3] * 3)[1])
+
+
+def test_sides_of_several_seeds_are_compared_by_the_means_of_their_means():
+    first, group = of_seeds(2, 1)
+    second = np.clip(
+        np.concatenate([first, first[:1]]) + np.random.default_rng(2).normal(0.02, 0.05, (3, *first[0].shape)), 0, 1
+    )
+    factors = [-1 / 2] * 2 + [1 / 3] * 3
+    ours = difference_interval(first, second, group, 300, 0)
+    np.testing.assert_allclose(ours, by_loops([*first, *second], group, 300, 0, (-1, 1), factors), rtol=1e-6)
+    error = loops([*first, *second], group, [1] * 6, factors)[1]
+    assert standard_error_of_difference(first, second, group) == pytest.approx(error)
+    assert difference_interval(first, first[:1].repeat(2, 0), group, 300, 0) == pytest.approx(
+        difference_interval(first, first[0], group, 300, 0)
     )
 
 
@@ -196,7 +223,7 @@ def test_the_interval_repeats_with_the_seed():
 def test_the_size_of_blocks_of_resamples_changes_nothing(monkeypatch):
     scores, group = table(4)
     whole = mean_interval(scores, group, 500, 0)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 7 * 64)
+    monkeypatch.setattr(resampling, "MOST_DRAWN", 7 * 64)
     assert mean_interval(scores, group, 500, 0) == pytest.approx(whole)
 
 

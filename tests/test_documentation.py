@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from src.archive.validate_archive import validate_archive
 from src.data.source.dataset import Dataset
 from src.files import flatten, parse_yaml, read_yaml
 from src.params import Params
@@ -97,6 +98,17 @@ def test_the_readme_shows_the_scores_of_the_committed_run():
     assert any(line.startswith("| Dice on") and line.endswith(f"| {' | '.join(classes)} |") for line in lines)
     for row in rows:
         assert any(line.endswith(f"| {' | '.join(row)} |") for line in lines), row
+
+
+def test_the_page_of_training_shows_the_plan_of_the_last_run():
+    path = ROOT / "models/unet.keras"
+    if not path.exists():
+        pytest.skip("no models/unet.keras here: dvc repro makes it")
+    rows = re.findall(
+        r"^\| `(\w+(?:\.\w+)+)` \| (\S+) \| (.*) \|$", (ROOT / "docs/training.md").read_text(), re.MULTILINE
+    )
+    plan = validate_archive(path).project.plan
+    assert rows == [(key, str(one.value), one.why) for key, one in plan.items()]
 
 
 def test_identifiers_in_the_developers_page_exist():

@@ -6,15 +6,15 @@ import zipfile
 import numpy as np
 import pytest
 
-from src.archive.ensemble import differences, read_ensemble
+from src.archive.ensemble import differences, read_archive
 from src.archive.members import CONFIG, ENSEMBLE, PROJECT
-from src.archive.validate_archive import validate_archive
+from src.archive.validate_archive import Archive, validate_archive
 from src.errors import UserError
 from src.model.network.model_file import read_model, read_models
 from src.plan.initial import initial_network
+from tests.hostile_archives import LAMBDA
 from tests.made_ensemble import member, write_made
 from tests.test_predictor import NAMES, project
-from tests.test_validate_archive import LAMBDA
 
 ABSENT = None
 SEEN = ["0123456789abcdef", "fedcba9876543210"]
@@ -56,7 +56,7 @@ def hostile(tmp_path, honest):
 
 
 def test_an_honest_file_passes(hostile, honest):
-    found = read_ensemble(hostile())
+    found = read_archive(hostile())
     assert [model.name for model in found.ensemble.models] == ["member0", "member1"] and found.ensemble.seen == SEEN
     assert list(found.contents) == [honest[0]["0.keras"], honest[0]["1.keras"]] and honest[1] == found.contents[0]
     assert len(read_models(hostile())) == 2
@@ -64,13 +64,13 @@ def test_an_honest_file_passes(hostile, honest):
 
 def test_the_file_of_a_single_model_is_no_ensemble(tmp_path, honest):
     (tmp_path / "unet.keras").write_bytes(honest[1])
-    assert read_ensemble(tmp_path / "unet.keras") is None and len(read_models(tmp_path / "unet.keras")) == 1
+    assert isinstance(read_archive(tmp_path / "unet.keras"), Archive) and len(read_models(tmp_path / "unet.keras")) == 1
 
 
 def test_an_ensemble_is_refused_where_a_single_model_is_needed(hostile):
     path = hostile()
     for read in (validate_archive, read_model, lambda path: initial_network(str(path))):
-        with pytest.raises(UserError, match=r"hostile\.keras: .*it is an ensemble of models, and a single model"):
+        with pytest.raises(UserError, match=r"hostile\.keras: .*it is an ensemble, and a single model"):
             read(path)
 
 
@@ -121,7 +121,7 @@ ATTACKS = [
     ({ENSEMBLE: b"[]"}, "not a JSON object"),
     ({ENSEMBLE: b'{"a": "' + b"x" * 2**24 + b'"}'}, r"ensemble\.json: 16777225 bytes"),
     ({ENSEMBLE: stated(models=[ONE])}, "models"),
-    ({ENSEMBLE: stated(models=[ONE, TWO, {"name": "c", "recorded": True}])}, "3 models, the file has 2"),
+    ({ENSEMBLE: stated(models=[ONE, TWO, {"name": "c", "recorded": True}])}, "3 members, the file has 2"),
     ({ENSEMBLE: too_many}, "models"),
     ({ENSEMBLE: stated(models=[ONE, ONE])}, "a name occurs twice"),
     ({ENSEMBLE: stated(models=[ONE | {"name": ""}, TWO])}, "models.0.name"),
@@ -145,7 +145,7 @@ ATTACKS = [
 @pytest.mark.parametrize(("changes", "words"), ATTACKS)
 def test_other_files_are_refused(hostile, changes, words):
     with pytest.raises(UserError, match=r"(?s)hostile\.keras.*not a model of this project.*") as error:
-        read_ensemble(hostile(**changes))
+        read_archive(hostile(**changes))
     assert error.match(words)
     assert all(char.isprintable() or char == "\n" for char in str(error.value))
 
@@ -153,7 +153,7 @@ def test_other_files_are_refused(hostile, changes, words):
 def test_an_ensemble_within_an_ensemble_is_refused(hostile):
     inner = hostile().read_bytes()
     with pytest.raises(UserError, match=r"(?s)1\.keras: not a model of this project: .*'ensemble\.json': none of"):
-        read_ensemble(hostile(**{"1.keras": inner}))
+        read_archive(hostile(**{"1.keras": inner}))
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
@@ -176,7 +176,7 @@ def test_every_flipped_byte_is_refused_or_harmless(hostile):
     for place in [*rng.integers(0, len(content), 40), *rng.integers(directory, len(content), 40)]:
         path.write_bytes(content[:place] + bytes([content[place] ^ rng.integers(1, 256)]) + content[place + 1 :])
         try:
-            read_ensemble(path)
+            read_archive(path)
         except UserError as error:
             assert "not a model of this project" in str(error)
 

@@ -4,12 +4,14 @@ import hashlib
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from unittest.mock import Mock
 
 import pytest
 from dvc.repo import Repo
 
-from src.archive.ensemble import read_ensemble
+from src.archive import members
+from src.archive.ensemble import read_archive
 from src.archive.project import Decisions
 from src.data.labelled.seen_images import image_digest
 from src.data.store.store import Store
@@ -19,6 +21,7 @@ from src.files import read_json
 from src.model.ensemble.sources import KnownImages, common_mirror
 from src.model.inference.predictor import load_predictor
 from src.model.network.model_file import write_model
+from src.reproduction.history.trained_run import RunPaths, read_trained_run
 from tests.conftest import ROOT, prepared, write_data_set
 from tests.made_ensemble import member
 from tests.test_predictor import project
@@ -71,7 +74,7 @@ def ids(*subsets):
 
 def test_seeds_are_joined_and_their_decisions_fitted_on_common_validation_images(at, tmp_path, capsys):
     at(ensemble, "seed0", "seed1", "--out", tmp_path / "e.keras")
-    found, store = read_ensemble(tmp_path / "e.keras"), Store(Path("data/prepared"))
+    found, store = read_archive(tmp_path / "e.keras"), Store(Path("data/prepared"))
     assert [(model.name, model.recorded) for model in found.ensemble.models] == [("seed0", True), ("seed1", True)]
     assert found.digests == [hashlib.md5(Path(f"{name}.keras").read_bytes()).hexdigest() for name in ("seed0", "seed1")]
     assert "Fitted on 6 validation images in 6 groups of seed0, which no member was trained" in found.ensemble.decided
@@ -84,7 +87,7 @@ def test_seeds_are_joined_and_their_decisions_fitted_on_common_validation_images
 
 def test_decisions_are_the_defaults_if_every_validation_image_was_trained_on(at, tmp_path, capsys):
     at(ensemble, "seed0", "fold", "--out", tmp_path / "e.keras")
-    found = read_ensemble(tmp_path / "e.keras").ensemble
+    found = read_archive(tmp_path / "e.keras").ensemble
     assert found.decisions == Decisions(mirror="horizontal") and len(found.seen) == 14
     expected = (
         "Not fitted, because there are 0 groups of validation images that no member was trained on and none tests"
@@ -95,14 +98,14 @@ def test_decisions_are_the_defaults_if_every_validation_image_was_trained_on(at,
 
 def test_of_model_files_the_images_are_not_known(at, tmp_path, capsys):
     at(ensemble, "seed0.keras", "fold.keras", "seed1", "--out", tmp_path / "e.keras")
-    found = read_ensemble(tmp_path / "e.keras").ensemble
+    found = read_archive(tmp_path / "e.keras").ensemble
     assert found.unrecorded == ["seed0.keras", "fold.keras"] and len(found.seen) == 14
     assert "Not fitted, because it is not known which images were used to train seed0.keras, fold.ke" in found.decided
     capsys.readouterr()
     at(score, "--model", tmp_path / "e.keras", "--data", "set", "--only", only(tmp_path), "--out", tmp_path / "out")
     assert "warning: it is not known which images were used to train seed0.keras, fold.ke" in capsys.readouterr().out
     images = Subset.ungrouped(Store(Path("data/prepared")), range(12, 18))
-    first, second = export.notes_of_ensemble(tmp_path / "e.keras", images)
+    first, second = export.notes_of_ensemble(read_archive(tmp_path / "e.keras").ensemble, images)
     assert first.startswith("2 of these images were used to train or validate members")
     assert second.startswith("Warning: it is not known which images were used to train seed0.keras, fold.keras.")
 
@@ -121,25 +124,29 @@ def test_scores_are_refused_on_images_that_a_model_has_seen(at, tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
-def test_scores_on_unseen_images_are_those_of_the_ensemble(at, tmp_path, capsys):
+def test_scores_on_unseen_images_are_those_of_the_ensemble(at, tmp_path, capsys, monkeypatch):
     at(ensemble, "seed0", "fold", "--out", tmp_path / "e.keras")
+    read = Mock(side_effect=members.read_members)  # the file may have gigabytes
+    monkeypatch.setattr("src.archive.ensemble.read_members", read)
     capsys.readouterr()
     at(score, "--model", tmp_path / "e.keras", "--data", "set", "--only", only(tmp_path), "--out", tmp_path / "out")
     assert "no member of the ensemble was trained or validated on these images" in capsys.readouterr().out
+    read.assert_called_once_with(tmp_path / "e.keras")
     predictor, store = load_predictor(tmp_path / "e.keras"), Store(Path("data/prepared"))
     places = range(14, 18)
     right = sum((predictor(store.image(place)) == store.mask(place)).sum() for place in places)
     pixels = sum(store.mask(place).size for place in places)
     assert read_json(tmp_path / "out/scores.json")["accuracy"] == pytest.approx(right / pixels, abs=1e-6)
-    assert export.notes_of_ensemble(tmp_path / "e.keras", Subset.ungrouped(store, places)) == []
-    (note,) = export.notes_of_ensemble(tmp_path / "e.keras", Subset.ungrouped(store, range(12, 18)))
+    found = read_archive(tmp_path / "e.keras").ensemble
+    assert export.notes_of_ensemble(found, Subset.ungrouped(store, places)) == []
+    (note,) = export.notes_of_ensemble(found, Subset.ungrouped(store, range(12, 18)))
     assert note.startswith("2 of these images were used to train or validate")
 
 
 def test_the_card_lists_the_models_and_how_decisions_were_made(at, tmp_path, capsys):
     at(ensemble, "seed0", "fold", "--out", tmp_path / "e.keras")
     at(card, "--ensemble", tmp_path / "e.keras", "--licence", "CC0")
-    text, found = (tmp_path / "e_CARD.md").read_text(), read_ensemble(tmp_path / "e.keras")
+    text, found = (tmp_path / "e_CARD.md").read_text(), read_archive(tmp_path / "e.keras")
     for name, digest in zip(("seed0", "fold"), found.digests, strict=True):
         assert re.search(rf"^\| {name} \| plain \| 1 \| .*`{digest}` \|$", text, re.MULTILINE)
     assert hashlib.md5((tmp_path / "e.keras").read_bytes()).hexdigest() in text
@@ -162,6 +169,22 @@ def test_members_that_cannot_be_read_are_all_listed(at, tmp_path):
         ".*text.keras: not a mod",
     )
     assert len(lines) == 4 and all(re.match(f"  {words}", line) for words, line in zip(wanted, lines, strict=True))
+
+
+def test_a_prepared_data_set_that_dvc_does_not_track_is_refused(tmp_path, monkeypatch):
+    """Two members must not share a data set only because neither has a hash."""
+    git(tmp_path, "init", "-q")
+    Repo.init(str(tmp_path)).close()
+    paths = RunPaths(*map(PurePosixPath, ("models/unet.keras", "data/splits.csv", "data/prepared")))
+    for path in (paths.model, paths.splits, paths.prepared / "index.json"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("content")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "run")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^HEAD: data/prepared: DVC has no hash of it at this revision"):
+        read_trained_run("HEAD", paths, tmp_path / "work")
+    assert not list((tmp_path / "work").glob("prepared*"))
 
 
 def test_a_split_of_another_data_set_is_refused(at, tmp_path):

@@ -14,7 +14,7 @@ from benchmarks.learning_curve import verdict
 from src.data.splits.divide import split
 from src.data.store.subsets import Subset, write_splits
 from src.errors import UserError
-from src.evaluation.statistics.bootstrap import group_sums
+from src.evaluation.statistics.group_sums import group_sums
 from src.learning_curve.curve import COLUMNS, Curve, Point, counted_classes
 from src.learning_curve.estimate import Range, estimate, fitted, predict
 from src.learning_curve.fractions import nested_fractions

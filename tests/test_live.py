@@ -211,6 +211,34 @@ def test_a_continued_training_keeps_its_history_and_pictures(store, tmp_path, na
     assert len((tmp_path / "plots/history.csv").read_text().splitlines()) == 2
 
 
+def test_of_a_long_training_at_most_200_pictures_are_kept_evenly_with_first_best_and_last():
+    there, best, rng = set(), 0, np.random.default_rng(0)
+    for epoch in range(1, 1001):
+        best = epoch if rng.random() < 0.1 else best or 1
+        there.add(epoch)
+        there &= pictures.shown_epochs(epoch, best)
+        assert there == pictures.shown_epochs(epoch, best)  # nothing was deleted that is needed later
+        assert len(there) <= 200 and {1, best, epoch} <= there
+        assert epoch > 200 or len(there) == epoch
+    assert {*range(1, 1001, 8)} <= there and len(there) <= 127
+    assert pictures.shown_epochs(0, 0) == {0}
+
+
+def test_pictures_of_a_long_training_are_deleted_while_it_runs(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST", 5)
+    monkeypatch.setattr(pictures, "_encoded", lambda _: b"")
+    with stub_files(tmp_path, store) as live:
+        live.started()
+        for index in range(4):
+            live._pictures.add(index, (slice(None), slice(None)), store.mask(index))
+        for epoch in range(1, 13):
+            live._training.history.append(ROWS[0] | {"epoch": epoch})
+            live._training.best = live._training.history[min(epoch, 4) - 1]
+            live.epoch_done()
+    names = sorted(path.name for path in (tmp_path / "logs/overlays").iterdir())
+    assert names == [f"epoch-{epoch:03d}.jpg" for epoch in (1, 4, 5, 9, 12)]
+
+
 def test_a_new_training_deletes_the_history_of_an_earlier_one(store, tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots/history.csv").write_text("of an earlier training")

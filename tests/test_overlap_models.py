@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from src.archive.ensemble import read_ensemble
+from src.archive.ensemble import read_archive
 from src.archive.members import ENSEMBLE, PROJECT
 from src.archive.project import Decisions
 from src.archive.validate_archive import validate_archive
@@ -116,7 +116,7 @@ def test_an_ensemble_averages_the_probability_of_each_class(tmp_path, temperatur
     np.testing.assert_allclose(predictor.probabilities(IMAGE), wanted, atol=1e-5)
     run = Export.of(predictor).function
     np.testing.assert_allclose(run(IMAGE[None])["probabilities"][0], wanted, atol=1e-5)
-    found = read_ensemble(tmp_path / "ensemble.keras")
+    found = read_archive(tmp_path / "ensemble.keras")
     text = ensemble_text("x.keras", found.ensemble, [one.project for one in found.archives])
     assert "threshold of disc 0.4, threshold of stripe 0.6" in text
 
@@ -124,7 +124,7 @@ def test_an_ensemble_averages_the_probability_of_each_class(tmp_path, temperatur
 def test_an_ensemble_whose_thresholds_do_not_fit_its_classes_is_refused(tmp_path):
     write_made(tmp_path / "ensemble.keras", [member(1), member(2)], decisions=Decisions(thresholds=[0.4, 0.6, 0.5]))
     with pytest.raises(UserError, match=rf"(?s){ENSEMBLE}: .*decisions\.thresholds: 3 for 2 classes"):
-        read_ensemble(tmp_path / "ensemble.keras")
+        read_archive(tmp_path / "ensemble.keras")
 
 
 def test_models_of_both_kinds_do_not_join(archive, tmp_path):

@@ -1,4 +1,4 @@
-"""The search for settings: halving, growth, time, interruption; on a device whose speed and scores are given."""
+"""The search for settings: halving, time and messages, on a device whose speed and scores are given."""
 
 import json
 import math
@@ -7,20 +7,14 @@ import pytest
 
 from src.errors import UserError
 from src.search.candidate import RULES, Candidate
-from src.search.contest import FEWEST_STEPS
 from src.search.halving import JUDGED
 from src.search.outcome import table
-from src.search.result import BEHIND, CHOSEN, DIVERGED, LATE, NO_TIME, SHORT, SLOW, TIED, UNJUDGED, WITHIN
-from tests.searching import Device, NotPossible, search_on, space_of
+from src.search.result import BEHIND, CHOSEN, DIVERGED, LATE, NO_TIME, SHORT, TIED, UNJUDGED, WITHIN
+from tests.searching import Device, NotPossible, learning, parallel, search_on, space_of
 from tests.test_plan import facts
 
 SIZES = ["data.resize"]  # searched alone
 LITE0 = "efficientnet_lite0"
-
-
-def learning(best, slow=0.0):
-    """Dice that rises with the steps; `best`: settings → Dice in the end."""
-    return lambda settings, steps: best(settings) * (1 - math.exp(-steps / 60)) - slow
 
 
 def test_the_best_size_and_encoder_are_found(tmp_path):
@@ -184,17 +178,6 @@ def test_an_encoder_alone_that_the_device_cannot_train_gives_way_to_the_rules(tm
     assert search_on(device, tmp_path / "journal.json").chosen == RULES
 
 
-def test_other_rates_and_flips_are_tried_with_equal_steps_even_if_the_device_is_busy(tmp_path):
-    class Busy(Device):
-        def train(self, candidate, given, steps, images):
-            trial = super().train(candidate, given, steps, images)
-            return type(trial)(**{**vars(trial), "step": trial.step * (1 + 0.1 * (len(self.trained) % 3))})
-
-    device = Busy(space_of(searched=["train.lr", "augment.flip"]), learning(lambda settings: 0.5))
-    search_on(device, tmp_path / "journal.json")
-    assert len(device.trained) >= 4 and len({steps for _, steps in device.trained}) == 1
-
-
 @pytest.mark.parametrize(("late", "chosen"), [(0.7, True), (0.62, False)])
 def test_a_slow_starter_that_will_probably_be_ahead_is_preferred(tmp_path, late, chosen):
     """It is behind in all rounds, and the gap becomes smaller in each. Only with the higher value is that enough."""
@@ -209,101 +192,6 @@ def test_a_slow_starter_that_will_probably_be_ahead_is_preferred(tmp_path, late,
     slow = RULES.changed("data.resize", 160)
     assert (result.chosen == slow) == chosen and rows[slow].trial.dice < rows[RULES].trial.dice
     assert rows[RULES].verdict == (LATE if chosen else CHOSEN)
-
-
-def test_one_setting_after_the_other_is_improved(tmp_path):
-    def best(settings):
-        return 0.5 + 0.05 * (settings.get("data.crop") == 192) + 0.05 * (settings.get("train.lr") == 0.004)
-
-    device = Device(space_of(searched=["data.crop", "train.lr"]), learning(best))
-    result = search_on(device, tmp_path / "journal.json")
-    assert dict(result.chosen.settings) == {"data.crop": 192, "train.lr": 0.004}
-    assert device.kept == [result.chosen]
-
-
-@pytest.mark.parametrize(("key", "usual"), [("data.crop", 96), ("model.filters", 16), ("train.batch", 8)])
-def test_smaller_patches_networks_and_batches_are_not_tried(tmp_path, key, usual):
-    """They make more steps and lead in short trainings."""
-    device = Device(space_of(searched=[key]), learning(lambda settings: 0.5))
-    search_on(device, tmp_path / "journal.json")
-    values = [dict(candidate.settings)[key] for candidate in device.prepared[1:]]
-    assert values and min(values) > usual
-
-
-def test_a_small_gain_changes_no_setting(tmp_path):
-    device = Device(space_of(searched=["train.lr"]), learning(lambda settings: 0.6 + 0.005 * len(settings)), noise=0)
-    assert search_on(device, tmp_path / "journal.json").chosen == RULES
-
-
-def parallel(width, memory=10**9):
-    """A device with so many multipliers that wider networks take no longer, up to `width` filters."""
-
-    def step(plan):
-        if plan.model.filters * plan.train.batch * plan.data.crop**2 > memory:
-            raise NotPossible("the device ran out of memory")
-        return 0.01 * max(1.0, (plan.model.filters / width) ** 2)
-
-    return step
-
-
-def wider_is_better(settings, steps):
-    return min(0.5 + 0.05 * math.log2(settings.get("model.filters", 16) / 16), 0.9) * (1 - math.exp(-steps / 60))
-
-
-def test_networks_grow_until_the_device_is_busy(tmp_path):
-    device = Device(space_of(searched=["model.filters"]), wider_is_better, parallel(64))
-    result = search_on(device, tmp_path / "journal.json", 60)
-    assert dict(result.chosen.settings)["model.filters"] >= 64
-    tried = [dict(candidate.settings)["model.filters"] for candidate in device.prepared[1:]]
-    assert tried[:3] == [32, 64, 128]
-    assert dict(device.trained[1][0].settings)["model.filters"] == 64  # 32 is skipped
-
-
-def test_networks_grow_until_memory_says_no(tmp_path):
-    device = Device(space_of(searched=["model.filters"]), wider_is_better, parallel(1024, 64 * 8 * 96**2))
-    result = search_on(device, tmp_path / "journal.json", 60)
-    assert dict(result.chosen.settings) == {"model.filters": 64}
-    assert ("the device ran out of memory" in table(result)) and result.rows[0].verdict == CHOSEN
-
-
-def test_networks_do_not_grow_on_a_busy_processor(tmp_path):
-    device = Device(space_of(searched=["model.filters"]), wider_is_better, lambda plan: 0.05 * plan.model.filters / 16)
-    device.dice = learning(lambda settings: 0.5)
-    result = search_on(device, tmp_path / "journal.json", 60)
-    assert result.chosen == RULES
-    assert [dict(candidate.settings)["model.filters"] for candidate, _ in device.trained[1:]] == [32]
-
-
-def test_patches_and_batches_grow_with_the_device_but_not_beyond_the_images(tmp_path):
-    device = Device(space_of(searched=["data.crop", "train.batch"]), lambda settings, steps: 0.5, parallel(10**6))
-    search_on(device, tmp_path / "journal.json", 300)
-    crops = {dict(candidate.settings).get("data.crop", 96) for candidate in device.prepared}
-    assert max(crops) == 384  # the images have 480 pixels
-    pixels = [plan.train.batch * plan.data.crop**2 for plan in map(device.space.plan, device.prepared)]
-    assert max(pixels) <= device.space.facts.pixels
-
-
-def test_a_setting_with_which_steps_take_too_long_is_not_tried(tmp_path):
-    steps = lambda plan: 0.05 if plan.data.crop <= 96 else 2.0  # noqa: E731
-    device = Device(space_of(searched=["data.crop"]), learning(lambda settings: 0.5), steps)
-    result = search_on(device, tmp_path / "journal.json", 5)
-    assert SLOW in [row.verdict for row in result.rows]
-    assert all(steps >= FEWEST_STEPS for _, steps in device.trained)
-
-
-def test_a_search_ends_in_time_if_building_a_candidate_takes_much_longer_than_the_others(tmp_path):
-    class Slow(Device):
-        def prepare(self, candidate):
-            cost = super().prepare(candidate)
-            self.clock.time += 200 * ("model.filters" in dict(candidate.settings))
-            return type(cost)(cost.start + 200 * ("model.filters" in dict(candidate.settings)), cost.step, cost.image)
-
-    device = Slow(space_of(searched=["model.filters", "train.lr"]), lambda *_: 0.5, parallel(64))
-    began = device.clock.time
-    result = search_on(device, tmp_path / "journal.json", 20)
-    assert "no time to try all values of model.filters, train.lr" in table(result)
-    assert not any("model.filters" in dict(candidate.settings) for candidate, _ in device.trained)
-    assert device.clock.time - began <= 15 * 20 + 200  # no training after the slow building
 
 
 def test_nothing_is_built_when_the_time_is_used_up(tmp_path):
@@ -361,79 +249,6 @@ def test_too_few_groups_leave_out_the_intervals(tmp_path):
     result = search_on(device, tmp_path / "journal.json")
     assert result.images == 3 and result.chosen == RULES and "no intervals: fewer than 5 groups" in table(result)
     assert all(row.difference is None or row.difference.bounds is None for row in result.rows)
-
-
-class Stopped(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("after", [0, 1, 3, 6, 9, 12, 16])
-def test_an_interrupted_search_goes_on_and_ends_with_the_same_choice(tmp_path, after):
-    def best(settings):
-        return 0.5 + 0.1 * (settings.get("data.resize") == 160) + 0.05 * (settings.get("train.lr") == 0.004)
-
-    def device():
-        return Device(space_of(searched=["data.resize", "train.lr"]), learning(best))
-
-    whole = device()
-    expected = search_on(whole, tmp_path / "whole.json")
-    done = []
-
-    class Interrupted(Device):
-        def prepare(self, candidate):
-            return self._one("prepare", super().prepare, candidate)
-
-        def train(self, candidate, *arguments):
-            return self._one("train", super().train, candidate, *arguments)
-
-        def _one(self, name, work, *arguments):
-            if len(done) == after:
-                raise Stopped
-            done.append((name, *arguments))
-            return work(*arguments)
-
-    stopped = Interrupted(whole.space, whole.dice)
-    if after < len(whole.prepared) + len(whole.trained):
-        with pytest.raises(Stopped):
-            search_on(stopped, tmp_path / "journal.json")
-    again = device()
-    found = search_on(again, tmp_path / "journal.json")
-    assert found.chosen == expected.chosen and len(found.rows) == len(expected.rows)
-    assert len(again.trained) + len(again.prepared) + len(done) == len(whole.trained) + len(whole.prepared)
-
-
-def test_time_before_an_interruption_counts(tmp_path):
-    space = space_of(searched=["data.resize"])
-    one = Device(space, learning(lambda settings: 0.5))
-    search_on(one, tmp_path / "journal.json")
-    again = Device(space, learning(lambda settings: 0.5))
-    again.clock.time = 50.0
-    search_on(again, tmp_path / "journal.json")
-    assert again.trained == [] and again.clock.time == 50.0
-
-
-def test_a_damaged_journal_is_not_used(tmp_path):
-    path = tmp_path / "journal.json"
-    device = Device(space_of(searched=SIZES), learning(lambda settings: 0.5))
-    path.write_text('{"measurements": [{"que')
-    assert search_on(device, path).chosen == RULES and device.trained
-
-
-def test_the_journal_holds_steps_seconds_and_scores(tmp_path):
-    device = Device(space_of(searched=SIZES), learning(lambda settings: 0.5))
-    search_on(device, tmp_path / "journal.json")
-    records = json.loads((tmp_path / "journal.json").read_text())["measurements"]
-    trained = [record for record in records if "train" in record["question"]]
-    assert [record["question"]["steps"] for record in trained] == [steps for _, steps in device.trained]
-    assert all(len(record["answer"]["scores"]) == record["question"]["images"] for record in trained)
-    spent = [record["spent"] for record in records]
-    assert spent == sorted(spent) and spent[0] > 0
-
-
-def test_progress_names_every_trial(tmp_path):
-    device, said = Device(space_of(searched=SIZES), learning(lambda settings: 0.5)), []
-    search_on(device, tmp_path / "journal.json", said=said)
-    assert len(said) == len(device.trained) and "as the rules choose: Dice 0." in said[0]
 
 
 def test_a_candidate_is_shown_by_its_changes():

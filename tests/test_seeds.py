@@ -97,6 +97,21 @@ def test_the_image_error_is_over_groups():
     assert _spread(shared, "dice", [0, 1], 0.95).images == pytest.approx(np.std(means), rel=0.06)
 
 
+def test_an_image_that_counts_in_some_seeds_only_is_not_averaged_over_these():
+    """Each third image lacks debris. Seed 1 has false alarms there, which count in its own mean alone."""
+    scores = np.random.default_rng(2).uniform(0.5, 0.9, (2, 18, 3))
+    scores[0, ::3, 2], scores[1, ::3, 2] = np.nan, 0
+    named = [("quiet", scores[0], {"seed": 0}), ("alarms", scores[1], {"seed": 1})]
+    told = summarize_seeds([make_run(*of) for of in named])["dice"]
+    left_out = np.array(  # a jackknife over images of the mean over seeds of their means
+        [np.mean([np.nanmean(one, axis=0)[1:].mean() for one in np.delete(scores, k, axis=1)]) for k in range(18)]
+    )
+    assert told["mean"]["images"] == pytest.approx(np.sqrt(np.var(left_out) * 17), rel=0.03)
+    better = [make_run(f"{name} B", one + 0.01, params | OTHER) for name, one, params in named]
+    row = compare_seeds([make_run(*of) for of in named], better)["dice"]["mean"]
+    assert row["difference"] == pytest.approx(0.01, abs=2e-6) and row["images"] == pytest.approx(0, abs=2e-6)
+
+
 def test_groups_without_scores_give_no_degrees_of_freedom():
     first, second = np.full((2, 12, 2), np.nan)
     first[:5, 0], second[3:9, 1] = 0.5, 0.5

@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import filelock
 import pytest
 
 from src.training_progress import TrainingProgress, running
@@ -108,6 +109,20 @@ def test_if_nothing_runs_the_last_training_is_shown(tmp_path, changes, words):
     text = shown(tmp_path)
     assert text.startswith(f"No training is running in {tmp_path}, nor in its experiments.\nStart one with `dvc repro`")
     assert words in text and "best 0.7000 in epoch 1" in text
+
+
+def test_a_training_of_another_user_is_shown_as_running(tmp_path, monkeypatch):
+    """Only the owner may open the lock file for writing, which filelock does."""
+    write(tmp_path)
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", self.lock_file)
+
+    with running(tmp_path / "logs"), monkeypatch.context() as patch:
+        patch.setattr(filelock.FileLock, "acquire", refuse)
+        assert shown(tmp_path).startswith("running")
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    assert "\ndied        epoch 3 of 4" in shown(tmp_path)
 
 
 def test_a_killed_training_is_shown_as_died_with_how_to_continue(tmp_path):

@@ -3,7 +3,7 @@
 The card is made from the files of the last run. It names the Git revision and the hashes of data and model. Files that
 do not belong to one run are refused. Commit the card with these files, then tag the version: docs/deploying.md.
 
-With --ensemble it is the card of an ensemble: its members, and how its decisions were made.
+With --ensemble, the card describes an ensemble: its members, and how its decisions were made.
 """
 
 import argparse
@@ -42,11 +42,12 @@ def main(given: argparse.Namespace) -> None:
 
 
 def card_of_ensemble(given: argparse.Namespace) -> str:
-    from src.archive.ensemble import read_ensemble
+    from src.archive.ensemble import EnsembleArchive, read_archive
     from src.errors import UserError
     from src.report.card.ensemble_card import ensemble_card
 
-    if (found := read_ensemble(given.ensemble)) is None:
+    found = read_archive(given.ensemble)
+    if not isinstance(found, EnsembleArchive):
         raise UserError(
             f"{given.ensemble}: a single model, not an ensemble; its card is made from the files of its run"
         )

@@ -5,8 +5,8 @@ and different encoders can be joined, 2 to 32 members. The file is used like tha
 tools.score, tools.export and tools.card.
 
 Decisions (mirroring, temperature, threshold, post-processing) are fitted anew on validation images whose groups no
-member was trained on. Without such images, as with folds or with model files, they are the defaults. The output says
-which.
+member was trained on. Without such images, as with folds or with model files, the defaults are used. The output says
+how the decisions were made.
 """
 
 import argparse

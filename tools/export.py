@@ -20,6 +20,7 @@ from stages import MODEL
 from tools import parser, run
 
 if TYPE_CHECKING:
+    from src.archive.ensemble import Ensemble
     from src.data.store.subsets import Subset
 
 TABLE = "export.md"
@@ -73,26 +74,25 @@ def main(given: argparse.Namespace) -> int:
     if not (test := read_subset(SPLITS, store, "test")):
         raise UserError(f"{SPLITS}: has no test images, which are needed to check an export")
     report = write_exports(given.model, given.format, given.out, test)
-    notes = [*report.notes, *notes_of_ensemble(given.model, test)]
+    notes = [*report.notes, *notes_of_ensemble(report.ensemble, test)]
     text = exported_markdown(str(given.model), report.agreements, [*notes, *report.problems])
     write_text(given.out / TABLE, text)
     print(f"\n{text}")
     return 1 if report.problems else 0
 
 
-def notes_of_ensemble(path: Path, images: "Subset") -> list[str]:
+def notes_of_ensemble(ensemble: "Ensemble | None", images: "Subset") -> list[str]:
     """Notes on test images that members of an ensemble have seen, or may have seen: Dice is too high on these."""
-    from src.archive.ensemble import read_ensemble
     from src.data.labelled.seen_images import seen_images
     from src.errors import printable, some
 
-    if (found := read_ensemble(path)) is None:
+    if ensemble is None:
         return []
     notes = []
-    if seen := seen_images(images, found.ensemble.seen):
+    if seen := seen_images(images, ensemble.seen):
         what = f"{len(seen)} of these images were used to train or validate members of the ensemble"
         notes.append(f"{what}: Dice only shows that the formats agree.")
-    if unknown := found.ensemble.unrecorded:
+    if unknown := ensemble.unrecorded:
         what = f"it is not known which images were used to train {some(map(printable, unknown), show=str)}"
         notes.append(f"Warning: {what}. If they are among these images, Dice only shows that the formats agree.")
     return notes

@@ -1,9 +1,9 @@
 """Finish a running training early, with all its outputs: shorten its schedule instead of stopping it.
 
-After its next step, the learning rate falls to 0 in a tenth as many steps as were done so far. Then follow validation,
-decisions and all outputs, as after a training of full length. With several machines, run this on the first one; it
-takes effect after the epoch. metrics/train.json holds the step in shortened_after. train.finish_after in params.yaml
-repeats such a training.
+After its next step, the learning rate falls to 0 in a tenth as many steps as were done so far. Validation, decisions
+and all outputs follow, as after a training of full length. With several machines, run this on the first one; it takes
+effect after the epoch. metrics/train.json holds the step in shortened_after. train.finish_after in params.yaml repeats
+such a training.
 """
 
 import argparse

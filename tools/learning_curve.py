@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     from stages import PLOTS, SPLITS
 
     read = params.load(PARAMS)
-    refuse_initial(read)
+    refuse_initial(read.train.initial)
     params.check_weights(read)
     images = read_images(prepared(read), SPLITS, read.split, sorted(arguments.fractions), arguments.seeds)
     facts = Facts.of(images.trained, images.validated)
@@ -58,13 +58,17 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"{curve_text(curve, found, plan.train.steps)}\n\nwritten: {PLOTS / TABLE}, {PLOTS / CHART}")
 
 
-def refuse_initial(read: "Params") -> None:
-    """Raise `UserError` if training starts from an earlier model, which may know images that a fraction leaves out."""
+def refuse_initial(initial: str) -> None:
+    """Raise `UserError` if training starts from an earlier model, which may know images that a fraction leaves out.
+
+    Args:
+        initial: train.initial.
+    """
     from src.errors import UserError
 
-    if read.train.initial != "none":
+    if initial != "none":
         raise UserError(
-            f"train.initial: {read.train.initial} may have been trained on images that smaller fractions leave out, "
+            f"train.initial: {initial} may have been trained on images that smaller fractions leave out, "
             "so the curve would be too flat: set train.initial: none (ImageNet weights of model.encoder may stay)"
         )
 

@@ -5,7 +5,7 @@ quarter of the time goes to short trainings, scored on validation images: they t
 of patches, widths, learning rates and flips. The best settings and the number of steps that fits into the rest of the
 time are written into params.yaml. Settings that were set by hand stay. With --no-trials, only the number of steps is
 measured and written. Training itself never measures time, so it can be repeated on any machine. The decisions at its
-end (train.decisions) come on top: about a dozen more passes over the validation images.
+end (train.decisions) take additional time: about a dozen more passes over the validation images.
 """
 
 import argparse

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from tools import parser, run
 
 if TYPE_CHECKING:
+    from src.archive.ensemble import Ensemble
     from src.data.checks.dataset_checks import CheckResult
     from src.data.labelled.folder import LabelledFolder
     from src.data.source.dataset import Dataset
     from src.evaluation.metrics.calibration import Calibration
     from src.evaluation.scoring.measure import Results
+    from src.model.inference.predictor import Predictor
     from src.params import Params
 
 EXAMPLES = """\
@@ -97,22 +99,36 @@ def score_masks(folder: Path, labelled: "LabelledFolder", read: "Params", work: 
     return Scored(score_ready(labelled, ready, read.evaluate.tolerance), None, labelled.store.dataset, notes)
 
 
-def notes_of_ensemble(path: Path, labelled: "LabelledFolder") -> list[str]:
-    """Refuse images that a member of an ensemble has seen; notes say what is not known. Empty for a single model."""
-    from src.archive.ensemble import read_ensemble
+def notes_of_ensemble(path: Path, ensemble: "Ensemble", labelled: "LabelledFolder") -> list[str]:
+    """Refuse images that a member of an ensemble has seen; notes say what is not known."""
     from src.data.labelled.seen_images import seen_images
     from src.errors import UserError, listing, printable, some
 
-    if (found := read_ensemble(path)) is None:
-        return []
-    if seen := seen_images(labelled.images, found.ensemble.seen):
+    if seen := seen_images(labelled.images, ensemble.seen):
         reason = "would be too high on images that its members were trained or validated on"
         remedy = "score other images: name them with --only FILE, or take another folder"
         raise UserError(f"{path}: its scores {reason}; {remedy}\n{listing(map(printable, seen))}")
-    if unknown := found.ensemble.unrecorded:
+    if unknown := ensemble.unrecorded:
         members = some(map(printable, unknown), show=str)
         return [f"warning: it is not known which images were used to train {members}: they must not be among these"]
     return ["no member of the ensemble was trained or validated on these images"]
+
+
+def load_unseen(path: Path, labelled: "LabelledFolder") -> "tuple[Predictor, list[str]]":
+    """Read a model file once; refuse images that a member of an ensemble has seen. Notes are empty for a single model.
+
+    The refusal comes before TensorFlow is imported and a network is built. The bytes of the file are freed on return.
+    """
+    from src.archive.ensemble import EnsembleArchive, read_archive
+    from src.model.network.import_tensorflow import import_tensorflow_quietly
+
+    found = read_archive(path)
+    notes = notes_of_ensemble(path, found.ensemble, labelled) if isinstance(found, EnsembleArchive) else []
+    import_tensorflow_quietly()
+    from src.model.inference.predictor import predictor_of
+    from src.model.network.model_file import load_models
+
+    return predictor_of(load_models(path, found)), notes
 
 
 def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Params") -> Scored:
@@ -120,15 +136,11 @@ def score_model(path: Path, folder: Path, labelled: "LabelledFolder", read: "Par
     from src.data.labelled.remap_classes import remap_classes
     from src.data.source.dataset import NAME
     from src.data.store.subsets import Subset
-    from src.model.network.import_tensorflow import import_tensorflow_quietly
-
-    seen = notes_of_ensemble(path, labelled)
-    import_tensorflow_quietly()
     from src.evaluation.scoring.methods import NETWORK
-    from src.model.inference.predictor import load_predictor
+
+    network, seen = load_unseen(path, labelled)
     from src.model.inference.score_subset import score_subset
 
-    network = load_predictor(path)
     project, dataset = network.project, labelled.store.dataset
     match = match_classes(dataset, project.dataset, named=labelled.named, place=str(folder / NAME))
     store = remap_classes(labelled.store, match.indices, project.classes, project.background, project.colors)

@@ -3,7 +3,12 @@
 import argparse
 from pathlib import Path
 
-from tools import experiment_files, run
+from tools import experiment_files, parser, run
+
+EXAMPLES = """examples:
+  dvc exp run --queue -S split.folds=5 -S 'split.fold=range(0,5)' && dvc queue start
+  python -m tools.summarize
+"""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -19,16 +24,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.summarize",
-        description=__doc__,
-        epilog="Such a sweep: dvc exp run --queue -S split.folds=5 -S 'split.fold=range(0,5)' && dvc queue start",
-    )
-    parser.add_argument(
+    summarize = parser("summarize", __doc__, EXAMPLES)
+    summarize.add_argument(
         "experiments",
         nargs="*",
         metavar="EXPERIMENT",
         help="experiments or Git revisions; default: those of HEAD that differ only in split.fold, or in seed",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
-    run(parser, main)
+    summarize.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
+    run(summarize, main)

@@ -50,7 +50,8 @@ def arguments() -> argparse.ArgumentParser:
     )
     other = "the revision was made on another machine: compare hashes before training, and scores after it"
     verify.add_argument("--other-hardware", action="store_true", help=other)
-    most = "then, largest difference of mean Dice and IoU (default: 0.02; five times as much for single classes)"
+    most = "with --other-hardware: largest difference of mean Dice and IoU (default: 0.02"
+    most += "; five times as much for single classes)"
     verify.add_argument("--tolerance", type=float, metavar="NUMBER", help=most)
     verify.add_argument("--markdown", type=Path, metavar="FILE", help="also write it as Markdown, for a pull request")
     return verify

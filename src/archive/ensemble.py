@@ -1,4 +1,4 @@
-"""The file of an ensemble: several model files, unchanged, and ensemble.json, which says how they work together."""
+"""The file of an ensemble: the unchanged model files of its members, and ensemble.json, which describes them."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,18 +18,18 @@ from src.archive.members import (
     write_members,
 )
 from src.archive.project import Decisions, Project
-from src.archive.validate_archive import Archive, archive_of, read_json, refusals
+from src.archive.validate_archive import Archive, archive_of, read_json, refusals, require_file
 from src.files import atomic
 from src.section import Section, validate
 
 MOST_IMAGES = 500_000  # digests of images; more would not fit into `MOST_TEXT` bytes
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-EQUAL = ("classes", "overlap", "background", "channels", "dtype", "shorter_side")  # in the project.json of all models
+EQUAL = ("classes", "overlap", "background", "channels", "dtype", "shorter_side")  # in the project.json of all members
 WORDS = {"channels": "data.channels", "shorter_side": "data.resize"}
 
 
 class EnsembleModel(Section):
-    """A model of an ensemble.
+    """A member of an ensemble.
 
     Attributes:
         name: the experiment or the file that it was taken from.
@@ -44,10 +44,10 @@ class Ensemble(Section):
     """The content of ensemble.json.
 
     Attributes:
-        models: the models, in the order of their files in the archive.
-        decisions: how the averaged probabilities become classes. Those in the models' own files are not used.
+        models: the members, in the order of their files in the archive.
+        decisions: how the averaged probabilities become classes. Those in the members' own files are not used.
         decided: how the decisions were made, in a sentence.
-        seen: digests of the images that a model was trained or validated on (src/data/labelled/seen_images.py). They
+        seen: digests of the images that a member was trained or validated on (src/data/labelled/seen_images.py). They
             tell whether an image is one of these; they hold no pixel and no name.
     """
 
@@ -64,7 +64,7 @@ class Ensemble(Section):
 
     @property
     def unrecorded(self) -> list[str]:
-        """The names of the models whose images are unknown."""
+        """The names of the members whose images are unknown."""
         return [model.name for model in self.models if not model.recorded]
 
 
@@ -74,8 +74,8 @@ class EnsembleArchive:
 
     Attributes:
         ensemble: the content of ensemble.json.
-        archives: what the file of each model says.
-        contents: the bytes of the file of each model.
+        archives: what the file of each member says.
+        contents: the bytes of the file of each member.
     """
 
     ensemble: Ensemble
@@ -84,35 +84,42 @@ class EnsembleArchive:
 
     @property
     def project(self) -> Project:
-        """What the models have in common, with the decisions of the ensemble; other fields are the first model's."""
+        """What the members have in common, with the decisions of the ensemble; other fields are the first member's."""
         return self.archives[0].project.model_copy(update={"decisions": self.ensemble.decisions, "plan": {}})
 
     @property
     def digests(self) -> list[str]:
-        """The MD5 of each model's file, as DVC computes it."""
+        """The MD5 of each member's file, as DVC computes it."""
         return [hashlib.md5(content).hexdigest() for content in self.contents]
 
 
-def read_ensemble(path: Path) -> EnsembleArchive | None:
-    """Check the file of an ensemble, which may come from anywhere, as strictly as the file of a single model.
+def read_archive(path: Path) -> Archive | EnsembleArchive:
+    """Check a model file, or that of an ensemble, which may come from anywhere. Nothing in the file is run.
 
-    Each model is checked as `validate_archive` checks a file. Nothing in the file is run.
+    Each member of an ensemble is checked as `validate_archive` checks a file.
 
     Returns:
-        The ensemble; None if the file is that of a single model, which is not checked further.
+        What the file holds.
 
     Raises:
-        UserError: the file is no zip file of these members, one of its models is not a model of this project, or they
-            do not fit together.
+        UserError: there is no such file, it is not a model of this project, or the members of an ensemble do not fit
+            together.
     """
+    require_file(path)
     with refusals(str(path)):
-        members = read_members(path)
-        if ENSEMBLE not in members:
-            return None
-        ensemble = validate(Ensemble, read_json(members, ENSEMBLE), Path(ENSEMBLE))
-        contents = [content for name, content in members.items() if name != ENSEMBLE]
+        files = read_members(path)
+        if ENSEMBLE not in files:
+            return archive_of(files)
+    return _read_ensemble(path, files)
+
+
+def _read_ensemble(path: Path, files: Mapping[str, bytes]) -> EnsembleArchive:
+    """Check an ensemble. files: name → content of what is in its file."""
+    with refusals(str(path)):
+        ensemble = validate(Ensemble, read_json(files, ENSEMBLE), Path(ENSEMBLE))
+        contents = [content for name, content in files.items() if name != ENSEMBLE]
         if len(contents) != len(ensemble.models):
-            raise ValueError(f"{ENSEMBLE}: {len(ensemble.models)} models, the file has {len(contents)}")
+            raise ValueError(f"{ENSEMBLE}: {len(ensemble.models)} members, the file has {len(contents)}")
     archives = []
     for number, content in enumerate(contents):
         with refusals(f"{path}: {model_member(number)}"):
@@ -120,7 +127,7 @@ def read_ensemble(path: Path) -> EnsembleArchive | None:
     with refusals(str(path)):
         projects = {model.name: archive.project for model, archive in zip(ensemble.models, archives, strict=True)}
         if problems := list(differences(projects)):
-            raise ValueError("\n".join(["its models do not fit together", *problems]))
+            raise ValueError("\n".join(["its members do not fit together", *problems]))
         found = EnsembleArchive(ensemble, archives, contents)
         validate(Project, found.project.model_dump(), Path(ENSEMBLE))  # do the decisions fit the classes?
     return found
@@ -140,16 +147,16 @@ def write_ensemble(path: Path, ensemble: Ensemble, contents: Sequence[bytes]) ->
 
 
 def differences(projects: Mapping[str, Project]) -> Iterator[str]:
-    """Describe every difference that keeps models from being one ensemble.
+    """Describe every difference that keeps models from being members of one ensemble.
 
     Encoder, depth, filters, normalisation and precision may differ. Stored mask values and colours are those of the
-    first model.
+    first member.
 
     Args:
         projects: Name of a model → its project.json.
 
     Yields:
-        A line for each field of a model that differs from the first model.
+        A line for each field of a model that differs from the first one.
     """
     (first, wanted), *others = projects.items()
     for name, project in others:

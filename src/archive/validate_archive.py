@@ -50,11 +50,18 @@ def validate_archive(path: Path) -> Archive:
         UserError: the file is not one that this project saves, or one of an earlier version, or an ensemble; the
             message says what differs.
     """
+    require_file(path)
     with refusals(str(path)):
         members = read_members(path)
         if ENSEMBLE in members:
-            raise ValueError("it is an ensemble of models, and a single model is needed here")
+            raise ValueError("it is an ensemble, and a single model is needed here")
         return archive_of(members)
+
+
+def require_file(path: Path) -> None:
+    """Raise `UserError` if there is no such file."""
+    if not path.exists():
+        raise UserError(f"{path}: {NOT_OURS}: no such file; dvc repro makes it")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from src.evaluation.statistics.bootstrap import Bounds
+from src.evaluation.statistics.scale import Bounds
 from src.learning_curve.curve import Curve
 from src.learning_curve.law import Laws, draw_laws
 from src.learning_curve.noise import Replicates, Spreads, replicate

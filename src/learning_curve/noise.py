@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from src.data.store.subsets import FEWEST_GROUPS
-from src.evaluation.statistics.bootstrap import GroupSums, draws, fewest_groups, group_sums, mean_and_influence
+from src.evaluation.statistics.group_sums import GroupSums, fewest_groups, group_sums, mean_and_influence
+from src.evaluation.statistics.resampling import draws
 from src.learning_curve.curve import Curve, Point
 
 RESAMPLES = 2000
@@ -109,7 +110,7 @@ class Replicates:
 def replicate(curve: Curve, rng: np.random.Generator) -> Replicates:
     """Draw replicates of a curve.
 
-    Groups are drawn jointly for all trainings (src/evaluation/statistics/bootstrap.py), and the means of a point's
+    Groups are drawn jointly for all trainings (src/evaluation/statistics), and the means of a point's
     trainings are averaged. The bootstrap of few groups is too narrow, so its deviations are multiplied by the ratio of
     Student's and the normal quantile, and by the root of n / (n - 1) for n groups (Hesterberg 2015,
     https://doi.org/10.1080/00031305.2015.1089789).
@@ -138,7 +139,7 @@ def resampled_means(tables: Sequence[GroupSums], resamples: int, seed: int) -> N
     Every resample draws the same groups for all tables, so what makes images hard for all of them is shared.
 
     Args:
-        tables: From `group_sums`, with the sign 1.
+        tables: From `group_sums`, with the factor 1.
         resamples: Number of resamples.
         seed: Seed of the resampling.
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.confusion import Scores, mean_over_classes
-from src.evaluation.statistics.bootstrap import Bounds, difference_interval
+from src.evaluation.statistics.bootstrap import difference_interval
+from src.evaluation.statistics.scale import Bounds
 from src.search.trial import Trial
 
 RESAMPLES = 2000

@@ -18,23 +18,17 @@ from numpy.typing import NDArray
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.metrics.confusion import Scores
-from src.evaluation.statistics.bootstrap import (
-    LEVEL,
-    MOST_DRAWN,
-    Bounds,
+from src.evaluation.statistics.group_sums import (
     Groups,
     GroupSums,
-    Scale,
-    bounds,
-    draws,
     fewest_groups,
     group_sums,
-    largest_multiplier,
     mean_and_influence,
     root_of_squares,
     rounding_error,
-    standardised,
 )
+from src.evaluation.statistics.resampling import LEVEL, MOST_DRAWN, draws, largest_multiplier, standardised
+from src.evaluation.statistics.scale import Bounds, Scale, bounds
 from src.progress import progress
 
 SCALE = Scale(-1.0, 1.0)  # of a difference of two scores

@@ -16,8 +16,8 @@ from src.files import round_scores
 NOTES = {
     "folds": "Every image is tested once, by a model that never saw it. The means are over all of these images, the "
     "interval is by bootstrap over their groups.",
-    "repeats": "All runs test the same images. The means are those of the runs, the interval is that of each image's "
-    "mean score over the runs, by bootstrap over groups.",
+    "repeats": "All runs test the same images. The means are those of the runs, the interval is that of their "
+    "mean, by bootstrap over groups.",
     "draws": "The runs test different images, as each split.seed draws its own. The means are those of the runs; there "
     "is no interval, for which lists in dataset.yaml or folds are needed.",
 }
@@ -61,8 +61,10 @@ def summarize_sweep(runs: Sequence[Run]) -> Compared:
             values = [table.values[method][measure] for table in tables]
             joined[method][measure] = _mean_and_spread(values, kind, of_runs, foreground)
             if kind != "draws":
-                together = _together(values, kind)[:, foreground]
-                bounds = mean_interval(together, np.array(groups), params["evaluate.resamples"], params["seed"])
+                scores = np.concatenate(values) if kind == "folds" else np.stack(values)
+                bounds = mean_interval(
+                    scores[..., foreground], np.array(groups), params["evaluate.resamples"], params["seed"]
+                )
                 joined[method][measure] |= dict(zip(("low", "high"), bounds or (), strict=False))
             for name, value in zip(dataset.names, _class_means(values, kind), strict=True):
                 joined[method]["classes"][name][measure] = float(value)
@@ -97,23 +99,18 @@ def _method_means(table: Table, dataset: Dataset) -> dict[str, dict[str, float]]
     }
 
 
-def _together(values: Sequence[Scores], kind: str) -> Scores:
-    """One row per image: folds are stacked; of repeats it is the image's mean over the runs in which it counts."""
-    return np.concatenate(values) if kind == "folds" else class_means(np.stack(values))
-
-
 def _mean_and_spread(
     values: Sequence[Scores], kind: str, foregrounds: Sequence[Sequence[int]], foreground: Sequence[int]
 ) -> Mapping[str, float]:
     """foregrounds: the classes that each run's mean is over; foreground: those that the mean over all is over."""
     of_runs = np.array([mean_over_classes(scores, own) for scores, own in zip(values, foregrounds, strict=True)])
     defined = of_runs[~np.isnan(of_runs)]
-    mean = mean_over_classes(_together(values, kind), foreground) if kind == "folds" else float(class_means(of_runs))
+    mean = mean_over_classes(np.concatenate(values), foreground) if kind == "folds" else float(class_means(of_runs))
     return {"mean": mean, "spread": float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")}
 
 
 def _class_means(values: Sequence[Scores], kind: str) -> Scores:
     """float64 [classes]: for folds the mean over all images, else the mean over runs of their means over images."""
     if kind == "folds":
-        return class_means(_together(values, kind))
+        return class_means(np.concatenate(values))
     return class_means(np.stack([class_means(scores) for scores in values]))

@@ -15,7 +15,8 @@ from src.evaluation.comparison.shared_images import SharedImages, shared_images
 from src.evaluation.comparison.table import MEASURES
 from src.evaluation.comparison.verdict import EQUAL, FEW, Compared
 from src.evaluation.metrics.confusion import Scores, mean_over_classes
-from src.evaluation.statistics.bootstrap import Bounds, mean_interval
+from src.evaluation.statistics.bootstrap import mean_interval
+from src.evaluation.statistics.scale import Bounds
 from src.files import round_scores
 
 BY = "dice.mean"

@@ -23,15 +23,15 @@ from src.evaluation.comparison.verdict import (
     judge_classes,
     verdict,
 )
-from src.evaluation.metrics.confusion import Scores, class_means, mean_over_classes
-from src.evaluation.statistics.bootstrap import standard_error, standard_error_of_difference
+from src.evaluation.metrics.confusion import Scores, mean_over_classes
+from src.evaluation.statistics.standard_error import standard_error, standard_error_of_difference
 from src.files import round_scores
 
 ONE_SETTING = "A and B are one setting: they differ by the luck of training, and no difference is claimed."
 UNKNOWN = "The parameters of some runs are not known, so nothing checks that these are seeds of one setting."
 ALONE = (
-    "Seeds: standard deviation of the runs' means (n - 1), all on the same images. Images: standard error of the mean "
-    "over groups, each image averaged over the seeds. From the number of seeds in the last column on, the mean over "
+    "Seeds: standard deviation of the runs' means (n - 1), all on the same images. Images: standard error "
+    "of the mean over runs, over groups of images. From the number of seeds in the last column on, the mean over "
     "seeds varies less by the seeds than by the images; there are {runs}."
 )
 BOTH = (
@@ -50,11 +50,12 @@ class SeedScores:
 
     Attributes:
         means: The mean of each run that has one, float64 [seeds].
-        together: Each image's mean over the seeds in which it counts, float64 [images, classes].
+        scores: The scores of these runs, float64 [seeds, images, classes]; NaN where an image does not count. They are
+            not averaged image by image, since an image may count for a class in some seeds only.
     """
 
     means: NDArray[np.float64]
-    together: Scores
+    scores: Scores
 
     @classmethod
     def of(cls, values: Sequence[Scores], classes: Sequence[int]) -> "SeedScores":
@@ -66,7 +67,7 @@ class SeedScores:
         """
         chosen = np.stack([scores[:, classes] for scores in values])
         means = np.array([mean_over_classes(scores, range(len(classes))) for scores in chosen])
-        return cls(means[~np.isnan(means)], class_means(chosen))
+        return cls(means[~np.isnan(means)], chosen[~np.isnan(means)])
 
     @property
     def mean(self) -> float:
@@ -106,8 +107,8 @@ def summarize_seeds(runs: Sequence[Run], method: str | None = None) -> Compared:
 
 def _spread(shared: SharedImages, measure: str, classes: Sequence[int], _: float) -> SeedSpread:
     setting = SeedScores.of([values[measure] for values in shared.values], classes)
-    enough = degrees_of_freedom([setting.together], shared.groups) > 0
-    images = standard_error(setting.together, shared.groups) if enough else float("nan")
+    enough = degrees_of_freedom([*setting.scores], shared.groups) > 0
+    images = standard_error(setting.scores, shared.groups) if enough else float("nan")
     needed = (setting.spread / images) ** 2 if images > 0 else float("nan")
     return SeedSpread(setting.mean, setting.spread, images, int(needed) + 1 if np.isfinite(needed) else None)
 
@@ -155,10 +156,10 @@ def _judge(
         for part in (shared.values[:split], shared.values[split:])
     ]
     gain = second.mean - first.mean
-    degrees = degrees_of_freedom([first.together, second.together], shared.groups)
+    degrees = degrees_of_freedom([*first.scores, *second.scores], shared.groups)
     images = float("nan")
     if degrees:
-        images = standard_error_of_difference(first.together, second.together, shared.groups)
+        images = standard_error_of_difference(first.scores, second.scores, shared.groups)
     errors = [side.spread / np.sqrt(max(len(side.means), 1)) for side in sides]
     seeds = float(np.hypot(*errors))
     quantile = welch_quantile([images, *errors], [degrees, *(len(side.means) - 1 for side in sides)], level)
@@ -200,7 +201,7 @@ def degrees_of_freedom(tables: Sequence[Scores], groups: NDArray[np.int64]) -> i
     """
     counted = [set(groups[column].tolist()) for scores in tables for column in ~np.isnan(scores).T]
     sizes = [len(found) for found in counted if found]
-    return len(set.union(*counted)) - 1 if min(sizes, default=0) >= FEWEST_GROUPS else 0
+    return len(set().union(*counted)) - 1 if min(sizes, default=0) >= FEWEST_GROUPS else 0
 
 
 def welch_quantile(errors: Sequence[float], degrees: Sequence[int], level: float) -> float:

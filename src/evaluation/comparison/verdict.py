@@ -7,7 +7,7 @@ from typing import Any
 
 from src.data.store.subsets import FEWEST_GROUPS
 from src.evaluation.comparison.table import MEASURES
-from src.evaluation.statistics.bootstrap import Bounds
+from src.evaluation.statistics.scale import Bounds
 
 BETTER, WORSE = "better", "worse"
 UNTOLD = "cannot tell with this test set"

@@ -19,7 +19,8 @@ from src.evaluation.metrics.confusion import (
 )
 from src.evaluation.metrics.objects import object_scores
 from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
-from src.evaluation.statistics.bootstrap import Groups, difference_interval, mean_interval
+from src.evaluation.statistics.bootstrap import difference_interval, mean_interval
+from src.evaluation.statistics.group_sums import Groups
 from src.files import round_scores
 from src.params import Evaluate
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.evaluation.metrics.confusion import Scores, mean_over_classes
-from src.evaluation.statistics.bootstrap import Groups, difference_interval
+from src.evaluation.statistics.bootstrap import difference_interval
+from src.evaluation.statistics.group_sums import Groups
 
 RESAMPLES = 2000  # enough to tell a gain from none
 

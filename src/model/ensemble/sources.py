@@ -7,9 +7,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Self
 
-from src.archive.ensemble import MOST_IMAGES, Ensemble, EnsembleModel, differences, read_ensemble
+from src.archive.ensemble import MOST_IMAGES, Ensemble, EnsembleArchive, EnsembleModel, differences, read_archive
 from src.archive.project import MIRRORED_AXES, Decisions, Project
-from src.archive.validate_archive import validate_archive
 from src.data.labelled.seen_images import store_digests
 from src.data.store.store import Store
 from src.data.store.subsets import FEWEST_GROUPS, Subset, read_subset
@@ -98,9 +97,10 @@ def read_source(name: str, path: Path, images: KnownImages | None) -> Source:
     Raises:
         UserError: It is not a model of this project, or an ensemble itself.
     """
-    if read_ensemble(path):
+    found = read_archive(path)
+    if isinstance(found, EnsembleArchive):
         raise UserError(f"{path}: is an ensemble itself; name its members instead")
-    return Source(name, path, validate_archive(path).project, images)
+    return Source(name, path, found.project, images)
 
 
 def names_of(sources: Sequence[Source]) -> list[str]:

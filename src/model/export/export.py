@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
+from src.archive.ensemble import Ensemble, EnsembleArchive, read_archive
+from src.archive.project import Project
 from src.data.store.subsets import Subset
 from src.errors import UserError
 from src.files import atomic
@@ -15,7 +19,7 @@ from src.model.inference.member import Member
 from src.model.inference.predictor import Predictor
 from src.model.network.device import set_arithmetic
 from src.model.network.layer_folding import compute_precision, fold_normalisation
-from src.model.network.model_file import read_models
+from src.model.network.model_file import load_models
 from src.plan.tiles import TILE
 
 
@@ -27,11 +31,13 @@ class ExportReport:
         agreements: of the Keras model, which comes first, and of each export that was written.
         notes: how the agreements were measured.
         problems: a line for each format that failed.
+        ensemble: the content of the file's ensemble.json; None if the file is that of a single model.
     """
 
     agreements: list[Agreement]
     notes: list[str]
     problems: list[str]
+    ensemble: Ensemble | None
 
 
 def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset) -> ExportReport:
@@ -47,7 +53,7 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
         UserError: the model cannot be exported, or the images have other classes.
     """
     set_arithmetic("float32")
-    models = read_models(path)
+    models, ensemble = _read(path)
     project = models[0][1]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-export-", dir=out) as work:
@@ -70,7 +76,13 @@ def write_exports(path: Path, formats: Sequence[str], out: Path, images: Subset)
                 agreements.append(_write_checked(kind, export, target, check))
             except Exception as error:  # each converter has its own errors; the other formats are still wanted
                 problems.append(_problem(kind, target, error))
-    return ExportReport(agreements, _notes(check), problems)
+    return ExportReport(agreements, _notes(check), problems, ensemble)
+
+
+def _read(path: Path) -> tuple[list[tuple[keras.Model, Project]], Ensemble | None]:
+    """Read a file once: its networks, and its ensemble.json if it has one. The bytes of the file are then freed."""
+    found = read_archive(path)
+    return load_models(path, found), found.ensemble if isinstance(found, EnsembleArchive) else None
 
 
 def _write_checked(kind: Format, export: Export, target: Path, check: AgreementCheck) -> Agreement:

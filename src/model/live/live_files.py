@@ -96,7 +96,7 @@ class LiveFiles(Observer):
             self._paths.history.unlink(missing_ok=True)  # DVC has deleted it, unless the stage runs without DVC
         self._progress.picture = self._shown(self._pictures.path(len(history))) if same else ""
         self._progress.write("training")
-        self._pictures.keep(len(history) if same else 0)
+        self._thin_pictures(len(history) if same else 0)
         self._start_events(logs / EVENTS)
 
     def _start_events(self, folder: Path) -> None:
@@ -144,8 +144,12 @@ class LiveFiles(Observer):
         picture = self._pictures.draw(int(row["epoch"]), title)
         self._progress.picture = self._shown(picture)
         self._progress.write("training")
+        self._thin_pictures(len(self._training.history))
         if self._events:
             self._events.add(row, picture)
+
+    def _thin_pictures(self, epochs: int) -> None:
+        self._pictures.keep(epochs, int(self._training.best["epoch"]) if epochs else 0)
 
     def trained(self) -> None:
         """Write that decisions and results are still to be written."""

@@ -21,6 +21,7 @@ SMALLEST = 192  # pixels of the longer side; smaller images are enlarged
 TITLE, GAP = 20, 8  # pixels: height of a line of text, and the distance between images
 QUALITY = 85  # of the JPEG
 PATTERN = "epoch-*.jpg"
+MOST = 200  # pictures of a training; those of thousands of epochs would need gigabytes
 
 
 @dataclass
@@ -71,9 +72,14 @@ class ValidationPictures:
         """The picture of an epoch."""
         return self.folder / f"epoch-{epoch:03d}.jpg"
 
-    def keep(self, epochs: int) -> None:
-        """Delete the pictures of later epochs."""
-        kept = {self.path(epoch) for epoch in range(1, epochs + 1)}
+    def keep(self, epochs: int, best: int) -> None:
+        """Delete the pictures of later epochs, and of a long training those between; see `shown_epochs`.
+
+        Args:
+            epochs: that are done.
+            best: number of the best one, from 1; 0 if none is done.
+        """
+        kept = {self.path(epoch) for epoch in shown_epochs(epochs, best)}
         for path in self.folder.glob(PATTERN):
             if path not in kept:
                 path.unlink(missing_ok=True)
@@ -123,6 +129,24 @@ class ValidationPictures:
         with atomic(path) as temporary:
             temporary.write_bytes(content)
         return path
+
+
+def shown_epochs(epochs: int, best: int) -> set[int]:
+    """Select the epochs whose pictures are kept: the first, the best and the last one, and others at equal distances.
+
+    The distance is a power of 2, so that an epoch that was not kept earlier is not needed later.
+
+    Args:
+        epochs: that are done.
+        best: number of the best one, from 1; 0 if none is done.
+
+    Returns:
+        At most `MOST` numbers; all of them if there are no more.
+    """
+    step = 1
+    while -(-epochs // step) + 2 * (step > 1) > MOST:
+        step *= 2
+    return {*range(1, epochs + 1, step), best, epochs}
 
 
 def _enlarged(drawing: Drawing) -> Drawing:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.archive.ensemble import read_ensemble
+from src.archive.ensemble import EnsembleArchive, read_archive
 from src.archive.members import PROJECT, json_member, model_member, write_members
 from src.archive.project import Project
 from src.archive.validate_archive import NOT_OURS, Archive, validate_archive
@@ -52,24 +52,35 @@ def read_model(path: Path) -> tuple[keras.Model, Project]:
     Raises:
         UserError: there is no such file, it is an ensemble, or this project did not save it.
     """
-    _require(path)
     archive = validate_archive(path)
     return _load(archive, path, str(path)), archive.project
 
 
 def read_models(path: Path) -> list[tuple[keras.Model, Project]]:
-    """Read a model file, or that of an ensemble, which may come from anywhere; see `read_model`.
-
-    Returns:
-        The networks, one or those of the ensemble, each with the meaning of its inputs and outputs. The decisions of an
-        ensemble take the place of its models' own.
+    """Read a model file, or that of an ensemble, which may come from anywhere; see `read_model` and `load_models`.
 
     Raises:
         UserError: there is no such file, or this project did not save it.
     """
-    _require(path)
-    if (found := read_ensemble(path)) is None:
-        return [read_model(path)]
+    return load_models(path, read_archive(path))
+
+
+def load_models(path: Path, found: Archive | EnsembleArchive) -> list[tuple[keras.Model, Project]]:
+    """Load the networks of a file that was checked.
+
+    Args:
+        path: the file of a model or an ensemble.
+        found: what it holds.
+
+    Returns:
+        The networks, one or those of the ensemble, each with the meaning of its inputs and outputs. The decisions of an
+        ensemble take the place of its members' own.
+
+    Raises:
+        UserError: the weights are not those of the network.
+    """
+    if isinstance(found, Archive):
+        return [(_load(found, path, str(path)), found.project)]
     models = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.keras"  # Keras loads weights from files only
@@ -79,11 +90,6 @@ def read_models(path: Path) -> list[tuple[keras.Model, Project]]:
             project = archive.project.model_copy(update={"decisions": found.ensemble.decisions})
             models.append((model, project))
     return models
-
-
-def _require(path: Path) -> None:
-    if not path.exists():
-        raise UserError(f"{path}: {NOT_OURS}: no such file; dvc repro makes it")
 
 
 def _load(archive: Archive, path: Path, place: str) -> keras.Model:

@@ -52,7 +52,7 @@ def _members(found: EnsembleArchive) -> str:
     rows = model_rows(found.ensemble, [archive.project for archive in found.archives])
     cells = [[*map(prose, row), f"`{digest}`"] for row, digest in zip(rows, found.digests, strict=True)]
     words = "The MD5 of a member is that of its file, as in the dvc.lock of its run. A dash: its file does not say."
-    return f"{markdown_table(['member', *HEADER[1:], 'MD5'], cells, left=2)}\n\n{words}"
+    return f"{markdown_table([*HEADER, 'MD5'], cells, left=2)}\n\n{words}"
 
 
 def _decisions(found: EnsembleArchive) -> str:

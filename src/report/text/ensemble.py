@@ -1,4 +1,4 @@
-"""What is in the file of an ensemble? A table of its models, and how its decisions were made."""
+"""Describe the file of an ensemble: a table of its members, and how its decisions were made."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from src.archive.project import Project
 from src.errors import printable
 from src.report.text.format import ABSENT, aligned, setting
 
-HEADER = ["model", "encoder", "depth", "filters", "steps", "epochs"]
+HEADER = ["member", "encoder", "depth", "filters", "steps", "epochs"]
 
 
 def ensemble_text(path: str, ensemble: Ensemble, projects: Sequence[Project]) -> str:
@@ -16,22 +16,22 @@ def ensemble_text(path: str, ensemble: Ensemble, projects: Sequence[Project]) ->
     Args:
         path: Its file.
         ensemble: The content of its ensemble.json.
-        projects: The project.json of each model.
+        projects: The project.json of each member.
     """
     values = projects[0].model_copy(update={"decisions": ensemble.decisions}).decision_values
     decisions = ", ".join(f"{name} {setting(value)}" for name, value in values.items())
     lines = aligned([HEADER, *model_rows(ensemble, projects)])
     lines += [f"decisions: {decisions}", printable(ensemble.decided), images_sentence(ensemble)]
-    lines += [f"{path}: an ensemble of {len(projects)} models; use it with --model {path}"]
+    lines += [f"{path}: an ensemble of {len(projects)} members; use it with --model {path}"]
     return "\n".join(lines)
 
 
 def model_rows(ensemble: Ensemble, projects: Sequence[Project]) -> list[list[str]]:
-    """Write a row for each model: its name, encoder and depth, and what its plan says of filters, steps and epochs.
+    """Write a row for each member: its name, encoder and depth, and what its plan says of filters, steps and epochs.
 
     Args:
         ensemble: The content of ensemble.json.
-        projects: The project.json of each model.
+        projects: The project.json of each member.
     """
     rows = []
     for model, project in zip(ensemble.models, projects, strict=True):
@@ -42,7 +42,7 @@ def model_rows(ensemble: Ensemble, projects: Sequence[Project]) -> list[list[str
 
 
 def images_sentence(ensemble: Ensemble) -> str:
-    """Say of how many images the file knows that a model was trained or validated on them."""
+    """Say of how many images the file knows that a member was trained or validated on them."""
     if unknown := ensemble.unrecorded:
-        return f"images are not known of: {', '.join(map(printable, unknown))}; tools.score cannot recognise them"
-    return f"{len(ensemble.seen):,} images were used to train or validate a model; tools.score refuses them"
+        return f"the training images of these members are not known: {', '.join(map(printable, unknown))}"
+    return f"{len(ensemble.seen):,} images were used to train or validate a member; tools.score refuses them"

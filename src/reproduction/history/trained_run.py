@@ -49,7 +49,7 @@ def read_trained_run(name: str, paths: RunPaths, work: Path) -> TrainedRun:
         work: A folder for the copies. Runs with equal prepared data sets share one copy.
 
     Raises:
-        UserError: There is no such revision, or its files are not in the cache.
+        UserError: There is no such revision, its files are not in the cache, or DVC does not track its data set.
     """
     try:
         files = DVCFileSystem(rev=name)
@@ -58,13 +58,14 @@ def read_trained_run(name: str, paths: RunPaths, work: Path) -> TrainedRun:
         for path in (paths.model, paths.splits):
             files.get(str(path), str(copy / path.name))
         return TrainedRun(copy / paths.model.name, copy / paths.splits.name, _prepared(files, paths.prepared, work))
-    except UNREADABLE as error:
+    except (UserError, *UNREADABLE) as error:
         raise UserError(f"{name}: {error}") from None
 
 
 def _prepared(files: DVCFileSystem, path: PurePosixPath, work: Path) -> Path:
     """The prepared data set of a revision, in the project itself or as a copy."""
-    digest = str(files.info(str(path)).get("md5"))
+    if not (digest := files.info(str(path)).get("md5")):
+        raise UserError(f"{path}: DVC has no hash of it at this revision; run `dvc repro` and commit dvc.lock")
     copy = work / f"prepared-{digest}"
     if copy.exists():
         return copy
