@@ -20,8 +20,10 @@ from src.files import read_json
 from tools import parser, run
 
 if TYPE_CHECKING:
+    from src.data.store.subsets import Subset
     from src.plan.plan import Plan
     from src.search.candidate import Candidate
+    from src.search.space import Space
 
 EXAMPLES = """examples:
   python -m benchmarks.regret --sets street nuclei --minutes 5
@@ -82,6 +84,11 @@ def searched(project: Path, minutes: float) -> str:
 
 def start_set(project: Path) -> "list[Candidate]":
     """The candidates with which a search in this project starts."""
+    return search_space(project)[0].start()
+
+
+def search_space(project: Path) -> "tuple[Space, Subset, Subset]":
+    """What a search in this project may try, and its training and validation images."""
     from src import params
     from src.data.store.store import Store
     from src.data.store.subsets import read_subset
@@ -99,7 +106,7 @@ def start_set(project: Path) -> "list[Candidate]":
     def planner(asked: params.Params) -> "Plan":
         return plan_training(facts, asked.data, asked.augment, asked.model, asked.train)
 
-    return Space(read, facts, settings, encoders, planner).start()
+    return Space(read, facts, settings, encoders, planner), trained, validated
 
 
 if __name__ == "__main__":

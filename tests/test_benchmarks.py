@@ -43,12 +43,14 @@ SMALLEST = {  # arguments of each that make it fast
     "ensemble": f"--sets outlines --members 2 --settings {FEWEST}",
     "learning_curve": f"--sets outlines --steps 2 --seeds 0 --settings {FEWEST}",
     "large": "--side 600",
+    "losses": "--batch 1 --side 32 --filters 2 --depth 3 --rounds 1",
     "memory": "--rows 1",
     "peer": f"--peer {ROOT}/tests/blank_peer.py --sets outlines --minutes 0.05 --settings {FEWEST}",
     "predicting": "--side 64 --images 2 --rounds 2 --filters 2",
     "preparing": "--pairs 6",
     "recipe": f"--sets outlines --validation --trial tiny {FEWEST}",
     "regret": "--sets outlines --minutes 0.01",
+    "trials": '--sets outlines --seconds 0.1 0.2 --only "as the rules choose"',
     "scoring": "--side 300",
     "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
     "worker": f"benchmarks.contestants.stock '{json.dumps(vars(TINY))}'",
@@ -89,6 +91,12 @@ def test_memory_sets_estimates_beside_measurements():
 
 
 @pytest.mark.slow
+def test_losses_times_the_default_twice_and_each_term():
+    rows = [line.split() for line in ran("losses").splitlines()[1:]]
+    assert [row[0] for row in rows if "clock" in row] == ["default", "default", "label", "focal", "Tversky", "boundary"]
+
+
+@pytest.mark.slow
 def test_recipe_prints_the_score_of_every_trial_and_their_mean():
     one, mean = (line.split(" | ") for line in ran("recipe").splitlines())
     assert one[:4] == ["tiny", "outlines", "seed 0", "2 steps"] and 0 <= float(one[-1]) == float(mean[-1]) <= 1
@@ -112,6 +120,12 @@ def test_regret_trains_the_choice_and_every_candidate():
 def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
     assert regret.regret({"the choice": 0.7, "one": 0.72, "other": 0.6}) == pytest.approx(0.02)
     assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
+
+
+def test_trials_prints_a_line_for_each_length():
+    rows = [line.split(" | ") for line in ran("trials").splitlines() if line.startswith("outlines | ")]
+    assert [row[1:3] for row in rows] == [["as the rules choose", "0.1 s"], ["as the rules choose", "0.2 s"]]
+    assert all(0 <= float(row[-1]) <= 1 for row in rows)
 
 
 @pytest.mark.slow
