@@ -33,6 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # it warns that every loss has a graph of its own
     steps = {name: make_step(arguments, term) for name, term in COSTS.items()}
     costs: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for step in steps.values():

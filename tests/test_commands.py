@@ -2,6 +2,7 @@
 
 import re
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,15 @@ def test_a_missing_folder_and_an_unwritable_one_are_reported(folder):
     (folder / "file").write_text("in the way")
     found = run(folder, "tools.check", "data/set", "--out", "file/here")
     assert found.returncode == 1 and "check: file" in found.stderr
+
+
+def test_a_tool_ends_silently_when_the_reader_of_its_output_has_enough():
+    code = "from tools import parser, run; run(parser('tool', ''), lambda _: [print(line) for line in range(100_000)])"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
+        assert tool.stdout.readline() == b"0\n"
+        tool.stdout.close()
+        assert tool.stderr.read() == b"" and tool.wait() == 128 + signal.SIGPIPE
 
 
 def test_a_terminated_stage_leaves_nothing_behind(folder):

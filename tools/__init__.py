@@ -1,6 +1,7 @@
 """Command-line programs for people. Like the stages they are thin, but they are not part of the pipeline."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -51,6 +52,9 @@ def run(
         sys.exit(main(arguments))
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except BrokenPipeError:  # the reader of the output, such as `head`, needs no more of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         sys.exit(f"{name}: {describe_os_error(error)}")
     except KeyboardInterrupt:
