@@ -3,8 +3,7 @@
 A curve is drawn as trainings would measure it: images of groups that are alike, some hard for all fractions and some
 for single ones, and noise of seeds. Of 100 intervals, 95 or more should hold the true gain of twice the labels, the
 score that new trainings on twice the labels would have on the same images, and the true advantage of twice the labels
-over twice the steps. Wide intervals do so easily, so the mean
-widths are printed too.
+over twice the steps. Wide intervals do so easily, so the mean widths are printed too.
 """
 
 import argparse

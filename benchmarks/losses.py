@@ -1,4 +1,4 @@
-"""What each term of the loss costs: seconds of a training step with it, relative to the default loss of the same run.
+"""Measure the cost of each term of the loss: seconds of a training step, relative to the default loss of the same run.
 
 The steps of all losses take turns on one batch in memory. What a term gains in Dice is measured by benchmarks.recipe,
 with the commands in benchmarks/recipe.md.

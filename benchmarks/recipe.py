@@ -2,9 +2,9 @@
 
 A trial is a name and settings, as `name KEY=VALUE …`; without any it is params.yaml as it stands. The data sets are
 `nuclei`, `vessels` and `street` of the folder that SEG_DATASETS names, each with its official lists, the bundled
-sample, and `outlines` and `borders`, which are made (see outlines.py). Scored is mean Dice as in metrics/test.json, at
-the images' own resolution; with --validation that of the validation images in the last epoch, and no test image is
-read: trials are chosen by that.
+sample, and `outlines` and `borders`, which are made (see outlines.py). The score is mean Dice as in metrics/test.json,
+at the images' own resolution. With --validation it is that of the validation images in the last epoch, and no test
+image is read; use it to choose between trials.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Measure the regret of tools.plan: train every candidate of its start set, and its choice, for equal times.
 
 With --minutes M, the search takes up to a quarter of M, and its choice trains for the rest. Every candidate trains for
-three quarters of M, without a search. Scored is mean Dice as in metrics/test.json. The regret is that of the best
+three quarters of M, without a search. The score is mean Dice as in metrics/test.json. The regret is that of the best
 candidate minus that of the choice; it is negative if the search found something better than every candidate.
 """
 

@@ -3,7 +3,7 @@
 A and B are experiments, Git revisions, or folders: a project, or a folder with scores.csv and dataset.yaml. A paired
 bootstrap over groups of test images gives the interval of the difference. Images that only one of the runs tests are
 left out. If masks differ between the runs, nothing is compared. With --all, the current commit, its experiments and the
-workspace are ranked, and those that cannot be told from the best are marked.
+workspace are ranked, and those that are indistinguishable from the best are marked.
 """
 
 import argparse

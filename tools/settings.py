@@ -21,7 +21,7 @@ HEAD = """\
 
 <!-- Written by `python -m tools.settings` from params.yaml, src/params.py and dvc.yaml. Do not edit it by hand. -->
 
-All settings stand in [params.yaml](../params.yaml). Edit the file and run `dvc repro`, or change settings for one
+All settings are in [params.yaml](../params.yaml). Edit the file and run `dvc repro`, or change settings for one
 experiment:
 
 ```bash

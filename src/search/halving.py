@@ -1,8 +1,7 @@
 """Successive halving: how many candidates are trained for how long, and which of them can be compared in that time.
 
 The plain encoder and small patches make many cheap steps. On street photographs that put them ahead of a trained
-encoder in short trainings, and they were far behind in long ones (docs/benchmarks.md, "Short trials and pretrained
-encoders").
+encoder in short trainings, and they were far behind in long ones (benchmarks/search.md).
 """
 
 from collections.abc import Sequence

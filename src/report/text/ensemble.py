@@ -42,7 +42,8 @@ def model_rows(ensemble: Ensemble, projects: Sequence[Project]) -> list[list[str
 
 
 def images_sentence(ensemble: Ensemble) -> str:
-    """Say of how many images the file knows that a member was trained or validated on them."""
+    """Return a sentence on the images that members were trained or validated on."""
     if unknown := ensemble.unrecorded:
-        return f"the training images of these members are not known: {', '.join(map(printable, unknown))}"
+        names = ", ".join(map(printable, unknown))
+        return f"the training images of these members are not known, so tools.score cannot refuse them: {names}"
     return f"{len(ensemble.seen):,} images were used to train or validate a member; tools.score refuses them"
