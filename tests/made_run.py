@@ -11,6 +11,7 @@ import numpy as np
 from src.archive.project import Project
 from src.data.classes.label_format import LabelFormat
 from src.data.store.subsets import write_splits
+from src.evaluation.metrics.outputs import Outputs
 from src.files import write_csv, write_json
 from src.model.network.model_file import write_model
 from src.model.network.unet import build_unet
@@ -83,6 +84,7 @@ def network(store: Any, answers: Mapping[int, Any], classes: int) -> Any:
         return answer
 
     class Network:
+        outputs = Outputs(LabelFormat(classes))
         project = SimpleNamespace(decisions=SimpleNamespace(temperature=1.0))
         changed_decisions = {"threshold": 0.4}  # noqa: RUF012
         __call__ = staticmethod(predict)

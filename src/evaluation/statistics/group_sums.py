@@ -42,7 +42,7 @@ def group_sums(scores: Sequence[Scores], groups: Groups, factors: Sequence[float
         A sum for each table; a factor is divided by the number of its tables.
     """
     names, group = np.unique(groups, return_inverse=True)
-    stacks = [each.reshape(-1, *each.shape[-2:]) for each in scores]
+    stacks = [each if each.ndim == 3 else each[np.newaxis] for each in scores]
     parts = [(table, factor / len(stack)) for stack, factor in zip(stacks, factors, strict=True) for table in stack]
     counted = [_added(~np.isnan(table), group, len(names)) for table, _ in parts]
     used = np.any([counts.any(axis=1) for counts in counted], axis=0)
