@@ -197,6 +197,7 @@ def test_training_shows_where_a_step_spends_its_time():
     assert "all operations" in ran("training", "--profile")
 
 
+@pytest.mark.slow
 def test_a_worker_prints_what_it_is_before_the_first_round():
     facts = json.loads(ran("worker"))
     assert facts["parameters"] > 0 and set(facts["start"]) == {"import", "build", "first step"}
@@ -205,6 +206,7 @@ def test_a_worker_prints_what_it_is_before_the_first_round():
 CONTESTANTS = sorted(path.stem for path in (ROOT / "benchmarks/contestants").glob("[a-z]*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTESTANTS)
 def test_every_contestant_plays_a_round(name, tmp_path):
     """Those in PyTorch need benchmarks/requirements.txt, which the project does not install."""

@@ -171,7 +171,9 @@ def test_links_that_dvc_follows_are_followed(project, link):
     assert "changed" in shell(project, "dvc", "status").stdout
 
 
-@pytest.mark.parametrize("where", ["default", "elsewhere", "linked"])
+@pytest.mark.parametrize(
+    "where", ["default", *(pytest.param(place, marks=pytest.mark.slow) for place in ("elsewhere", "linked"))]
+)
 def test_links_into_the_cache_of_dvc_are_followed(project, tmp_path, where):
     plain = prepared(project / "data/set", tmp_path / "plain")
     if where == "elsewhere":

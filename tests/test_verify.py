@@ -202,6 +202,7 @@ def test_the_first_stage_that_differs_is_named(project):
     assert "it began in stage train" in found.stderr and found.stderr.count("it began") == 1
 
 
+@pytest.mark.slow
 def test_other_hardware_within_and_beyond_the_tolerance(project):
     found = verify(project, "--other-hardware", "--markdown", "../verified.md", OFF="0.015")
     assert found.returncode == 0, found.stderr
