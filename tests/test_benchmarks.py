@@ -18,11 +18,13 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from benchmarks import learning_curve, outlines, regret
+from benchmarks import learning_curve, outlines, regret, suspects
 from benchmarks.coverage import POPULATIONS, SIZES, Population, covered, single
 from benchmarks.curve_coverage import LAWS
 from benchmarks.depthwise import Layer, layers_of_lite0
+from benchmarks.planting import KINDS
 from benchmarks.recipe import copy_set
 from benchmarks.worker import Setting, Worker
 from src.data.classes.label_format import LabelFormat
@@ -53,6 +55,7 @@ SMALLEST = {  # arguments of each that make it fast
     "regret": "--sets outlines --minutes 0.01",
     "trials": '--sets outlines --seconds 0.1 0.2 --only "as the rules choose"',
     "scoring": "--side 300",
+    "suspects": f"--sets outlines --plantings 1 --folds 2 --steps 2 --settings {FEWEST}",
     "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
     "worker": f"benchmarks.contestants.stock '{json.dumps(vars(TINY))}'",
 }
@@ -256,6 +259,20 @@ def test_learning_curve_predicts_the_last_point_from_the_others():
     lines = [line.split(" | ") for line in ran("learning_curve").splitlines()]
     assert [line[0] for line in lines[:5]] == ["outlines"] * 5 and len(lines) == 6
     assert [line[2] for line in lines[:4]] == ["2 steps"] * 4 and "predicted" in lines[4][1]
+
+
+@pytest.mark.slow
+def test_suspects_prints_precision_and_the_area_of_each_kind_of_error():
+    lines = [line.split(" | ") for line in ran("suspects").splitlines() if line.startswith("outlines | ")]
+    assert lines[0][1] == "planting 0" and lines[0][2].endswith(" are possible")
+    assert [line[1] for line in lines[1:]] == list(KINDS)
+
+
+def test_suspects_area_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    own, others = rng.integers(3, 9, 20), rng.integers(0, 7, 30)  # with ties
+    expected = roc_auc_score([1] * 20 + [0] * 30, [*own, *others])
+    assert suspects.area(own, others) == pytest.approx(expected)
 
 
 def test_coverage_counts_what_holds_the_truth():

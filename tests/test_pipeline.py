@@ -239,10 +239,14 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
     "settings": ("", "docs/settings.md"),
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),
+    "suspects": ("--folds 2 --steps 2 --pictures 1", "plots/suspects/suspects.csv"),
     "sweep": ("train.lr=0.01 --trials 1", ".dvc/tmp/sweeps/sweep.journal"),  # the value in use: nothing is trained
     "verify": ("HEAD~1 --markdown logs/verified.md", "logs/verified.md"),
     "watch": ("--once", None),
 }
+
+
+SLOW = ("suspects", "verify")
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +279,7 @@ def test_every_tool_has_a_smallest_run():
     assert set(TOOLS) == with_main("tools") - elsewhere
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "verify" else n for n in TOOLS])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TOOLS])
 def test_every_tool_runs_where_a_model_was_trained(committed, name):
     if "class_2" in (committed / "data/prepared/dataset.yaml").read_text():
         pytest.skip("once is enough")

@@ -30,6 +30,7 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/learning_curve": BELOW | {"src.learning_curve", "src.evaluation", "scipy"},
+    "src/review": BELOW | {"src.review", "src.evaluation", "src.progress", "scipy", "cv2"},
     "src/watch": COMMON | {"src.watch", "src.training_progress", "src.trainings"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
@@ -38,11 +39,12 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
-    | {"src.learning_curve", "src.trainings", "src.training_progress", "filelock"}
+    | {"src.learning_curve", "src.review", "src.trainings", "src.training_progress", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
         "src.learning_curve",
+        "src.review",
         "src.evaluation",
         "src.reproduction",
         "src.archive",
@@ -86,7 +88,14 @@ def test_deps_are_the_packages_that_the_stage_imports(stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_converters_cards_and_tools_make_no_stage_stale(stage):
     apart = ("src/convert", "src/pretrained", "src/model/pretrained", "src/report/card", "tools", "docs", "README")
-    apart += ("src/learning_curve", "src/model/learning_curve", "src/report/learning_curve")
+    apart += (
+        "src/review",
+        "src/model/review",
+        "src/report/suspects",
+        "src/learning_curve",
+        "src/model/learning_curve",
+        "src/report/learning_curve",
+    )
     assert not [dep for dep in declared(stage, "deps") if dep.startswith(apart)]
 
 

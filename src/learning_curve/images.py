@@ -45,11 +45,26 @@ def read_images(store: Store, splits: Path, params: Split, shares: Sequence[floa
     Raises:
         UserError: There is no split, it is stale, or the fractions cannot be drawn.
     """
+    rows = current_split(store, splits, params)
+    trained, validated = (read_subset(splits, store, name) for name in ("train", "validation"))
+    drawn = {seed: nested_fractions(trained, rows, shares, params.stratify, params.seed + seed) for seed in seeds}
+    return Images(trained, validated, drawn)
+
+
+def current_split(store: Store, splits: Path, params: Split) -> list[dict[str, str]]:
+    """Read data/splits.csv: one row for each image of the store, in its order.
+
+    Args:
+        store: The prepared data set.
+        splits: data/splits.csv.
+        params: The section `split` of params.yaml.
+
+    Raises:
+        UserError: There is no split, or it is stale.
+    """
     if not splits.exists():
         raise UserError(f"{splits}: there is no split yet; {REMEDY}")
     rows = read_csv(splits)
     if rows != split(store, params, params.seed):
         raise UserError(f"{splits}: is not what {store.folder} and the section split of params.yaml give now; {REMEDY}")
-    trained, validated = (read_subset(splits, store, name) for name in ("train", "validation"))
-    drawn = {seed: nested_fractions(trained, rows, shares, params.stratify, params.seed + seed) for seed in seeds}
-    return Images(trained, validated, drawn)
+    return rows

@@ -101,6 +101,14 @@ class DeviceTrainer:
             scores = self._score(ready.network.predictor_of(ready.plan), scored.indices)
             return Trial(candidate, given, steps, step, (time.perf_counter() - started) / len(scored), scores)
 
+    def predictor(self, candidate: Candidate) -> Predictor:
+        """Return the predictor of a candidate, with the weights that its last training ended with.
+
+        It serves until the next training of the candidate.
+        """
+        ready = self._ready_for(candidate)
+        return ready.network.predictor_of(ready.plan)
+
     def groups(self, images: int) -> Sequence[str]:
         """Return the groups of the scored images, see `Trainer`."""
         return subsample(self.validated, images).groups
