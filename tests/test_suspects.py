@@ -178,7 +178,12 @@ def test_an_inverted_mask_of_two_classes_is_an_exchange():
     probabilities[5:15, 5:15] = (0.05, 0.95)
     mask = (probabilities[..., 0] > 0.5).astype(np.uint8)
     judged = judge_mask("a", evidence_of(probabilities, mask, LabelFormat(2)), mask.shape, Dataset(classes=TWO))
-    assert judged.worst.kind == "exchanged" and judged.worst.gain == pytest.approx(judged.disagreement, rel=1e-4)
+    assert worst(judged).kind == "exchanged"
+    assert worst(judged).gain == pytest.approx(judged.disagreement, rel=1e-4)
+
+
+def worst(judged):
+    return max(judged.errors, key=lambda error: error.gain)
 
 
 TWO = {0: "background", 1: "cell"}
@@ -199,20 +204,25 @@ def test_a_swap_is_looked_for_among_images_of_the_same_size():
     assert swap.gain == pytest.approx(max(others) - own, abs=0.05) and others[swap.other - 1] == max(others)
 
 
-def test_rank_divides_the_gain_by_the_disagreement_and_the_typical_one():
-    masks = [Judged(name, size, [Error("missing", gain, "")]) for name, size, gain in (("a", 100, 50), ("b", 10, 9))]
-    masks += [Judged("c", 40, [Error("added", 1, ""), Error("shifted", 30, "")]), Judged("d", 0, [])]
-    typical = np.median([100, 10, 40, 0])
-    found = rank_masks(masks)
-    assert {one.id: one.score for one in found} == {
-        "a": pytest.approx(50 / (100 + typical)),
-        "b": pytest.approx(9 / (10 + typical)),
-        "c": pytest.approx(30 / (40 + typical)),
+def test_rank_is_by_the_share_of_disagreement_beyond_what_is_usual_for_the_kind():
+    given = {
+        "a": (100, {"missing": 50}),
+        "b": (10, {"missing": 9}),
+        "c": (40, {"added": 1, "shifted": 30}),
+        "d": (0, {}),
     }
-    assert [one.id for one in found] == ["c", "a", "b"] and found[0].error.kind == "shifted"
-    row = suspect_rows(found)[0]
+    masks = [Judged(name, size, [Error(*one, "") for one in gains.items()]) for name, (size, gains) in given.items()]
+    typical = np.median([100, 10, 40, 0])
+    shares = [50 / (100 + typical), 9 / (10 + typical), 0, 0]
+    found = {one.id: one.score for one in rank_masks(masks)}
+    assert found == {
+        "c": pytest.approx(30 / (40 + typical)),
+        "a": pytest.approx(shares[0] - np.median(shares)),
+        "b": pytest.approx(shares[1] - np.median(shares)),
+    }
+    assert list(found) == ["c", "a", "b"] and rank_masks(masks)[0].error.kind == "shifted" and rank_masks([]) == []
+    row = suspect_rows(rank_masks(masks))[0]
     assert set(row) <= set(COLUMNS) and (row["rank"], row["shifted"], row["added"], row["missing"]) == (1, 30, 1, 0)
-    assert rank_masks([]) == []
 
 
 def test_large_maps_are_reduced_and_reasons_are_in_pixels_of_the_image(monkeypatch):
@@ -226,7 +236,7 @@ def test_large_maps_are_reduced_and_reasons_are_in_pixels_of_the_image(monkeypat
     mask = np.zeros((100, 120), np.uint8)
     mask[48:68, 40:60] = 1  # moved by 8
     judged = judge_mask("a", evidence_of(probabilities, mask, LabelFormat(2)), mask.shape, Dataset(classes=TWO))
-    assert judged.worst.words == "the mask fits better if it is moved by 8 pixel(s) up"
+    assert worst(judged).words == "the mask fits better if it is moved by 8 pixel(s) up"
 
 
 def test_kept_logits_differ_by_less_than_their_step():
@@ -302,7 +312,7 @@ def test_planted_errors_are_of_every_kind_and_change_the_mask():
             mask[row : row + 6, column : column + 9] = 1
         masks[f"{number}"] = mask
     planted = plant(masks, 0.4, 0)
-    assert len(planted) == 20 and {kind for kind, _ in planted.values()} == set(PLANTED) == set(KINDS)
+    assert len(planted) in (20, 21) and {kind for kind, _ in planted.values()} == set(PLANTED) == set(KINDS)
     assert all((masks[name] != mask).any() for name, (_, mask) in planted.items())
     swapped = [name for name, (kind, _) in planted.items() if kind == "swapped"]
     assert len(swapped) % 2 == 0 and swapped

@@ -45,14 +45,19 @@ class Judged:
     disagreement: float
     errors: list[Error] = field(default_factory=list)
 
-    @property
-    def worst(self) -> Error | None:
-        """The error whose correction gains most; None if there is none."""
-        return max(self.errors, key=lambda error: error.gain, default=None)
-
     def gain(self, kind: str) -> float:
         """Return the gain of correcting one kind of error, in nats; 0 if there is none."""
         return max((error.gain for error in self.errors if error.kind == kind), default=0.0)
+
+    def share(self, kind: str, typical: float) -> float:
+        """Return the share of the disagreement that a correction removes, from 0 to 1.
+
+        Args:
+            kind: The kind of error.
+            typical: Nats that are added to the disagreement, so that a small one does not count.
+        """
+        gain = self.gain(kind)
+        return gain / (max(self.disagreement, gain) + typical)  # rounding can make a gain the larger one
 
 
 def judge_mask(name: str, found: Evidence, size: tuple[int, int], dataset: Dataset) -> Judged:

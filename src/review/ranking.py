@@ -34,10 +34,13 @@ class Suspect:
 def rank_masks(masks: Sequence[Judged]) -> list[Suspect]:
     """Rank masks by the share of their disagreement with the prediction that one correction removes.
 
-    The score of a mask is gain / (disagreement + typical disagreement), all in nats of log-likelihood. The gain is that
-    of the best single correction. The typical disagreement is the median over all masks. So a mask ranks high if one
-    error explains most of a disagreement that is larger than those of other masks. An image that is hard for the
-    networks disagrees in many places, which no single error explains.
+    The share of a correction is its gain / (disagreement of the mask + typical disagreement), all in nats of
+    log-likelihood. The typical disagreement is the median over all masks. So a share is high if one error explains most
+    of a disagreement that is larger than those of other masks. An image that is hard for the networks disagrees in many
+    places, which no single error explains.
+
+    The median share over all masks is subtracted for each kind of error. Networks that overlook thin parts would
+    otherwise make all masks look as if an object was added. The error with the largest difference gives the score.
 
     Args:
         masks: All masks.
@@ -45,11 +48,17 @@ def rank_masks(masks: Sequence[Judged]) -> list[Suspect]:
     Returns:
         The masks with a possible error, the most suspicious first.
     """
-    typical = max(float(np.median([mask.disagreement for mask in masks])), LEAST_TYPICAL) if masks else LEAST_TYPICAL
+    if not masks:
+        return []
+    typical = max(float(np.median([mask.disagreement for mask in masks])), LEAST_TYPICAL)
+    usual = {kind: float(np.median([mask.share(kind, typical) for mask in masks])) for kind in KINDS}
     found = []
     for mask in masks:
-        if (error := mask.worst) is not None:
-            found.append(Suspect(mask, error.gain / (max(mask.disagreement, error.gain) + typical), error))
+        excess = {error.kind: mask.share(error.kind, typical) - usual[error.kind] for error in mask.errors}
+        if excess:
+            kind = max(excess, key=excess.__getitem__)
+            error = next(error for error in mask.errors if error.kind == kind)
+            found.append(Suspect(mask, max(excess[kind], 0.0), error))
     return sorted(found, key=lambda suspect: (-suspect.score, suspect.id))
 
 

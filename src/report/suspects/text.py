@@ -9,8 +9,8 @@ from src.review.ranking import Suspect
 SHOWN = 10
 NONE = "no mask disagrees with the predictions in a way that a shift, a swap, an object or an exchange explains"
 MEANING = (
-    "The score is the share of a mask's disagreement with the prediction that one correction removes, from 0 to 1. "
-    "Look at the pictures from the top, and stop where the masks are right."
+    "The score is the share of a mask's disagreement with the prediction that one correction removes, minus what is "
+    "usual for this kind of error. Look at the pictures from the top, and stop where the masks are right."
 )
 
 
