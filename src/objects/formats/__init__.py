@@ -1,0 +1,1 @@
+"""Writes outlined objects in the formats of labelling tools and maps."""
