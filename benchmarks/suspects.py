@@ -1,6 +1,6 @@
 """Plant errors in the masks of a data set, and measure how well tools.suspects finds them.
 
-Errors of five kinds (src/review/judge.py) are planted in a share of the training and validation masks of `nuclei` and
+Errors of five kinds (src/suspects/judge.py) are planted in a share of the training and validation masks of `nuclei` and
 `vessels`, or of `outlines`, which is made. Each planting has its own seed. Networks are trained on the masks with their
 errors, as tools.suspects does. The output is, for each set:
 
@@ -28,7 +28,7 @@ from tools.learning_curve import count, positive, share
 from tools.suspects import fold_count
 
 if TYPE_CHECKING:
-    from src.review.ranking import Suspect
+    from src.suspects.ranking import Suspect
 
 EXAMPLES = """examples:
   python -m benchmarks.suspects                                   3 folds, trained as long as the plan says, 5 plantings
@@ -95,8 +95,8 @@ def ranked(name: str, seed: int, arguments: argparse.Namespace) -> Ranked:
     """Plant errors in a prepared copy of a data set, train the folds, and rank the masks."""
     from src import params
     from src.data.store.store import Store
-    from src.review.find_suspects import find_suspects
-    from src.review.predictions import Predictions
+    from src.suspects.find_suspects import find_suspects
+    from src.suspects.predictions import Predictions
     from stages import PREPARED, SPLITS
     from tools.suspects import fold_task, predicted
 

@@ -11,8 +11,8 @@ from src.data.store.subsets import Subset
 from src.evaluation.metrics.outputs import Outputs
 from src.evaluation.scoring.save_predictions import save_predictions
 from src.files import write_yaml
-from src.review.folds import Fold
-from src.review.maps import to_bytes
+from src.suspects.folds import Fold
+from src.suspects.maps import to_bytes
 from tests.conftest import prepared, write_pair
 
 SIZE = 72, 96

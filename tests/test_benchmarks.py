@@ -54,6 +54,7 @@ SMALLEST = {  # arguments of each that make it fast
     "recipe": f"--sets outlines --validation --trial tiny {FEWEST}",
     "regret": "--sets outlines --minutes 0.01",
     "trials": '--sets outlines --seconds 0.1 0.2 --only "as the rules choose"',
+    "review": f"--sets outlines --first 4 --added 2 --seeds 0 --steps 2 --settings {FEWEST}",
     "scoring": "--side 300",
     "suspects": f"--sets outlines --plantings 1 --folds 2 --steps 2 --settings {FEWEST}",
     "training": "--filters 2 --side 32 --batch 2 --steps 1 --rounds 2",
@@ -259,6 +260,13 @@ def test_learning_curve_predicts_the_last_point_from_the_others():
     lines = [line.split(" | ") for line in ran("learning_curve").splitlines()]
     assert [line[0] for line in lines[:5]] == ["outlines"] * 5 and len(lines) == 6
     assert [line[2] for line in lines[:4]] == ["2 steps"] * 4 and "predicted" in lines[4][1]
+
+
+@pytest.mark.slow
+def test_review_compares_uncertain_with_random_images():
+    one, mean = (line.split(" | ") for line in ran("review").splitlines())
+    assert one[:2] == ["outlines", "seed 0"] and mean[:2] == ["outlines", "mean"] and one[2:] == mean[2:]
+    assert [word.rpartition(" ")[0] for word in one[2:]] == ["4 images", "2 least certain more", "2 random more"]
 
 
 @pytest.mark.slow

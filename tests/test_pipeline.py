@@ -236,6 +236,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
     "plan": ("--minutes 0.01", "params.yaml"),
     "plots_page": ("", ".dvc/plots/page.html"),
     "predict": ("data/my-set/images --out predicted --overlay --probabilities float", "predicted/masks/case 0-0.png"),
+    "review": ("data/my-set/images --out review --for coco", "review/annotations.json"),
     "score": ("--model models/unet.keras --data data/my-set", "logs/score/scores.csv"),
     "settings": ("", "docs/settings.md"),
     "summarize": ("HEAD~1 HEAD --json logs/summary.json", "logs/summary.json"),

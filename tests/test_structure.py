@@ -31,7 +31,8 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},
     "src/plan": BELOW | {"src.plan", "src.archive"},
     "src/learning_curve": BELOW | {"src.learning_curve", "src.evaluation", "scipy"},
-    "src/review": BELOW | {"src.review", "src.evaluation", "src.progress", "scipy", "cv2"},
+    "src/review": BELOW | {"src.review", "src.objects", "src.evaluation", "scipy", "cv2"},
+    "src/suspects": BELOW | {"src.suspects", "src.evaluation", "src.progress", "scipy", "cv2"},
     "src/watch": COMMON | {"src.watch", "src.training_progress", "src.trainings"},
     "src/search": BELOW | {"src.search", "src.plan", "src.evaluation"},
     "src/evaluation": BELOW | {"src.evaluation", "src.progress", "cv2", "scipy", "sklearn", "dvc", "dvc_data"},
@@ -40,12 +41,12 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
-    | {"src.learning_curve", "src.review", "src.trainings", "src.training_progress", "filelock"}
+    | {"src.learning_curve", "src.review", "src.suspects", "src.trainings", "src.training_progress", "filelock"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",
         "src.learning_curve",
-        "src.review",
+        "src.suspects",
         "src.evaluation",
         "src.reproduction",
         "src.archive",
@@ -92,6 +93,8 @@ def test_converters_cards_and_tools_make_no_stage_stale(stage):
     apart = ("src/convert", "src/pretrained", "src/model/pretrained", "src/report/card", "tools", "docs", "README")
     apart += (
         "src/review",
+        "src/suspects",
+        "src/model/suspects",
         "src/model/review",
         "src/report/suspects",
         "src/learning_curve",

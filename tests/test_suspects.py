@@ -16,18 +16,18 @@ from src.errors import UserError
 from src.evaluation.metrics.outputs import Outputs
 from src.report.suspects.page import suspects_page, write_suspects
 from src.report.suspects.text import suspects_text
-from src.review import maps
-from src.review.calibrate import TEMPERATURES, robust_temperature
-from src.review.changes import FARTHEST, best_exchange, shift_gains
-from src.review.components import Box, added_object, missing_object
-from src.review.evidence import CONFIDENT, FLOOR, evidence_of, mask_planes
-from src.review.find_suspects import find_suspects
-from src.review.folds import make_folds
-from src.review.judge import KINDS, Error, Judged, judge_mask
-from src.review.maps import from_bytes, to_bytes
-from src.review.predictions import Predictions, nearest
-from src.review.ranking import COLUMNS, Suspect, rank_masks, suspect_rows
-from src.review.swap import CANDIDATES, Thumbnail, best_swap, swap_candidates
+from src.suspects import maps
+from src.suspects.calibrate import TEMPERATURES, robust_temperature
+from src.suspects.changes import FARTHEST, best_exchange, shift_gains
+from src.suspects.components import Box, added_object, missing_object
+from src.suspects.evidence import CONFIDENT, FLOOR, evidence_of, mask_planes
+from src.suspects.find_suspects import find_suspects
+from src.suspects.folds import make_folds
+from src.suspects.judge import KINDS, Error, Judged, judge_mask
+from src.suspects.maps import from_bytes, to_bytes
+from src.suspects.predictions import Predictions, nearest
+from src.suspects.ranking import COLUMNS, Suspect, rank_masks, suspect_rows
+from src.suspects.swap import CANDIDATES, Thumbnail, best_swap, swap_candidates
 from tests.conftest import store  # noqa: F401
 from tests.made_suspects import ERRORS, SIZE, made_folds
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import src.model.review.train_folds as train_folds
+import src.model.suspects.train_folds as train_folds
 import tools.suspects
 from src.data.classes.label_format import LabelFormat
 from src.data.store.store import Store
@@ -19,13 +19,13 @@ from src.errors import UserError
 from src.evaluation.metrics.outputs import Outputs
 from src.files import read_csv
 from src.learning_curve.images import current_split
-from src.model.review.fold_task import FoldTask
+from src.model.suspects.fold_task import FoldTask
 from src.model.training.checkpoints import ABANDONED
 from src.params import load
 from src.plan.facts import Facts
 from src.plan.plan import plan_training
-from src.review.folds import make_folds
 from src.search.trial import Cost, NotPossible, Trial
+from src.suspects.folds import make_folds
 from tests.closure import ROOT, closure
 from tests.test_tool_plan import made, project, with_values  # noqa: F401
 from tests.test_train import float32  # noqa: F401
@@ -203,8 +203,8 @@ def test_stale_inputs_and_an_initial_model_are_refused_before_any_work(project, 
 
 def test_finished_folds_do_not_depend_on_the_code_that_judges():
     """The modules that are imported before the trainings start are hashed in the names of their files."""
-    later = [f"src/review/{name}.py" for name in ("changes", "components", "evidence", "judge", "ranking", "swap")]
-    assert not closure("src.model.review.train_folds") & {ROOT / name for name in later}
+    later = [f"src/suspects/{name}.py" for name in ("changes", "components", "evidence", "judge", "ranking", "swap")]
+    assert not closure("src.model.suspects.train_folds") & {ROOT / name for name in later}
 
 
 def test_arguments_that_do_not_go_together_are_refused(monkeypatch, capsys):

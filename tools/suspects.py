@@ -15,7 +15,7 @@ from tools.learning_curve import count, positive
 
 if TYPE_CHECKING:
     from src.data.store.store import Store
-    from src.model.review.fold_task import FoldTask
+    from src.model.suspects.fold_task import FoldTask
     from src.params import Params
 
 EXAMPLES = """Run dvc repro split before. An interrupted run continues after its last finished fold.
@@ -43,8 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
     # Not before: finished folds are found by a hash of the imported code, and they do not depend on these modules.
     from src.report.suspects.page import PAGE, TABLE, write_suspects
     from src.report.suspects.text import suspects_text
-    from src.review.find_suspects import find_suspects
-    from src.review.predictions import Predictions
+    from src.suspects.find_suspects import find_suspects
+    from src.suspects.predictions import Predictions
 
     with Predictions(task.folds, files) as predictions:
         suspects = find_suspects(task.folds, predictions)
@@ -82,7 +82,7 @@ def fold_task(arguments: argparse.Namespace, read: "Params", store: "Store", spl
     from src.learning_curve.images import current_split
     from src.plan.facts import Facts
     from src.plan.plan import plan_training
-    from src.review.folds import make_folds
+    from src.suspects.folds import make_folds
 
     rows = current_split(store, splits, read.split)
     trained, validated = (read_subset(splits, store, name) for name in ("train", "validation"))
@@ -92,8 +92,8 @@ def fold_task(arguments: argparse.Namespace, read: "Params", store: "Store", spl
     from src.model.network.import_tensorflow import import_tensorflow_quietly
 
     import_tensorflow_quietly()
-    from src.model.review.fold_task import FoldTask
-    from src.model.review.train_folds import kept_folder
+    from src.model.suspects.fold_task import FoldTask
+    from src.model.suspects.train_folds import kept_folder
 
     return FoldTask(read, plan, folds, arguments.steps or plan.train.steps, kept_folder(root))
 
@@ -105,7 +105,7 @@ def predicted(task: "FoldTask", minutes: float | None) -> list[Path]:
         task: The folds.
         minutes: The time for all trainings; None: as many steps as the task has.
     """
-    from src.model.review.train_folds import measure_cost, missing_folds, predict_folds
+    from src.model.suspects.train_folds import measure_cost, missing_folds, predict_folds
 
     cost = measure_cost(task)
     if minutes:

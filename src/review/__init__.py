@@ -1,1 +1,1 @@
-"""Which masks contradict predictions of networks that were not trained on them, and why; without TensorFlow."""
+"""Which predictions should a person correct first, and how does a labelling tool open them?"""

@@ -1,1 +1,1 @@
-"""Train folds on this device, and predict the images of each by the network that was not trained on them."""
+"""Predict images for correction in a labelling tool."""

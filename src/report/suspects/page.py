@@ -8,8 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from src.files import atomic, write_csv, write_text
 from src.report.suspects.pictures import draw_suspects
 from src.report.suspects.text import MEANING
-from src.review.predictions import Predictions
-from src.review.ranking import COLUMNS, Suspect, suspect_rows
+from src.suspects.predictions import Predictions
+from src.suspects.ranking import COLUMNS, Suspect, suspect_rows
 
 TABLE, PAGE = "suspects.csv", "index.html"
 

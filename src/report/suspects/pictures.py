@@ -12,9 +12,9 @@ from src.data.source.dataset import Dataset
 from src.report.figures.contact_sheet import outlined
 from src.report.figures.panels import class_patches, errors_over, grid
 from src.report.figures.style import FALSE_ALARM, HIT, MISS
-from src.review.components import Box
-from src.review.predictions import Predictions, nearest
-from src.review.ranking import Suspect
+from src.suspects.components import Box
+from src.suspects.predictions import Predictions, nearest
+from src.suspects.ranking import Suspect
 
 LONGEST = 512  # pixels of a picture's longer side
 FRAME = "#FFFFFF"  # colour of the frame around an object

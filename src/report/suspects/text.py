@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from src.errors import printable
 from src.report.text.format import aligned
-from src.review.ranking import Suspect
+from src.suspects.ranking import Suspect
 
 SHOWN = 10
 NONE = "no mask disagrees with the predictions in a way that a shift, a swap, an object or an exchange explains"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.classes.label_format import LabelFormat, Mask
-from src.review.maps import Values, averaged
+from src.suspects.maps import Values, averaged
 
 CONFIDENT = (
     0.65  # probability of the likeliest label from which a pixel counts: unsure pixels say little about the mask

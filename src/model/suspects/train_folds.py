@@ -15,16 +15,16 @@ from src.errors import UserError
 from src.evaluation.scoring.measure import Predicted
 from src.evaluation.scoring.save_predictions import save_predictions
 from src.model.inference.predictor import Predictor
-from src.model.review.fold_task import FoldTask
 from src.model.search.trainer import DeviceTrainer
+from src.model.suspects.fold_task import FoldTask
 from src.model.training.checkpoints import ABANDONED, checkpoint_key
 from src.progress import TimeProgress
-from src.review.folds import Fold
-from src.review.maps import reduced, to_bytes
 from src.search.candidate import RULES
 from src.search.journal import Journal, delete_abandoned
 from src.search.space import Space
 from src.search.trial import Cost, NotPossible
+from src.suspects.folds import Fold
+from src.suspects.maps import reduced, to_bytes
 from src.trainings import trainings_folder
 
 TITLE = "suspects"

@@ -9,8 +9,8 @@ from src.errors import UserError
 from src.model.learning_curve.task import FEWEST_STEPS
 from src.params import Params
 from src.plan.plan import Plan
-from src.review.folds import Fold
 from src.search.trial import Cost
+from src.suspects.folds import Fold
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from src.data.classes.label_format import LabelFormat, Mask
 from src.data.store.store import Store
 from src.evaluation.metrics.outputs import Outputs
-from src.review.calibrate import robust_temperature
-from src.review.folds import Fold
-from src.review.maps import Values, from_bytes
+from src.suspects.calibrate import robust_temperature
+from src.suspects.folds import Fold
+from src.suspects.maps import Values, from_bytes
 
 SAMPLED = 2000  # pixels of each image that the temperature is fitted to
 
@@ -31,7 +31,7 @@ class Predictions:
 
         Args:
             folds: The folds.
-            files: For each fold, the .npz file of its kept logits, see src/review/maps.py.
+            files: For each fold, the .npz file of its kept logits, see src/suspects/maps.py.
         """
         self.store: Store = folds[0].held_out.store
         self.outputs = Outputs(LabelFormat.of(self.store.dataset))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.evaluation.metrics.outputs import Outputs
-from src.review.maps import Values
+from src.suspects.maps import Values
 
 TEMPERATURES = 2 ** (np.arange(-30, 31) / 10)  # from 1/8 to 8
 

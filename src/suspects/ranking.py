@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.review.judge import KINDS, Error, Judged
+from src.suspects.judge import KINDS, Error, Judged
 
 COLUMNS = ["rank", "image", "score", "kind", "reason", "left", "top", "width", "height", "disagreement", *KINDS]
 LEAST_TYPICAL = 1.0  # nats: below this, disagreement is rounding

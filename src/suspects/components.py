@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.evaluation.metrics.components import connected_components
-from src.review.evidence import Evidence
-from src.review.maps import Values
+from src.suspects.evidence import Evidence
+from src.suspects.maps import Values
 
 TOLERANCE = 2  # pixels of a map around the mask or the prediction in which differences are those of a boundary
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from src.data.source.dataset import Dataset
-from src.review.changes import best_exchange, best_shift
-from src.review.components import Box, Object, added_object, missing_object
-from src.review.evidence import Evidence
-from src.review.swap import Swap
+from src.suspects.changes import best_exchange, best_shift
+from src.suspects.components import Box, Object, added_object, missing_object
+from src.suspects.evidence import Evidence
+from src.suspects.swap import Swap
 
 SHIFTED, SWAPPED, MISSING, ADDED, EXCHANGED = KINDS = ("shifted", "swapped", "missing", "added", "exchanged")
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.optimize import linear_sum_assignment
 
-from src.review.evidence import Evidence
-from src.review.maps import Values
+from src.suspects.evidence import Evidence
+from src.suspects.maps import Values
 
 FARTHEST = 0.2  # of the sides: longer shifts leave too little of the image to compare
 LEAST = 0.5  # nats: smaller gains are rounding

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from src.data.store.store import Store
 from src.progress import progress
-from src.review.evidence import Evidence, evidence_of, mask_planes
-from src.review.folds import Fold
-from src.review.judge import Judged, judge_mask, swap_error
-from src.review.predictions import Predictions
-from src.review.ranking import Suspect, rank_masks
-from src.review.swap import Thumbnail, best_swap, swap_candidates
+from src.suspects.evidence import Evidence, evidence_of, mask_planes
+from src.suspects.folds import Fold
+from src.suspects.judge import Judged, judge_mask, swap_error
+from src.suspects.predictions import Predictions
+from src.suspects.ranking import Suspect, rank_masks
+from src.suspects.swap import Thumbnail, best_swap, swap_candidates
 
 
 def find_suspects(folds: Sequence[Fold], predictions: Predictions) -> list[Suspect]:

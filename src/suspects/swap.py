@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from src.review.changes import LEAST
-from src.review.evidence import Evidence
-from src.review.maps import Values, averaged
+from src.suspects.changes import LEAST
+from src.suspects.evidence import Evidence
+from src.suspects.maps import Values, averaged
 
 SIDE = 32  # pixels of the thumbnails by which candidates are chosen
 CANDIDATES = 5  # masks that are compared in full with each prediction

@@ -1,0 +1,1 @@
+"""Which masks contradict predictions of networks that were not trained on them, and why; without TensorFlow."""
