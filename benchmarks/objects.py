@@ -52,7 +52,8 @@ def measured(arguments: argparse.Namespace) -> dict[str, float]:
     from src.data.classes.label_format import LabelFormat
     from src.data.predictions.inputs import Input
     from src.data.predictions.prediction_files import NO_GEOREFERENCE
-    from src.objects.results import ObjectFiles, ObjectOptions, PredictedImage
+    from src.objects.predicted import PredictedImage
+    from src.objects.results import ObjectFiles, ObjectOptions
 
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
         folder, side = Path(work), arguments.side

@@ -12,7 +12,8 @@ from src.data.predictions.inputs import Input
 from src.data.predictions.prediction_files import NO_GEOREFERENCE, read_georeference, write_numbers
 from src.files import read_csv
 from src.objects.place import Spacing
-from src.objects.results import TOP, ObjectFiles, ObjectOptions, PredictedImage
+from src.objects.predicted import TOP, PredictedImage
+from src.objects.results import ObjectFiles, ObjectOptions
 from tests.outlined import NAMES, blobs, numbered
 from tests.test_prediction_files import GEO
 

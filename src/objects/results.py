@@ -6,14 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from src.data.classes.label_format import LabelFormat, Mask
+from src.data.classes.label_format import LabelFormat
 from src.data.predictions.inputs import Input
-from src.data.predictions.prediction_files import Georeference, write_numbers
-from src.data.reading.channels import Pixels
-from src.data.store.store import release
+from src.data.predictions.prediction_files import write_numbers
 from src.files import write_csv, write_json, write_text
 from src.objects.annotated import AnnotatedImage, OutlinedObject
 from src.objects.components import Objects, number_objects
@@ -21,16 +16,15 @@ from src.objects.formats.coco import coco_document, merge_coco
 from src.objects.formats.geojson import geojson_document
 from src.objects.formats.labelme import labelme_document
 from src.objects.formats.yolo import yolo_lines, yolo_names
-from src.objects.measure import Probability, Values, measure_objects
+from src.objects.measure import measure_objects
 from src.objects.outlines import trace_outlines
 from src.objects.place import Spacing, image_spacing, map_place
+from src.objects.predicted import PredictedImage, class_probabilities
 from src.objects.table import MeasuredObjects, TableImage, columns, join_tables, table_rows
 
 PolygonFormat = Literal["geojson", "coco", "labelme", "yolo"]
 SUFFIX: dict[PolygonFormat, str] = {"geojson": ".geojson", "coco": ".json", "labelme": ".json", "yolo": ".txt"}
 OBJECTS, LABELS, POLYGONS = "objects", "labels", "polygons"  # folders of results
-TOP = 65535  # the stored value of a probability of 1
-Shares = NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -48,33 +42,6 @@ class ObjectOptions:
     polygons: PolygonFormat | None = None
     deviation: float = 0.0
     split: bool = False
-
-
-@dataclass(frozen=True)
-class PredictedImage:
-    """A prediction whose objects are written.
-
-    Attributes:
-        source: The image and the name of its results.
-        pixels: The image, [height, width, channels].
-        mask: Labels, uint8 [height, width].
-        shares: Probabilities of `TOP` for 1, uint16 [height, width, n]: of the second class if there are two that
-            exclude each other, else of each class.
-        place: The georeference of the image.
-        paths: Kind of result → file, from `ObjectFiles.paths`.
-    """
-
-    source: Input
-    pixels: Pixels
-    mask: Mask
-    shares: Shares
-    place: Georeference
-    paths: Mapping[str, Path]
-
-    @property
-    def file(self) -> str:
-        """The image file, below the common folder of all images."""
-        return self.source.name.with_name(self.source.path.name).as_posix()
 
 
 @dataclass(frozen=True)
@@ -126,7 +93,7 @@ class ObjectFiles:
         measured, outlined = list[MeasuredObjects](), list[OutlinedObject]()
         for classes in self._planes():
             objects = number_objects(image.mask, self.form, classes, self.folder, split=self.options.split)
-            shares = _probabilities(image, self.form, classes)
+            shares = class_probabilities(image, self.form, classes)
             found = measure_objects(objects, image.pixels, shares)
             first = 1 + sum(len(one.classes) for one in measured)
             measured.append(MeasuredObjects(objects.classes, objects.boxes, first, found))
@@ -180,7 +147,7 @@ class ObjectFiles:
         return f"{LABELS}/{self.names[classes[0]]}" if self.form.overlap else LABELS
 
     def _outlined(self, objects: Objects, found: MeasuredObjects) -> Iterator[OutlinedObject]:
-        for number, polygons in trace_outlines(objects.numbers).items():
+        for number, polygons in trace_outlines(objects.numbers, self.folder).items():
             index, measures = number - 1, found.measures
             name, area = self.names[objects.classes[index]], int(measures.areas[index])
             yield OutlinedObject(found.first + index, name, polygons, area, float(measures.probabilities[index]))
@@ -213,21 +180,3 @@ def _seen_from(folder: Path, file: Path) -> str:
         return PurePath(os.path.relpath(file, folder.resolve())).as_posix()
     except ValueError:
         return file.as_posix()
-
-
-def _probabilities(image: PredictedImage, form: LabelFormat, classes: Sequence[int]) -> Probability:
-    """The probability of the class of each pixel for some rows; if classes overlap, of the only one of `classes`."""
-    shares, mask = image.shares, image.mask
-
-    def of_rows(rows: slice) -> Values:
-        stored = shares[rows]
-        if form.overlap:
-            found = stored[..., classes[0]]
-        elif stored.shape[2] == 1:
-            found = np.where(mask[rows] == 1, stored[..., 0], TOP - stored[..., 0])
-        else:
-            found = np.take_along_axis(stored, mask[rows][..., None].astype(np.int64), axis=2)[..., 0]
-        release(shares)
-        return found / TOP
-
-    return of_rows

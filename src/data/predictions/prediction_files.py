@@ -75,13 +75,13 @@ def _extratag(tag: tifffile.TiffTag) -> Tag:
     return tag.code, int(tag.dtype), len(value) if isinstance(value, bytes) else tag.count, value, True
 
 
-def allocate(shape: tuple[int, ...], dtype: DTypeLike, scratch: Path) -> Pixels:
+def allocate(shape: tuple[int, ...], dtype: DTypeLike, scratch: Path | None) -> Pixels:
     """Allocate an array in memory, or, above `LARGE` bytes, in a temporary file without a name, see `release`.
 
     Args:
         shape: Shape of the array.
         dtype: Its number type.
-        scratch: Folder on the disk that holds the temporary file.
+        scratch: Folder on the disk that holds the temporary file; None: that of the system.
 
     Returns:
         An array whose content is undefined.

@@ -30,7 +30,8 @@ from src.data.store.store import release
 from src.errors import UserError, printable, some
 from src.model.inference.predictor import Labels, Logits, Predictor
 from src.model.network.device import is_out_of_memory
-from src.objects.results import TOP, ObjectFiles, PredictedImage, Shares
+from src.objects.predicted import TOP, PredictedImage, Shares
+from src.objects.results import ObjectFiles
 from src.progress import MegapixelProgress, parallel_map
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
