@@ -48,6 +48,7 @@ SMALLEST = {  # arguments of each that make it fast
     "large": "--side 600",
     "losses": "--batch 1 --side 32 --filters 2 --depth 3 --rounds 1",
     "memory": "--rows 1",
+    "objects": "--side 300 --count 9 --images 1",
     "peer": f"--peer {ROOT}/tests/blank_peer.py --sets outlines --minutes 0.05 --settings {FEWEST}",
     "predicting": "--side 64 --images 2 --rounds 2 --filters 2",
     "preparing": "--pairs 6",
@@ -315,6 +316,14 @@ def test_predicting_measures_the_network_and_all_of_it():
     assert len(rounds) == 2 and all(one["network"] > one["files"] > 0 for one in rounds)
     ratios = sorted(one["files"] / one["network"] for one in rounds)
     assert f"files / network    {sum(ratios) / 2:.2f} ({ratios[0]:.2f} – {ratios[1]:.2f})" in printed
+
+
+@pytest.mark.slow
+def test_objects_measures_the_large_image_and_the_separation():
+    found = dict(line.split(": ", 1) for line in ran("objects").splitlines())
+    large, discs = json.loads(found["large image"]), json.loads(found["drawn discs"])
+    assert large["objects"] == 9 and large["peak_gib"] >= large["before_gib"] > 0
+    assert 0.5 < discs["f1"] < discs["f1_split_touching"] <= 1
 
 
 def test_outlines_are_the_same_in_every_run_and_larger_than_a_crop(tmp_path, monkeypatch):

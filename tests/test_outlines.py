@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+import src.objects.outlines as outlines
+import src.objects.pieces as pieces
 from src.convert.regions import fill_polygons
 from src.objects.annotated import join_holes
 from src.objects.outlines import Polygon, trace_outlines
 from src.objects.simplify import simplify_polygon, simplify_ring
 from tests.annotated import picture
 from tests.outlined import blobs, numbered
+from tests.test_object_components import small_strips
 
 
 def painted(polygons, height, width):
@@ -64,9 +67,8 @@ def test_a_mask_without_objects_has_no_outlines():
 def test_outlines_are_found_strip_by_strip_as_in_one_piece(monkeypatch):
     numbers = numbered(blobs(7))
     whole = trace_outlines(numbers)
-    monkeypatch.setattr(
-        "src.objects.outlines.strips", lambda height, _: (slice(t, min(t + 3, height)) for t in range(0, height, 3))
-    )
+    for module in (outlines, pieces):
+        monkeypatch.setattr(module, "strips", small_strips)
     for number, polygons in trace_outlines(numbers).items():
         for one, other in zip(polygons, whole[number], strict=True):
             np.testing.assert_equal(one.rings, other.rings)

@@ -41,7 +41,8 @@ LAYERS = {  # what each package of src may import of the others, and of the libr
     | {"src.reproduction", "src.data", "src.evaluation", "src.progress", "dvc", "dvc_data", "packaging"},
     "src/model": BELOW
     | {"src.model", "src.archive", "src.plan", "src.search", "src.pretrained", "src.evaluation", "src.progress", "cv2"}
-    | {"src.learning_curve", "src.review", "src.suspects", "src.trainings", "src.training_progress", "filelock"}
+    | {"src.learning_curve", "src.objects", "src.trainings", "src.training_progress", "filelock"}
+    | {"src.review", "src.suspects"}
     | {"tensorflow", "keras", "tf2onnx", "onnxruntime", "ai_edge_litert"},
     "src/report": {
         "src.report",

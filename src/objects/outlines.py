@@ -11,18 +11,17 @@ cost is that of sorting the corners.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from skimage.measure import label
 
-from src.data.store.store import strips
+from src.data.store.store import release, strips
+from src.objects.pieces import Index, Numbers, number_pieces, piece_owners
 
-Numbers = NDArray[np.integer]  # [height, width]: the number of the object of each pixel; 0: no object
 Ring = NDArray[np.float64]  # [points, 2]: x, y; the last point is joined to the first
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -64,38 +63,31 @@ class _Corners:
     below: NDArray[np.bool_]
 
 
-def trace_outlines(numbers: Numbers) -> dict[int, list[Polygon]]:
+def trace_outlines(numbers: Numbers, scratch: Path | None = None) -> dict[int, list[Polygon]]:
     """Find the outlines of numbered objects.
 
     Args:
         numbers: The number of the object of each pixel, [height, width]; 0 where there is none. The pixels of an object
             need not be connected.
+        scratch: Folder for temporary files, which large images need; None: the folder of the system.
 
     Returns:
         Number → its polygons, in the order of their first pixels. Pixels that touch only by a corner are in different
         polygons. Empty if there are no objects.
     """
-    pieces = label(numbers, background=0, connectivity=1)
+    pieces = number_pieces(numbers, scratch)
     corners = _corners(pieces)
     if not len(corners.piece):
         return {}
     rings = _rings(corners)
     parts = np.split(rings.points.astype(np.float64), rings.starts[1:])
     order = np.lexsort((rings.areas < 0, rings.pieces))  # of each piece, the outline before the holes
-    owners, found = _owners(numbers, pieces), dict[int, list[Polygon]]()
+    owners, found = piece_owners(numbers, pieces), dict[int, list[Polygon]]()
     ends = np.flatnonzero(np.diff(rings.pieces[order], append=-1)) + 1
     for first, last in pairwise([0, *ends.tolist()]):
         outer, *holes = (parts[index] for index in order[first:last])
         found.setdefault(int(owners[rings.pieces[order[first]]]), []).append(Polygon(outer, holes))
     return dict(sorted(found.items()))
-
-
-def _owners(numbers: Numbers, pieces: Numbers) -> Index:
-    """The number of the object of each piece, int64 [pieces + 1]; 0 for no piece."""
-    owners = np.zeros(int(pieces.max(initial=0)) + 1, np.int64)
-    for rows in strips(*numbers.shape):
-        owners[pieces[rows]] = numbers[rows]
-    return owners
 
 
 def _corners(pieces: Numbers) -> _Corners:
@@ -109,6 +101,7 @@ def _corners(pieces: Numbers) -> _Corners:
             found, _corners_of_strip(np.pad(pieces[first:last], padding), rows.start), strict=True
         ):
             column.append(values)
+        release(pieces)
     piece, x, y, left, up, below = (np.concatenate(column) for column in found)
     return _Corners(piece, x, y, left.astype(bool), up.astype(bool), below.astype(bool))
 

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from src.data.reading.channels import Pixels
 from src.data.reading.tiff import is_tiff, open_tiff, single_series
 from src.data.source.dataset import StoredValue, stored_number
-from src.data.store.store import LARGE, release
+from src.data.store.store import LARGE, release, strips
 from src.errors import UserError
 from src.files import atomic
 
@@ -75,13 +75,13 @@ def _extratag(tag: tifffile.TiffTag) -> Tag:
     return tag.code, int(tag.dtype), len(value) if isinstance(value, bytes) else tag.count, value, True
 
 
-def allocate(shape: tuple[int, ...], dtype: DTypeLike, scratch: Path) -> Pixels:
+def allocate(shape: tuple[int, ...], dtype: DTypeLike, scratch: Path | None) -> Pixels:
     """Allocate an array in memory, or, above `LARGE` bytes, in a temporary file without a name, see `release`.
 
     Args:
         shape: Shape of the array.
         dtype: Its number type.
-        scratch: Folder on the disk that holds the temporary file.
+        scratch: Folder on the disk that holds the temporary file; None: that of the system.
 
     Returns:
         An array whose content is undefined.
@@ -179,6 +179,24 @@ def write_probabilities(
     shape = shares.shape if shares.shape[2] > 1 else shares.shape[:2]
     parts = (part.reshape(*part.shape[:2], *shape[2:]) for part in _tiles(shares))
     _write_tiff(path, parts, shape, shares.dtype, georeference, description=description)
+
+
+def write_numbers(
+    path: Path, numbers: NDArray[np.uint32], first: int = 1, georeference: Georeference = NO_GEOREFERENCE
+) -> None:
+    """Write numbered objects as TIFF.
+
+    Args:
+        path: The file to write.
+        numbers: The number of the object of each pixel, from 1, uint32 [height, width]; 0 where there is none.
+        first: The number that object 1 gets; the others follow.
+        georeference: Kept in the file.
+    """
+    shift = np.uint32(first - 1)
+    highest = max(int(numbers[rows].max(initial=0)) for rows in strips(*numbers.shape)) + int(shift)
+    dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32
+    parts = (np.where(part > 0, part + shift, 0).astype(dtype) for part in _tiles(numbers))
+    _write_tiff(path, parts, numbers.shape, dtype, georeference)
 
 
 def write_png(path: Path, pixels: Pixels) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 from src.data.predictions.inputs import Input, name_key
 from src.errors import UserError, listing, printable
 
-FOLDERS = ("masks", "overlays", "probabilities")  # folders of results in the output folder
+FOLDERS = (
+    "masks",
+    "overlays",
+    "probabilities",
+    "objects",
+    "labels",
+    "polygons",
+)  # folders of results in the output folder
 UNKNOWN = "a result of an unknown image, written by an earlier version of this program"
 
 
@@ -152,7 +159,9 @@ class ResumeLog:
             results: The files that were written, in the output folder.
         """
         files = [result.relative_to(self.folder).as_posix() for result in results]
-        image = {"name": one.name.as_posix(), "source": str(one.path), "image": [state.size, state.changed]}
-        content = image | {"kinds": list(kinds), "files": files, "model": self.model}
+        done = FinishedImage(one.name.as_posix(), str(one.path), state, list(kinds), files)
+        self.images[name_key(done.name)] = done
+        image = {"name": done.name, "source": done.source, "image": [state.size, state.changed]}
+        content = image | {"kinds": done.kinds, "files": files, "model": self.model}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(content) + "\n")

@@ -30,9 +30,12 @@ from src.data.store.store import release
 from src.errors import UserError, printable, some
 from src.model.inference.predictor import Labels, Logits, Predictor
 from src.model.network.device import is_out_of_memory
+from src.objects.predicted import TOP, PredictedImage, Shares
+from src.objects.results import ObjectFiles
 from src.progress import MegapixelProgress, parallel_map
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # no other image could be written, either
+TOPS = {"uint8": 255, "uint16": TOP}  # number type of stored probabilities → the value of 1
 Pixels = NDArray[np.uint8 | np.uint16 | np.float32]
 Draw = Callable[[Path, Pixels, Labels, Dataset], None]
 
@@ -46,19 +49,21 @@ class ResultFiles:
         masks: folder of masks below `folder` → the stored value of each label, see `mask_tables`.
         probability_type: number type of the probabilities; None: they are not written.
         draw: writes a picture of the prediction over its image; None: there are no pictures.
+        objects: writes tables, label images and polygons of the objects; None: there are none.
     """
 
     folder: Path
     masks: Mapping[str, Pixels]
     probability_type: str | None = None
     draw: Draw | None = None
+    objects: ObjectFiles | None = None
 
     @property
     def kinds(self) -> list[str]:
         """The kinds of results, as finished.jsonl lists them."""
         pictures = ["overlays"] if self.draw else []
         probabilities = [f"probabilities {self.probability_type}"] if self.probability_type else []
-        return [*self.masks, *pictures, *probabilities]
+        return [*self.masks, *pictures, *probabilities, *(self.objects.kinds if self.objects else [])]
 
     def paths(self, name: Path, suffix: str) -> dict[str, Path]:
         """Name the files of an image's results.
@@ -75,11 +80,9 @@ class ResultFiles:
         """
         suffixes = dict.fromkeys(self.masks, suffix) | ({"overlays": ".png"} if self.draw else {})
         suffixes |= {"probabilities": ".tif"} if self.probability_type else {}
-        folder = self.folder
-        return {
-            kind: check_inside(folder, folder / kind / name.with_name(name.name + end))
-            for kind, end in suffixes.items()
-        }
+        files = {kind: self.folder / kind / name.with_name(name.name + end) for kind, end in suffixes.items()}
+        files |= self.objects.paths(name) if self.objects else {}
+        return {kind: check_inside(self.folder, file) for kind, file in files.items()}
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,13 @@ class Predicted:
         image: what was predicted.
         classes: class indices [height, width].
         probabilities: as they are stored, [height, width, n]; None if they are not wanted.
+        shares: the probabilities that objects need, uint16 [height, width, n]; None if no objects are wanted.
     """
 
     image: Image
     classes: Labels
     probabilities: Pixels | None
+    shares: Shares | None = None
 
 
 class Prediction:
@@ -189,19 +194,20 @@ class Prediction:
         try:
             windows = predictor.tiles(image.pixels)
             classes = allocate(size, np.uint8, scratch)
-            probability_type, stored = self.outputs.probability_type, None
-            if probability_type:
-                stored = allocate((*size, predictor.outputs.number), probability_type, scratch)
+            planes = (*size, predictor.outputs.number)
+            kinds = [self.outputs.probability_type, "uint16" if self.outputs.objects else None]
+            stored, shares = (allocate(planes, kind, scratch) if kind else None for kind in kinds)
             for window, logits in windows:
                 classes[window] = predictor.decide(logits)
                 release(classes)
-                if stored is not None:
-                    stored[window] = self._stored_probabilities(logits)
-                    release(stored)
+                for probabilities in (stored, shares):
+                    if probabilities is not None:
+                        probabilities[window] = self._stored_probabilities(logits, probabilities.dtype)
+                        release(probabilities)
                 meter.add(logits.shape[0] * logits.shape[1])
             if predictor.project.normalise != "image" and has_other_range(image.pixels, predictor.project.mean):
                 self.has_other_range.append(printable(str(one.path)))
-            return Predicted(image, predictor.postprocess(classes), stored)
+            return Predicted(image, predictor.postprocess(classes), stored, shares)
         except TooLarge:
             what = "is too long for the model's data.resize, which would enlarge it"
             return _failure(one, what, "cut it, or train with a lower data.resize")
@@ -213,12 +219,12 @@ class Prediction:
                 raise
             return _failure(one, "does not fit into memory", "cut it, or save it as TIFF in tiles")
 
-    def _stored_probabilities(self, logits: Logits) -> Pixels:
+    def _stored_probabilities(self, logits: Logits, kind: np.dtype[np.generic]) -> Pixels:
         """Probabilities as stored, [rows, columns, n]: with two classes of the second alone, else of each class."""
         meaning, temperature = self.predictor.outputs, self.predictor.project.decisions.temperature
         found = meaning.probabilities(logits, temperature)[..., -meaning.number :]
-        eight_bit = self.outputs.probability_type == "uint8"
-        return np.asarray((found * 255).round() if eight_bit else found).astype(self.outputs.probability_type)
+        top = TOPS.get(kind.name)
+        return np.asarray((found * top).round() if top else found).astype(kind)
 
     def _write(self, one: Input, result: Predicted) -> Finding | None:
         """Write the results of an image, the masks last. An error of this image alone does not stop the others."""
@@ -231,6 +237,9 @@ class Prediction:
                 write_probabilities(path, result.probabilities, names, image.place, overlap=overlap)
             if self.outputs.draw:
                 self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)
+            if self.outputs.objects and result.shares is not None:
+                found = PredictedImage(one, image.pixels, result.classes, result.shares, image.place, image.paths)
+                self.outputs.objects.write(found)
             for folder, values in self.outputs.masks.items():
                 write_mask(image.paths[folder], result.classes, values, image.place)
         except OSError as error:
