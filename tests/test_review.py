@@ -202,7 +202,19 @@ def test_corrections_become_training_data(photos, monkeypatch):
     assert number == 3 and (corrected == expected).all() and all((mask == rings()).all() for mask in others)
 
 
-def test_tasks_of_label_studio_come_back_once_they_are_submitted(photos, monkeypatch):
+def test_submitted_tasks_of_label_studio_come_back_through_convert(photos, monkeypatch):
+    pytest.importorskip("src.convert.formats.label_studio")
+    monkeypatch.chdir(photos)
+    review(photos, "--for", "label-studio", "--simplify", "0")
+    tasks = json.loads((photos / "out/tasks.json").read_text())
+    for number, task in enumerate(tasks):
+        task["annotations"] = [{"id": number, "result": task["predictions"][0]["result"]}]
+    (photos / "export.json").write_text(json.dumps(tasks))
+    masks = converted(photos, "label-studio", "export.json", "--images", "out/images")
+    assert all((mask == rings()).all() for mask in masks)
+
+
+def test_tasks_of_label_studio_hold_each_object_in_shares_of_the_size(photos, monkeypatch):
     monkeypatch.chdir(photos)
     review(photos, "--for", "label-studio", "--simplify", "0")
     tasks = json.loads((photos / "out/tasks.json").read_text())

@@ -41,6 +41,6 @@ def _outlined(
     flat, count = found.numbers.ravel(), len(found) + 1
     areas = np.bincount(flat, minlength=count)
     sums = {label: np.bincount(flat, probabilities[..., label].ravel(), count) for label in classes}
-    for number, polygons in trace_outlines(found.numbers).items():
+    for number, polygons in trace_outlines(found.numbers, scratch).items():
         label, area = int(found.classes[number - 1]), int(areas[number])
         yield OutlinedObject(number, dataset.names[label], polygons, area, float(sums[label][number] / area))
