@@ -11,7 +11,7 @@ from tools import parser, run
 
 def main(arguments: argparse.Namespace) -> None:
     from src import params
-    from src.data.checks.dataset_checks import check_dataset
+    from src.data.checks.dataset_checks import check_dataset, store_nothing
     from src.data.splits.advice import preview_split
     from src.data.splits.scene_cuts import group_rows
     from src.data.store.prepare import checked_dataset
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     read = params.load()
     data = validate(params.Data, read.data.model_dump() | {"source": arguments.folder}, Path(arguments.folder))
     params.check_source(arguments.folder, Path(), Path(arguments.folder), "source")
-    result = check_dataset(Path(arguments.folder), data, lambda image, codes: (0, 0))
+    result = check_dataset(Path(arguments.folder), data, store_nothing)
     report_findings(result, arguments.out / "checks.csv", arguments.out / "contact-sheet.png")
     preview = preview_split(checked_dataset(result), read.split)
     print(*preview.lines, sep="\n")
