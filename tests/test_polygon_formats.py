@@ -30,7 +30,7 @@ def write_coco(folder, images):
     for name, image in images.items():
         parts.append(folder / f"{name}.part")
         write_json(parts[-1], coco_document([image], NAMES[1:]), indent=None)
-    merge_coco(parts, folder / "all.json", NAMES[1:])
+    merge_coco(parts, folder / "all.json")
     return read_coco(folder / "all.json", folder / "images", Options())
 
 
@@ -87,7 +87,7 @@ def test_merged_coco_files_number_images_and_annotations_through(tmp_path):
     for name in ("a.png", "b.png", "c.png"):
         parts.append(tmp_path / f"{name}.json")
         write_json(parts[-1], coco_document([annotated(RING * (name != "b.png"), name)], NAMES[1:]))
-    merge_coco(parts, tmp_path / "all.json", NAMES[1:])
+    merge_coco(parts, tmp_path / "all.json")
     content = json.loads((tmp_path / "all.json").read_text())
     assert content == coco_document(
         [annotated(RING * (name != "b.png"), name) for name in ("a.png", "b.png", "c.png")], NAMES[1:]

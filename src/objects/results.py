@@ -123,7 +123,10 @@ class ObjectFiles:
             join_tables((one[OBJECTS] for one in paths), written[-1], columns(channels))
         if self.options.polygons == "coco":
             written.append(self.folder / f"{POLYGONS}{part}.json")
-            merge_coco((one[POLYGONS] for one in paths), written[-1], self._classes)
+            if paths:
+                merge_coco((one[POLYGONS] for one in paths), written[-1])
+            else:
+                write_json(written[-1], coco_document([], self._classes), indent=None)
         elif self.options.polygons:
             written.append(self.folder / POLYGONS)
         if self.options.polygons == "yolo":

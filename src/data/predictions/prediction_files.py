@@ -193,7 +193,10 @@ def write_numbers(
         georeference: Kept in the file.
     """
     shift = np.uint32(first - 1)
-    highest = max(int(numbers[rows].max(initial=0)) for rows in strips(*numbers.shape)) + int(shift)
+    highest = int(shift)
+    for rows in strips(*numbers.shape):
+        highest = max(highest, int(numbers[rows].max(initial=0)) + int(shift))
+        release(numbers)
     dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32
     parts = (np.where(part > 0, part + shift, 0).astype(dtype) for part in _tiles(numbers))
     _write_tiff(path, parts, numbers.shape, dtype, georeference)

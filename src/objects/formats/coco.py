@@ -38,34 +38,31 @@ def coco_document(
         for one in image.objects:
             entry = {"id": len(annotations) + 1, "image_id": identity, "category_id": identities[one.label]}
             annotations.append(entry | _geometry(one, image, deviation))
-    return {"images": pictures, "annotations": annotations, "categories": _categories(classes)}
+    categories = [{"id": identity, "name": name} for name, identity in identities.items()]
+    return {"images": pictures, "annotations": annotations, "categories": categories}
 
 
-def _categories(classes: Sequence[str]) -> list[dict[str, object]]:
-    return [{"id": identity, "name": name} for identity, name in enumerate(classes, 1)]
-
-
-def merge_coco(parts: Iterable[Path], target: Path, classes: Sequence[str]) -> None:
+def merge_coco(parts: Iterable[Path], target: Path) -> None:
     """Join COCO files of single images to one file. One part is in memory at a time, besides the list of images.
 
     Args:
-        parts: Files that `coco_document` was written to.
+        parts: Files that `coco_document` was written to, all of the same classes; at least one.
         target: The file to write.
-        classes: The names of their classes, in the same order.
     """
     images: list[dict[str, object]] = []
+    categories: object = []
     count = 0
     with atomic(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"annotations": [')
         for part in parts:
             content = read_json(part)
-            shift = len(images)
+            shift, categories = len(images), content["categories"]
             images += [entry | {"id": entry["id"] + shift} for entry in content["images"]]
             for entry in content["annotations"]:
                 count += 1
                 moved = entry | {"id": count, "image_id": entry["image_id"] + shift}
                 file.write(("" if count == 1 else ",") + "\n" + json.dumps(moved, ensure_ascii=False))
-        rest = json.dumps({"images": images, "categories": _categories(classes)}, ensure_ascii=False)
+        rest = json.dumps({"images": images, "categories": categories}, ensure_ascii=False)
         file.write(f"\n], {rest[1:]}\n")
 
 
