@@ -14,7 +14,7 @@ from src.convert.regions import fill_ellipse, fill_runs
 from src.convert.summary import describe
 from src.convert.write import write_data_set
 from src.errors import UserError
-from tests.annotated import photo, picture, run, stored
+from tests.annotated import convert_here, photo, picture, stored
 
 DISC = np.hypot(*(np.mgrid[:20, :30] - np.array([9, 14])[:, None, None])) < math.sqrt(60)
 # mask2rle of label-studio-converter 0.0.59 for the disc, 255 inside:
@@ -209,6 +209,5 @@ def test_other_files_are_refused(tmp_path, content):
 
 def test_the_command_converts_a_label_studio_export(tmp_path):
     path = export(tmp_path, region("polygonlabels", {"points": SQUARE}, "b"))
-    found = run("label-studio", path, "--images", tmp_path / "photos", "--names", "a,b", "--out", tmp_path / "out")
-    assert found.returncode == 0, found.stderr
+    convert_here("label-studio", path, "--images", tmp_path / "photos", "--names", "a,b", "--out", tmp_path / "out")
     np.testing.assert_array_equal(stored(tmp_path), 2 * FULL)

@@ -5,6 +5,7 @@
   python -m tools.convert yolo export --out data/my-set
   python -m tools.convert voc export --out data/my-set
   python -m tools.convert label-studio export.json --images photos --out data/my-set
+  python -m tools.convert masks stage1_train --each object --out data/my-set
 
 Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored.
 A pixel belongs to a shape if the centre of the pixel lies inside. The source is never changed. If there are problems,
@@ -64,7 +65,14 @@ def _encoding(text: str) -> str:
         raise argparse.ArgumentTypeError(f"no such encoding: {text}") from None
 
 
-TYPES = {"names": _names, "encoding": _encoding}
+def _grey(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 2**16:
+        raise argparse.ArgumentTypeError(f"not a grey value above 0: {text}")
+    return value
+
+
+TYPES = {"names": _names, "encoding": _encoding, "grey": _grey}
 
 
 def main(given: argparse.Namespace) -> None:
@@ -90,6 +98,7 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
     from src.convert.formats.coco import read_coco
     from src.convert.formats.label_studio import read_label_studio
     from src.convert.formats.labelme import read_labelme
+    from src.convert.formats.several_masks import Layout, read_several_masks
     from src.convert.formats.voc import read_voc
     from src.convert.formats.yolo import read_yolo
 
@@ -104,6 +113,9 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
             return read_yolo(given.source, options, given.names)
         case "label-studio":
             return read_label_studio(given.source, given.images, options, given.names)
+        case "masks":
+            layout = Layout(given.each, given.names, given.threshold, given.keep_unlabelled)
+            return read_several_masks(given.source, given.images, layout, options)
         case _:
             return read_voc(given.source, options)
 

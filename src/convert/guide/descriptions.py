@@ -75,6 +75,17 @@ found by their path, else by their decoded name or base name, with or without th
         "FILE.json",
         "required",
     ),
+    "masks": Format(
+        "several mask files for an image: for each class, object or part",
+        """\
+Several mask files for an image. Their image is the one that a folder of the mask is called after, or the one whose name
+begins or ends the name of the mask: ID/images/ID.png with ID/masks/*.png; a.png with a_mask.png and a_mask_1.png;
+images/a.png with masks/a_MA.png and masks/a_HE.png, or with masks/MA/a.png and masks/HE/a.png. --each class: the folder
+or the rest of the name is the class; later classes are drawn over earlier ones. --each object: masks number the
+objects. --each part: files are added up. With --images, all files in FOLDER are masks.""",
+        ("each", "coordinates", "names", "threshold", "keep-unlabelled"),
+        images="optional",
+    ),
 }
 
 NAMES = "the classes in the order of their index, such as cell,nucleus"
@@ -85,6 +96,13 @@ OPTIONS: dict[str, dict[str, object]] = {  # arguments of argparse; a name in "t
         "action": "store_true",
         "help": "leave out polygons without an area; otherwise they are errors",
     },
+    "each": {"choices": ["class", "object", "part"], "required": True, "help": "what a mask file holds"},
+    "threshold": {
+        "type": "grey",
+        "metavar": "GREY",
+        "default": 0,
+        "help": "from this value on, a pixel is inside (default: masks must hold 0 and 1, or 0 and 255)",
+    },
     "boxes": {"action": "store_true", "help": "fill boxes without a polygon; otherwise they are errors"},
     "names": {"type": "names", "metavar": "NAMES", "help": NAMES},
     "fill-crowds": {"action": "store_true", "help": "fill crowds like other shapes"},
@@ -92,7 +110,7 @@ OPTIONS: dict[str, dict[str, object]] = {  # arguments of argparse; a name in "t
         "choices": ["cut", "fill"],
         "help": "a polygon inside another one is a hole, or is filled, whatever the area says",
     },
-    "keep-unlabelled": {"action": "store_true", "help": "images without a JSON are all background, else left out"},
+    "keep-unlabelled": {"action": "store_true", "help": "images without annotations are all background, else left out"},
     "pair": {
         "choices": ["imagePath", "name"],
         "help": "the image of a JSON: the one that imagePath names, or the one with the name of the JSON",
