@@ -6,6 +6,7 @@
   python -m tools.convert voc export --out data/my-set
   python -m tools.convert label-studio export.json --images photos --out data/my-set
   python -m tools.convert masks stage1_train --each object --out data/my-set
+  python -m tools.convert arrays export --images photos --out data/my-set
 
 Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored.
 A pixel belongs to a shape if the centre of the pixel lies inside. The source is never changed. If there are problems,
@@ -72,7 +73,7 @@ def _grey(text: str) -> float:
     return value
 
 
-TYPES = {"names": _names, "encoding": _encoding, "grey": _grey}
+TYPES = {"names": _names, "encoding": _encoding, "grey": _grey, "whole": int}
 
 
 def main(given: argparse.Namespace) -> None:
@@ -95,6 +96,7 @@ def main(given: argparse.Namespace) -> None:
 
 
 def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
+    from src.convert.formats.arrays.arrays import Meaning, read_arrays
     from src.convert.formats.coco import read_coco
     from src.convert.formats.label_studio import read_label_studio
     from src.convert.formats.labelme import read_labelme
@@ -116,6 +118,9 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
         case "masks":
             layout = Layout(given.each, given.names, given.threshold, given.keep_unlabelled)
             return read_several_masks(given.source, given.images, layout, options)
+        case "arrays":
+            meaning = Meaning(given.objects, given.names, given.key, given.ignore)
+            return read_arrays(given.source, given.images, meaning, options)
         case _:
             return read_voc(given.source, options)
 

@@ -86,6 +86,16 @@ objects. --each part: files are added up. With --images, all files in FOLDER are
         ("each", "coordinates", "names", "threshold", "keep-unlabelled"),
         images="optional",
     ),
+    "arrays": Format(
+        "an array of NumPy or MATLAB for each image (.npy, .npz, .mat)",
+        """\
+Arrays of NumPy (.npy, .npz) and MATLAB (.mat, also of version 7.3) as masks: whole numbers, [height, width]. They are
+called after their images, beside these or below --images. 0 is the background. If an array holds one other value, it is
+the only class; --names gives the classes of the values 1, 2 …; with --objects, numbers are objects, and masks number
+them. Python objects in such files (pickle) are refused, since they can run code.""",
+        ("coordinates", "names", "objects", "key", "ignore"),
+        images="optional",
+    ),
 }
 
 NAMES = "the classes in the order of their index, such as cell,nucleus"
@@ -103,6 +113,9 @@ OPTIONS: dict[str, dict[str, object]] = {  # arguments of argparse; a name in "t
         "default": 0,
         "help": "from this value on, a pixel is inside (default: masks must hold 0 and 1, or 0 and 255)",
     },
+    "objects": {"action": "store_true", "help": "the numbers are objects of one class, not classes"},
+    "key": {"metavar": "NAME", "help": "the variable in .npz and .mat files (default: the only one of two dimensions)"},
+    "ignore": {"type": "whole", "metavar": "VALUE", "help": "the value of pixels that nobody annotated"},
     "boxes": {"action": "store_true", "help": "fill boxes without a polygon; otherwise they are errors"},
     "names": {"type": "names", "metavar": "NAMES", "help": NAMES},
     "fill-crowds": {"action": "store_true", "help": "fill crowds like other shapes"},
