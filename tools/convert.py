@@ -7,6 +7,7 @@
   python -m tools.convert label-studio export.json --images photos --out data/my-set
   python -m tools.convert masks stage1_train --each object --out data/my-set
   python -m tools.convert arrays export --images photos --out data/my-set
+  python -m tools.convert geojson qupath --images photos --out data/my-set
 
 Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored.
 A pixel belongs to a shape if the centre of the pixel lies inside. The source is never changed. If there are problems,
@@ -98,6 +99,7 @@ def main(given: argparse.Namespace) -> None:
 def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
     from src.convert.formats.arrays.arrays import Meaning, read_arrays
     from src.convert.formats.coco import read_coco
+    from src.convert.formats.geojson.geojson import Reading, read_geojson
     from src.convert.formats.label_studio import read_label_studio
     from src.convert.formats.labelme import read_labelme
     from src.convert.formats.several_masks import Layout, read_several_masks
@@ -121,6 +123,9 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
         case "arrays":
             meaning = Meaning(given.objects, given.names, given.key, given.ignore)
             return read_arrays(given.source, given.images, meaning, options)
+        case "geojson":
+            reading = Reading(given.names, given.property, given.unclassified, given.units)
+            return read_geojson(given.source, given.images, reading, options)
         case _:
             return read_voc(given.source, options)
 

@@ -96,6 +96,16 @@ them. Python objects in such files (pickle) are refused, since they can run code
         ("coordinates", "names", "objects", "key", "ignore"),
         images="optional",
     ),
+    "geojson": Format(
+        "a GeoJSON of features for each image, from QuPath or a map",
+        """\
+GeoJSON: a file of polygons with holes for each image, called after it. The class is QuPath's classification, or the
+property that --property names. Smaller features are drawn over larger ones. QuPath's class Ignore* becomes pixels to
+ignore. Coordinates are in pixels in files of QuPath; a crs means map coordinates, which need a GeoTIFF in the same
+reference system. Other files need --units if both are possible.""",
+        (*SHAPES, "names", "property", "unclassified", "units"),
+        images="optional",
+    ),
 }
 
 NAMES = "the classes in the order of their index, such as cell,nucleus"
@@ -116,6 +126,9 @@ OPTIONS: dict[str, dict[str, object]] = {  # arguments of argparse; a name in "t
     "objects": {"action": "store_true", "help": "the numbers are objects of one class, not classes"},
     "key": {"metavar": "NAME", "help": "the variable in .npz and .mat files (default: the only one of two dimensions)"},
     "ignore": {"type": "whole", "metavar": "VALUE", "help": "the value of pixels that nobody annotated"},
+    "property": {"metavar": "NAME", "help": "the property of a feature or region that names its class"},
+    "unclassified": {"metavar": "CLASS", "help": "the class of features without one; otherwise they are errors"},
+    "units": {"choices": ["pixels", "map"], "help": "what coordinates are in, if the files do not tell"},
     "boxes": {"action": "store_true", "help": "fill boxes without a polygon; otherwise they are errors"},
     "names": {"type": "names", "metavar": "NAMES", "help": NAMES},
     "fill-crowds": {"action": "store_true", "help": "fill crowds like other shapes"},
