@@ -8,6 +8,7 @@
   python -m tools.convert masks stage1_train --each object --out data/my-set
   python -m tools.convert arrays export --images photos --out data/my-set
   python -m tools.convert geojson qupath --images photos --out data/my-set
+  python -m tools.convert via via_project.json --images photos --out data/my-set
 
 Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored.
 A pixel belongs to a shape if the centre of the pixel lies inside. The source is never changed. If there are problems,
@@ -103,6 +104,7 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
     from src.convert.formats.label_studio import read_label_studio
     from src.convert.formats.labelme import read_labelme
     from src.convert.formats.several_masks import Layout, read_several_masks
+    from src.convert.formats.via import Labelling, read_via
     from src.convert.formats.voc import read_voc
     from src.convert.formats.yolo import read_yolo
 
@@ -126,6 +128,9 @@ def _read(given: argparse.Namespace, options: "Options") -> "Annotations":
         case "geojson":
             reading = Reading(given.names, given.property, given.unclassified, given.units)
             return read_geojson(given.source, given.images, reading, options)
+        case "via":
+            labelling = Labelling(given.names, given.property, given.unclassified, given.keep_unlabelled)
+            return read_via(given.source, given.images, labelling, options)
         case _:
             return read_voc(given.source, options)
 

@@ -12,8 +12,8 @@ from src.convert.annotations import Options, Shape
 from src.convert.formats.brush import read_brush
 from src.convert.frame import Frame
 from src.convert.problems import Refused
-from src.convert.regions import Points, fill_ellipse, fill_runs
-from src.convert.shapes import polygon_shape, reaches_out
+from src.convert.regions import Points, fill_runs
+from src.convert.shapes import Ellipse, ellipse_shape, polygon_shape
 from src.errors import quoted
 
 # The keys that only a region of this kind has. A key point has a width, but no height.
@@ -116,14 +116,9 @@ class RegionReader:
     def _ellipse(self, region: Region, value: int) -> Shape:
         """An ellipse; x and y are its centre (in the editor's code; the documentation calls it the corner)."""
         x, y, along, across, degrees = _numbers(region, ("x", "y", "radiusX", "radiusY"))
-        center, radii = self._scale() * (x, y), self._scale() * (along, across)
-        if not (radii > 0).all():
-            raise Refused("its radii are not above 0", REMEDY)
-        turn, size = math.radians(degrees), (self.frame.height, self.frame.width)
-        reach = np.hypot(radii * math.cos(turn), radii[::-1] * math.sin(turn))
-        cut = reaches_out(np.array([center - reach, center + reach]), self.frame, self.options)
-        draw = functools.partial(fill_ellipse, tuple(center.tolist()), tuple(radii.tolist()), turn, size)
-        return Shape(value, draw, cut=cut)
+        (cx, cy), (first, second) = (self._scale() * (x, y)).tolist(), (self._scale() * (along, across)).tolist()
+        ellipse = Ellipse((cx, cy), (first, second), math.radians(degrees))
+        return ellipse_shape(value, ellipse, self.frame, self.options)
 
 
 def _numbers(region: Region, keys: Sequence[str]) -> list[float]:

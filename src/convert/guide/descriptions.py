@@ -106,6 +106,16 @@ reference system. Other files need --units if both are possible.""",
         (*SHAPES, "names", "property", "unclassified", "units"),
         images="optional",
     ),
+    "via": Format(
+        "one JSON of VGG Image Annotator (VIA) 2",
+        """\
+VGG Image Annotator (VIA) 2: a saved project or exported annotations, as JSON. Polygons, circles and ellipses. The class
+is the only attribute of the regions, or the one that --property names. Classes are numbered in alphabetical order.
+Later regions are drawn over earlier ones. Images are found by their path, else by their decoded name or base name.""",
+        (*SHAPES, "boxes", "names", "property", "unclassified", "keep-unlabelled"),
+        "FILE.json",
+        "required",
+    ),
 }
 
 NAMES = "the classes in the order of their index, such as cell,nucleus"
