@@ -1,5 +1,6 @@
 """Convert annotations to a data set: images/, masks/ and dataset.yaml.
 
+  python -m tools.convert auto export                      # which format is it?
   python -m tools.convert coco annotations.json --images photos --out data/my-set
   python -m tools.convert labelme photos --out data/my-set
   python -m tools.convert yolo export --out data/my-set
@@ -10,7 +11,8 @@
   python -m tools.convert geojson qupath --images photos --out data/my-set
   python -m tools.convert via via_project.json --images photos --out data/my-set
 
-Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored.
+Images are copied unchanged. Masks are 8-bit PNG: 0 is the background, 1, 2 … are the classes, 255 is ignored; numbered
+objects are 16-bit PNG.
 A pixel belongs to a shape if the centre of the pixel lies inside. The source is never changed. If there are problems,
 one message lists all of them, and nothing is written.
 """
@@ -31,6 +33,7 @@ NOTES = """\
 Masks fit the image as it is shown. If EXIF turns an image, the size in the annotations tells which way they were drawn;
 if it cannot tell, use --coordinates. A class called background or bg is 0, one called __ignore__ is 255.
 """
+AUTO = "Recognise the format of FOLDER, and print the command that converts it. Nothing is written."
 WIDE = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=32, width=120)
 
 
@@ -40,6 +43,8 @@ def arguments() -> argparse.ArgumentParser:
     for name, one in FORMATS.items():
         own = formats.add_parser(name, help=one.line, description=one.about, epilog=NOTES, formatter_class=WIDE)
         _add_options(own, one)
+    auto = formats.add_parser("auto", help="say which format a folder is in", description=AUTO, formatter_class=WIDE)
+    auto.add_argument("source", type=Path, metavar="FOLDER")
     return top
 
 
@@ -80,9 +85,13 @@ TYPES = {"names": _names, "encoding": _encoding, "grey": _grey, "whole": int}
 
 def main(given: argparse.Namespace) -> None:
     from src.convert.annotations import Options
+    from src.convert.guide.recognise import describe_formats
     from src.convert.summary import describe
     from src.convert.write import write_data_set
 
+    if given.format == "auto":
+        print(describe_formats(given.source))
+        return
     options = Options(
         coordinates=given.coordinates,
         clip=getattr(given, "clip", False),  # a format has only the options that it needs
