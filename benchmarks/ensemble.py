@@ -111,9 +111,11 @@ def gain(project: Path, name: str, count: int) -> Gain:
 def print_gain(name: str, found: Gain) -> None:
     each = ", ".join(f"{dice:.4f}" for dice in found.members)
     mean = sum(found.members) / len(found.members)
-    interval = "{:+.4f} – {:+.4f}".format(*found.interval) if found.interval else "no interval: too few groups"
+    bounds = (
+        "95 % interval {:+.4f} – {:+.4f}".format(*found.interval) if found.interval else "no interval: too few groups"
+    )
     print(f"{name} | members {each}; mean {mean:.4f} | ensemble {found.ensemble:.4f}", flush=True)
-    print(f"{name} | gain {found.ensemble - mean:+.4f} (95 % interval {interval})", flush=True)
+    print(f"{name} | gain {found.ensemble - mean:+.4f} ({bounds})", flush=True)
 
 
 def cost(project: Path) -> tuple[float, float]:

@@ -1,10 +1,12 @@
 """The probabilities of an ensemble are the means of those that its models predict by themselves."""
 
 import hashlib
+import logging
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from src.archive.project import Decisions
 from src.data.classes.label_format import LabelFormat
@@ -68,6 +70,17 @@ def test_probabilities_are_the_means_of_the_members_own(members, mirror, shorter
     expected = mean_of_members(members, image, decisions, shorter_side=shorter_side)
     np.testing.assert_allclose(predictor.probabilities(image), expected, atol=1e-5)
     assert np.ptp(expected) > 0.05
+
+
+def test_many_members_start_without_warnings_of_tensorflow(caplog):
+    predictor = Predictor.of_members([member(seed) for seed in range(7)])
+    with caplog.at_level(logging.WARNING, logger="tensorflow"):
+        tf.get_logger().addHandler(caplog.handler)
+        try:
+            predictor.probabilities(np.zeros((16, 16, 1), np.uint8))
+        finally:
+            tf.get_logger().removeHandler(caplog.handler)
+    assert not caplog.records
 
 
 def test_tiles_do_not_change_the_probabilities_of_plain_members():

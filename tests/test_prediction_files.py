@@ -71,6 +71,13 @@ def test_probabilities_are_read_back_as_written(tmp_path, channels, kind):
         assert file.pages.first.description.startswith("probability of ocean")
 
 
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_file_of_probabilities_says_whether_classes_overlap(tmp_path, overlap):
+    write_probabilities(tmp_path / "p.tif", np.zeros((4, 4, 2), np.float32), ["a", "b"], overlap=overlap)
+    with tifffile.TiffFile(tmp_path / "p.tif") as file:
+        assert ("independent of each other" in file.pages.first.description) == overlap
+
+
 GEO = [
     (33550, "d", 3, (0.5, 0.5, 0.0), True),
     (33922, "d", 6, (0.0, 0.0, 0.0, 370000.0, 4800000.0, 0.0), True),

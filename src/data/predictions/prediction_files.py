@@ -157,7 +157,12 @@ def write_mask(
 
 
 def write_probabilities(
-    path: Path, shares: Pixels, names: Sequence[str], georeference: Georeference = NO_GEOREFERENCE
+    path: Path,
+    shares: Pixels,
+    names: Sequence[str],
+    georeference: Georeference = NO_GEOREFERENCE,
+    *,
+    overlap: bool = False,
 ) -> None:
     """Write class probabilities as TIFF.
 
@@ -166,9 +171,11 @@ def write_probabilities(
         shares: [height, width, channels], float32 in 0 to 1 or uint8 in 0 to 255.
         names: The class of each channel, for the description in the file.
         georeference: Kept in the file.
+        overlap: The classes overlap, which the description in the file says.
     """
     top = 255 if shares.dtype == np.uint8 else 1
-    description = f"probability of {', '.join(names)}; 1 is stored as {top}"
+    independent = "; classes overlap, so the probabilities are independent of each other" if overlap else ""
+    description = f"probability of {', '.join(names)}; 1 is stored as {top}{independent}"
     shape = shares.shape if shares.shape[2] > 1 else shares.shape[:2]
     parts = (part.reshape(*part.shape[:2], *shape[2:]) for part in _tiles(shares))
     _write_tiff(path, parts, shape, shares.dtype, georeference, description=description)

@@ -1,5 +1,6 @@
 """One network of a predictor: it predicts a part of an image, with the surroundings and padding that it needs."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -40,7 +41,7 @@ class Member:
         self.halo = HALO * self.multiple - self.blended
         signature = [tf.TensorSpec((1, None, None, model.inputs[0].shape[-1]), tf.float32)]
         self.graph: Callable[[Tensor], Tensor] = tf.function(
-            lambda image: model(image, training=False),
+            functools.partial(model, training=False),  # TensorFlow takes lambdas of several members for one function
             input_signature=signature,
             jit_compile=False,  # XLA would compile anew for every size of image
             autograph=False,  # the network has no Python loops to convert, and looking for them takes a second

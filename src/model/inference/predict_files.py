@@ -226,7 +226,9 @@ class Prediction:
         try:
             if result.probabilities is not None:
                 names = project.classes[-self.predictor.outputs.number :]
-                write_probabilities(image.paths["probabilities"], result.probabilities, names, image.place)
+                overlap = project.dataset.overlap
+                path = image.paths["probabilities"]
+                write_probabilities(path, result.probabilities, names, image.place, overlap=overlap)
             if self.outputs.draw:
                 self.outputs.draw(image.paths["overlays"], image.pixels, result.classes, project.dataset)
             for folder, values in self.outputs.masks.items():
