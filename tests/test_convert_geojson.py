@@ -105,7 +105,9 @@ def geotiff(path, epsg=32632, point=False, turn=0.0, scale=2.0):
     """Write an image of 12 × 10 pixels and return its map: column, row → x, y."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cosine, sine, x, y = math.cos(turn) * scale, math.sin(turn) * scale, 500000.0, 5200000.0
-    keys = (1, 1, 0, 2, 1025, 0, 1, 1 + point, 3072 if epsg != 4326 else 2048, 0, 1, epsg)
+    geographic = epsg == 4326
+    model = (1024, 0, 1, 1 + geographic)
+    keys = (1, 1, 0, 3, *model, 1025, 0, 1, 1 + point, 2048 if geographic else 3072, 0, 1, epsg)
     if turn:
         place = [(34264, 12, 16, (cosine, sine, 0, x, sine, -cosine, 0, y, 0, 0, 0, 0, 0, 0, 0, 1), True)]
     else:
