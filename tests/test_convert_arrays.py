@@ -7,7 +7,9 @@ import scipy.io
 from PIL import Image
 
 from src.convert.annotations import Options
+from src.convert.formats.arrays.array_files import read_labels
 from src.convert.formats.arrays.arrays import Meaning, read_arrays
+from src.convert.problems import Refused
 from src.convert.summary import describe
 from src.convert.write import write_data_set
 from src.data.source.dataset import read_dataset
@@ -61,6 +63,32 @@ def test_a_single_value_is_the_only_class(tmp_path, high):
     save(tmp_path / "set/a_mask.npy", (LABELS > 0) * np.array(high))
     assert convert(tmp_path, tmp_path / "photos").dataset.classes == {0: "background", 1: "foreground"}
     np.testing.assert_array_equal(read_mask(tmp_path / "out/masks/a.png"), LABELS > 0)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "f4", "f8", "i8", "?", ">u2"])
+def test_matlab_files_of_scipy_are_read(tmp_path, compressed, dtype):
+    others = {"z": np.array([1 + 2j]), "text": "abc", "cell": np.array(["a", 1], object), "s": {"a": LABELS}, "e": []}
+    arrays = {"first": np.arange(5.0), "labels": LABELS.astype(dtype)} | others
+    scipy.io.savemat(tmp_path / "a.mat", arrays, do_compression=compressed)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.mat", None), LABELS.astype(dtype))
+
+
+def test_damaged_matlab_files_are_refused_wherever_the_damage_is(tmp_path):
+    """SciPy's own reader ends the process for some of them."""
+    path = save(tmp_path / "a.mat", LABELS.astype(np.uint8))
+    content, outcomes = path.read_bytes(), set()
+    for place in range(124, 190):
+        for value in (0, 8, 77):
+            path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+            try:
+                outcomes.add(read_labels(path, None).shape)
+            except Refused as error:
+                outcomes.add(type(error))
+    assert Refused in outcomes and (10, 12) in outcomes
+    path.write_bytes(content[:200])
+    with pytest.raises(Refused, match="cut off"):
+        read_labels(path, None)
 
 
 def test_numbers_of_objects_are_kept_apart(tmp_path):
@@ -139,9 +167,9 @@ def test_arrays_that_cannot_be_used_are_listed_together_and_nothing_is_written(t
         "'masks/stack.npy': holds no array of two dimensions; arrays there: '' (3 × 10 × 12)",
         "'masks/text.npy': holds no array",
         "'masks/huge.npy': holds numbers above",
-        "'masks/bad.mat': cannot be read",
+        "'masks/bad.mat': is not a MATLAB file",
         "'masks/bad.npz': belongs to 'images/bad.png', as 'masks/bad.mat' does",
-        "'masks/short.mat': cannot be read",
+        "'masks/short.mat': is not a MATLAB file",
         "'masks/stray.npy': has no image of its name",
     ):
         assert words in str(error.value)

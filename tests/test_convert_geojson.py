@@ -181,13 +181,14 @@ def test_malformed_features_are_listed_together_and_nothing_is_written(tmp_path)
         feature([[[1, float("inf")], [2, 2], [3, 3]]]),
         feature([OUTER], kind="GeometryCollection"),
         feature([]),
+        feature([[OUTER], []], kind="MultiPolygon"),
         {"type": "Feature", "geometry": None},
     ]
     write(tmp_path, feature([OUTER]), *broken)
     write(tmp_path, feature([OUTER]), name="b.geojson")
     (tmp_path / "set/c.json").write_text('{"version": 5, "shapes": []}')
     (tmp_path / "set/d.json").write_text("{")
-    with pytest.raises(UserError, match="10 problem") as error:
+    with pytest.raises(UserError, match="11 problem") as error:
         convert(tmp_path)
     for words in (
         "'features[1] of a.geojson': a polygon of 2 point(s) encloses nothing",
@@ -196,7 +197,8 @@ def test_malformed_features_are_listed_together_and_nothing_is_written(tmp_path)
         "'features[4] of a.geojson': a coordinate is not a finite number",
         "'features[5] of a.geojson': is a 'GeometryCollection'",
         "'features[6] of a.geojson': has no points",
-        "'features[7] of a.geojson': geometry",
+        "'features[7] of a.geojson': has no points",
+        "'features[8] of a.geojson': geometry",
         "'b.geojson': has no image of its name",
         "'c.json': is not GeoJSON with features",
         "'d.json': is not valid JSON",

@@ -65,9 +65,9 @@ def export(folder, *regions, image="/data/upload/1/0a1b2c3d-a.png", **more):
     return folder / "export.json"
 
 
-def convert(folder, *regions, names=None, options=None, **more):
+def convert(folder, *regions, names=None, options=None, out="out", **more):
     path = export(folder, *regions, **more)
-    return write_data_set(read_label_studio(path, folder / "photos", options or Options(), names), folder / "out")
+    return write_data_set(read_label_studio(path, folder / "photos", options or Options(), names), folder / out)
 
 
 def test_brush_masks_of_label_studio_converter_are_read_to_the_pixel():
@@ -149,6 +149,7 @@ def test_ellipses_contain_the_pixels_whose_centres_they_contain(tmp_path):
 REFUSED = [
     ([region("polygonlabels", {"points": [[1, 2], [3, 4]]})], "encloses nothing"),
     ([region("polygonlabels", {"points": [[1, 2], [3]]})], "its points are not pairs"),
+    ([region("polygonlabels", {"points": [[1, 2], [3, 10**400], [4, 4]]})], "its points are not pairs"),
     ([region("polygonlabels", {"points": [[0, 0], [150, 0], [0, 90]]})], "reaches 6 pixels out of the image"),
     ([region("polygonlabels", {"points": SQUARE}, image_rotation=90)], "was drawn on the image turned by 90°"),
     ([region("polygonlabels", {"points": SQUARE, "polygonlabels": ["a", "b"]}, None)], "has 2 labels"),
@@ -170,9 +171,9 @@ def test_a_malformed_region_is_named_with_its_task_and_nothing_is_written(tmp_pa
 
 
 def test_all_problems_are_listed_at_once(tmp_path):
-    with pytest.raises(UserError, match="5 problem"):
+    with pytest.raises(UserError, match="6 problem"):
         convert(
-            tmp_path, region("polygonlabels", {"points": SQUARE}), *[case for cases, _ in REFUSED[:5] for case in cases]
+            tmp_path, region("polygonlabels", {"points": SQUARE}), *[case for cases, _ in REFUSED[:6] for case in cases]
         )
 
 
@@ -186,6 +187,14 @@ def test_one_of_several_annotations_counts_only_if_it_is_the_ground_truth(tmp_pa
     entries[1]["ground_truth"] = False
     with pytest.raises(UserError, match=r"task 0.*has 2 annotations, and it is not certain which one counts"):
         convert(tmp_path, annotations=entries)
+
+
+@pytest.mark.parametrize("image", ["/storage/7", "x/gone.png"])
+def test_the_name_of_the_uploaded_file_finds_the_image_if_its_path_does_not(tmp_path, image):
+    polygon = region("polygonlabels", {"points": SQUARE})
+    assert convert(tmp_path, polygon, image=image, file_upload="0a1b2c3d-a.png").pixels[1] == 12
+    with pytest.raises(UserError, match=r"task 0 \(id 7\)': .*(is missing|an extension|absolute path)"):
+        convert(tmp_path, polygon, image=image, out="second")
 
 
 def test_unfinished_tasks_and_results_without_an_area_are_named(tmp_path):

@@ -103,11 +103,12 @@ def test_malformed_regions_are_listed_together_and_nothing_is_written(tmp_path):
         ({"name": "circle", "cx": 5, "cy": 5}, {"type": "a"}, "cx, cy, r: [5, 5, None] is not"),
         ({"name": "circle", "cx": 11, "cy": 5, "r": 4}, {"type": "a"}, "reaches 3 pixels out of the image"),
         ({"name": "blob"}, {"type": "a"}, "is a 'blob'"),
+        ({"name": ["blob"]}, {"type": "a"}, "is a ['blob']"),
         (SQUARE, {"type": " "}, "has no 'type'"),
         (SQUARE, {"type": {"a": True, "b": True}}, "is of 2 classes: 'a', 'b'"),
     ]
     write(tmp_path, region(SQUARE, type="a"), *[region(shape, **attributes) for shape, attributes, _ in broken])
-    with pytest.raises(UserError, match="9 problem") as error:
+    with pytest.raises(UserError, match="10 problem") as error:
         convert(tmp_path)
     for position, (_, _, why) in enumerate(broken, 1):
         assert f"'region {position} of a.png123': {why}" in str(error.value)

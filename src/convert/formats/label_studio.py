@@ -37,7 +37,7 @@ class Task(BaseModel):
     id: object = None
     data: dict[str, object]
     annotations: list[AnnotationEntry]
-    predictions: object = None
+    file_upload: str | None = None
 
     @property
     def images(self) -> list[str]:
@@ -169,19 +169,28 @@ def _label(region: Region) -> str:
 
 def _image(task: Task, finder: Finder, elsewhere: dict[str, PurePosixPath]) -> PurePosixPath:
     """The path of the image below the folder of images; one found by another name is added to `elsewhere`."""
-    if len(task.images) != 1:
+    if len(task.images) > 1:
         raise Refused(f"its data names {len(task.images)} images, not one", "export a project with one image per task")
-    (text,) = task.images
-    try:
-        name = finder.find(text)
-    except Refused:
-        own = UPLOAD.sub("", PurePosixPath(text).name)  # the name that the file had before it was uploaded
-        if own == PurePosixPath(text).name:
-            raise
-        name = finder.find(own)
+    texts = [*task.images, *([task.file_upload] if task.file_upload else [])]
+    if not texts:
+        raise Refused("its data names no image", "export a project whose tasks are images")
+    text, name = texts[0], _found(texts, finder)
     if str(name) != text:
         elsewhere[text] = name
     return name
+
+
+def _found(texts: Sequence[str], finder: Finder) -> PurePosixPath:
+    """The file of the first text that names one, as it is or without the prefix of uploaded files."""
+    refused = list[Refused]()
+    for text in texts:
+        own = UPLOAD.sub("", PurePosixPath(text).name)  # the name that the file had before it was uploaded
+        for variant in (text, own) if own != PurePosixPath(text).name else (text,):
+            try:
+                return finder.find(variant)
+            except Refused as error:
+                refused.append(error)
+    raise refused[0]
 
 
 def _frame(one: Drawn, images: Path, name: PurePosixPath, options: Options) -> Frame:

@@ -94,7 +94,7 @@ class RegionReader:
     def _points(self, listed: object) -> Points:
         try:
             points = np.array(listed, float).reshape(-1, 2)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Refused("its points are not pairs of x and y", REMEDY) from None
         return points * self._scale()
 

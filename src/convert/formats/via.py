@@ -33,8 +33,8 @@ class RegionEntry(BaseModel):
     region_attributes: dict[str, object] = {}
 
     @property
-    def kind(self) -> object:
-        return self.shape_attributes.get("name")
+    def kind(self) -> str:
+        return str(self.shape_attributes.get("name"))
 
 
 class FileEntry(BaseModel):
@@ -188,7 +188,7 @@ def _shape(attributes: Mapping[str, object], value: int, frame: Frame, options: 
     if kind == "ellipse":
         x, y, first, second, turn = _values({"theta": 0} | dict(attributes), ("cx", "cy", "rx", "ry", "theta"))
         return ellipse_shape(value, Ellipse((x, y), (first, second), turn), frame, options)
-    raise Refused(f"is a {quoted(kind)}", "draw polygons, circles or ellipses")
+    raise Refused(f"is a {quoted(attributes.get('name'))}", "draw polygons, circles or ellipses")
 
 
 def _values(attributes: Mapping[str, object], keys: Sequence[str]) -> list[float]:
@@ -205,7 +205,7 @@ def _warn(
     entries: Sequence[tuple[str, FileEntry]], drawn: Sequence[tuple[str, FileEntry]], path: Path, findings: Findings
 ) -> None:
     """Warn of files and regions that are left out."""
-    kinds = Counter(str(region.kind) for _, entry in entries for region in entry.listed if region.kind in WITHOUT_AREA)
+    kinds = Counter(region.kind for _, entry in entries for region in entry.listed if region.kind in WITHOUT_AREA)
     if kinds:
         what = ", ".join(f"{count} {quoted(kind)}" for kind, count in sorted(kinds.items()))
         findings.warn(str(path), f"regions without an area are left out: {what}", "draw them as polygons if they count")

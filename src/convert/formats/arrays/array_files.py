@@ -6,23 +6,22 @@ Shapes are checked before an array is read, since a small compressed file can ho
 import functools
 import math
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from src.convert.formats.arrays.matlab import stored_matlab
+from src.convert.formats.arrays.stored import NUMBERS, Numbers, Stored
 from src.convert.problems import Refused
 from src.data.reading.unreadable import MAX_PIXELS
 from src.errors import quoted, some
 
 ARRAY_SUFFIXES = {".npy", ".npz", ".mat"}
-NUMBERS = "biuf"  # kinds of dtype: bool, whole numbers, fractions
 MATLAB_NUMBERS = {"double", "single", "logical"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
@@ -30,25 +29,6 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 PICKLE = "holds Python objects (pickle), which can run code when they are read: it is not read"
 PICKLE_REMEDY = "save the array alone, as numpy.save(file, array); masks of Cellpose's _seg.npy also as PNG or TIFF"
 MOST = 2**53  # the largest whole number up to which fractions (float64) are exact
-Numbers = NDArray[np.int64] | NDArray[np.float64]  # or numbers of fewer bits
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An array of numbers in a file.
-
-    Attributes:
-        shape: Its shape.
-        read: Reads it.
-    """
-
-    shape: tuple[int, ...]
-    read: Callable[[], Numbers]
-
-    @property
-    def size(self) -> str:
-        """Its shape in words."""
-        return " × ".join(map(str, self.shape))
 
 
 def read_labels(path: Path, key: str | None) -> NDArray[np.int64]:
@@ -70,7 +50,7 @@ def read_labels(path: Path, key: str | None) -> NDArray[np.int64]:
         raise
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror or error}", "save it again") from None
-    except Exception as error:  # NumPy, SciPy and h5py raise many kinds of error on damaged bytes
+    except Exception as error:  # NumPy and h5py raise many kinds of error on damaged bytes
         raise Refused(f"cannot be read: {error}", "save it again") from None
     array = array.reshape([side for side in array.shape if side != 1] if array.ndim != 2 else array.shape)
     if array.dtype.kind == "f" and (array != np.round(array)).any():  # NaN differs from itself
@@ -101,7 +81,7 @@ def _chosen(stored: Mapping[str, Stored], key: str | None) -> Stored:
 
 def _sides(one: Stored) -> int:
     """The number of sides longer than 1."""
-    return sum(side != 1 for side in one.shape)
+    return sum(side > 1 for side in one.shape)
 
 
 def _stored(path: Path) -> dict[str, Stored]:
@@ -112,7 +92,7 @@ def _stored(path: Path) -> dict[str, Stored]:
         return {"": Stored(header, functools.partial(np.load, path, allow_pickle=False))} if header else {}
     if path.suffix.lower() == ".npz":
         return _stored_npz(path)
-    return _stored_hdf5(path) if h5py.is_hdf5(path) else _stored_mat(path)
+    return _stored_hdf5(path) if h5py.is_hdf5(path) else stored_matlab(path)
 
 
 def _stored_npz(path: Path) -> dict[str, Stored]:
@@ -141,19 +121,6 @@ def _header(file: IO[bytes]) -> tuple[int, ...]:
 def _from_npz(path: Path, name: str) -> Numbers:
     with np.load(path, allow_pickle=False) as archive:
         return np.asarray(archive[name])
-
-
-def _stored_mat(path: Path) -> dict[str, Stored]:
-    """The arrays of a MATLAB file up to version 7."""
-    return {
-        name: Stored(shape, functools.partial(_from_mat, path, name))
-        for name, shape, kind in scipy.io.whosmat(path)
-        if kind in MATLAB_NUMBERS
-    }
-
-
-def _from_mat(path: Path, name: str) -> Numbers:
-    return np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
 
 
 def _stored_hdf5(path: Path) -> dict[str, Stored]:

@@ -102,7 +102,7 @@ class Place:
         """
         polygons = [[self.to_pixels(ring) if self.to_pixels else ring for ring in rings] for rings in feature.rings()]
         parts = [ring for rings in polygons for ring in rings]
-        if not parts or not all(map(len, parts)):
+        if not polygons or not all(polygons) or not all(map(len, parts)):
             raise Refused("has no points", REMEDY)
         check_points([ring[:-1] if (ring[0] == ring[-1]).all() else ring for ring in parts])
         cut = reaches_out(np.concatenate(parts), self.frame, self.options)
