@@ -16,10 +16,7 @@ from tools import parser, run
 COSTS: dict[str, dict[str, Any]] = {
     "default": {},
     "default again": {},
-    "label smoothing": {"label_smoothing": 0.1},
     "focal": {"focal": 1.0},
-    "Tversky": {"tversky": 1.0},
-    "boundary": {"boundary": 1.0},
 }
 LEVELS = 2  # of deep supervision
 EXAMPLES = """examples:

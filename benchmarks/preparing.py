@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src import params
-from src.data.checks.dataset_checks import THREADS, check_dataset
+from src.data.checks.dataset_checks import THREADS, check_dataset, store_nothing
 from src.data.store.prepare import prepare
 from src.data.store.store import IMAGES, MASKS, Store
 from src.progress import parallel_map
@@ -81,7 +81,7 @@ def preparing(source: Path, work: Path) -> dict[str, Any]:
             for _ in parallel_map(decoded, files, THREADS, 2 * THREADS):
                 pass
         with timed(seconds["gate"]):
-            check_dataset(source, data, lambda image, codes: (0, 0))
+            check_dataset(source, data, store_nothing)
         shutil.rmtree(work / "prepared", ignore_errors=True)  # as DVC does before it runs the stage
         with timed(seconds["prepare"]):
             prepare(data, work / "prepared", lambda gate: None)

@@ -177,22 +177,14 @@ class PlannedModel(Model):
 class Loss(Section):
     cross_entropy: Amount
     class_weights: ByName[Literal["auto", "none", "root", "balanced"], Weight] = "auto"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dice: Amount
     focal: Amount = 0.0
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
-    tversky: Amount = 0.0
-    tversky_alpha: Amount = 0.3
-    tversky_beta: Amount = 0.7
-    boundary: Amount = 0.0
 
     @model_validator(mode="after")
     def one_weight_positive(self) -> "Loss":
-        if not any((self.cross_entropy, self.dice, self.focal, self.tversky, self.boundary)):
-            terms = "cross_entropy, dice, focal, tversky and boundary"
-            raise ValueError(f"{terms} cannot all be 0: nothing would be learned")
-        if self.tversky and not self.tversky_alpha + self.tversky_beta:
-            raise ValueError("tversky_alpha and tversky_beta cannot both be 0: no mistake would cost anything")
+        if not any((self.cross_entropy, self.dice, self.focal)):
+            raise ValueError("cross_entropy, dice and focal cannot all be 0: nothing would be learned")
         return self
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from src.data.checks.dataset_checks import check_dataset
+from src.data.checks.dataset_checks import check_dataset, store_nothing
 from src.data.splits.advice import preview_split
 from src.data.splits.divide import split
 from src.data.splits.groups import groups_by_rule
@@ -33,7 +33,7 @@ def write_scenes(folder, named):
 
 
 def checked(folder, split_params, **changes):
-    result = check_dataset(folder, data_section(folder, **changes), lambda image, codes: (0, 0))
+    result = check_dataset(folder, data_section(folder, **changes), store_nothing)
     preview = preview_split(checked_dataset(result), split_params)
     return preview.lines, preview.error
 
@@ -216,7 +216,7 @@ def test_videos_in_one_run_of_numbers_are_cut_where_the_scene_changes(tmp_path, 
 def test_one_video_is_cut_into_blocks_and_tiles_and_independent_images_are_not_cut(tmp_path, params):
     def groups(named):
         folder = tmp_path / named[0][0]
-        result = check_dataset(write_scenes(folder, named), data_section(folder), lambda image, codes: (0, 0))
+        result = check_dataset(write_scenes(folder, named), data_section(folder), store_nothing)
         return preview_split(checked_dataset(result), params().split).groups
 
     blocks = groups([(f"{number}", image) for number, (_, image) in enumerate(scenes.video(0, 60))])

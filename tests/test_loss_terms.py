@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.ndimage import distance_transform_cdt
 from scipy.special import log_expit, log_softmax
 
 from src.data.source.dataset import IGNORE, Dataset
 from src.model.network.losses import sums as sums_module
-from src.model.network.losses.boundary import REACH, boundary_distance
 from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import total_loss
 from src.model.network.supervision import deep_losses
@@ -17,13 +15,11 @@ from src.plan.class_weights import LossWeights
 NOTHING = {"cross_entropy": 0.0, "dice": 0.0}
 OF_CLASSES = (0.3, 4.0, 1.0, 0.01, 2.5)
 TERMS = {
-    "label smoothing": {"cross_entropy": 1.0, "label_smoothing": 0.2},
+    "cross-entropy": {"cross_entropy": 1.5},
     "focal": {"focal": 2.0, "focal_gamma": 2.0},
     "focal, small exponent": {"focal": 2.0, "focal_gamma": 0.5},
-    "tversky": {"tversky": 0.7, "tversky_alpha": 0.2, "tversky_beta": 1.5},
-    "boundary": {"boundary": 3.0},
 }
-TOGETHER = {"cross_entropy": 1.0, "dice": 1.0, "label_smoothing": 0.1, "focal": 1.0, "tversky": 1.0, "boundary": 1.0}
+TOGETHER = {"cross_entropy": 1.0, "dice": 1.0, "focal": 1.0}
 
 
 def weights_of(term, of_classes=()):
@@ -35,36 +31,17 @@ def found_loss(logits, truth, weights, foreground):
 
 
 def terms_reference(logits, truth, weights, foreground):
-    """Label smoothing, focal, Tversky and boundary loss from their definitions, in float64, without Dice."""
+    """Cross-entropy and focal loss from their definitions, in float64; without Dice."""
     z = logits.astype(np.float64)
     binary = z.shape[-1] == 1
     logs = np.concatenate([log_expit(-z), log_expit(z)], axis=-1) if binary else log_softmax(z, axis=-1)
     classes = logs.shape[-1]
     counted = truth < classes
     label, log_p = truth[counted], logs[counted]
-    p, t = np.exp(log_p), np.eye(classes)[label]
+    entropy = -log_p[np.arange(len(label)), label]
     of_pixels = np.array(weights.classes or np.ones(classes))[label]
-    of_truth = (p * t).sum(axis=1)
-    smoothed = (1 - weights.label_smoothing) * t + weights.label_smoothing / classes
-    loss = weights.cross_entropy * np.average(-(smoothed * log_p).sum(axis=1), weights=of_pixels)
-    focal = (1 - of_truth) ** weights.focal_gamma * -np.log(of_truth)
-    loss += weights.focal * np.average(focal, weights=of_pixels)
-    hits, extra, missed = (part.sum(axis=0) for part in (p * t, p * (1 - t), (1 - p) * t))
-    index = (hits + 0.5) / (hits + weights.tversky_alpha * extra + weights.tversky_beta * missed + 0.5)
-    loss += weights.tversky * np.mean(1 - index[foreground])
-    distance = np.stack([distance_reference(mask, classes) for mask in truth])[counted]
-    return loss + weights.boundary * np.average(distance * (1 - of_truth), weights=of_pixels)
-
-
-def distance_reference(mask, classes):
-    """SciPy's chessboard distance to the pixels of all other classes."""
-    distance = np.full(mask.shape, float(REACH))
-    for label in range(classes):
-        others = (mask < classes) & (mask != label)
-        if others.any():
-            to_others = distance_transform_cdt(~others, metric="chessboard")
-            distance[mask == label] = np.minimum(to_others, REACH)[mask == label]
-    return (distance - 0.5) / REACH
+    focal = (1 - np.exp(-entropy)) ** weights.focal_gamma * entropy
+    return np.average(weights.cross_entropy * entropy + weights.focal * focal, weights=of_pixels)
 
 
 def example(outputs, *, side=24, blocks=4):
@@ -88,7 +65,7 @@ def test_a_term_equals_its_formula_in_numpy(outputs, foreground, term, of_classe
     assert float(found_loss(logits, truth, weights, foreground)) == pytest.approx(expected, rel=2e-5)
 
 
-@pytest.mark.parametrize("term", ["label smoothing", "focal, small exponent", "tversky", "boundary"])
+@pytest.mark.parametrize("term", ["cross-entropy", "focal", "focal, small exponent"])
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_a_term_and_its_gradient_are_finite_at_the_extremes(outputs, term):
     """Classes without a pixel, and masks without a counted pixel, are among the cases."""
@@ -149,60 +126,13 @@ def test_a_term_without_weight_is_not_computed(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(sums_module, "focal_terms", refuse)
-    monkeypatch.setattr(sums_module, "boundary_terms", refuse)
-    monkeypatch.setattr("src.model.network.losses.total.tversky_loss", refuse)
     logits, truth = example(1)
     assert float(found_loss(logits, truth, LossWeights(), [1])) > 0
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize(
-    ("term", "same"),
-    [
-        ({"focal": 1.0, "focal_gamma": 0.0}, {"cross_entropy": 1.0}),
-        ({"tversky": 1.0, "tversky_alpha": 0.5, "tversky_beta": 0.5}, {"dice": 1.0}),
-    ],
-)
-def test_special_cases_of_a_term_are_the_default_terms(outputs, term, same):
+def test_the_focal_loss_with_an_exponent_of_0_is_the_cross_entropy(outputs):
     logits, truth = example(outputs)
-    losses = [float(found_loss(logits, truth, weights_of(one), [0, 1])) for one in (term, same)]
+    pair = weights_of({"focal": 1.0, "focal_gamma": 0.0}), weights_of({"cross_entropy": 1.0})
+    losses = [float(found_loss(logits, truth, weights, [0, 1])) for weights in pair]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-
-
-@pytest.mark.parametrize("mistake", ["false positive", "false negative"])
-def test_alpha_weights_false_positives_and_beta_false_negatives(mistake):
-    truth = np.zeros((1, 8, 8), np.uint8)
-    truth[0, :4] = 1
-    logits = np.where(truth == 1, 20.0, -20.0).astype(np.float32)[..., None]
-    logits[0, 4 if mistake == "false positive" else 3] *= -1
-    alpha, beta = ({"tversky": 1.0, "tversky_alpha": a, "tversky_beta": b} for a, b in ((1.0, 0.0), (0.0, 1.0)))
-    of_alpha, of_beta = (float(found_loss(logits, truth, weights_of(one), [1])) for one in (alpha, beta))
-    larger, smaller = (of_alpha, of_beta) if mistake == "false positive" else (of_beta, of_alpha)
-    assert larger > 0.19 and smaller < 1e-5
-
-
-@pytest.mark.parametrize("classes", [2, 3, 5])
-def test_boundary_distances_equal_those_of_scipy(classes):
-    _, truth = example(classes, side=60, blocks=20)
-    found = boundary_distance(tf.constant(truth, tf.int32), classes).numpy()
-    expected = np.stack([distance_reference(mask, classes) for mask in truth])
-    np.testing.assert_allclose(found[truth != IGNORE], expected[truth != IGNORE], rtol=1e-6)
-    assert set(np.unique(expected[truth != IGNORE] * REACH + 0.5)) == set(range(1, REACH + 1))
-
-
-def test_boundary_loss_of_two_classes_has_the_gradient_of_kervadec_et_al():
-    """Theirs is the mean over pixels of the signed distance, negative inside, times the predicted probability."""
-    logits, truth = example(1, side=48, blocks=12)
-    truth[truth == IGNORE] = 0
-    inside, outside = (
-        np.stack([distance_transform_cdt(which, metric="chessboard") for which in (truth == label)]) for label in (1, 0)
-    )
-    signed = (np.where(truth == 1, -1, 1) * (np.minimum(inside + outside, REACH) - 0.5) / REACH).astype(np.float32)
-    given = tf.Variable(logits)
-    with tf.GradientTape(persistent=True) as tape:
-        loss = found_loss(given, truth, weights_of({"boundary": 1.0}), [1])
-        theirs = tf.reduce_mean(signed * tf.sigmoid(given[..., 0]))
-    found, expected = (tape.gradient(one, given).numpy() for one in (loss, theirs))
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
-    constant = -np.mean(np.where(truth == 1, signed, 0))
-    assert float(loss) == pytest.approx(float(theirs) + constant, rel=1e-4)

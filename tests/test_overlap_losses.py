@@ -1,4 +1,4 @@
-"""Losses and counts of overlapping classes: each class is a binary problem of its own, held against NumPy and SciPy."""
+"""Losses and counts of overlapping classes: each class is a binary problem of its own, held against NumPy."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,8 @@ from src.model.network.losses.sums import LossSums, loss_sums
 from src.model.network.losses.total import SMOOTH, total_loss
 from src.model.network.supervision import deep_losses
 from src.plan.class_weights import LossWeights
-from tests.test_loss_terms import distance_reference
 
-TERMS = {"label_smoothing": 0.2, "focal": 2.0, "tversky": 0.7, "tversky_alpha": 0.2}
-ALL = LossWeights(cross_entropy=0.3, dice=2.0, boundary=3.0, **TERMS)
+ALL = LossWeights(cross_entropy=0.3, dice=2.0, focal=2.0)
 
 
 def example(classes, side=12):
@@ -34,26 +32,15 @@ def loss_of(logits, truth, weights, classes):
 
 
 def reference(logits, truth, weights):
-    """The mean over pixels and classes of the binary terms, and the mean over classes of Dice and Tversky, in float64.
-
-    The boundary loss is that of each class and its absence.
-    """
+    """The mean over pixels and classes of the binary terms, and the mean over classes of Dice, in float64."""
     counted, classes = truth != IGNORE, logits.shape[-1]
     z = logits[counted].astype(float)
     t = np.stack([(truth[counted] >> label) & 1 for label in range(classes)], axis=-1).astype(float)
-    s = t * (1 - weights.label_smoothing) + weights.label_smoothing / 2
     p, of_truth = expit(z), expit(np.where(t, z, -z))
-    loss = weights.cross_entropy * -(s * log_expit(z) + (1 - s) * log_expit(-z)).mean()
+    loss = weights.cross_entropy * -(t * log_expit(z) + (1 - t) * log_expit(-z)).mean()
     loss += weights.focal * ((1 - of_truth) ** weights.focal_gamma * -np.log(of_truth)).mean()
     hits, extra, missed = (part.sum(axis=0) for part in (p * t, p * (1 - t), (1 - p) * t))
-    loss += weights.dice * (1 - ((2 * hits + SMOOTH) / (2 * hits + extra + missed + SMOOTH)).mean())
-    index = (hits + 0.5) / (hits + weights.tversky_alpha * extra + weights.tversky_beta * missed + 0.5)
-    loss += weights.tversky * (1 - index).mean()
-    for label in range(classes):
-        plane = np.where(counted, (truth >> label) & 1, IGNORE).astype(np.uint8)
-        distance = np.stack([distance_reference(mask, 2) for mask in plane])[counted]
-        loss += weights.boundary * (distance * (1 - of_truth[:, label])).mean() / classes
-    return loss
+    return loss + weights.dice * (1 - ((2 * hits + SMOOTH) / (2 * hits + extra + missed + SMOOTH)).mean())
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -78,7 +65,7 @@ def test_the_cross_entropy_is_the_mean_of_the_losses_of_each_class_alone():
 def test_loss_and_gradients_are_finite_at_the_extremes(size, label):
     logits, truth = tf.Variable(np.full((2, 4, 4, 2), size, np.float32)), np.full((2, 4, 4), label, np.uint8)
     with tf.GradientTape() as tape:
-        loss = loss_of(logits, truth, LossWeights(dice=1.0, **TERMS), 2)
+        loss = loss_of(logits, truth, ALL, 2)
     assert np.isfinite(float(loss)) and np.isfinite(tape.gradient(loss, logits).numpy()).all()
 
 

@@ -382,7 +382,6 @@ def test_class_weights_by_name_must_name_all_classes_and_no_others():
 
 
 def test_the_loss_of_a_plan_has_the_terms_of_the_settings():
-    terms = {"label_smoothing": 0.1, "dice": 0.5, "focal": 0.2, "focal_gamma": 3.0, "boundary": 0.3}
-    terms |= {"tversky": 0.4, "tversky_alpha": 0.1, "tversky_beta": 0.9}
+    terms = {"cross_entropy": 0.7, "dice": 0.5, "focal": 0.2, "focal_gamma": 3.0}
     made = plan(facts(), **{f"train.loss.{name}": value for name, value in terms.items()})
     assert made.loss == LossWeights(**terms)

@@ -86,7 +86,7 @@ def test_validation_is_measured_over_whole_images(store, params):
     decide = predictor.outputs.decide
     counts = np.stack([confusion_matrix(store.mask(i), decide(part), 3) for i, part in enumerate(logits)])
     assert found["dice"] == pytest.approx(mean_over_classes(dice(pixel_counts(counts, LabelFormat(3))), [0, 1, 2]))
-    terms = LossWeights(dice=0.0, focal=1.0, tversky=1.0, label_smoothing=0.1)
+    terms = LossWeights(dice=0.0, focal=1.0)
     further, _ = measure_images(predictor, store, range(5), terms)
     assert further == pytest.approx(terms_reference(flat_logits, flat_truth, terms, [0, 1, 2]), rel=1e-4)
     weights = LossWeights(classes=(0.5, 2.0, 1.5))

@@ -14,7 +14,7 @@ from src.model.training.workers import Workers, choose_workers
 from tests.conftest import ROOT
 
 TOLERANCE = 1e-4  # relative: the order of the sums in float32, through 12 steps
-ALL_TERMS = [f"train.loss.{term}=1.0" for term in ("focal", "tversky", "boundary")] + ["train.loss.label_smoothing=0.1"]
+ALL_TERMS = ["train.loss.focal=1.0"]
 
 
 def start(store, name: str, *settings: str, cluster: tuple[list[int], int] | None = None) -> subprocess.Popen[str]:

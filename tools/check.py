@@ -13,7 +13,7 @@ from tools import parser, run
 def main(given: argparse.Namespace) -> None:
     from src import params
     from src.convert.guide.recognise import conversion_hint
-    from src.data.checks.dataset_checks import check_dataset
+    from src.data.checks.dataset_checks import check_dataset, store_nothing
     from src.data.splits.advice import preview_split
     from src.data.splits.scene_cuts import group_rows
     from src.data.store.prepare import checked_dataset
@@ -27,7 +27,7 @@ def main(given: argparse.Namespace) -> None:
     data = validate(params.Data, read.data.model_dump() | {"source": given.folder}, Path(given.folder))
     params.check_source(given.folder, Path(), Path(given.folder), "source")
     try:
-        result = check_dataset(Path(given.folder), data, lambda image, codes: (0, 0))
+        result = check_dataset(Path(given.folder), data, store_nothing)
         report_findings(result, given.out / "checks.csv", given.out / "contact-sheet.png")
     except UserError as error:
         raise UserError(f"{error}{conversion_hint(Path(given.folder))}") from None

@@ -16,27 +16,17 @@ class LossWeights:
     Attributes:
         cross_entropy: Weight of the cross-entropy.
         dice: Weight of 1 - soft Dice.
-        classes: Weights of the pixels of each class in the terms that are means over pixels (cross-entropy, focal,
-            boundary); empty if all pixels count the same.
-        label_smoothing: Share of each label that the cross-entropy spreads evenly over all classes.
+        classes: Weights of the pixels of each class in the terms that are means over pixels (cross-entropy, focal);
+            empty if all pixels count the same.
         focal: Weight of the focal loss.
         focal_gamma: Exponent of 1 - probability of the true class in the focal loss.
-        tversky: Weight of the Tversky loss.
-        tversky_alpha: Weight of false positives in the Tversky loss.
-        tversky_beta: Weight of false negatives in the Tversky loss.
-        boundary: Weight of the boundary loss.
     """
 
     cross_entropy: float = 1.0
     dice: float = 1.0
     classes: tuple[float, ...] = ()
-    label_smoothing: float = 0.0
     focal: float = 0.0
     focal_gamma: float = 2.0
-    tversky: float = 0.0
-    tversky_alpha: float = 0.3
-    tversky_beta: float = 0.7
-    boundary: float = 0.0
 
 
 def class_weights(kind: Literal["none", "root", "balanced"], shares: Sequence[float]) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from src.data.checks.mask_interpretation import classes_line
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import (
     BACKGROUND_NAMES,

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.data.checks.class_checks import (
     class_warnings,
@@ -21,7 +20,7 @@ from src.data.checks.palette_checks import palette_warnings
 from src.data.checks.set_checks import set_findings, swapped_mask_warnings
 from src.data.classes.label_format import LabelFormat
 from src.data.reading.channels import Pixels
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import Labels, StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.near_duplicates import find_near_duplicates
 from src.data.source.class_masks import class_mask_pairs, find_class_masks
@@ -30,6 +29,7 @@ from src.data.source.folder_files import WHOLE_SET, View
 from src.data.source.package import package_pairs
 from src.data.source.pairs import Content, FolderPairs, Pair, folder_pairs
 from src.data.splits.groups import groups_by_rule
+from src.data.store.pair_writer import Stored
 from src.errors import UserError
 from src.params import Data
 from src.progress import parallel_map, progress
@@ -37,8 +37,7 @@ from src.progress import parallel_map, progress
 THREADS = os.cpu_count() or 1
 LABELMAP = "labelmap.txt"  # file in exports of CVAT that holds the colour of each class
 PREVIEWS = 48  # pairs on the contact sheet, spread evenly over the data set
-# Takes an image and the codes of its mask; returns the position of the first byte of each in the files of the store.
-Sink = Callable[[Pixels, NDArray[np.uint8]], tuple[int, int]]
+Sink = Callable[[Pixels, Labels], Stored]  # stores an image and its mask
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,16 @@ class CheckResult:
         if self.encoding.dataset.overlap:
             return sum(count for label, count in pair.values.pixels.items() if label != IGNORE)
         return sum(self.pixels(pair))
+
+
+def store_nothing(image: Pixels, labels: Labels) -> Stored:
+    """Store no pixels: the sink of a check that prepares no data set.
+
+    Args:
+        image: [height, width, channels].
+        labels: Its mask.
+    """
+    return Stored()
 
 
 def check_dataset(
@@ -139,7 +148,7 @@ def check_dataset(
             findings.append(result)
         else:
             content, pair = result
-            checked[pair.id] = replace(pair, offsets=sink(content.image, content.labels.codes))
+            checked[pair.id] = replace(pair, stored=sink(content.image, content.labels))
             findings += pair.findings
     unresolved = Encoding(dataset, "in grey", 1)
     return _compare_pairs(CheckResult(source, checked, unresolved, findings, naming=found.naming), data, view)

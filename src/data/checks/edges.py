@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
-from src.data.reading.masks import Labels
+from src.data.reading.stored_values import Labels
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS
 
 SAMPLE = 128  # rows and columns of a mask that are examined, spread evenly

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_interpretation import MOST_CLASSES
 from src.data.reading.channels import LUMA_WEIGHTS, Pixels
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.params import Masks
 
 SIDE = 256  # pixels along each side that are compared

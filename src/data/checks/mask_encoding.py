@@ -28,7 +28,7 @@ from src.data.checks.mask_interpretation import (
 )
 from src.data.checks.palette_checks import colours_line, palette_conflict
 from src.data.reading.channels import GREY_TO_COLOUR
-from src.data.reading.masks import Kind, StoredValues
+from src.data.reading.stored_values import Kind, StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, NONE, Dataset, StoredValue
 from src.section import problems

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from src.data.classes.label_format import LabelFormat
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, Dataset
 

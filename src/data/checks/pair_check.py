@@ -11,12 +11,13 @@ from src.data.checks.edges import Edges, edges
 from src.data.crops.normalise import has_usable_values, intensity_moments
 from src.data.crops.resize import resize_image, resize_mask
 from src.data.reading.channels import Pixels
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.similarity.duplicates import fingerprint
 from src.data.similarity.filled import thumbnail
 from src.data.similarity.thumbnails import Filled, Thumbnail
 from src.data.source.pairs import Content
+from src.data.store.pair_writer import Stored
 from src.data.store.store import release, strips
 
 PREVIEW_SIDE = 192  # pixels: longer side of a preview
@@ -45,7 +46,7 @@ class CheckedPair:
         orientation: EXIF orientation of the image's file, 1 to 8.
         highest: The highest number of the image, without a number that stands for "no data".
         edges: Where the stored values of the mask meet.
-        offsets: Position of the first byte of image and mask in the files of the store.
+        stored: Where the pixels are in the files of the store.
     """
 
     id: str
@@ -63,7 +64,7 @@ class CheckedPair:
     orientation: int = 1
     highest: float = 0.0
     edges: Edges = field(default_factory=Edges)
-    offsets: tuple[int, int] = (0, 0)
+    stored: Stored = field(default_factory=Stored)
 
     @property
     def image_key(self) -> Hashable:

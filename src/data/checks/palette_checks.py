@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from src.data.checks.mask_interpretation import MOST_CLASSES, VOC_VOID, class_names, classes_line
 from src.data.reading.channels import GREY_TO_COLOUR, WHITE
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from src.data.checks.edges import interpolated_values
 from src.data.checks.pair_check import CheckedPair
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.errors import some

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from src.data.checks.findings import raise_errors
 from src.data.labelled.folder import LabelledFolder
 from src.data.labelled.ready_files import find_ready_files
+from src.data.labelled.ready_numbers import ReadyNumbers
 from src.data.labelled.ready_planes import PlaneSource, find_ready_planes
 from src.data.labelled.ready_values import find_decoder
-from src.data.reading.masks import Labels, StoredValues, read_stored_mask
+from src.data.reading.masks import read_stored_mask
 from src.data.reading.orientation import orient_mask
+from src.data.reading.stored_values import Labels, StoredValues
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.dataset import IGNORE, NAME, Dataset, read_dataset
 from src.data.source.pairs import read_named
-from src.data.store.array_writer import ArrayWriter
+from src.data.store.pair_writer import MaskWriter, Stored
 from src.data.store.prepare import MaskRemap, remap_masks
 from src.data.store.store import MASKS, Record, Store, strips
 from src.errors import UserError
@@ -28,7 +30,7 @@ from src.params import Masks
 from src.progress import parallel_map, progress
 
 THREADS = os.cpu_count() or 1
-FILE = "ready.bin"
+FILE, NUMBERS_FILE = "ready.bin", "ready-numbers.bin"
 Files = TypeVar("Files")
 Read = Callable[[Files, Record], Labels | Finding]
 
@@ -40,7 +42,8 @@ class ReadyMasks:
     Attributes:
         store: The store that holds the images.
         path: File of all masks, one after the other, as uint8 labels; IGNORE where a pixel is not decided.
-        starts: Position of an image in the store → position of its mask's first byte in the file.
+        stored: Position of an image in the store → where its mask is in the file.
+        numbers: The numbers of the objects, if the masks number them.
         ignores: Whether the masks may hold pixels to ignore.
         how: Sentences on how the masks were read.
         extra: Number of masks that belong to no image to score.
@@ -48,7 +51,8 @@ class ReadyMasks:
 
     store: Store
     path: Path
-    starts: dict[int, int]
+    stored: dict[int, Stored]
+    numbers: ReadyNumbers
     ignores: bool
     how: Sequence[str]
     extra: int
@@ -56,7 +60,7 @@ class ReadyMasks:
     def mask(self, index: int) -> NDArray[np.uint8]:
         """The mask of the image at a position in the store: uint8 [height, width] of labels."""
         record = self.store.records[index]
-        start = self.starts[index]
+        start = self.stored[index].mask
         return self._pixels[start : start + record.height * record.width].reshape(record.height, record.width)
 
     @cached_property
@@ -66,7 +70,7 @@ class ReadyMasks:
     def notes(self) -> list[str]:
         """Sentences on how the masks were read, for the reader of the scores."""
         more = [f"{self.extra} predictions belong to no image that is scored"] if self.extra else []
-        return [*self.how, *more]
+        return [*self.how, *self.numbers.notes(), *more]
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,7 @@ class _Source:
         def read() -> Labels:
             dataset = self.described
             stored = read_stored_mask(path, self.settings, dataset.coloured, dataset.ignored_value, self.work)
-            codes, _ = orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)
-            return Labels(codes, stored.values)
+            return orient_mask(stored, record.orientation, size, dataset.exif or "auto", remedy)[0]
 
         try:
             labels = read_named(self.folder.parent, path, read)
@@ -117,12 +120,12 @@ class _Copied:
 
     Attributes:
         values: Position of an image in the store → the stored values of its mask.
-        starts: Position of an image in the store → position of its mask's first byte in the file.
+        stored: Position of an image in the store → where its mask is in the files.
         findings: An error for every mask that cannot be used.
     """
 
     values: dict[int, StoredValues] = field(default_factory=dict)
-    starts: dict[int, int] = field(default_factory=dict)
+    stored: dict[int, Stored] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -157,17 +160,18 @@ def _read_values(source: "_Source", own: Dataset, labelled: LabelledFolder) -> R
     """Read masks with one value for each class."""
     folder, store = source.folder, labelled.store
     found = find_ready_files(folder, folder, labelled)
-    copied = _copy(source.read, found.masks, store, source.work / FILE)
-    values, starts = copied.values, copied.starts
-    by_name = {source.name(found.masks[index]): stored for index, stored in values.items()}
+    copied = _copy(source.read, found.masks, store, source.work)
+    values, stored = copied.values, copied.stored
+    by_name = {source.name(found.masks[index]): one for index, one in values.items()}
     decoder, unknown = find_decoder(store.dataset, own, by_name, folder)
     unfit = _without_foreground(values, source.settings)
     _stop([*found.missing, *found.findings, *copied.findings, *unknown, *unfit], folder)
-    sizes = {index: (store.records[index].height, store.records[index].width) for index in starts}
+    sizes = {index: (store.records[index].height, store.records[index].width) for index in stored}
     path = source.work / FILE
-    remap_masks(path, (MaskRemap(starts[index], *sizes[index], decoder.lookup(values[index])) for index in starts))
+    remap_masks(path, (MaskRemap(stored[index].mask, *sizes[index], decoder.lookup(values[index])) for index in stored))
     how = [*_pairing([found.rule.describe()]), *([decoder.note] if decoder.note else [])]
-    return ReadyMasks(store, path, starts, decoder.ignores, how, found.extra)
+    numbers = ReadyNumbers(store, source.work / NUMBERS_FILE, stored)
+    return ReadyMasks(store, path, stored, numbers, decoder.ignores, how, found.extra)
 
 
 def _read_planes(folder: Path, own: Dataset, labelled: LabelledFolder, settings: Masks, work: Path) -> ReadyMasks:
@@ -175,10 +179,12 @@ def _read_planes(folder: Path, own: Dataset, labelled: LabelledFolder, settings:
     store = labelled.store
     found = find_ready_planes(folder, labelled, own)
     source = PlaneSource(folder, found.classes, store.dataset.names, settings, work)
-    copied = _copy(source.read, found.masks, store, work / FILE)
+    copied = _copy(source.read, found.masks, store, work)
     _stop([*found.problems, *copied.findings], folder)
     ignores = found.classes.dataset.ignored_value is not None
-    return ReadyMasks(store, work / FILE, copied.starts, ignores, _pairing(found.rules), found.extra)
+    numbers = ReadyNumbers(store, work / NUMBERS_FILE, copied.stored)
+    how = _pairing(found.rules)
+    return ReadyMasks(store, work / FILE, copied.stored, numbers, ignores, how, found.extra)
 
 
 def _stop(problems: Sequence[Finding], folder: Path) -> None:
@@ -209,16 +215,16 @@ def _default_exif(dataset: Dataset, settings: Masks) -> str | None:
     return "shown" if setting == "shown" else None
 
 
-def _copy(read: Read[Files], masks: Mapping[int, Files], store: Store, path: Path) -> _Copied:
-    """Copy the codes of all masks into a file. `masks`: position of an image in the store → its file or files."""
+def _copy(read: Read[Files], masks: Mapping[int, Files], store: Store, work: Path) -> _Copied:
+    """Copy all masks into files below `work`. `masks`: position of an image in the store → its file or files."""
     copied = _Copied()
     results = parallel_map(lambda index: read(masks[index], store.records[index]), masks, THREADS, 2 * THREADS)
-    with ArrayWriter(path) as file:
+    with MaskWriter(work / FILE, work / NUMBERS_FILE if store.numbered else None) as files:
         for index, result in zip(masks, progress(results, len(masks), "read predictions"), strict=True):
             if isinstance(result, Finding):
                 copied.findings.append(result)
             else:
-                copied.values[index], copied.starts[index] = result.values, file.append(result.codes)
+                copied.values[index], copied.stored[index] = result.values, files.append(result)
     return copied
 
 
@@ -243,7 +249,7 @@ def ignore_undecided(store: Store, ready: ReadyMasks) -> int:
         The number of pixels that are newly ignored.
     """
     number = 0
-    for index in ready.starts if ready.ignores else ():
+    for index in ready.stored if ready.ignores else ():
         other, record = ready.mask(index), store.records[index]
         truth = np.memmap(store.folder / MASKS, np.uint8, "r+", record.mask_at, other.shape)
         for rows in strips(*truth.shape):

@@ -7,8 +7,8 @@ from pathlib import Path
 from src.data.labelled.folder import LabelledFolder
 from src.data.labelled.ready_files import ReadyFiles, find_ready_files
 from src.data.reading.class_planes import merge_planes
-from src.data.reading.masks import Labels
 from src.data.reading.orientation import orient_mask
+from src.data.reading.stored_values import Labels
 from src.data.reading.unreadable import Finding, Unreadable
 from src.data.source.class_masks import ClassMasks, class_folders, read_stored_masks
 from src.data.source.dataset import NAME, Dataset
@@ -116,12 +116,12 @@ class PlaneSource:
         try:
             stored = read_stored_masks(self.folder.parent, files, self.classes, self.settings, self.work)
             for label, plane in stored.items():
-                codes, _ = orient_mask(plane, record.orientation, size, self.settings.exif, remedy)
-                if codes.shape != size:
-                    height, width = codes.shape
+                turned, _ = orient_mask(plane, record.orientation, size, self.settings.exif, remedy)
+                if turned.codes.shape != size:
+                    height, width = turned.codes.shape
                     what = f"{dataset.names[label]!r} is {width} × {height} pixels, the image {size[1]} × {size[0]}"
                     raise Unreadable(f"the mask of the class {what}", "save it in the size of the image")
-                planes[self.names.index(dataset.names[label])] = Labels(codes, plane.values)
+                planes[self.names.index(dataset.names[label])] = turned
             return merge_planes(planes, dataset.ignored_value)
         except Unreadable as error:
             return Finding(record.id, "error", str(error), error.setting)

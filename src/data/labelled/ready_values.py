@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from src.data.checks.mask_encoding import Encoding, resolve_encoding
 from src.data.labelled.class_match import Match, match_names, match_values
-from src.data.reading.masks import StoredValues
+from src.data.reading.stored_values import StoredValues
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, NAME, Dataset, StoredValue
 from src.errors import UserError, some

@@ -33,7 +33,9 @@ def remap_classes(
         pixels = [0] * len(names)
         for index, count in zip(indices, record.pixels, strict=True):
             pixels[index] = count
-        records.append(replace(record, pixels=pixels))
+        starts = _moved(record.numbers_at, indices, len(names), -1)
+        objects = _moved(record.objects, indices, len(names), 0)
+        records.append(replace(record, pixels=pixels, numbers_at=starts, objects=objects))
     write_index(store.folder, store.dtype, records)
     changes = {
         "classes": dict(enumerate(names)),
@@ -43,6 +45,14 @@ def remap_classes(
     }
     write_dataset(store.folder, Dataset.model_validate(store.dataset.model_dump() | changes))
     return Store(store.folder)
+
+
+def _moved(values: Sequence[int] | None, indices: Sequence[int], classes: int, absent: int) -> list[int] | None:
+    """Values of the store's classes at the places of so many new classes; `absent` for a class that the store lacks."""
+    if values is None:
+        return None
+    value_of = dict(zip(indices, values, strict=True))
+    return [value_of.get(label, absent) for label in range(classes)]
 
 
 def _lookup(form: LabelFormat, indices: Sequence[int], classes: int) -> Mask:

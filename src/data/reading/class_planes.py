@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.reading.channels import WHITE
-from src.data.reading.masks import Kind, Labels, StoredValues, encode_values, read_stored_image, read_stored_mask
+from src.data.reading.codes import encode_values
+from src.data.reading.masks import read_stored_image, read_stored_mask
+from src.data.reading.object_numbers import numbers_of_objects
+from src.data.reading.stored_values import Kind, Labels, StoredValues
 from src.data.reading.unreadable import Unreadable
 from src.data.source.dataset import IGNORE
 from src.data.store.store import release, strips
@@ -79,7 +82,7 @@ def read_class_channels(
             check_binary(values, ignore)
         except Unreadable as error:
             raise Unreadable(f"channel {channel} ({name}) {error}", error.setting) from None
-        read.append(Labels(codes, values, image.orientation))
+        read.append(Labels(codes, values, image.orientation, numbers_of_objects(array, masks, ignore, scratch)))
     return read
 
 
@@ -159,6 +162,7 @@ def merge_planes(planes: Mapping[int, Labels], ignore: int | None) -> Labels:
             inverted=any(plane.values.inverted for plane in planes.values()),
             maybe_unlabelled={value for plane in planes.values() for value in plane.values.maybe_unlabelled},
         ),
+        numbers={label: objects for label, plane in planes.items() for objects in plane.numbers.values()},
     )
 
 

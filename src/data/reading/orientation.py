@@ -1,10 +1,6 @@
 """Find out which way up a mask is drawn: on the image as viewers show it, or on the pixels as the file stores them."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from src.data.reading.images import apply_orientation
-from src.data.reading.masks import Labels
+from src.data.reading.stored_values import Labels
 from src.data.reading.unreadable import Unreadable
 
 REMEDY = (
@@ -15,7 +11,7 @@ REMEDY = (
 
 def orient_mask(
     mask: Labels, orientation: int, shape: tuple[int, ...], setting: str, remedy: str = REMEDY
-) -> tuple[NDArray[np.uint8], list[tuple[str, str]]]:
+) -> tuple[Labels, list[tuple[str, str]]]:
     """Turn a mask so that it fits its image, to which the EXIF orientation has been applied.
 
     The two files may have different EXIF orientations, and most masks have none. Such a mask is drawn either on the
@@ -30,18 +26,18 @@ def orient_mask(
         remedy: What an error tells the user to do.
 
     Returns:
-        The codes, uint8 [height, width], and warnings, each with the setting that helps. If no way fits the shape, only
-        the mask's own orientation has been applied.
+        The turned mask, and warnings, each with the setting that helps. If no way fits the shape, only the mask's own
+        orientation has been applied.
 
     Raises:
         Unreadable: Both ways fit, they differ, and the setting is "auto".
     """
-    shown = apply_orientation(mask.codes, mask.orientation)
+    shown = mask.turned(mask.orientation)
     if mask.orientation == orientation:
         return shown, []
-    stored = apply_orientation(mask.codes, orientation)
-    fitting = {name: codes for name, codes in (("shown", shown), ("stored", stored)) if codes.shape == tuple(shape)}
-    if len(fitting) == 2 and np.array_equal(shown, stored):
+    stored = mask.turned(orientation)
+    fitting = {name: one for name, one in (("shown", shown), ("stored", stored)) if one.codes.shape == tuple(shape)}
+    if len(fitting) == 2 and shown.equals(stored):
         return shown, []
     if len(fitting) == 2 and setting == "auto":
         turns = f"EXIF orientation {orientation} for the image and {mask.orientation} for the mask"
@@ -51,8 +47,8 @@ def orient_mask(
         return fitting[setting], []
     if not fitting:
         return shown, []
-    ((name, codes),) = fitting.items()
+    ((name, turned),) = fitting.items()
     if setting == "auto":
-        return codes, []
+        return turned, []
     what = f"by its size the mask is drawn on the image as {name}, and it is read that way despite data.masks.exif"
-    return codes, [(what, f"check that data.masks.exif: {setting} is right for the others")]
+    return turned, [(what, f"check that data.masks.exif: {setting} is right for the others")]

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from src.data.checks.image_as_mask import may_hold_image
 from src.data.reading.class_planes import merge_planes, read_class_channels, read_class_mask
 from src.data.reading.images import apply_orientation, read_picture
-from src.data.reading.masks import Labels
 from src.data.reading.orientation import orient_mask
+from src.data.reading.stored_values import Labels
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import NAME, Dataset
 from src.data.source.folder_files import WHOLE_SET, MatchedFiles, View, check_folder, match_files
@@ -184,10 +184,10 @@ class _ClassFiles:
             for path in self.masks.values():
                 refuse_image_as_mask(self.folder, path, image)
         for label, stored in masks.items():
-            codes, warnings = orient_mask(stored, picture.orientation, image.shape[:2], settings.exif)
-            check_same_size(image, codes, f"its mask of the class {self.found.dataset.names[label]!r}")
+            plane, warnings = orient_mask(stored, picture.orientation, image.shape[:2], settings.exif)
+            check_same_size(image, plane.codes, f"its mask of the class {self.found.dataset.names[label]!r}")
             notes += [warning for warning in warnings if warning not in notes]
-            planes[label] = Labels(codes, stored.values)
+            planes[label] = plane
         labels = merge_planes(planes, self.found.dataset.ignored_value)
         return Content(image, labels, notes, picture.inverted, picture.orientation)
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from src.data.reading.codes import encode_uint8
 from src.data.reading.images import convert_channels, read_image
-from src.data.reading.masks import encode_uint8
 from src.data.source.dataset import Package, PackageFile
 from src.data.source.pairs import Content, Pair
 from src.errors import UserError

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from src.data.checks.image_as_mask import holds_image, looks_swapped, may_hold_image
 from src.data.reading.channels import Pixels
 from src.data.reading.images import Picture, apply_orientation, read_image, read_picture
-from src.data.reading.masks import Labels, read_stored_mask
+from src.data.reading.masks import read_stored_mask
 from src.data.reading.orientation import orient_mask
+from src.data.reading.stored_values import Labels
 from src.data.reading.unreadable import LARGE_IMAGE_PIXELS, Finding, Unreadable
 from src.data.source.folder_files import WHOLE_SET, View, match_files
 from src.params import Data
@@ -107,10 +108,10 @@ class _PairFiles:
         stored = read_named(self.folder, self.mask, read_labels)
         if may_hold_image(stored.values, data.masks):
             refuse_image_as_mask(self.folder, self.mask, image)
-        codes, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
-        check_same_size(image, codes)
+        labels, notes = orient_mask(stored, picture.orientation, image.shape[:2], data.masks.exif)
+        check_same_size(image, labels.codes)
         notes += alpha_notes(picture, image)
-        return Content(image, Labels(codes, stored.values), notes, picture.inverted, picture.orientation)
+        return Content(image, labels, notes, picture.inverted, picture.orientation)
 
 
 def refuse_image_as_mask(folder: Path, mask: Path, image: Pixels) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from src.data.store.numbers import Numbers
 from src.data.store.store import Pixels, release, strips
 
 ALIGNMENT = 16  # bytes: every array starts at a multiple, so that any number type can be read in place
@@ -37,7 +38,7 @@ class ArrayWriter:
         for future in self.flushes if error is None else []:
             future.result()  # some file systems report a full disk only when the cache is written
 
-    def append(self, pixels: Pixels) -> int:
+    def append(self, pixels: Pixels | Numbers) -> int:
         """Write an array [height, width, ...] to the end of the file and return the byte at which it starts.
 
         Raises:

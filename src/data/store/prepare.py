@@ -1,6 +1,6 @@
 """Check a data set and write it as a store: every file is decoded once, masks become class indices."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from src.data.checks.dataset_checks import CheckResult, check_dataset
 from src.data.checks.pair_check import CheckedPair
+from src.data.reading.object_numbers import FOREGROUND
 from src.data.similarity.thumbnails import encode_thumbnail
 from src.data.source.dataset import Dataset, write_dataset
 from src.data.source.folder_files import WHOLE_SET, View
 from src.data.splits.groups import copy_tables
-from src.data.store.array_writer import ArrayWriter
-from src.data.store.store import IMAGES, MASKS, Record, Store, strips, write_index
+from src.data.store.pair_writer import PairWriter
+from src.data.store.store import MASKS, NUMBERS, Record, Store, strips, write_index
 from src.files import atomic
 from src.params import Data
 
@@ -70,14 +71,15 @@ def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], v
     source = Path(data.source)
     with atomic(prepared) as folder:
         folder.mkdir()
-        with ArrayWriter(folder / IMAGES) as images, ArrayWriter(folder / MASKS) as masks:
-            checked = check_dataset(
-                source, data, lambda image, codes: (images.append(image), masks.append(codes)), folder, view
-            )
+        with PairWriter(folder, numbers=data.masks.read == "instances") as writer:
+            checked = check_dataset(source, data, writer.append_pair, folder, view)
         report(checked)
+        numbered = numbered_classes(checked)
+        if not numbered:
+            (folder / NUMBERS).unlink(missing_ok=True)
         remap_masks(folder / MASKS, _masks_to_remap(checked))
         pairs = list(checked.pairs.values())
-        write_index(folder, np.dtype(pairs[0].dtype), _records(checked))
+        write_index(folder, np.dtype(pairs[0].dtype), _records(checked, numbered))
         dataset = checked.encoding.dataset
         write_dataset(folder, dataset)
         copy_tables(source, folder, dataset)
@@ -86,29 +88,53 @@ def prepare(data: Data, prepared: Path, report: Callable[[CheckResult], None], v
 
 def checked_dataset(checked: CheckResult) -> CheckedDataset:
     """Describe a data set that was checked, for a split without a store."""
-    return CheckedDataset(checked.source, checked.encoding.dataset, _records(checked))
+    return CheckedDataset(checked.source, checked.encoding.dataset, _records(checked, {}))
 
 
-def _records(checked: CheckResult) -> list[Record]:
-    return [_record(checked, pair) for pair in checked.pairs.values()]
+def numbered_classes(checked: CheckResult) -> dict[int, int]:
+    """Find the classes whose objects the masks number.
+
+    Masks that hold one number each, such as masks of 0 and 255 that are read by data.masks.read: instances, number
+    nothing: that number may stand for many objects.
+
+    Args:
+        checked: The data set, whose pixels have been stored.
+
+    Returns:
+        Index of each class of which a mask numbers two objects or more → its key in `Labels.numbers`.
+    """
+    dataset = checked.encoding.dataset
+    keys = {label: value for label, value in enumerate(dataset.stored_values) if value == FOREGROUND}
+    if dataset.overlap:
+        keys = {label: label for label in range(len(dataset.names))}
+    most = {key: max(pair.stored.objects.get(key, 0) for pair in checked.pairs.values()) for key in keys.values()}
+    return {label: key for label, key in keys.items() if most[key] > 1}
 
 
-def _record(checked: CheckResult, pair: CheckedPair) -> Record:
+def _records(checked: CheckResult, numbered: Mapping[int, int]) -> list[Record]:
+    return [_record(checked, pair, numbered) for pair in checked.pairs.values()]
+
+
+def _record(checked: CheckResult, pair: CheckedPair, numbered: Mapping[int, int]) -> Record:
     height, width, channels = pair.shape
+    labels = range(len(checked.encoding.dataset.names)) if numbered else ()
+    keys = [numbered.get(label) for label in labels]
     return Record(
         id=pair.id,
         twin=checked.twins.get(pair.id, ""),
         height=height,
         width=width,
         channels=channels,
-        image_at=pair.offsets[0],
-        mask_at=pair.offsets[1],
+        image_at=pair.stored.image,
+        mask_at=pair.stored.mask,
         pixels=checked.pixels(pair),
         mean=pair.mean,
         std=pair.std,
         thumbnail=encode_thumbnail(pair.thumbnail[0]),
         orientation=pair.orientation,
         counted=checked.counted(pair) if checked.encoding.dataset.overlap else None,
+        numbers_at=[-1 if key is None else pair.stored.numbers.get(key, -1) for key in keys] or None,
+        objects=[0 if key is None else pair.stored.objects.get(key, 0) for key in keys] or None,
     )
 
 
@@ -125,7 +151,7 @@ def _masks_to_remap(checked: CheckResult) -> Iterable[MaskRemap]:
         lookup = checked.encoding.lookup(pair.values)
         if any(lookup[code] != code for code in pair.values.codes.values()):
             height, width, _ = pair.shape
-            yield MaskRemap(pair.offsets[1], height, width, lookup)
+            yield MaskRemap(pair.stored.mask, height, width, lookup)
 
 
 def remap_masks(path: Path, masks: Iterable[MaskRemap]) -> None:

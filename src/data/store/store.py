@@ -2,7 +2,8 @@
 
 `images.bin` and `masks.bin` hold the pixels of all images one after the other, row by row. `index.json` says where each
 image starts. All images are of one number type: uint8, uint16 or float32. Masks are uint8 labels: class indices, or
-sets of overlapping classes (src/data/classes/label_format.py), with IGNORE for pixels that count nowhere.
+sets of overlapping classes (src/data/classes/label_format.py), with IGNORE for pixels that count nowhere. If the masks
+number their objects (data.masks.read: instances), `numbers.bin` holds the number of the object of each pixel.
 """
 
 import mmap
@@ -16,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.data.source.dataset import Dataset, read_dataset
+from src.data.store.numbers import Numbers, numbers_at
 from src.errors import UserError
 from src.files import read_json, write_json
 
-IMAGES, MASKS, INDEX = "images.bin", "masks.bin", "index.json"
+IMAGES, MASKS, NUMBERS, INDEX = "images.bin", "masks.bin", "numbers.bin", "index.json"
 
 STRIP = 2**22  # pixels of a large image that are processed together
 LARGE = 2**28  # bytes of a memory map from which its pages are given back after use
@@ -47,6 +49,9 @@ class Record:
         thumbnail: A small grey picture as text, see src/data/similarity/thumbnails.py; "" if there is none.
         orientation: The EXIF orientation, 1 to 8, of the image file. The stored pixels are turned by it.
         counted: The number of pixels that count, if classes overlap; None if it is the sum of `pixels`.
+        numbers_at: For each class, the byte of numbers.bin at which the numbers of its objects start, or -1 if it has
+            no numbers in this mask. None if no class has numbers in any mask.
+        objects: For each class, how many of its objects the mask numbers. None where `numbers_at` is.
     """
 
     id: str
@@ -62,6 +67,8 @@ class Record:
     thumbnail: str = ""
     orientation: int = 1
     counted: int | None = None
+    numbers_at: list[int] | None = None
+    objects: list[int] | None = None
 
     @property
     def counted_pixels(self) -> int:
@@ -133,10 +140,29 @@ class Store:
         size = record.height * record.width
         return self._masks[record.mask_at : record.mask_at + size].reshape(record.height, record.width)
 
+    @cached_property
+    def numbered(self) -> list[int]:
+        """The indices of the classes whose objects are numbered."""
+        return np.flatnonzero(np.any([np.array(r.numbers_at or [-1]) >= 0 for r in self.records], axis=0)).tolist()
+
+    def numbers(self, index: int) -> dict[int, Numbers]:
+        """Return the numbers of the objects in the mask at a position.
+
+        Returns:
+            Index of each class in `numbered` → [height, width] of numbers from 1, without gaps; 0 for no object.
+        """
+        return {label: self._numbers_of(self.records[index], label) for label in self.numbered}
+
+    def _numbers_of(self, record: Record, label: int) -> Numbers:
+        starts, objects = record.numbers_at or [], record.objects or []
+        return numbers_at(self._numbers, (record.height, record.width), starts[label], objects[label])
+
     def release(self) -> None:
         """Give back the memory of the pages that were read, if the files are large."""
         release(self._images)
         release(self._masks)
+        if self.numbered:
+            release(self._numbers)
 
     @cached_property
     def _images(self) -> NDArray[np.uint8]:
@@ -145,6 +171,10 @@ class Store:
     @cached_property
     def _masks(self) -> NDArray[np.uint8]:
         return np.memmap(self.folder / MASKS, np.uint8, "r")
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.uint8]:
+        return np.memmap(self.folder / NUMBERS, np.uint8, "r")
 
 
 def strips(height: int, width: int, pixels: int = STRIP) -> Iterator[slice]:

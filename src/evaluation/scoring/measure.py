@@ -12,12 +12,11 @@ from src.evaluation.metrics.boundary import MEASURES as BOUNDARIES
 from src.evaluation.metrics.boundary import boundary_scores
 from src.evaluation.metrics.confusion import RATIOS, Counts, PixelCounts, Scores, confusion_matrix, pixel_counts
 from src.evaluation.metrics.limits import LARGEST
-from src.evaluation.metrics.objects import count_objects, object_scores
+from src.evaluation.metrics.objects import HALF, NO_NUMBERS, THRESHOLDS, Numbered, count_objects
 from src.evaluation.metrics.regions import Mask
+from src.evaluation.scoring.object_values import OBJECT_COUNTS, OBJECTS, NumbersOf, no_numbers, object_values
 from src.progress import parallel_map
 
-OBJECTS = ("object_precision", "object_recall", "object_f1")
-OBJECT_COUNTS = ("objects_true", "objects_predicted", "objects_matched")
 MEASURES = (*RATIOS, *BOUNDARIES, *OBJECTS)
 COLUMNS = ["id", "group", "method", "class", "pixels", "true", "predicted", "overlap", *OBJECT_COUNTS, *MEASURES]
 THREADS = os.cpu_count() or 1
@@ -32,7 +31,7 @@ class Measured:
     Attributes:
         confusion: Confusion matrix, int64 [labels, labels].
         boundaries: Boundary measure → float64 [classes]; empty if they were not measured.
-        objects: Counts of objects as `OBJECT_COUNTS`, int64 [classes, 3]; -1 if they were not counted.
+        objects: Counts of objects as in `Results`, int64 [classes, …]; -1 if they were not counted.
     """
 
     confusion: Counts
@@ -48,9 +47,11 @@ class Results:
         ids: The id of each image.
         groups: The group of each image.
         pixels: Pixel counts, int64 [images, classes] each.
-        objects: Counts of objects as `OBJECT_COUNTS`, int64 [images, classes, 3]; -1 where they were not counted.
+        objects: Counts of objects as `OBJECT_COUNTS`, int64 [images, classes, 3]; -1 where they were not counted. Where
+            masks number their objects, more columns are matched pairs at the other `THRESHOLDS` of the IoU.
         values: Measure → float64 [images, classes]; NaN where it is undefined or was not measured.
         confusion: The sum of the images' confusion matrices, int64 [labels, labels].
+        numbered: Indices of the classes whose objects are those that the masks number.
     """
 
     ids: list[str]
@@ -59,6 +60,7 @@ class Results:
     objects: Counts
     values: dict[str, Scores]
     confusion: Counts
+    numbered: Sequence[int] = ()
 
     @property
     def pooled(self) -> PixelCounts:
@@ -72,7 +74,13 @@ class Results:
 
 
 def measure(
-    truth: Mask, prediction: Mask, labels: LabelFormat, spacing: tuple[float, float], tolerance: float | None
+    truth: Mask,
+    prediction: Mask,
+    labels: LabelFormat,
+    spacing: tuple[float, float],
+    tolerance: float | None,
+    *,
+    numbered: Numbered = NO_NUMBERS,
 ) -> Measured:
     """Measure one prediction.
 
@@ -82,6 +90,7 @@ def measure(
         labels: The meaning of labels.
         spacing: Height of a row and width of a column, in the data's units.
         tolerance: Tolerance of the surface Dice, in the data's units; None to count pixels only.
+        numbered: The numbers of the objects, if the masks number them.
 
     Returns:
         The measurements. Boundaries and objects are left out for images of more than `LARGEST` pixels.
@@ -90,13 +99,17 @@ def measure(
         ValueError: The shapes differ, or a predicted label does not exist.
     """
     counts = confusion_matrix(truth, prediction, labels.limit)
+    thresholds = THRESHOLDS if numbered.true else (HALF,)
     if tolerance is None or truth.size > LARGEST:
-        return Measured(counts, {}, np.full((labels.classes, 3), -1))
+        return Measured(counts, {}, np.full((labels.classes, 2 + len(thresholds)), -1))
     boundaries = boundary_scores(truth, prediction, labels, spacing, tolerance)
-    return Measured(counts, boundaries, count_objects(truth, prediction, labels))
+    objects = count_objects(truth, prediction, labels, numbered, thresholds)
+    return Measured(counts, boundaries, objects)
 
 
-def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: float | None) -> Results:
+def measure_all(
+    subset: Subset, predictions: Iterable[Predicted], tolerance: float | None, numbers: NumbersOf = no_numbers
+) -> Results:
     """Measure the prediction of every image of a subset.
 
     Several images are measured in parallel if they are not large. This changes no number.
@@ -105,6 +118,7 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
         subset: The images, at least one.
         predictions: Position in the store and prediction of each image, in the subset's order.
         tolerance: Tolerance of the surface Dice, in the data's units; None to count pixels only.
+        numbers: Position in the store → the numbers of the predicted objects of each class that has any.
 
     Returns:
         The measurements, in the same order.
@@ -113,10 +127,13 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
     largest = max((record.height * record.width for record in store.records), default=1)
     threads = min(THREADS, max(1, TOGETHER // largest))
     labels, spacing = LabelFormat.of(store.dataset), store.dataset.pixel
+    scored = store.numbered if tolerance is not None else []  # the classes whose numbers are read
 
     def one(predicted: Predicted) -> tuple[str, Measured]:
         position, prediction = predicted
-        return store.records[position].id, measure(store.mask(position), prediction, labels, spacing, tolerance)
+        numbered = Numbered(store.numbers(position), numbers(position)) if scored else NO_NUMBERS
+        part = measure(store.mask(position), prediction, labels, spacing, tolerance, numbered=numbered)
+        return store.records[position].id, part
 
     ids, parts, total = [], [], np.zeros((labels.limit, labels.limit), np.int64)
     for image, part in parallel_map(one, predictions, threads, threads):
@@ -128,12 +145,17 @@ def measure_all(subset: Subset, predictions: Iterable[Predicted], tolerance: flo
     values = {name: ratio(pixels) for name, ratio in RATIOS.items()}
     undefined = np.full(labels.classes, np.nan)
     values |= {name: np.stack([part.boundaries.get(name, undefined) for part in parts]) for name in BOUNDARIES}
-    values |= dict(zip(OBJECTS, object_scores(np.maximum(objects, 0)), strict=True))
-    return Results(ids, list(subset.groups), pixels, objects, values, total)
+    values |= object_values(objects, scored)
+    return Results(ids, list(subset.groups), pixels, objects, values, total, scored)
+
+
+def columns(results: Results) -> list[str]:
+    """The columns of scores.csv: `COLUMNS`, and the average precisions of objects if they were measured."""
+    return [*COLUMNS, *(name for name in results.values if name not in MEASURES)]
 
 
 def image_rows(results: Results, names: Sequence[str], method: str) -> Iterator[dict[str, object]]:
-    """Yield a row of `COLUMNS` for each image and class; undefined values are empty.
+    """Yield a row of `columns` for each image and class; undefined values are empty.
 
     Args:
         results: The measurements of a method.
@@ -145,7 +167,7 @@ def image_rows(results: Results, names: Sequence[str], method: str) -> Iterator[
             true, predicted, both, counted = (int(part[image, label]) for part in results.pixels)
             row: dict[str, object] = {"id": id_, "group": group, "method": method, "class": name, "pixels": counted}
             row |= {"true": true, "predicted": predicted, "overlap": both}
-            objects = [int(count) if count >= 0 else "" for count in results.objects[image, label]]
+            objects = [int(count) if count >= 0 else "" for count in results.objects[image, label, :3]]
             row |= dict(zip(OBJECT_COUNTS, objects, strict=True))
             yield row | {key: _rounded(values[image, label]) for key, values in results.values.items()}
 

@@ -48,7 +48,7 @@ def score_ready(labelled: LabelledFolder, ready: ReadyMasks, tolerance: float) -
     """
     predictions = ((index, ready.mask(index)) for index in labelled.images.indices)
     shown = progress(predictions, len(labelled.images), "score")
-    return measure_all(labelled.images, shown, tolerance)
+    return measure_all(labelled.images, shown, tolerance, ready.numbers.of)
 
 
 def write_scores(

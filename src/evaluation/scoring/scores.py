@@ -17,8 +17,8 @@ from src.evaluation.metrics.confusion import (
     decided_together,
     mean_over_classes,
 )
-from src.evaluation.metrics.objects import object_scores
-from src.evaluation.scoring.measure import MEASURES, OBJECTS, Results
+from src.evaluation.scoring.measure import Results
+from src.evaluation.scoring.object_values import AP, OBJECTS, PRECISIONS, object_values
 from src.evaluation.statistics.bootstrap import difference_interval, mean_interval
 from src.evaluation.statistics.group_sums import Groups
 from src.files import round_scores
@@ -26,6 +26,7 @@ from src.params import Evaluate
 
 SUMMARIZED = ("dice", "iou", "surface_dice", "hd95", "object_f1")  # with an interval in metrics/test.json
 CLASS_MEASURES = ("dice", "iou", "precision", "recall", "surface_dice", "hd95", "object_f1")  # of each class there
+PRECISION = (AP, f"{AP}_50", f"{AP}_75", f"{AP}_90")  # likewise, where masks number their objects
 POOLED = ("dice", "iou")
 CLASSES = ["class", "measure", "mean", "low", "high", "images", "pooled"]
 CONFUSION = ["actual", "predicted", "pixels"]
@@ -60,6 +61,7 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
         Nested plain numbers of six decimals; undefined ones (NaN, no interval) are missing:
         dice, iou, surface_dice, hd95, object_f1: mean over the foreground classes that the truth holds of their means
             over images (mean), and its 95 % interval over groups (low, high).
+        object_ap, object_ap_50, object_ap_75, object_ap_90: the same, where masks number their objects.
         classes.<name>: means of each class over images, and the numbers of images and groups that count for it.
         pooled.<name>: Dice and IoU of each class from the pixel counts of all images together.
         empty.<name>: false alarms of each foreground class, see `_false_alarms`.
@@ -70,8 +72,10 @@ def summary(results: Results, scoring: Scoring) -> Metrics:
     dataset, scored = scoring.dataset, _scored(results, scoring)
     foreground = classes_present(results.pixels.true, dataset.foreground)
     together, groups = results.pooled, np.array(results.groups)
-    scores: Metrics = {name: _mean(name, scored[name], groups, foreground, scoring) for name in SUMMARIZED}
-    means = {name: class_means(scored[name]) for name in CLASS_MEASURES}
+    precision = [name for name in PRECISION if name in scored]
+    names = [*SUMMARIZED, *precision]
+    scores: Metrics = {name: _mean(name, scored[name], groups, foreground, scoring) for name in names}
+    means = {name: class_means(scored[name]) for name in (*CLASS_MEASURES, *precision)}
     counted = ~np.isnan(scored["dice"])
     pooled = {name: RATIOS[name](together) for name in POOLED}
     labels = dict(enumerate(dataset.names))
@@ -114,9 +118,9 @@ def class_rows(results: Results, scoring: Scoring) -> Iterator[dict[str, object]
     scored, groups, together = _scored(results, scoring), np.array(results.groups), results.pooled
     pooled = {name: score(together) for name, score in RATIOS.items()}
     objects = np.maximum(results.objects, 0).sum(axis=0)
-    pooled |= dict(zip(OBJECTS, object_scores(objects), strict=True))
+    pooled |= object_values(objects, results.numbered)
     for label, name in enumerate(scoring.dataset.names):
-        for measure in MEASURES:
+        for measure in scored:
             images = int((~np.isnan(scored[measure][:, label])).sum())
             if images:
                 mean = _mean(measure, scored[measure], groups, [label], scoring)
@@ -175,8 +179,9 @@ def classes_with_objects(results: Results, setting: str, foreground: Sequence[in
 
     Args:
         results: The measurements.
-        setting: The setting `evaluate.objects`. "auto" selects the classes that have a median of two or more objects in
-            the images whose truth holds them; "all" selects every foreground class, any other value none.
+        setting: The setting `evaluate.objects`. "auto" selects the classes whose objects the masks number, and those
+            that have a median of two or more objects in the images whose truth holds them; "all" selects every
+            foreground class, any other value none.
         foreground: Indices of the foreground classes.
 
     Returns:
@@ -186,7 +191,11 @@ def classes_with_objects(results: Results, setting: str, foreground: Sequence[in
         return list(foreground) if setting == "all" else []
     true = results.objects[..., 0]
     numbers = {label: true[true[:, label] > 0, label] for label in foreground}
-    return [label for label, several in numbers.items() if several.size and np.median(several) >= 2]
+    return [
+        label
+        for label, several in numbers.items()
+        if several.size and (label in results.numbered or np.median(several) >= 2)
+    ]
 
 
 def _scored(results: Results, scoring: Scoring) -> dict[str, Scores]:
@@ -195,7 +204,7 @@ def _scored(results: Results, scoring: Scoring) -> dict[str, Scores]:
     separate = classes_with_objects(results, scoring.evaluate.objects, dataset.foreground)
     counted = np.isin(range(len(dataset.names)), separate)
     return {
-        name: np.where(counted, values, np.nan) if name in OBJECTS else values
+        name: np.where(counted, values, np.nan) if name in (*OBJECTS, AP, *PRECISIONS) else values
         for name, values in results.values.items()
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from src.evaluation.metrics.calibration import PRECISION_RECALL, RELIABILITY, Calibration
-from src.evaluation.scoring.measure import COLUMNS, Results, image_rows
+from src.evaluation.scoring.measure import Results, columns, image_rows
 from src.evaluation.scoring.scores import CLASSES, CONFUSION, Scoring, class_rows, confusion_rows
 from src.files import write_csv
 
@@ -24,7 +24,7 @@ def write_tables(
     """
     dataset, first = scoring.dataset, next(iter(methods.values()))
     rows = (row for method, results in methods.items() for row in image_rows(results, dataset.names, method))
-    write_csv(folder / SCORES, rows, COLUMNS)
+    write_csv(folder / SCORES, rows, columns(first))
     write_csv(folder / "classes.csv", class_rows(first, scoring), CLASSES)
     write_csv(folder / "confusion.csv", confusion_rows(first, dataset), CONFUSION)
     if calibration:

@@ -21,6 +21,7 @@ from src.report.text.format import (
 MOST_FINDINGS = 100  # findings that are shown
 MOST_GROUPS = 12  # groups that are named
 TITLES = {"dice": "mean Dice", "iou": "mean IoU", "surface_dice": "surface Dice", "object_f1": "object F1"}
+TITLES["object_ap"] = "object AP, IoU 0.5 – 0.9"  # only where masks number their objects
 VERDICTS = {
     "better": "The network is better than the colour of single pixels alone",
     "worse": "The network is worse than the colour of single pixels alone",

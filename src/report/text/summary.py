@@ -103,7 +103,17 @@ def measured(test: Scores, wording: Wording) -> list[str]:
     if "mean" in test.get("surface_dice", {}):
         lines.append(f"Boundaries: surface Dice {score(test['surface_dice'])},")
         lines.append(f"95 % Hausdorff distance {score(test.get('hd95', {}), 1)} {wording.unit}.")
-    return [*lines, *left_out(test, wording), *false_alarms(test, wording)]
+    return [*lines, *numbered_objects(test), *left_out(test, wording), *false_alarms(test, wording)]
+
+
+def numbered_objects(test: Scores) -> list[str]:
+    """Sentences on the scores of objects, where the masks number them, each on a line."""
+    if "mean" not in test.get("object_ap", {}):
+        return []
+    return [
+        f"Objects, against the numbers of the masks: F1 {score(test.get('object_f1', {}))},",
+        f"AP at an IoU of 0.5 to 0.9 {score(test['object_ap'])}.",
+    ]
 
 
 def score_warnings(test: Scores, wording: Wording) -> list[str]:

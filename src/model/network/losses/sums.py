@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from src.model.network.losses.boundary import boundary_terms, overlapping_boundary_terms
 from src.model.network.losses.focal import focal_terms
 from src.model.network.losses.planes import class_planes, counted_pixels
 from src.model.network.tensor import Tensor
@@ -23,7 +22,6 @@ class LossSums(NamedTuple):
         predicted: [classes], probability.
         true: [classes], pixels of the class.
         focal: scalar, focal loss of each pixel times the weight of its class; 0 if it has no weight in the loss.
-        boundary: scalar, boundary loss of each pixel times the weight of its class; 0 if it has no weight in the loss.
     """
 
     cross_entropy: Tensor
@@ -32,7 +30,6 @@ class LossSums(NamedTuple):
     predicted: Tensor
     true: Tensor
     focal: Tensor
-    boundary: Tensor
 
 
 class _Pixels(NamedTuple):
@@ -42,12 +39,10 @@ class _Pixels(NamedTuple):
 
     Attributes:
         entropy: negative logarithm of the probability of the true class; any finite number where it is ignored.
-        smoothed: the same with smoothed labels.
         weight: of the pixel's class; 0 where it is ignored.
     """
 
     entropy: Tensor
-    smoothed: Tensor
     weight: Tensor
     overlap: Tensor
     predicted: Tensor
@@ -66,22 +61,19 @@ def loss_sums(logits: Tensor, truth: Tensor, weights: LossWeights, *, overlap: b
     """
     logits, truth = tf.cast(logits, tf.float32), tf.cast(truth, tf.int32)
     if overlap:
-        pixels = _overlapping(logits, truth, weights)
+        pixels = _overlapping(logits, truth)
     elif logits.shape[-1] == 1:
         pixels = _binary(logits[..., 0], truth, weights)
     else:
         pixels = _multiclass(logits, truth, weights)
     focal = focal_terms(pixels.entropy, weights.focal_gamma) if weights.focal else None
-    regions = overlapping_boundary_terms if overlap else boundary_terms
-    boundary = regions(pixels.entropy, truth, max(logits.shape[-1], 2)) if weights.boundary else None
     return LossSums(
-        _weighted_sum(pixels.smoothed, pixels.weight),
+        _weighted_sum(pixels.entropy, pixels.weight),
         tf.reduce_sum(pixels.weight),
         pixels.overlap,
         pixels.predicted,
         pixels.true,
         _weighted_sum(focal, pixels.weight),
-        _weighted_sum(boundary, pixels.weight),
     )
 
 
@@ -96,15 +88,11 @@ def _binary(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
     if weights.classes:
         background, foreground = weights.classes
         weight = background * (counted - true) + foreground * true
-    entropy = smoothed = tf.nn.sigmoid_cross_entropy_with_logits(true, logits)
-    if weights.label_smoothing:
-        smoothed = tf.nn.sigmoid_cross_entropy_with_logits(_smooth(true, weights.label_smoothing, 2), logits)
     probability = tf.sigmoid(logits) * counted
     pixels, predicted, positive = (tf.reduce_sum(values) for values in (counted, probability, true))
     overlap = tf.reduce_sum(probability * true)
     return _Pixels(
-        entropy,
-        smoothed,
+        tf.nn.sigmoid_cross_entropy_with_logits(true, logits),
         weight,
         tf.stack([pixels - predicted - positive + overlap, overlap]),
         tf.stack([pixels - predicted, predicted]),
@@ -116,15 +104,10 @@ def _multiclass(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
     classes = logits.shape[-1]
     counted = tf.cast(truth < classes, tf.float32)
     labels = tf.one_hot(truth, classes)  # all zeros where ignored
-    entropy = smoothed = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-    if weights.label_smoothing:
-        even = _smooth(labels, weights.label_smoothing, classes)
-        smoothed = tf.nn.softmax_cross_entropy_with_logits(even, logits)
     probabilities = tf.nn.softmax(logits)
     axes = [0, 1, 2]
     return _Pixels(
-        entropy,
-        smoothed,
+        tf.nn.softmax_cross_entropy_with_logits(labels, logits),
         tf.linalg.matvec(labels, tf.constant(weights.classes)) if weights.classes else counted,
         tf.reduce_sum(probabilities * labels, axes),
         tf.reduce_sum(probabilities * counted[..., None], axes),
@@ -132,24 +115,15 @@ def _multiclass(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
     )
 
 
-def _overlapping(logits: Tensor, truth: Tensor, weights: LossWeights) -> _Pixels:
+def _overlapping(logits: Tensor, truth: Tensor) -> _Pixels:
     """Each class is a binary problem of its own; the sums are those of the class, not of its absence."""
     classes = logits.shape[-1]
     counted, true = counted_pixels(truth, classes), class_planes(truth, classes)
-    entropy = smoothed = tf.nn.sigmoid_cross_entropy_with_logits(true, logits)
-    if weights.label_smoothing:
-        smoothed = tf.nn.sigmoid_cross_entropy_with_logits(_smooth(true, weights.label_smoothing, 2), logits)
     probabilities, axes = tf.sigmoid(logits) * counted, [0, 1, 2]
     return _Pixels(
-        entropy,
-        smoothed,
+        tf.nn.sigmoid_cross_entropy_with_logits(true, logits),
         counted * tf.ones_like(logits),
         tf.reduce_sum(probabilities * true, axes),
         tf.reduce_sum(probabilities, axes),
         tf.reduce_sum(true, axes),
     )
-
-
-def _smooth(labels: Tensor, share: float, classes: int) -> Tensor:
-    """Spread a share of each label evenly over all classes (Szegedy et al., https://arxiv.org/abs/1512.00567)."""
-    return labels * (1 - share) + share / classes

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from src.model.network.losses.sums import LossSums
-from src.model.network.losses.tversky import tversky_loss
 from src.model.network.tensor import Tensor
 from src.plan.class_weights import LossWeights
 
@@ -18,11 +17,11 @@ def total_loss(sums: LossSums, weights: LossWeights, foreground: Sequence[int]) 
     Args:
         sums: from `loss_sums`.
         weights: of the terms; those of the classes are in the sums already.
-        foreground: indices of the classes over which Dice and the Tversky index are averaged.
+        foreground: indices of the classes over which Dice is averaged.
 
     Returns:
         weights.cross_entropy × weighted mean of the cross-entropy + weights.dice × (1 - mean soft Dice of the
-        foreground classes) + the other terms that have a weight, a scalar; the cross-entropy of no pixel is 0.
+        foreground classes) + weights.focal × weighted mean of the focal loss, a scalar; means over no pixel are 0.
     """
     soft_dice = (2 * sums.overlap + SMOOTH) / (sums.predicted + sums.true + SMOOTH)
     mean_dice = tf.reduce_mean(tf.gather(soft_dice, list(foreground)))
@@ -30,8 +29,4 @@ def total_loss(sums: LossSums, weights: LossWeights, foreground: Sequence[int]) 
     loss = weights.cross_entropy * entropy + weights.dice * (1 - mean_dice)
     if weights.focal:
         loss += weights.focal * tf.math.divide_no_nan(sums.focal, sums.weight)
-    if weights.tversky:
-        loss += weights.tversky * tversky_loss(sums, weights, foreground)
-    if weights.boundary:
-        loss += weights.boundary * tf.math.divide_no_nan(sums.boundary, sums.weight)
     return loss
