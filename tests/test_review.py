@@ -203,7 +203,6 @@ def test_corrections_become_training_data(photos, monkeypatch):
 
 
 def test_submitted_tasks_of_label_studio_come_back_through_convert(photos, monkeypatch):
-    pytest.importorskip("src.convert.formats.label_studio")
     monkeypatch.chdir(photos)
     review(photos, "--for", "label-studio", "--simplify", "0")
     tasks = json.loads((photos / "out/tasks.json").read_text())
