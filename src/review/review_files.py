@@ -120,7 +120,7 @@ class ReviewFolder:
         if self.tool in COCO:
             target = self.folder / COCO[self.tool]
             target.parent.mkdir(exist_ok=True)
-            merge_coco(parts, target, self.classes)
+            merge_coco(parts, target)
         elif self.tool == "label-studio":
             write_text(self.folder / "tasks.json", json.dumps(tasks, ensure_ascii=False) + "\n")
             write_text(self.folder / "setup.xml", label_studio_setup(self.classes))
