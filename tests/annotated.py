@@ -18,6 +18,7 @@ from src.data.source.dataset import read_dataset
 from src.data.source.pairs import folder_pairs
 from tests.closure import ROOT
 from tests.conftest import data_section
+from tools.convert import arguments, main
 
 SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]  # 4 × 4 pixels
 
@@ -126,7 +127,12 @@ def from_yolo(folder, **more):
     return write_data_set(read_yolo(folder, more.pop("options", Options()), **more), folder.parent / "out")
 
 
-def run(*arguments):
+def convert_here(*given):
+    """Run tools.convert in this process, which takes no seconds."""
+    main(arguments().parse_args([str(one) for one in given]))
+
+
+def run(*given):
     """Run tools.convert as a command."""
-    command = [sys.executable, "-m", "tools.convert", *map(str, arguments)]
+    command = [sys.executable, "-m", "tools.convert", *map(str, given)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

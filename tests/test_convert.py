@@ -4,7 +4,7 @@ import pytest
 
 from src.data.source.dataset import read_dataset
 from tests.annotated import SQUARE, coco, labelme, photo, read_mask, run, yolo
-from tools.convert import arguments
+from tools.convert import FORMATS, arguments
 
 
 def test_the_command_prints_a_summary_and_the_next_step(tmp_path):
@@ -14,7 +14,7 @@ def test_the_command_prints_a_summary_and_the_next_step(tmp_path):
     assert found.stdout.endswith(f"python -m tools.check {tmp_path / 'out'}\n") and not found.stderr
 
 
-@pytest.mark.parametrize("name", ["coco", "labelme", "yolo", "voc"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_the_help_of_a_format_fits_on_a_screen(name, capsys):
     with pytest.raises(SystemExit) as end:
         arguments().parse_args([name, "--help"])

@@ -1,1 +1,1 @@
-"""Converts annotations of other formats (COCO, labelme, YOLO, VOC) to a data set: images/, masks/ and dataset.yaml."""
+"""Converts annotations of other programs to a data set: images/, masks/ and dataset.yaml."""

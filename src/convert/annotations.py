@@ -88,6 +88,7 @@ class Annotations:
         subsets: Official division, subset → names of images; empty if the source has none.
         colours: Value in the mask → "#RRGGBB"; empty if the source has no colours.
         hint: What to check if no pixel belongs to a class, in words.
+        numbered: Each shape is an object of the only class, and masks hold the numbers of objects.
     """
 
     classes: dict[int, str]
@@ -99,6 +100,7 @@ class Annotations:
     subsets: dict[str, list[PurePosixPath]] = field(default_factory=dict)
     colours: dict[int, str] = field(default_factory=dict)
     hint: str = "check that the shapes lie on their images"
+    numbered: bool = False
 
 
 def official_subsets(

@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
 from src.convert.names import locate, safe_name
-from src.convert.problems import Refused
+from src.convert.problems import Findings, Refused
 from src.errors import quoted, some
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/?#]*(?P<path>[^?#]*)")  # scheme, server, path, query
@@ -71,6 +71,40 @@ class Finder:
                 if close := self.by_stem.get(stem.casefold()):
                     return f"; a file of a similar name is {quoted(str(close[0]))}"
         return ""
+
+
+def warn_of_found_names(elsewhere: Mapping[str, PurePosixPath], path: Path, findings: Findings) -> None:
+    """Warn of images that were found under another path than the one in the annotations.
+
+    Args:
+        elsewhere: Name in the annotations → path of the image below the folder of images.
+        path: The file of annotations.
+        findings: Gets the warning.
+    """
+    if elsewhere:
+        shown = some((f"{quoted(given)} is {quoted(str(found))}" for given, found in elsewhere.items()), show=str)
+        what = (
+            f"{len(elsewhere)} file_name(s) are not paths below the folder of images; the files were found by "
+            f"decoded name or base name: {shown}"
+        )
+        findings.warn(str(path), what, "check that these are the images that were annotated")
+
+
+def warn_of_unlisted(
+    names: Sequence[PurePosixPath], used: Set[PurePosixPath], images: Path, findings: Findings
+) -> None:
+    """Warn of images that the annotations do not name.
+
+    Args:
+        names: The paths of all images.
+        used: Those that the annotations name.
+        images: The folder of images.
+        findings: Gets the warning.
+    """
+    others = [name for name in names if name not in used]
+    if others:
+        what = f"{len(others)} image(s) there are not in the JSON, and left out; the first is {quoted(str(others[0]))}"
+        findings.warn(str(images), what, "add them to the JSON if they show nothing of the classes")
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ TURNS = {  # EXIF orientation → the operation that turns the stored pixels int
     8: Image.Transpose.ROTATE_90,
 }
 Size = tuple[int, int]  # width, height
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,13 @@ def resolve_frame(header: Header, stated: Size | None, coordinates: str | None, 
     return replace(stored, alternative=Alternative("shown", *header.shown))
 
 
-def apply_orientation(mask: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def apply_orientation(mask: NDArray[Number], orientation: int) -> NDArray[Number]:
     """Turn a mask of the stored pixels the way the image is shown.
 
     Args:
-        mask: uint8 [height, width].
+        mask: uint8 or uint16 [height, width].
         orientation: EXIF orientation, 1 … 8.
     """
     if orientation == 1:
         return mask
-    return np.asarray(Image.fromarray(mask).transpose(TURNS[orientation]))
+    return np.asarray(Image.fromarray(mask).transpose(TURNS[orientation]), mask.dtype)

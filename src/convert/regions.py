@@ -134,6 +134,28 @@ def fill_disc(center: tuple[float, float], radius: float, height: int, width: in
     return Region(top, left, np.hypot(rows + 0.5 - y, columns + 0.5 - x) <= radius)
 
 
+def fill_ellipse(center: tuple[float, float], radii: tuple[float, float], turn: float, size: tuple[int, int]) -> Region:
+    """Fill an ellipse, its rim included; what lies outside the image is cut off.
+
+    Args:
+        center: x and y of the centre in pixels.
+        radii: The two radii in pixels; the first one lies along x before the turn.
+        turn: Angle in radians by which it is turned clockwise, as the image is seen.
+        size: Height and width of the image in pixels.
+    """
+    (x, y), (along, across), (height, width) = center, radii, size
+    sine, cosine = np.sin(turn), np.cos(turn)
+    reach = np.hypot([along * cosine, along * sine], [across * sine, across * cosine])  # half the bounding box
+    (left, top), (right, bottom) = (
+        np.clip(edge, 0, (width, height)).astype(int).tolist()
+        for edge in (np.floor(np.subtract(center, reach)), np.ceil(np.add(center, reach)))
+    )
+    rows, columns = np.mgrid[top:bottom, left:right]
+    right_of, below = columns + 0.5 - x, rows + 0.5 - y
+    first, second = right_of * cosine + below * sine, below * cosine - right_of * sine
+    return Region(top, left, np.hypot(first / along, second / across) <= 1)
+
+
 def fill_runs(counts: NDArray[np.int64], height: int, width: int) -> Region:
     """Decode COCO's run lengths.
 

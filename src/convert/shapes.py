@@ -1,14 +1,16 @@
-"""Makes shapes of polygons and boxes, and refuses coordinates that cannot be right."""
+"""Makes shapes of polygons, boxes and ellipses, and refuses coordinates that cannot be right."""
 
 import functools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from src.convert.annotations import Options, Shape
 from src.convert.frame import Frame
 from src.convert.problems import Degenerate, Refused
-from src.convert.regions import Points, fill_polygons
+from src.convert.regions import Points, fill_ellipse, fill_polygons
 
 FARTHEST = 1e9  # pixels: beyond this coordinate, sums of coordinates are not exact to a pixel
 TOLERANCE = 1.0  # pixels that a coordinate may lie outside the image: a rounding error, not a mistake
@@ -53,6 +55,42 @@ def box_shape(
     x0, y0, x1, y1 = corners
     points = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], float)
     return polygon_shape(value, [points], frame, options, below_others=below_others)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An ellipse in pixels.
+
+    Attributes:
+        center: x and y of the centre.
+        radii: The two radii; the first one lies along x before the turn.
+        turn: Angle in radians by which it is turned clockwise, as the image is seen.
+    """
+
+    center: tuple[float, float]
+    radii: tuple[float, float]
+    turn: float = 0.0
+
+
+def ellipse_shape(value: int, ellipse: Ellipse, frame: Frame, options: Options) -> Shape:
+    """Make the shape of an ellipse.
+
+    Args:
+        value: The value of its class in the mask.
+        ellipse: The ellipse.
+        frame: The picture that coordinates refer to.
+        options: The user's decisions.
+
+    Raises:
+        Refused: The coordinates cannot be right.
+    """
+    center, radii = np.array(ellipse.center), np.array(ellipse.radii)
+    if not (radii > 0).all():
+        raise Refused("its radii are not above 0", "draw it again, or remove it")
+    reach = np.hypot(radii * math.cos(ellipse.turn), radii[::-1] * math.sin(ellipse.turn))
+    cut = reaches_out(np.array([center - reach, center + reach]), frame, options)
+    size = (frame.height, frame.width)
+    return Shape(value, functools.partial(fill_ellipse, ellipse.center, ellipse.radii, ellipse.turn, size), cut=cut)
 
 
 def check_points(parts: Sequence[Points]) -> None:

@@ -22,9 +22,8 @@ def describe(summary: Summary) -> str:
     if summary.unused:
         lines.append(f"Classes without a pixel, left out of {NAME}: {', '.join(map(quoted, summary.unused))}.")
     if summary.overlaps:
-        lines.append(
-            f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two classes; the upper one counts."
-        )
+        kind = "objects" if summary.numbered else "classes"
+        lines.append(f"{summary.overlaps / total:.3%} of the pixels lie in shapes of two {kind}; the upper one counts.")
     if summary.invisible:
         lines.append(f"{summary.invisible} shape(s) cover no pixel's centre: too small, or out of the image.")
     if summary.cut:
@@ -44,6 +43,8 @@ def describe(summary: Summary) -> str:
     if summary.subsets:
         lists = ", ".join(f"{count} {subset}" for subset, count in summary.subsets.items())
         lines.append(f"Official lists: {lists} images.")
+    if summary.numbered:
+        lines.append("Masks number the objects: set data.masks.read to instances in params.yaml before the check.")
     if summary.warnings:
         lines.append(f"{len(summary.warnings)} warning(s)\n{lines_of(summary.warnings)}")
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """Writes annotations as a data set: copies of the images, a mask drawn for each, and dataset.yaml."""
 
 import shutil
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.convert.annotations import Annotations, Item, Shape
-from src.convert.frame import apply_orientation
+from src.convert.annotations import Annotations, Item
+from src.convert.draw import draw_mask, draw_numbers
 from src.convert.problems import Findings, Refused
-from src.convert.regions import Region
 from src.data.reading.unreadable import Finding
 from src.data.source.dataset import IGNORE, Dataset, StoredValue, write_dataset
 from src.errors import UserError, quoted
@@ -42,6 +40,7 @@ class Summary:
         pixels: Number of pixels of each stored value, int64 [256].
         unused: Classes without a pixel.
         subsets: Subset → number of its images, where the source has an official division.
+        numbered: Masks hold the numbers of objects, not classes.
     """
 
     dataset: Dataset
@@ -61,6 +60,7 @@ class Summary:
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     unused: list[str] = field(default_factory=list)
     subsets: dict[str, int] = field(default_factory=dict)
+    numbered: bool = False
 
 
 def write_data_set(annotations: Annotations, out: Path) -> Summary:
@@ -83,10 +83,11 @@ def write_data_set(annotations: Annotations, out: Path) -> Summary:
     if not annotations.items:
         raise UserError("no image was found; nothing was written")
     summary = Summary(Dataset(), annotations.findings.warnings, annotations.findings.skipped, annotations.holes)
+    summary.numbered = annotations.numbered
     try:
         with atomic(out) as folder:
             for item in progress(annotations.items, len(annotations.items), "write"):
-                _write_item(item, folder, annotations.by_size, summary)
+                _write_item(item, folder, annotations, summary)
             _complete(annotations, summary)
             write_dataset(folder, summary.dataset)
             for subset, names in annotations.subsets.items():
@@ -96,53 +97,17 @@ def write_data_set(annotations: Annotations, out: Path) -> Summary:
     return summary
 
 
-def draw_mask(item: Item, by_size: bool) -> tuple[NDArray[np.uint8], Counter[str]]:
-    """Draw the mask of an image. Later shapes cover earlier ones.
-
-    Args:
-        item: The image with its shapes. Those with `below_others` are drawn first.
-        by_size: Draw larger shapes first; else shapes are drawn in their order.
-
-    Returns:
-        The mask of stored values, uint8 [height, width], as the image is shown; and the counts of `Summary` for this
-        image: shapes, cut, invisible, redundant, hidden, overlaps.
-    """
-    mask, counts = np.zeros((item.frame.height, item.frame.width), np.uint8), Counter[str]()
-    drawn = [(shape, shape.draw()) for shape in item.shapes]
-    drawn.sort(key=lambda pair: (not pair[0].below_others, -pair[1].area if by_size else 0))  # a stable sort
-    for shape, region in drawn:
-        window = _window(mask, region)
-        taken = region.inside & (window != 0) & (window != IGNORE) & (window != shape.value)
-        visible, is_class = bool(region.inside.any()), shape.value not in (0, IGNORE)
-        counts.update(shapes=1, cut=shape.cut, invisible=not visible, overlaps=int(np.count_nonzero(taken)))
-        counts.update(redundant=visible and is_class and bool((window[region.inside] == shape.value).all()))
-        window[region.inside] = shape.value
-    counts["hidden"] = sum(_is_hidden(shape, region, mask) for shape, region in drawn if not shape.below_others)
-    return apply_orientation(mask, item.frame.orientation), counts
-
-
-def _window(mask: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
-    """A view of the mask at the place of a region."""
-    rows, columns = region.inside.shape
-    return mask[region.top : region.top + rows, region.left : region.left + columns]
-
-
-def _is_hidden(shape: Shape, region: Region, mask: NDArray[np.uint8]) -> bool:
-    """Return whether no pixel of a shape is left in the finished mask."""
-    values = _window(mask, region)[region.inside]
-    return values.size > 0 and bool((values != shape.value).all())
-
-
-def _write_item(item: Item, folder: Path, by_size: bool, summary: Summary) -> None:
+def _write_item(item: Item, folder: Path, annotations: Annotations, summary: Summary) -> None:
     image, target = folder / "images" / item.name, (folder / "masks" / item.name).with_suffix(".png")
     for path in (image, target):
         path.parent.mkdir(parents=True, exist_ok=True)
-    mask, counts = draw_mask(item, by_size)
+    mask, counts = draw_numbers(item) if annotations.numbered else draw_mask(item, annotations.by_size)
     shutil.copyfile(item.path, image)
     Image.fromarray(mask).save(target)
     summary.images += 1
     summary.unannotated += not item.shapes
-    summary.pixels += np.bincount(mask.ravel(), minlength=256)
+    classes = mask > 0 if annotations.numbered else mask
+    summary.pixels += np.bincount(classes.ravel(), minlength=256)
     summary.with_redundant += [str(item.name)] * bool(counts["redundant"])
     summary.with_hidden += [str(item.name)] * bool(counts["hidden"])
     summary.shapes += counts["shapes"]
@@ -164,7 +129,8 @@ def _complete(annotations: Annotations, summary: Summary) -> None:
         raise UserError(f"{what} → {annotations.hint}")
     lists = {subset: f"{subset}.txt" for subset in annotations.subsets}
     colours = {used[value]: colour for value, colour in annotations.colours.items() if value in used}
-    dataset = Dataset(classes=used, background=used[0], ignore=IGNORE, exif="shown", colors=colours)
+    ignore = None if annotations.numbered else IGNORE  # 255 may be the number of an object
+    dataset = Dataset(classes=used, background=used[0], ignore=ignore, exif="shown", colors=colours)
     summary.dataset = dataset.model_copy(update=lists)
     summary.subsets = {subset: len(names) for subset, names in annotations.subsets.items()}
 

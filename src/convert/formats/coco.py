@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from src.convert.annotations import IN_PIXELS, Annotations, Item, Options
 from src.convert.classes import classes_by_value, number_classes, warn_of_unclear_names
-from src.convert.finder import Finder
+from src.convert.finder import Finder, warn_of_found_names, warn_of_unlisted
 from src.convert.formats.coco_shapes import AnnotationEntry, ShapeReader
 from src.convert.frame import read_header, resolve_frame
 from src.convert.names import list_files, locate
 from src.convert.problems import Findings, Refused, parse_json
 from src.data.reading.images import SUFFIXES
-from src.errors import UserError, quoted, some
+from src.errors import UserError, quoted
 from src.progress import progress
 
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -87,8 +87,8 @@ def read_coco(path: Path, images: Path, options: Options, *, ignore_crowds: bool
             items.append(item)
             if item.name != PurePosixPath(PureWindowsPath(entry.file_name).as_posix()):
                 elsewhere[entry.file_name] = item.name
-    _warn_of_found_names(elsewhere, path, findings)
-    _warn_of_unlisted(files, items, images, findings)
+    warn_of_found_names(elsewhere, path, findings)
+    warn_of_unlisted(files, {item.name for item in items}, images, findings)
     return Annotations(classes_by_value(values), items, True, [images], findings, HOLES, hint=IN_PIXELS)
 
 
@@ -192,22 +192,3 @@ def _compare_paths(entry: ImageEntry, name: PurePosixPath, finder: Finder) -> No
     if other != name:
         what = f"file_name is {quoted(str(name))}, but path is another image, {quoted(str(other))}"
         raise Refused(what, "correct the one that is wrong, or remove path")
-
-
-def _warn_of_found_names(elsewhere: dict[str, PurePosixPath], path: Path, findings: Findings) -> None:
-    """Warn of images that were found under another path than file_name."""
-    if elsewhere:
-        shown = some((f"{quoted(given)} is {quoted(str(found))}" for given, found in elsewhere.items()), show=str)
-        what = (
-            f"{len(elsewhere)} file_name(s) are not paths below the folder of images; the files were found by "
-            f"decoded name or base name: {shown}"
-        )
-        findings.warn(str(path), what, "check that these are the images that were annotated")
-
-
-def _warn_of_unlisted(names: list[PurePosixPath], items: list[Item], images: Path, findings: Findings) -> None:
-    named = {item.name for item in items}
-    others = [name for name in names if name not in named]
-    if others:
-        what = f"{len(others)} image(s) there are not in the JSON, and left out; the first is {quoted(str(others[0]))}"
-        findings.warn(str(images), what, "add them to the JSON if they show nothing of the classes")

@@ -137,7 +137,9 @@ class ShapeReader:
             raise Refused("has no segmentation", "export polygons, or fill the boxes with --boxes")
         if not self.options.boxes:
             what = "has no segmentation, only an empty list, as Label Studio writes for brush labels"
-            remedy = "export brush labels as PNG masks, which need no conversion; or fill the boxes with --boxes"
+            remedy = (
+                "export as JSON, use tools.convert label-studio, which reads brushes; or fill the boxes with --boxes"
+            )
             raise Refused(what, remedy)
         box = _bbox(annotation.bbox)
         if box is None:

@@ -1,0 +1,1 @@
+"""Reads masks that are arrays of NumPy (.npy, .npz) and MATLAB (.mat)."""

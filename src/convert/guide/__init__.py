@@ -1,0 +1,1 @@
+"""Says which annotation formats there are, and which one a folder holds."""
