@@ -183,3 +183,15 @@ def test_the_check_of_a_data_set_shows_no_command(tmp_path):
     make_classes(tmp_path)
     (tmp_path / "dataset.yaml").write_text("overlap: true\n")
     assert recognise(tmp_path) and not conversion_hint(tmp_path) and not conversion_hint(tmp_path / "missing")
+
+
+def test_each_annotation_file_gets_the_images_beside_it_and_archives_must_be_unpacked(tmp_path):
+    for name in ("train", "valid"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        make_coco(tmp_path / "set" / name)
+    (found,) = recognise(tmp_path / "set")
+    assert ["train/photos" in found.commands[0], "valid/photos" in found.commands[1]] == [True, True]
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed/a.zip").touch()
+    with pytest.raises(UserError, match="unpack the archives first"):
+        describe_formats(tmp_path / "packed")

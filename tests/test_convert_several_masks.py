@@ -178,3 +178,12 @@ def test_the_command_converts_several_masks(tmp_path, capsys):
     convert_here("masks", tmp_path / "set", "--each", "object", "--names", "nucleus", "--out", tmp_path / "out")
     assert "data.masks.read to instances" in capsys.readouterr().out
     assert read_dataset(tmp_path / "out").names == ["background", "nucleus"]
+
+
+def test_covered_objects_and_parts_that_change_nothing_are_reported(tmp_path):
+    photo(tmp_path / "set/a.png")
+    for name in ("a_mask", "a_mask_1"):
+        save(tmp_path / f"set/{name}.png", LEFT)
+    objects, parts = (convert(tmp_path, each, out=each) for each in ("object", "part"))
+    assert objects.hidden == 1 and "1 shape(s) are completely covered by shapes of other objects" in describe(objects)
+    assert parts.redundant == 1 and "holes" not in describe(parts)

@@ -47,7 +47,7 @@ def draw_numbers(item: Item) -> tuple[NDArray[np.uint16], Counts]:
 
     Returns:
         The mask of numbers, uint16 [height, width], as the image is shown; and the counts of `Summary` for this image:
-        shapes, cut, invisible, overlaps.
+        shapes, cut, invisible, hidden, overlaps.
     """
     mask, counts = np.zeros((item.frame.height, item.frame.width), np.uint16), Counts()
     for number, shape in enumerate(item.shapes, 1):
@@ -56,6 +56,7 @@ def draw_numbers(item: Item) -> tuple[NDArray[np.uint16], Counts]:
         taken = int(np.count_nonzero(window[region.inside]))
         counts.update(shapes=1, cut=shape.cut, invisible=not region.inside.any(), overlaps=taken)
         window[region.inside] = number
+    counts["hidden"] = counts["shapes"] - counts["invisible"] - np.unique(mask[mask > 0]).size
     return apply_orientation(mask, item.frame.orientation), counts
 
 

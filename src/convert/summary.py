@@ -29,13 +29,15 @@ def describe(summary: Summary) -> str:
     if summary.cut:
         lines.append(f"{summary.cut} shape(s) reach out of the image and were cut off there.")
     if summary.redundant:
+        remedy = f" If they are meant as holes: {summary.holes}." if summary.holes else ""
         lines.append(
             f"{summary.redundant} shape(s) lie inside others of their class and change nothing, in "
-            f"{some(summary.with_redundant)}. If they are meant as holes: {summary.holes}."
+            f"{some(summary.with_redundant)}.{remedy}"
         )
     if summary.hidden:
+        others = "objects" if summary.numbered else "classes"
         lines.append(
-            f"{summary.hidden} shape(s) are completely covered by shapes of other classes, in "
+            f"{summary.hidden} shape(s) are completely covered by shapes of other {others}, in "
             f"{some(summary.with_hidden)}. If they are holes or parts: draw them after the shapes that cover them."
         )
     if summary.skipped:

@@ -11,6 +11,7 @@ from src.data.source.dataset import NAME
 from src.errors import UserError
 
 PLAIN = {"images", "masks"}  # the folders of a data set
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}  # what is inside is not looked into
 OF_PLAIN = {"masks", "arrays", "voc"}  # formats that a folder with both of them may still be in
 
 
@@ -49,6 +50,8 @@ def describe_formats(folder: Path) -> str:
         suffixes = Counter(file.suffix.lower() or "no extension" for file in list_files(folder, None, Findings()))
         shown = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5)) or "no files"
         remedy = "python -m tools.convert --help lists the formats; or name images and masks as a data set has them"
+        if any(suffix in ARCHIVES for suffix in suffixes):
+            remedy = f"unpack the archives first; {remedy}"
         raise UserError(f"{folder}: no format was recognised; there: {shown} → {remedy}")
     return "\n".join(f"{folder}: {_words(one)}" for one in found)
 

@@ -62,9 +62,10 @@ class Listed:
         out = self.folder.resolve().parent / f"{self.folder.resolve().name}-converted"
         return shlex.join(["python", "-m", "tools.convert", format_, *given, "--out", str(out)])
 
-    def images(self) -> list[str]:
-        """The option that names the folder of images."""
-        return ["--images", str(self.common(self.pictures)) if self.pictures else "FOLDER_OF_IMAGES"]
+    def images(self, file: PurePosixPath | None = None) -> list[str]:
+        """The option that names the folder of images: those beside or below the file if there are any, else all."""
+        near = [one for one in self.pictures if file is not None and one.is_relative_to(file.parent)] or self.pictures
+        return ["--images", str(self.common(near)) if near else "FOLDER_OF_IMAGES"]
 
     def common(self, files: Sequence[PurePosixPath]) -> Path:
         """The deepest folder that holds all of these files."""
@@ -119,7 +120,7 @@ def _json(listed: Listed) -> Iterator[Recognised]:
             images = [] if beside and name == "labelme" else listed.images()
             commands = [listed.command(name, str(folder), *images)]
         else:
-            commands = [listed.command(name, str(listed.folder / file), *listed.images()) for file in fitting]
+            commands = [listed.command(name, str(listed.folder / file), *listed.images(file)) for file in fitting]
         note = "" if listed.pictures else "no images are there: replace FOLDER_OF_IMAGES"
         if len(commands) > 1:
             note = f"{note}; " * bool(note) + "each file becomes a data set of its own: give each another --out"

@@ -72,6 +72,7 @@ def _chosen(stored: Mapping[str, Stored], key: str | None) -> Stored:
     if not images:
         raise Refused(f"holds no array of two dimensions; arrays there: {shown}", "save one array for each image")
     if len(images) > 1:
+        shown = ", ".join(f"{quoted(name)} ({one.size})" for name, one in images.items())
         raise Refused(f"holds {len(images)} arrays: {shown}", f"name the masks: {some(images, 3, '--key {}'.format)}")
     (one,) = images.values()
     if math.prod(one.shape) > MAX_PIXELS:

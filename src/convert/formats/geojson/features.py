@@ -63,10 +63,7 @@ class Feature(BaseModel):
         """The polygons, each with its outline and then its holes, float64 [points, 2] in the file's coordinates."""
         polygons = self.geometry.coordinates if self.geometry.type == "MultiPolygon" else [self.geometry.coordinates]
         try:
-            return [
-                [np.array([[x, y] for x, y, *_ in ring], float).reshape(-1, 2) for ring in polygon]
-                for polygon in polygons
-            ]
+            return [[_ring(ring) for ring in polygon] for polygon in polygons]
         except (TypeError, ValueError, OverflowError):
             raise Refused("its coordinates are not rings of x and y", REMEDY) from None
 
