@@ -7,8 +7,8 @@ from PIL import Image
 
 from src.data.predictions.prediction_files import Georeference, read_georeference
 from src.errors import UserError
-from src.objects.formats.geojson import MapPlace
-from src.objects.place import Spacing, image_spacing, map_place, stated_spacings
+from src.objects.map_place import MapPlace, map_place
+from src.objects.place import Spacing, image_spacing, stated_spacings
 
 PIXELS = np.zeros((4, 6), np.uint8)
 SCALE, TIE = (33550, "d", 3, (0.5, 0.25, 0.0), True), (33922, "d", 6, (2.0, 1.0, 0.0, 1000.0, 5000.0, 0.0), True)

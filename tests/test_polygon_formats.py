@@ -14,9 +14,10 @@ from src.convert.write import write_data_set
 from src.files import write_json
 from src.objects.annotated import AnnotatedImage, OutlinedObject
 from src.objects.formats.coco import coco_document, merge_coco, run_lengths
-from src.objects.formats.geojson import MapPlace, geojson_document
+from src.objects.formats.geojson import geojson_document
 from src.objects.formats.labelme import BACKGROUND, labelme_document
 from src.objects.formats.yolo import yolo_lines, yolo_names
+from src.objects.map_place import MapPlace
 from src.objects.outlines import trace_outlines
 from tests.annotated import photo, picture, read_mask
 from tests.outlined import NAMES, annotated, blobs

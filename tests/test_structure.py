@@ -25,7 +25,7 @@ BELOW = COMMON | {"src.data", "numpy"}
 LAYERS = {  # what each package of src may import of the others, and of the libraries that cost time
     "src": COMMON | {"src.trainings", "pydantic", "ruamel", "yaml", "tqdm", "filelock"},
     "src/data": BELOW | {"src.progress", "cv2", "PIL", "scipy.cluster", "tifffile", "simplejpeg", "pydantic", "dvc"},
-    "src/convert": BELOW | {"src.convert", "src.progress", "PIL", "pydantic", "scipy", "h5py"},
+    "src/convert": BELOW | {"src.convert", "src.objects.map_place", "src.progress", "PIL", "pydantic", "scipy", "h5py"},
     "src/objects": BELOW | {"src.objects", "src.evaluation", "cv2", "scipy", "skimage", "tifffile"},
     "src/archive": BELOW | {"src.archive", "h5py", "pydantic"},
     "src/pretrained": COMMON | {"src.pretrained", "src.archive", "numpy", "h5py"},

@@ -1,28 +1,23 @@
-"""How long a pixel is, and where it lies on a map: from dataset.yaml, GeoTIFF, OME-TIFF and ImageJ.
+"""How long a pixel is: from dataset.yaml, GeoTIFF, OME-TIFF and ImageJ.
 
 The resolution of a plain TIFF, PNG or JPEG is not used: most programs write that of a screen or a printer there.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from src.data.predictions.prediction_files import Georeference
 from src.data.reading.tiff import is_tiff, open_tiff
 from src.data.source.dataset import NAME, read_dataset
 from src.errors import UserError, listing
 from src.files import read_yaml
-from src.objects.formats.geojson import MapPlace
+from src.objects.map_place import KEYS, MODEL_TYPE, PROJECTED_MODEL, geo_keys, map_place
 
-SCALE, TIE_POINTS, MATRIX, KEYS = 33550, 33922, 34264, 34735  # tags of GeoTIFF 1.1, as the next constants
-MODEL_TYPE, RASTER_TYPE, GEOGRAPHIC, PROJECTED, LINEAR_UNIT = 1024, 1025, 2048, 3072, 3076
-PROJECTED_MODEL, GEOGRAPHIC_MODEL, PIXEL_IS_POINT = 1, 2, 2
-REGISTERED = range(1024, 32767)  # codes of the EPSG registry; 32767 means defined by the user
+LINEAR_UNIT = 3076  # key of GeoTIFF 1.1
 LINEAR_UNITS = {9001: "m", 9002: "ft", 9003: "US survey ft"}
 IN_METRES = {3857, *range(32601, 32661), *range(32701, 32761), *range(25828, 25839)}  # Web Mercator, UTM
 MICROMETRE = "µm"
@@ -113,58 +108,9 @@ def image_spacing(path: Path, georeference: Georeference) -> Spacing | None:
         return None
 
 
-def map_place(georeference: Georeference) -> MapPlace | None:
-    """Read where an image lies on a map.
-
-    Args:
-        georeference: The GeoTIFF tags of the image.
-
-    Returns:
-        The place; None without an affine transform, or without a reference system of the EPSG registry.
-    """
-    tags = {tag[0]: tag[3] for tag in georeference.tags}
-    keys, transform = _geo_keys(tags), _transform(tags)
-    code = {PROJECTED_MODEL: PROJECTED, GEOGRAPHIC_MODEL: GEOGRAPHIC}.get(keys.get(MODEL_TYPE, 0))
-    epsg = keys.get(code or 0, 0)
-    if transform is None or epsg not in REGISTERED:
-        return None
-    origin, right, down = transform
-    if keys.get(RASTER_TYPE) == PIXEL_IS_POINT:
-        origin = origin - (right + down) / 2
-    return MapPlace((origin[0], origin[1]), (right[0], right[1]), (down[0], down[1]), epsg)
-
-
-def _geo_keys(tags: Mapping[int, object]) -> dict[int, int]:
-    """The GeoTIFF keys that are single numbers."""
-    directory = tags.get(KEYS)
-    if not isinstance(directory, tuple) or not all(isinstance(value, int) for value in directory):
-        return {}
-    entries = (directory[at : at + 4] for at in range(4, len(directory) - 3, 4))
-    return {key: value for key, location, count, value in entries if location == 0 and count == 1}
-
-
-def _transform(tags: Mapping[int, object]) -> NDArray[np.float64] | None:
-    """Origin, step to the right and step down in map coordinates, float64 [3, 2]; None if it is not an affine one."""
-    scale, points, matrix = (_numbers(tags.get(code)) for code in (SCALE, TIE_POINTS, MATRIX))
-    if len(scale) >= 2 and len(points) == 6:
-        column, row, _, x, y, _ = points
-        found = np.array([[x - column * scale[0], y + row * scale[1]], [scale[0], 0], [0, -scale[1]]])
-    elif len(matrix) == 16:
-        found = np.array([[matrix[3], matrix[7]], [matrix[0], matrix[4]], [matrix[1], matrix[5]]])
-    else:
-        return None
-    return found if np.isfinite(found).all() and np.linalg.det(found[1:]) != 0 else None
-
-
-def _numbers(value: object) -> list[float]:
-    if not isinstance(value, tuple) or not all(isinstance(one, int | float) for one in value):
-        return []
-    return [float(one) for one in value]
-
-
 def _map_spacing(georeference: Georeference) -> Spacing | None:
     place = map_place(georeference)
-    keys = _geo_keys({tag[0]: tag[3] for tag in georeference.tags})
+    keys = geo_keys(georeference)
     if place is None or keys.get(MODEL_TYPE) != PROJECTED_MODEL:
         return None
     unit = LINEAR_UNITS.get(keys.get(LINEAR_UNIT, 9001 if place.epsg in IN_METRES else 0))

@@ -16,9 +16,10 @@ from src.objects.formats.coco import coco_document, merge_coco
 from src.objects.formats.geojson import geojson_document
 from src.objects.formats.labelme import labelme_document
 from src.objects.formats.yolo import yolo_lines, yolo_names
+from src.objects.map_place import map_place
 from src.objects.measure import measure_objects
 from src.objects.outlines import trace_outlines
-from src.objects.place import Spacing, image_spacing, map_place
+from src.objects.place import Spacing, image_spacing
 from src.objects.predicted import PredictedImage, class_probabilities
 from src.objects.table import MeasuredObjects, TableImage, columns, join_tables, table_rows
 

@@ -1,46 +1,14 @@
 """Writes GeoJSON: a feature for each object, in map coordinates or in pixels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from src.objects.annotated import AnnotatedImage, plain_numbers
+from src.objects.map_place import MapPlace
 from src.objects.outlines import Polygon, Ring
 
-WGS84 = 4326
 DECIMALS = 6  # of a probability
-
-
-@dataclass(frozen=True)
-class MapPlace:
-    """Where the pixels of an image lie on a map.
-
-    Attributes:
-        origin: Map coordinates x and y of the top left corner of the image.
-        right: Change of x and y from one column to the next.
-        down: Change of x and y from one row to the next.
-        epsg: Number of the coordinate reference system in the EPSG registry.
-    """
-
-    origin: tuple[float, float]
-    right: tuple[float, float]
-    down: tuple[float, float]
-    epsg: int
-
-    @property
-    def crs(self) -> str:
-        """The name of the reference system; for longitude and latitude, the one with x first, as in GDAL's files."""
-        return "urn:ogc:def:crs:OGC:1.3:CRS84" if self.epsg == WGS84 else f"urn:ogc:def:crs:EPSG::{self.epsg}"
-
-    @property
-    def turns(self) -> bool:
-        """Whether the order of points must be reversed, since rows go down and the map's y goes up."""
-        return self.right[0] * self.down[1] - self.right[1] * self.down[0] < 0
-
-    def points(self, ring: Ring) -> Ring:
-        """The map coordinates of the points of a ring."""
-        return np.array(self.origin) + ring @ np.array([self.right, self.down])
 
 
 def geojson_document(image: AnnotatedImage, place: MapPlace | None = None, deviation: float = 0.0) -> dict[str, object]:

@@ -197,14 +197,11 @@ def _to_pixels(
     if units != MAP:
         return None
     if place is None:
-        what = f"is in map coordinates, but {path.name} has no georeference that can be read (GeoTIFF)"
+        what = f"is in map coordinates, but {path.name} has no georeference with an EPSG number (GeoTIFF)"
         raise Refused(what, "use the GeoTIFF that it was drawn on, or export in pixels")
     epsg = epsg_of(document.crs)
     if place.epsg != epsg:
-        own = "of an unknown reference system" if place.epsg is None else f"in EPSG:{place.epsg}"
         named = " (longitude and latitude)" if epsg == WGS84 else ""
         remedy = f"reproject it: ogr2ogr -t_srs EPSG:{place.epsg} new.geojson old.geojson"
-        if place.epsg is None:
-            remedy = "write the EPSG number into the image, as gdal_edit.py -a_srs EPSG:32632 does"
-        raise Refused(f"is in EPSG:{epsg}{named}, but {path.name} is {own}", remedy)
+        raise Refused(f"is in EPSG:{epsg}{named}, but {path.name} is in EPSG:{place.epsg}", remedy)
     return place.pixels
