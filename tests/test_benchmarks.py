@@ -128,6 +128,7 @@ def test_regret_is_what_the_best_candidate_has_more_than_the_choice():
     assert regret.regret({"the choice": 0.7, "one": 0.65}) == pytest.approx(-0.05)
 
 
+@pytest.mark.slow
 def test_trials_prints_a_line_for_each_length():
     rows = [line.split(" | ") for line in ran("trials").splitlines() if line.startswith("outlines | ")]
     assert [row[1:3] for row in rows] == [["as the rules choose", "0.1 s"], ["as the rules choose", "0.2 s"]]
