@@ -158,6 +158,7 @@ def test_only_layers_that_see_image_or_classes_are_new_for_other_channels_and_cl
     assert f"random, because channels or classes differ: {', '.join(new)}\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_devices_give_an_encoder_the_weights_of_one_device(store):
     settings = LITE0 | UNTRAINED | {"train.epochs": 1, "train.steps": 2, "train.loss.class_weights": "root"}
     given = [f"{key}={value}" for key, value in settings.items()]

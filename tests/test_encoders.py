@@ -23,6 +23,8 @@ from tests.test_memory import DEFAULT
 from tests.test_train import float32  # noqa: F401
 
 NAMES = list(ENCODERS)
+LARGE = ("resnet50", "vgg16")
+SOME = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in NAMES]
 
 
 def model_of(encoder, depth=5, channels=3, classes=3, filters=4) -> keras.Model:
@@ -69,7 +71,7 @@ def kept_times(layer: layers.Layer) -> int:
     return int(isinstance(layer, layers.ZeroPadding2D | layers.MaxPooling2D | layers.Multiply | layers.Add))
 
 
-@pytest.mark.parametrize("encoder", NAMES)
+@pytest.mark.parametrize("encoder", SOME)
 def test_folding_normalisation_keeps_the_logits(encoder):
     network, rng = model_of(encoder), np.random.default_rng(0)
     network(rng.normal(size=(4, 32, 32, 3)), training=True)
@@ -84,7 +86,7 @@ def test_folding_normalisation_keeps_the_logits(encoder):
     np.testing.assert_allclose(folded(images), expected, atol=2e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("encoder", NAMES)
+@pytest.mark.parametrize("encoder", SOME)
 def test_a_model_file_returns_the_same_network(encoder, tmp_path):
     model, project = model_of(encoder), project_of(encoder)
     write_model(tmp_path / "unet.keras", model, project)

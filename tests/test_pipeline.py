@@ -207,6 +207,7 @@ def test_a_second_repro_does_nothing_and_a_forced_one_gives_the_same_bytes(proje
     assert digests(folder) == before
 
 
+@pytest.mark.slow
 def test_an_experiment_trains_with_the_number_it_was_given(project):
     folder, _ = project
     if "class_2" in (folder / "data/prepared/dataset.yaml").read_text():
@@ -247,7 +248,7 @@ TOOLS = {  # what each is run with where a model was trained, and a file that it
 }
 
 
-SLOW = ("suspects", "verify")
+SLOW = ("learning_curve", "suspects", "verify")
 
 
 @pytest.fixture(scope="module")

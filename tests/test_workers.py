@@ -65,6 +65,7 @@ def test_two_devices_and_two_machines_give_the_history_of_one_device(store):
     assert not (store.folder.parent / "checkpoints-machine 1").exists()  # the first machine alone writes
 
 
+@pytest.mark.slow
 def test_a_machine_with_other_settings_is_refused(store):
     ports = free_ports(2)
     chief = start(store, "machine 0", cluster=(ports, 0))
